@@ -1,0 +1,103 @@
+# `make help` is the table of contents.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3.11
+# Another lock file of our packages, such as one with another build of torch.
+TORCH_REQUIREMENTS ?= images/requirements/local.txt
+ASL := .venv/bin/asl
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := true
+
+ENVIRONMENTS := .venv .triton asl_platform.egg-info
+CACHES := .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+# Of pip's many lines, those that show how far it is.
+NAMES := sed -un 's/^Collecting \([^ ]*\).*/  \1/p; s/^Installing collected.*/  unpacking them all/p'
+STATE := data models mlruns plots report runs
+
+##@ First steps
+help: ## list every target
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: install ## the whole job: from nothing to letters answered by a real Triton
+	@$(ASL) demo
+
+test: install ## the tests
+	.venv/bin/python -m pytest
+
+doctor: install ## what is fine on this machine, what is missing, what mends it
+	@$(ASL) doctor
+
+##@ The steps, each also `asl STEP`; settings by SET="name=value …"
+pull train export validate deploy serve infer verify mlflow: install
+	@$(ASL) $@ $(SET)
+
+pull: ## bring in a data set
+train: ## train a network
+export: ## write the bundle that is served
+validate: ## let the gates decide
+deploy: ## make a release serve
+serve: ## a real Triton on 127.0.0.1:8000
+infer: ## name the letter in pictures: SET="picture.jpg"
+verify: ## check every file of a bundle
+mlflow: ## MLflow's page on 127.0.0.1:8080
+pipeline: install ## run the compiled pipeline on this machine
+	@$(ASL) pipeline run $(SET)
+
+##@ Working on the project
+lint: install ## format, lint and type checks
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+
+format: install ## put the code in its form
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+test-slow: install ## the tests that take longer than a minute
+	.venv/bin/python -m pytest -m slow
+
+compile: install ## pipelines/asl.yaml from pipelines/asl.py
+	$(ASL) pipeline compile
+
+lock: install ## the hash-locked lists in images/requirements
+	.venv/bin/uv pip compile pyproject.toml --all-extras $(LOCK_OPTIONS) -o images/requirements/local.txt
+	.venv/bin/uv pip compile images/requirements/triton.in $(LOCK_OPTIONS) -o images/requirements/triton.txt
+LOCK_OPTIONS := --python-version 3.11 --python-platform x86_64-manylinux_2_35 --generate-hashes --no-header --quiet
+
+##@ Installing and removing
+install: .venv/.installed .triton/.installed ## our environment and Triton's own
+
+.venv/.installed: $(TORCH_REQUIREMENTS) pyproject.toml | machine
+	@echo "installing our environment into .venv (some GB, once)"
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --require-hashes -r $(TORCH_REQUIREMENTS) | $(NAMES)
+	.venv/bin/pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+.triton/.installed: images/requirements/triton.txt | machine
+	@echo "installing Triton's own environment into .triton"
+	$(PYTHON) -m venv .triton
+	.triton/bin/pip install --require-hashes -r images/requirements/triton.txt | $(NAMES)
+	touch $@
+
+machine: # what Debian keeps in packages of their own: said at once when one is missing
+	@command -v $(PYTHON) >/dev/null || { echo "python3.11 is missing: apt-get install python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+	  || { echo "Python's venv is missing: apt-get install python3.11-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import ctypes, os, sysconfig as s; v = s.get_config_var; \
+	  p = os.path.join(v("LIBDIR"), v("INSTSONAME")); ctypes.CDLL(p if os.path.exists(p) else v("INSTSONAME"))' 2>/dev/null \
+	  || { echo "libpython is missing, Triton needs it: apt-get install libpython3.11" >&2; exit 1; }
+
+clean: ## remove the caches
+	rm -rf $(CACHES)
+	find asl_pkg components pipelines tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+uninstall: ## list, then remove environments, caches, data, models and runs
+	@found=$$(ls -d $(ENVIRONMENTS) $(CACHES) $(STATE) 2>/dev/null || true); \
+	[ -n "$$found" ] || { echo "nothing to remove"; exit 0; }; \
+	du -sh $$found; read -rp "remove all these? [y/N] " answer; [ "$$answer" = y ] && rm -rf $$found && echo removed
+
+.PHONY: help demo test doctor pull train export validate deploy serve infer verify mlflow pipeline lint format \
+  test-slow compile lock install machine clean uninstall

@@ -1,0 +1,1 @@
+"""Recognises the American Sign Language alphabet in pictures: pull, train, export, validate, deploy, serve, infer."""

@@ -1,0 +1,189 @@
+"""Typed settings: what every one means, its unit and what is possible. configs/*.yaml holds the values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from asl_pkg import contract
+
+
+def setting(
+    default: Any,
+    help: str,  # noqa: A002
+    unit: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    choices: Sequence[str] = (),
+) -> Any:
+    """Declare a setting.
+
+    Args:
+        default: the value where neither YAML nor the command line gives one.
+        help: one line for people.
+        unit: of the value, empty for a pure number or a name.
+        low: the least value allowed.
+        high: the greatest value allowed.
+        choices: all values allowed, for names.
+    """
+    return field(default=default, metadata={"help": help, "unit": unit, "low": low, "high": high, "choices": choices})
+
+
+@dataclass
+class DataSettings:
+    """Which pictures to learn from, and how they reach the model."""
+
+    name: str = setting("", "kind of source; `data=NAME` selects it")
+    batch_size: int = setting(64, "pictures in a training batch", "pictures", low=2, high=4096)
+    cache_dir: str = setting(".cache/decoded", "folder for decoded pictures; empty keeps them in memory", "path")
+
+
+@dataclass
+class SyntheticData(DataSettings):
+    """Pictures of an articulated hand, made here."""
+
+    name: str = setting("synthetic", "kind of source", choices=["synthetic"])
+    train_signers: int = setting(120, "signers to learn from", "signers", low=1, high=10_000)
+    validation_signers: int = setting(12, "signers for early stopping and calibration", "signers", low=1, high=10_000)
+    test_signers: int = setting(20, "signers that training never sees", "signers", low=1, high=10_000)
+    recordings: int = setting(1, "recordings of each letter by each signer", "recordings", low=1, high=1000)
+    frames: int = setting(1, "frames of each recording, near-duplicates of one another", "frames", low=1, high=1000)
+
+
+@dataclass
+class FolderData(DataSettings):
+    """A folder with one sub-folder a class: …/<CLASS>/<name><frame>.jpg."""
+
+    name: str = setting("folder", "kind of source", choices=["folder"])
+    path: str = setting("", "the folder, at any depth above the class folders", "path")
+    block_frames: int = setting(100, "neighbouring frames that stay in one split", "frames", low=1, high=100_000)
+    guard_frames: int = setting(20, "frames left out between blocks of different splits", "frames", low=0, high=10_000)
+    validation_share: float = setting(0.15, "share of the blocks of each class for validation", low=0.01, high=0.5)
+    test_share: float = setting(0.2, "share of the blocks of each class for the test", low=0.01, high=0.5)
+
+
+@dataclass
+class ArchiveData(FolderData):
+    """A zip or tar archive of such a folder."""
+
+    name: str = setting("archive", "kind of source", choices=["archive"])
+    path: str = setting("", "the archive: .zip, .tar, .tar.gz", "path")
+
+
+@dataclass
+class ModelSettings:
+    """The network."""
+
+    name: str = setting("", "kind of network; `model=NAME` selects it")
+
+
+@dataclass
+class BaselineModel(ModelSettings):
+    """BaselineCNN: small, trained from scratch in minutes on two cores."""
+
+    name: str = setting("baseline", "kind of network", choices=["baseline"])
+    width: int = setting(32, "channels of the first stage; later stages double it", "channels", low=4, high=512)
+    dropout: float = setting(0.2, "share of features dropped before the last layer", low=0.0, high=0.9)
+
+
+@dataclass
+class ResNetModel(ModelSettings):
+    """TransferResNet: a residual network with a new last layer."""
+
+    name: str = setting("resnet", "kind of network", choices=["resnet"])
+    backbone: str = setting("resnet18", "which residual network", choices=["resnet18", "resnet34", "resnet50"])
+    freeze_backbone: bool = setting(False, "train the last layer only")
+    weights: str = setting("", "ImageNet weights: a .pth file, `download`, or empty for from scratch", "path")
+
+
+@dataclass
+class TrainerSettings:
+    """How long and how fast to learn."""
+
+    max_epochs: int = setting(20, "passes over the training pictures at most", "epochs", low=1, high=10_000)
+    patience_epochs: int = setting(6, "epochs without a better validation loss before stopping", "epochs", low=1)
+    learning_rate: float = setting(2e-3, "peak of the one-cycle schedule (AdamW)", low=1e-7, high=1.0)
+    weight_decay: float = setting(0.02, "AdamW's weight decay", low=0.0, high=1.0)
+    label_smoothing: float = setting(0.05, "share of each target spread over all classes", low=0.0, high=0.5)
+    augment: bool = setting(True, "vary position, size, tilt, light and colour of training pictures; never mirror")
+    accelerator: str = setting("auto", "what computes", choices=["auto", "cpu", "gpu"])
+    progress: bool = setting(True, "show progress")
+
+
+@dataclass
+class ExportSettings:
+    """What config.pbtxt tells Triton."""
+
+    max_queue_delay_us: int = setting(500, "wait for more pictures before a batch runs", "µs", low=0, high=1_000_000)
+    instances: int = setting(1, "copies of the model that answer in parallel", "copies", low=1, high=64)
+    threads: int = setting(2, "CPU threads of one copy", "threads", low=1, high=256)
+    confidence_threshold: float = setting(0.5, "below it the answer is `unsure`", "probability", low=0.0, high=1.0)
+
+
+@dataclass
+class ValidateSettings:
+    """The thresholds of the gates."""
+
+    accuracy_min: float = setting(0.85, "lower bound of test accuracy", low=0.0, high=1.0)
+    macro_f1_min: float = setting(0.85, "lower bound of macro F1", low=0.0, high=1.0)
+    recall_min: float = setting(0.5, "recall of the worst class", low=0.0, high=1.0)
+    calibration_error_max: float = setting(0.1, "expected calibration error, 15 bins", low=0.0, high=1.0)
+    parity_max: float = setting(1e-4, "greatest difference of log-probabilities to torch", low=0.0, high=1.0)
+    resamples: int = setting(1000, "bootstrap resamples for an interval", "resamples", low=100, high=100_000)
+
+
+@dataclass
+class Settings:
+    """default.yaml: what the steps share."""
+
+    seed: int = setting(7, "of every random choice", low=0, high=2**31 - 1)
+    data: DataSettings = field(default_factory=SyntheticData)
+    dataset_dir: str = setting("data/dataset", "the data set that pull writes", "path")
+    training_dir: str = setting("models", "what train writes: checkpoints, history, metrics", "path")
+    checkpoint_path: str = setting("models/checkpoints/best.ckpt", "the checkpoint that export reads", "path")
+    bundle_dir: str = setting("models/bundle", "the bundle that export writes", "path")
+    report_dir: str = setting("report", "the report that validate writes", "path")
+    store: str = setting("models/store", "the model store that deploy writes to", "path")
+    export: ExportSettings = field(default_factory=ExportSettings)
+    validate: ValidateSettings = field(default_factory=ValidateSettings)
+
+
+@dataclass
+class TrainSettings(Settings):
+    """train.yaml: default.yaml, the network and how to train it."""
+
+    model: ModelSettings = field(default_factory=BaselineModel)
+    trainer: TrainerSettings = field(default_factory=TrainerSettings)
+
+
+@dataclass
+class InferenceSettings:
+    """inference.yaml: which model answers, and how."""
+
+    image_path: str = setting(
+        "", "picture, folder or glob; also given without a name; `-` reads standard input", "path"
+    )
+    runtime: str = setting("onnx", "what computes the answer", choices=["onnx", "torch", "triton"])
+    bundle: str = setting("", "bundle; empty takes models/bundle, else the release that deploy made serve", "path")
+    onnx_path: str = setting("", "a bare ONNX file instead of a bundle", "path")
+    checkpoint_path: str = setting("models/checkpoints/best.ckpt", "for runtime=torch", "path")
+    url: str = setting(f"http://127.0.0.1:{contract.HTTP_PORT}", "for runtime=triton: http://… or grpc://…", "URL")
+    confidence_threshold: float | None = setting(
+        None, "below it the answer is `unsure`; null takes the bundle's", "probability", low=0.0, high=1.0
+    )
+    img_size: int | None = setting(None, "side of the square picture; only the bundle's own is possible", "px", low=1)
+    output: str = setting("table", "form of the answers", choices=["table", "json"])
+    store: str = setting("models/store", "the model store that deploy writes to", "path")
+    engine: str = setting("triton", "model server for serve", choices=["triton", "kserve"])
+    host: str = setting("127.0.0.1", "address that serve listens on", "address")
+    http_port: int = setting(contract.HTTP_PORT, "v2 over HTTP; the next free one if taken", "port", low=1, high=65535)
+    grpc_port: int = setting(contract.GRPC_PORT, "v2 over gRPC; the next free one if taken", "port", low=1, high=65535)
+    metrics_port: int = setting(
+        contract.METRICS_PORT, "Prometheus; the next free one if taken", "port", low=1, high=65535
+    )
+
+
+FILES: dict[type, str] = {Settings: "default", TrainSettings: "train", InferenceSettings: "inference"}
+GROUPS: dict[str, dict[str, type]] = {
+    "data": {"synthetic": SyntheticData, "folder": FolderData, "archive": ArchiveData},
+    "model": {"baseline": BaselineModel, "resnet": ResNetModel},
+}

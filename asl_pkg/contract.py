@@ -1,0 +1,78 @@
+"""Facts that two places share. Nothing else may spell them; this module imports nothing of the project."""
+
+import string
+
+# The model
+CLASSES: tuple[str, ...] = (*string.ascii_uppercase, "del", "nothing", "space")  # the order of the output's columns
+IMAGE_PX = 200  # side of the square picture that the model takes
+MAX_BATCH = 32  # pictures in one request to the server
+INPUT_NAME = "input"  # uint8 [batch, 200, 200, 3], RGB
+OUTPUT_NAME = "output"  # float32 [batch, 29], probabilities
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in 0..1, https://docs.pytorch.org/vision/stable/models.html
+IMAGENET_STD = (0.229, 0.224, 0.225)
+CONTRACT_VERSION = 1  # of all the above
+PREPARATION_VERSION = 1  # of data/preparation.py: picture file -> 200x200 RGB
+OPSET = 18
+IR_VERSION = 9
+
+# Keys of the ONNX graph's metadata_props; the values are text, the classes a JSON list
+METADATA_CLASSES = "classes"
+METADATA_THRESHOLD = "confidence_threshold"
+METADATA_DATASET = "dataset_digest"
+METADATA_CONTRACT = "contract_version"
+METADATA_PREPARATION = "preparation_version"
+
+# Names: `asl_model` in the v2 protocol and on disk, `asl-model` in Kubernetes, which has no underscores
+MODEL_NAME = "asl_model"
+KUBERNETES_NAME = MODEL_NAME.replace("_", "-")
+
+# A local run of the pipeline: runs/<name>/<step>
+RUNS_FOLDER = "runs"
+
+# Data set: dataset/
+DATASET_SCHEMA = 1
+DATASET_FILE = "dataset.json"
+AUDIT_FILE = "audit.json"
+AUDIT_PAGE = "audit.html"
+CONTACT_SHEET = "contact_sheet.jpg"
+SPLITS = ("train", "validation", "test")
+
+# Training: training/
+BEST_CHECKPOINT = "checkpoints/best.ckpt"
+LAST_CHECKPOINT = "checkpoints/last.ckpt"
+HISTORY_FILE = "history.csv"
+METRICS_FILE = "metrics.json"
+SEEN_FILE = "seen.parquet"
+STATISTICS_FILE = "statistics.json"
+PLOTS_FOLDER = "plots"
+PLOTS = ("loss_curves.png", "accuracy_curves.png", "f1_score.png", "metrics_overview.png")
+
+# Bundle: bundle/
+BUNDLE_SCHEMA = 1
+BUNDLE_FILE = "bundle.json"
+REPOSITORY_FOLDER = "repository"
+CONFIG_FILE = f"{REPOSITORY_FOLDER}/{MODEL_NAME}/config.pbtxt"
+LABELS_FILE = f"{REPOSITORY_FOLDER}/{MODEL_NAME}/labels.txt"
+MODEL_FILE = f"{REPOSITORY_FOLDER}/{MODEL_NAME}/1/model.onnx"
+DRIFT_FILE = "extras/drift_reference.json"  # a copy of the training's statistics
+RELEASE_DIGITS = 12  # of the model digest: what users see as the model's version
+
+# Report: report/
+REPORT_SCHEMA = 1
+REPORT_FILE = "report.json"
+REPORT_PAGE = "report.html"
+MODEL_CARD = "model_card.md"
+GOLDEN_FOLDER = "golden"
+GOLDEN_FILE = "golden.json"
+
+# Model store: <store>/asl-model/<release>/, and beside the releases which of them serves
+SERVING_FILE = "serving.json"
+
+# Ports that Triton's documentation uses; the next free ones where they are taken
+HTTP_PORT = 8000
+GRPC_PORT = 8001
+METRICS_PORT = 8002
+MLFLOW_PORT = 8080
+MLFLOW_EXPERIMENT = "asl"
+MLFLOW_MODEL = KUBERNETES_NAME
+MLFLOW_ALIAS = "champion"

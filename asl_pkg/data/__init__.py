@@ -1,0 +1,1 @@
+"""Pictures: where they come from, how they are prepared, split, stored and read."""

@@ -1,0 +1,157 @@
+"""Training pictures varied as cameras and rooms vary, whole batches at a time on the device that trains.
+
+Every picture's changes come from numbers drawn from (seed, epoch, row): the same seed gives the same run, however the
+pictures are batched.
+
+Pictures are never mirrored. A mirrored right hand is a left hand: whether both occur is a fact about the signers, and
+belongs into the data (the synthetic signers have both), where a test split can tell how well each is read. Mirroring
+one signer's pictures would only claim left hands that nobody has measured, and turns J and Z into motions of no letter.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+SHIFT = 0.12  # of the side, each way
+SCALE = 1.25  # greatest enlargement, and reduction
+TILT_DEG = 15.0  # each way
+BRIGHTNESS = 0.2  # of full scale, each way
+CONTRAST = 1.4  # greatest stretch, and compression, about mid-grey
+SATURATION = 1.6  # greatest, and its inverse the least
+CAST = 0.12  # gain of each channel, each way: the light's colour
+SLOPE = 0.35  # of the light, from the middle to an edge
+ERASED = 0.35  # longest side of the rectangle that hides something, of the picture's side
+NOISE = 0.06  # greatest standard deviation of sensor noise, of full scale
+
+DRAWS = 21  # numbers a picture
+PART = 8  # pictures changed together: about what the processor's cache holds
+MARGIN_PX = 64  # choice of places in the noise that all pictures share
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+
+
+def draw(seed: int, epoch: int, rows: np.ndarray) -> torch.Tensor:
+    """Draw the numbers that decide how pictures change.
+
+    Args:
+        seed: of the run.
+        epoch: from 0.
+        rows: of the pictures in their split [n].
+
+    Returns:
+        Float32 [n, DRAWS], uniform in -1..1.
+    """
+    drawn = [np.random.default_rng((seed, epoch, row)).random(DRAWS, np.float32) for row in rows.tolist()]
+    return torch.from_numpy(np.stack(drawn)) * 2 - 1
+
+
+def augment(pixels: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
+    """Change pictures in a way that keeps their letter.
+
+    Args:
+        pixels: uint8 [n, h, w, 3], RGB.
+        draws: float32 [n, DRAWS] on the same device, from `draw`.
+
+    Returns:
+        Uint8 [n, h, w, 3].
+    """
+    parts = zip(pixels.split(PART), draws.split(PART), strict=True)
+    return torch.cat([_augment_part(*part) for part in parts])
+
+
+def _augment_part(pixels: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
+    pictures = pixels.permute(0, 3, 1, 2).float()  # [n, 3, h, w]
+    pictures = functional.grid_sample(
+        pictures, _grid(draws[:, 0:4], *pixels.shape[1:3]), padding_mode="border", align_corners=False
+    )
+    pictures = _recolour(pictures, draws[:, 4:10])
+    pictures *= _light(draws[:, 10:12], *pixels.shape[1:3])
+    _add_noise(pictures, draws[:, 12:15])
+    _erase(pictures, draws[:, 15:21])
+    return pictures.clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def follow(landmarks: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
+    """Say where landmarks are after `augment`.
+
+    Args:
+        landmarks: float32 [n, points, 2], x and y in -1..1 from edge to edge.
+        draws: float32 [n, DRAWS], those given to `augment`.
+
+    Returns:
+        Float32 [n, points, 2].
+    """
+    turn, shift = _placement(draws)
+    return torch.linalg.solve(turn, (landmarks - shift[:, None]).transpose(1, 2)).transpose(1, 2)
+
+
+def _placement(draws: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where a place of the result comes from: source = turn [n, 2, 2] @ place + shift [n, 2]."""
+    scale, tilt = SCALE ** draws[:, 2], draws[:, 3] * math.radians(TILT_DEG)
+    cosine, sine = scale * tilt.cos(), scale * tilt.sin()
+    turn = torch.stack([cosine, -sine, sine, cosine], dim=1).unflatten(1, (2, 2))
+    return turn, 2 * SHIFT * draws[:, 0:2]
+
+
+def _axes(height: int, width: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Coordinates of pixel centres in -1..1: x [1, 1, w] and y [1, h, 1]."""
+    x = (torch.arange(width, device=device) * 2 + 1) / width - 1
+    y = (torch.arange(height, device=device) * 2 + 1) / height - 1
+    return x.view(1, 1, -1), y.view(1, -1, 1)
+
+
+def _grid(draws: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Where each pixel comes from: [n, h, w, 2]."""
+    turn, shift = _placement(draws)
+    x, y = _axes(height, width, draws.device)
+    grid = torch.empty(len(draws), height, width, 2, device=draws.device)
+    for axis in range(2):
+        along_x, along_y, offset = (values[:, None, None] for values in (*turn[:, axis].T, shift[:, axis]))
+        torch.add(along_x * x + offset, along_y * y, out=grid[..., axis])
+    return grid
+
+
+def _recolour(pictures: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
+    """Brightness, contrast, saturation and the light's colour as one affine map of RGB. draws [n, 6]."""
+    brightness, contrast, saturation = draws[:, 0], CONTRAST ** draws[:, 1], SATURATION ** draws[:, 2]
+    gains = contrast[:, None] * (1 + CAST * draws[:, 3:6])  # [n, 3]
+    luma = torch.tensor(LUMA, device=draws.device).expand(3, 3)
+    saturate = luma + saturation[:, None, None] * (torch.eye(3, device=draws.device) - luma)  # [n, 3, 3]
+    offset = 255 * (0.5 + BRIGHTNESS * brightness[:, None] - 0.5 * gains)
+    n, channels, height, width = pictures.shape
+    return torch.baddbmm(offset[:, :, None], gains[:, :, None] * saturate, pictures.reshape(n, channels, -1)).view(
+        n, channels, height, width
+    )
+
+
+def _light(draws: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Light that falls off from one side to the other. draws [n, 2] -> gains [n, 1, h, w]."""
+    x, y = _axes(height, width, draws.device)
+    slope_x, slope_y = SLOPE * draws.T[:, :, None, None]  # each [n, 1, 1]
+    return (1 + slope_x * x + slope_y * y).unsqueeze(1)
+
+
+def _add_noise(pictures: torch.Tensor, draws: torch.Tensor) -> None:
+    """Sensor noise, in place: each picture takes its own part of a noise that all share. draws [n, 3]."""
+    _, channels, height, width = pictures.shape
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(channels, height + MARGIN_PX, width + MARGIN_PX, generator=generator).to(pictures.device)
+    places = ((draws[:, 0:2] + 1) / 2 * MARGIN_PX).int().tolist()
+    strengths = (255 * NOISE * draws[:, 2].clamp(min=0)).tolist()
+    for picture, (top, left), strength in zip(pictures, places, strengths, strict=True):
+        if strength > 0:
+            picture.add_(noise[:, top : top + height, left : left + width], alpha=strength)
+
+
+def _erase(pictures: torch.Tensor, draws: torch.Tensor) -> None:
+    """Hide a rectangle of every second picture, in place: no letter may hang on one spot. draws [n, 6].
+
+    Zhong et al. 2020, Random Erasing Data Augmentation.
+    """
+    _, _, height, width = pictures.shape
+    unit = (draws + 1) / 2
+    for picture, (centre_y, centre_x, tall, wide, grey, chance) in zip(pictures, unit.tolist(), strict=True):
+        if chance < 0.5:
+            top, left = int(centre_y * height), int(centre_x * width)
+            picture[:, top : top + int(ERASED * tall * height), left : left + int(ERASED * wide * width)] = 255 * grey

@@ -1,0 +1,44 @@
+"""The contact sheet: several pictures of each class on one page, for eyes."""
+
+import io
+from collections.abc import Mapping, Sequence
+
+from PIL import Image, ImageDraw, ImageFont
+
+from asl_pkg import contract
+from asl_pkg.data.preparation import prepare
+
+PICTURES = 8  # of each class
+THUMB_PX = 96
+GAP_PX = 4
+LABEL_PX = 104  # width of a class's name
+COLUMNS = 2  # of classes
+BACKGROUND, INK = (250, 250, 248), (30, 30, 30)
+
+
+def contact_sheet(pictures: Mapping[int, Sequence[bytes]]) -> bytes:
+    """Lay out pictures with the name of their class.
+
+    Args:
+        pictures: picture files by label, at most PICTURES each.
+
+    Returns:
+        A JPEG file's bytes.
+    """
+    rows = -(-len(contract.CLASSES) // COLUMNS)
+    cell = THUMB_PX + GAP_PX
+    column_px = LABEL_PX + PICTURES * cell + GAP_PX
+    sheet = Image.new("RGB", (COLUMNS * column_px, rows * cell + GAP_PX), BACKGROUND)
+    draw = ImageDraw.Draw(sheet)
+    for label, name in enumerate(contract.CLASSES):
+        left = label // rows * column_px
+        top = GAP_PX + label % rows * cell
+        size = 40 if len(name) == 1 else 24
+        middle = (left + LABEL_PX // 2, top + THUMB_PX // 2)
+        draw.text(middle, name, INK, ImageFont.load_default(size), anchor="mm")
+        for number, data in enumerate(pictures.get(label, ())):
+            thumb = Image.fromarray(prepare(data)).resize((THUMB_PX, THUMB_PX))
+            sheet.paste(thumb, (left + LABEL_PX + number * cell, top))
+    file = io.BytesIO()
+    sheet.save(file, "JPEG", quality=88)
+    return file.getvalue()

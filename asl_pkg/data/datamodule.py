@@ -1,0 +1,127 @@
+"""The data set as Lightning takes it: whole batches of prepared pictures, and an account of which ones training saw."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningDataModule
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from asl_pkg import contract
+from asl_pkg.config import DataSettings
+from asl_pkg.data.augmentation import augment, draw, follow
+from asl_pkg.data.cache import decoded
+from asl_pkg.data.dataset import read_split
+
+LANDMARKS = 21  # of a hand, in MediaPipe's order
+
+
+class Batch(NamedTuple):
+    """Some pictures of a split."""
+
+    pixels: torch.Tensor  # uint8 [n, 200, 200, 3], RGB
+    labels: torch.Tensor  # int64 [n]
+    landmarks: torch.Tensor  # float32 [n, 21, 2], x and y in -1..1 from edge to edge; NaN where unknown
+    rows: torch.Tensor  # int64 [n], in the split
+
+
+class Pictures(Dataset[Batch]):
+    """A split whose items are whole batches: one slice of the decoded pictures is far cheaper than n items.
+
+    Args:
+        pixels: uint8 [n, 200, 200, 3].
+        labels: int64 [n].
+        landmarks: float32 [n, 21, 2].
+    """
+
+    def __init__(self, pixels: np.ndarray, labels: np.ndarray, landmarks: np.ndarray) -> None:
+        self.pixels = pixels
+        self.labels = labels
+        self.landmarks = landmarks
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, rows: np.ndarray) -> Batch:
+        return Batch(*map(torch.from_numpy, (self.pixels[rows], self.labels[rows], self.landmarks[rows], rows)))
+
+
+class Batches(Sampler[np.ndarray]):
+    """Rows of a split in batches of nearly equal size, so that none is too small for batch statistics.
+
+    Args:
+        count: pictures in the split.
+        batch_size: pictures in a batch at most.
+        seed: of the order, another one each epoch; None keeps the order.
+    """
+
+    def __init__(self, count: int, batch_size: int, seed: int | None = None) -> None:
+        self.count = count
+        self.batches = -(-count // batch_size)
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order; Lightning calls this before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        rows = np.arange(self.count)
+        if self.seed is not None:
+            np.random.default_rng((self.seed, self.epoch)).shuffle(rows)
+        yield from np.array_split(rows, self.batches)
+
+
+class PictureData(LightningDataModule):
+    """The training and validation split of a data set.
+
+    Args:
+        dataset_dir: the data set.
+        settings: batch size and where decoded pictures are kept.
+        seed: of order and augmentation.
+        varied: whether to augment training pictures.
+    """
+
+    def __init__(self, dataset_dir: Path, settings: DataSettings, seed: int, varied: bool) -> None:
+        super().__init__()
+        self.settings = settings
+        self.seed = seed
+        self.varied = varied
+        self.train_split = _pictures(dataset_dir, "train", settings.cache_dir)
+        self.validation_split = _pictures(dataset_dir, "validation", settings.cache_dir)
+        self.seen = np.zeros(len(self.train_split), bool)  # which training pictures reached the network
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Batches in another order each epoch."""
+        return self._loader(self.train_split, self.seed)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Batches in the split's order."""
+        return self._loader(self.validation_split, None)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Note which pictures are learnt from, and vary them on the device that trains."""
+        if not self.trainer or not self.trainer.training:
+            return batch
+        rows = batch.rows.cpu().numpy()
+        self.seen[rows] = True
+        if not self.varied:
+            return batch
+        draws = draw(self.seed, self.trainer.current_epoch, rows).to(batch.pixels.device)
+        return batch._replace(pixels=augment(batch.pixels, draws), landmarks=follow(batch.landmarks, draws))
+
+    def _loader(self, pictures: Pictures, seed: int | None) -> DataLoader[Batch]:
+        # batch_size=None: the sampler's items are batches already
+        return DataLoader(pictures, batch_size=None, sampler=Batches(len(pictures), self.settings.batch_size, seed))
+
+
+def _pictures(dataset_dir: Path, split: str, cache_dir: str) -> Pictures:
+    found = read_split(dataset_dir, split, ["landmarks_2d"])["landmarks_2d"].to_pylist()
+    unknown = np.full((LANDMARKS, 2), np.nan)
+    pixels = np.array([unknown if one is None else one for one in found], np.float32)
+    return Pictures(*decoded(dataset_dir, split, cache_dir), 2 * pixels / contract.IMAGE_PX - 1)

@@ -1,0 +1,160 @@
+"""The data set on disk: Parquet shards a split and dataset.json, which says what they hold."""
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset
+
+from asl_pkg import contract
+from asl_pkg.errors import DataError
+from asl_pkg.files import write_json
+
+ROW_GROUP = 500  # pictures written and read at once
+MENDED_BY = "`asl pull` makes one"
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """dataset.json.
+
+    Args:
+        schema_version: contract.DATASET_SCHEMA.
+        digest: SHA-256 over the contents, see hashing.dataset_digest.
+        fingerprint: of the settings, seed and source, see sources.fingerprint.
+        source: the settings of the source.
+        seed: of the source and the splits.
+        split_by: `signer` or `block`.
+        unseen_signers: training sees no signer of the other splits.
+        counts: pictures by split and class.
+        signers: number of signers by split.
+        versions: of what decoded and wrote the pictures.
+    """
+
+    schema_version: int
+    digest: str
+    fingerprint: str
+    source: dict[str, Any]
+    seed: int
+    split_by: str
+    unseen_signers: bool
+    counts: dict[str, dict[str, int]]
+    signers: dict[str, int]
+    versions: dict[str, str]
+
+    @property
+    def summary(self) -> str:
+        """One line for people: how many pictures of how many signers in which split."""
+        splits = [f"{split} {sum(counts.values()):,}" for split, counts in self.counts.items()]
+        if self.unseen_signers:
+            splits = [
+                f"{text} of {self.signers[split]} signers" for split, text in zip(self.counts, splits, strict=True)
+            ]
+        return f"{', '.join(splits)} pictures, split by {self.split_by}, digest {self.digest[:12]}"
+
+
+def write_info(dataset_dir: Path, info: DatasetInfo) -> None:
+    """Write dataset.json.
+
+    Args:
+        dataset_dir: the data set.
+        info: what it says.
+    """
+    write_json(dataset_dir / contract.DATASET_FILE, dataclasses.asdict(info))
+
+
+def read_info(dataset_dir: Path) -> DatasetInfo:
+    """Read dataset.json.
+
+    Args:
+        dataset_dir: the data set.
+
+    Returns:
+        What it says.
+
+    Raises:
+        DataError: there is no data set, or one of another schema version.
+    """
+    try:
+        content = json.loads((dataset_dir / contract.DATASET_FILE).read_text(encoding="utf-8"))
+        if content["schema_version"] == contract.DATASET_SCHEMA:
+            return DatasetInfo(**content)
+    except FileNotFoundError as error:
+        raise DataError(f"no data set in {dataset_dir}: {MENDED_BY}") from error
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise DataError(f"{dataset_dir / contract.DATASET_FILE} is damaged: {MENDED_BY} anew") from error
+    raise DataError(
+        f"data set in {dataset_dir} has schema version {content['schema_version']}, expected "
+        f"{contract.DATASET_SCHEMA}: {MENDED_BY} anew"
+    )
+
+
+def read_split(dataset_dir: Path, split: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a split.
+
+    Args:
+        dataset_dir: the data set.
+        split: one of contract.SPLITS.
+        columns: the columns to read; None for all.
+
+    Returns:
+        One row a picture, always in the same order.
+
+    Raises:
+        DataError: there is no such split, or it is damaged.
+    """
+    with _damage_reported(dataset_dir):
+        return pa.dataset.dataset(shards(dataset_dir, split)).to_table(None if columns is None else list(columns))
+
+
+def read_pictures(dataset_dir: Path, split: str) -> Iterator[list[bytes]]:
+    """Read a split's picture files, a few hundred in memory at a time.
+
+    Args:
+        dataset_dir: the data set.
+        split: one of contract.SPLITS.
+
+    Yields:
+        The bytes of at most ROW_GROUP pictures, in the order of `read_split`.
+
+    Raises:
+        DataError: there is no such split, or it is damaged.
+    """
+    with _damage_reported(dataset_dir):
+        dataset = pa.dataset.dataset(shards(dataset_dir, split))
+        for batch in dataset.to_batches(["image"], batch_size=ROW_GROUP, batch_readahead=1, fragment_readahead=1):
+            yield batch["image"].field("bytes").to_pylist()
+
+
+@contextmanager
+def _damage_reported(dataset_dir: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"the shards in {dataset_dir} are damaged: {MENDED_BY} anew") from error
+
+
+def shards(dataset_dir: Path, split: str) -> list[Path]:
+    """List a split's shards in their order.
+
+    Args:
+        dataset_dir: the data set.
+        split: one of contract.SPLITS.
+
+    Returns:
+        Parquet files.
+
+    Raises:
+        DataError: there is none, or one is missing.
+    """
+    found = sorted(dataset_dir.glob(f"{split}-*-of-*.parquet"))
+    declared = re.search(r"-of-(\d+)\.parquet$", found[0].name) if found else None
+    if declared is None or len(found) != int(declared[1]):
+        raise DataError(f"no complete split {split!r} in {dataset_dir}: {MENDED_BY} anew")
+    return found

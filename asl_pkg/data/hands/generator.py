@@ -1,0 +1,101 @@
+"""Recordings of synthetic signers: what `asl pull` makes pictures with."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from asl_pkg.contract import CLASSES, IMAGE_PX
+from asl_pkg.data.hands.flesh import flesh_out, stray_arm
+from asl_pkg.data.hands.picture import develop
+from asl_pkg.data.hands.render import render
+from asl_pkg.data.hands.signer import Signer, make_signer
+from asl_pkg.data.hands.skeleton import pose_hand
+from asl_pkg.data.hands.stage import MARGIN_PX, Stage, aim, project, set_stage
+from asl_pkg.data.hands.vary import drift, recorded_pose
+
+ARM_SHARE = 0.3  # of the recordings of `nothing`, those with an arm across the picture
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture and where its hand is."""
+
+    pixels: np.ndarray  # uint8 [200, 200, 3], RGB
+    landmarks_2d: np.ndarray | None  # float32 [21, 2], pixels, x right and y down; None for `nothing`
+    landmarks_3d: np.ndarray | None  # float32 [21, 3], hand lengths from the wrist, x right, y down, z away
+
+
+def make_recording(seed: int, signer: int, label: int, recording: int, frames: int) -> list[Frame]:
+    """Make a short recording of one signer who shows one letter.
+
+    The pose drifts from frame to frame, so that neighbours are near-duplicates. The same arguments give the same
+    pixels, in any order, process or thread, on one machine and set of versions.
+
+    Args:
+        seed: of the whole data set.
+        signer: number of the person.
+        label: index of the letter in `contract.CLASSES`.
+        recording: number of this recording of the letter by the signer.
+        frames: how many frames.
+
+    Returns:
+        The frames in order.
+    """
+    person = make_signer(np.random.SeedSequence(seed, spawn_key=(signer,)))
+    habit = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(signer, label)))
+    take = np.random.SeedSequence(seed, spawn_key=(signer, label, recording))
+    rng, motion, sensor = (np.random.default_rng(stream) for stream in take.spawn(3))
+    stage, (bends, sways) = set_stage(rng, person), drift(motion, frames)
+    if CLASSES[label] == "nothing":
+        made = _empty(person, stage, sways, rng, sensor)
+    else:
+        made = _signed(person, stage, recorded_pose(CLASSES[label], person, habit, rng) + bends, sways, sensor)
+    return [_mirrored(frame) for frame in made] if person.left_handed else made
+
+
+def _signed(
+    signer: Signer, stage: Stage, poses: np.ndarray, sways: np.ndarray, sensor: np.random.Generator
+) -> list[Frame]:
+    """Frames of a right hand in the poses [frames, 26]."""
+    start = aim(pose_hand(signer.bones, poses[0]), stage, signer.camera.distance)
+    frames = []
+    for pose, sway in zip(poses, sways, strict=True):
+        skeleton = pose_hand(signer.bones, pose)
+        camera = start + [0.0, 0.0, *sway[2:]]
+        capsules = flesh_out(skeleton, signer.build)
+        hand = render(capsules, skeleton.rotation, camera, stage.light, signer.look, IMAGE_PX)
+        pixels = develop(hand, _window(stage, sway), signer.camera, sensor)
+        away = skeleton.joints * [1.0, -1.0, -1.0]
+        flat = project(skeleton.joints, camera)
+        frames.append(Frame(pixels, flat.astype(np.float32), away.astype(np.float32)))
+    return frames
+
+
+def _empty(
+    signer: Signer, stage: Stage, sways: np.ndarray, rng: np.random.Generator, sensor: np.random.Generator
+) -> list[Frame]:
+    """Frames without a hand: the room, or the room with an arm across it."""
+    hand = None
+    if rng.random() < ARM_SHARE:
+        distance = signer.camera.distance
+        camera = np.array([distance, distance * stage.hand_share * IMAGE_PX, *(rng.uniform(0.0, 1.0, 2) * IMAGE_PX)])
+        capsules = stray_arm(rng.uniform(0.0, 360.0), signer.build)
+        hand = render(capsules, np.eye(3), camera, stage.light, signer.look, IMAGE_PX)
+    return [Frame(develop(hand, _window(stage, sway), signer.camera, sensor), None, None) for sway in sways]
+
+
+def _window(stage: Stage, sway: np.ndarray) -> np.ndarray:
+    """The part of the background that the swaying camera sees."""
+    x, y = np.clip(np.rint(MARGIN_PX + sway[:2]).astype(int), 0, 2 * MARGIN_PX)
+    return stage.background[y : y + IMAGE_PX, x : x + IMAGE_PX]
+
+
+def _mirrored(frame: Frame) -> Frame:
+    """The same with the other hand."""
+    pixels = np.ascontiguousarray(frame.pixels[:, ::-1])
+    if frame.landmarks_2d is None or frame.landmarks_3d is None:
+        return Frame(pixels, None, None)
+    flat, away = frame.landmarks_2d.copy(), frame.landmarks_3d.copy()
+    flat[:, 0] = IMAGE_PX - flat[:, 0]
+    away[:, 0] = -away[:, 0]
+    return Frame(pixels, flat, away)

@@ -1,0 +1,41 @@
+"""Names for contents: of bytes, of how a picture looks, of a whole data set."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+import numpy as np
+from PIL import Image
+
+DHASH_SIDE = 8  # 8 x 8 comparisons: 64 bits
+
+
+def dhash(pixels: np.ndarray) -> int:
+    """Hash what a picture looks like: near-duplicates differ in few bits.
+
+    Difference hash, N. Krawetz, "Kind of Like That", https://www.hackerfactor.com/blog/?/archives/529-Kind-of-Like-That.html
+
+    Args:
+        pixels: uint8 [height, width, 3].
+
+    Returns:
+        64 bits, the first comparison in the highest one.
+    """
+    small = Image.fromarray(pixels).convert("L").resize((DHASH_SIDE + 1, DHASH_SIDE), Image.Resampling.BOX)
+    grey = np.asarray(small)
+    return int.from_bytes(np.packbits(grey[:, 1:] > grey[:, :-1]).tobytes(), "big")
+
+
+def dataset_digest(rows: Iterable[tuple[str, int, str, str]]) -> str:
+    """Name a data set by its contents, whatever the order of its rows and the files that hold them.
+
+    Args:
+        rows: (SHA-256 of the bytes, label, split, group) of every picture.
+
+    Returns:
+        SHA-256 of the sorted rows, each a JSON line, as hex digits.
+    """
+    digest = hashlib.sha256()
+    for row in sorted(rows):
+        digest.update(json.dumps(row).encode() + b"\n")
+    return digest.hexdigest()

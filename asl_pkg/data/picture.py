@@ -1,0 +1,84 @@
+"""What a source gives: a picture file with what is known about it, or a file that cannot be one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from asl_pkg import contract
+
+UNKNOWN_SIGNER = "unknown"
+
+# Spellings of public data sets beside our own
+ALIASES = {"delete": "del", "blank": "nothing"}
+LABELS = {name.lower(): label for label, name in enumerate(contract.CLASSES)}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture file.
+
+    Args:
+        data: the file's bytes, as they are.
+        path: its name in the source.
+        label: index in contract.CLASSES.
+        signer: whose hand it shows; UNKNOWN_SIGNER where nobody says.
+        sequence: the run of frames that it is from: a recording, or the files that share a name but for its number.
+        frame: its position there; None where the name has no number.
+        split: where the source itself decides it, else None.
+        landmarks_2d: float32 [21, 2] in pixels of the picture, or None.
+        landmarks_3d: float32 [21, 3] in hand lengths, or None.
+    """
+
+    data: bytes
+    path: str
+    label: int
+    signer: str
+    sequence: str
+    frame: int | None = None
+    split: str | None = None
+    landmarks_2d: np.ndarray | None = None
+    landmarks_3d: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A file that stays out of the data set.
+
+    Args:
+        path: its name in the source.
+        reason: why, in words that are the same for all files of the kind.
+        quarantined: it should have been a picture; False for what never claimed to be one, as a README.
+    """
+
+    path: str
+    reason: str
+    quarantined: bool = True
+
+
+@dataclass(frozen=True)
+class Source:
+    """An opened source.
+
+    Args:
+        items: its files, each once, in a fixed order.
+        total: how many; None where only reading tells.
+        state: changes whenever the contents do (a digest of them or of their listing).
+    """
+
+    items: Iterator[Picture | Rejected]
+    total: int | None
+    state: str
+
+
+def label_of(folder: str) -> int | None:
+    """Find the class that a folder's name spells.
+
+    Args:
+        folder: as `A`, `a`, `del`, `delete`, `nothing`, `blank`, `space`.
+
+    Returns:
+        The index in contract.CLASSES, None where it spells no class.
+    """
+    name = folder.strip().lower()
+    return LABELS.get(ALIASES.get(name, name))

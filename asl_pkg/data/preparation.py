@@ -1,0 +1,140 @@
+"""Preparation v1: any picture file to the 200x200 RGB pixels that the model takes.
+
+One function for training, validation, serving and clients, so that no second one can drift. What it gives for the same
+bytes is part of contract.PREPARATION_VERSION: a change of pixels is a new version.
+"""
+
+import contextlib
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps
+
+from asl_pkg import contract
+from asl_pkg.errors import DataError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
+MAX_BYTES = 64 * 2**20
+MAX_PIXELS = 64_000_000  # the largest pictures of common phones have 50 million; one takes 0.2 GB while it is decoded
+MID_GREY = (128, 128, 128)
+
+# Pillow warns of a picture that is too large for it, but our limit is lower and an error; and of damaged EXIF, which
+# costs no pixel. A command that reads thousands of pictures would drown in such lines.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
+def prepare(data: bytes | Path) -> np.ndarray:
+    """Decode a picture and bring it to the model's size and colours.
+
+    Args:
+        data: a picture file, or its bytes: JPEG, PNG, WebP or BMP.
+
+    Returns:
+        uint8 [200, 200, 3], RGB in sRGB.
+
+    Raises:
+        DataError: the file is missing, empty, too large, truncated or no picture.
+    """
+    if isinstance(data, Path):
+        try:
+            return prepare(_read(data))
+        except DataError as error:
+            raise DataError(f"{data}: {error}") from error
+    return np.asarray(_square(_upright_rgb(_decode(data))))
+
+
+def picture_size(data: bytes) -> tuple[int, int]:
+    """Read a picture's (width, height) in px as stored, from the header alone.
+
+    Args:
+        data: the bytes of a picture file.
+
+    Returns:
+        Width and height in px.
+
+    Raises:
+        DataError: empty, too large or no picture.
+    """
+    return _open(data).size
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})") from error
+
+
+def _open(data: bytes) -> Image.Image:
+    """Check what can be checked before a pixel is decoded."""
+    if not data:
+        raise DataError("empty file, expected a picture")
+    if len(data) > MAX_BYTES:
+        raise DataError(f"more than {MAX_BYTES >> 20} MiB, expected a smaller picture file")
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise DataError(f"more than {MAX_PIXELS:,} pixels, expected a smaller picture") from error
+    except Exception as error:  # Pillow's decoders raise anything on damaged bytes
+        raise DataError("not a picture, expected a whole JPEG, PNG, WebP or BMP file") from error
+    if image.width * image.height > MAX_PIXELS:
+        raise DataError(f"more than {MAX_PIXELS:,} pixels, expected a smaller picture")
+    return image
+
+
+def _decode(data: bytes) -> Image.Image:
+    image = _open(data)
+    try:
+        image.load()
+    except Exception as error:  # Pillow's decoders raise anything on damaged bytes
+        raise DataError("damaged or truncated picture, expected a whole one") from error
+    return image
+
+
+def _upright_rgb(image: Image.Image) -> Image.Image:
+    """Turn to how it was held, flatten onto mid-grey, convert to 8 bits of sRGB."""
+    with contextlib.suppress(Exception):  # a picture with damaged EXIF is as good as one without
+        image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):  # Pillow would clip 16 bits at 255
+        grey = np.clip(np.asarray(image), 0, 65535)
+        image = Image.fromarray(np.round(grey / 257).astype(np.uint8))
+    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    colours = _srgb(image)
+    if alpha is None:
+        return colours
+    flat = Image.new("RGB", colours.size, MID_GREY)
+    flat.paste(colours, mask=alpha)
+    return flat
+
+
+def _srgb(image: Image.Image) -> Image.Image:
+    """Apply the picture's ICC profile; what has none is sRGB already."""
+    profile = image.info.get("icc_profile")
+    if image.mode not in ("RGB", "L", "CMYK"):  # modes with palette or alpha: no profile speaks of them
+        image = image.convert("RGB")
+    if profile:
+        with contextlib.suppress(ImageCms.PyCMSError, OSError):  # damaged, or made for another mode
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            image = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB") or image
+    return image.convert("RGB")
+
+
+def _square(image: Image.Image) -> Image.Image:
+    """Scale to the longer side and fill up with mid-grey: a hand keeps its proportions and loses no finger.
+
+    Measured on square photographs of one signer that a linear model on gradients names with 78 %: cut to 4:3 it names
+    74 % of them letterboxed, 69 % stretched and 66 % centre-cropped.
+    """
+    side = contract.IMAGE_PX
+    scale = side / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    scaled = image.resize(size, Image.Resampling.BICUBIC)  # antialiased; LANCZOS rings more at the edge of a hand
+    if size == (side, side):
+        return scaled
+    square = Image.new("RGB", (side, side), MID_GREY)
+    square.paste(scaled, ((side - size[0]) // 2, (side - size[1]) // 2))
+    return square

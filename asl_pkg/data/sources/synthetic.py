@@ -1,0 +1,74 @@
+"""Synthetic hands: signers make recordings of every letter; some signers are for the test alone."""
+
+import io
+import itertools
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from PIL import Image
+
+from asl_pkg import contract
+from asl_pkg.config import SyntheticData
+from asl_pkg.data.hands.generator import make_recording
+from asl_pkg.data.picture import Picture, Source
+
+JPEG_QUALITY = 90  # of common cameras
+
+
+def open_source(settings: SyntheticData, seed: int) -> Source:
+    """Prepare to make pictures; none is made yet.
+
+    Args:
+        settings: how many signers, recordings and frames.
+        seed: of every picture.
+
+    Returns:
+        The pictures signer by signer, each with its split and landmarks.
+    """
+    counts = (settings.train_signers, settings.validation_signers, settings.test_signers)
+    splits = [split for split, count in zip(contract.SPLITS, counts, strict=True) for _ in range(count)]
+    total = len(splits) * len(contract.CLASSES) * settings.recordings * settings.frames
+    return Source(_pictures(settings, splits, seed), total, state="")
+
+
+def _pictures(settings: SyntheticData, splits: list[str], seed: int) -> Iterator[Picture]:
+    tasks = itertools.product(range(len(splits)), range(len(contract.CLASSES)), range(settings.recordings))
+    workers = os.cpu_count() or 1  # threads: the renderer is compiled and runs without Python's lock
+    pending: deque[Future[list[Picture]]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for signer, label, recording in tasks:
+                pending.append(pool.submit(_record, settings, seed, signer, label, recording, splits[signer]))
+                if len(pending) > 4 * workers:  # enough to keep all busy, few enough to keep memory small
+                    yield from pending.popleft().result()
+            while pending:
+                yield from pending.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _record(settings: SyntheticData, seed: int, signer: int, label: int, recording: int, split: str) -> list[Picture]:
+    frames = make_recording(seed, signer, label, recording, settings.frames)
+    letter = contract.CLASSES[label]
+    return [
+        Picture(
+            data=_jpeg(Image.fromarray(frame.pixels)),
+            path=f"{letter}/signer{signer:03}_recording{recording:02}_{number}.jpg",
+            label=label,
+            signer=f"signer{signer:03}",
+            sequence=f"{letter}/recording{recording:02}",
+            frame=number,
+            split=split,
+            landmarks_2d=frame.landmarks_2d,
+            landmarks_3d=frame.landmarks_3d,
+        )
+        for number, frame in enumerate(frames)
+    ]
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=JPEG_QUALITY)
+    return file.getvalue()

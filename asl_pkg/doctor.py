@@ -1,0 +1,125 @@
+"""The verb doctor: what is fine on this machine, what is missing, and the command that mends it."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from asl_pkg import contract
+from asl_pkg.serving import triton_environment
+
+GIB = 1024**3
+MEMORY_GIB, DISK_GIB = 6, 3  # what the demo needs, measured, rounded up
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Args:
+        name: what was looked at.
+        fine: whether it is as it should be.
+        what: what was found.
+        mend: the command that mends it, or what it is good for.
+        needed: whether the demo needs it.
+    """
+
+    name: str
+    fine: bool
+    what: str
+    mend: str = ""
+    needed: bool = True
+
+    def __str__(self) -> str:
+        """One line."""
+        mark = "ok     " if self.fine else "MISSING" if self.needed else "absent "
+        return f"{mark} {self.name:12} {self.what}" + (f"; {self.mend}" if not self.fine else "")
+
+
+def examine() -> Iterator[Finding]:
+    """Look at everything that the verbs need or can use.
+
+    Yields:
+        A finding for each thing.
+    """
+    version = platform.python_version()
+    yield Finding("Python", sys.version_info[:2] == (3, 11), f"{version}, expected 3.11", "apt-get install python3.11")
+    yield _packages()
+    memory = psutil.virtual_memory().available / GIB
+    yield Finding("memory", memory >= MEMORY_GIB, f"{memory:.0f} GiB free of {MEMORY_GIB}", "close other programs")
+    disk = shutil.disk_usage(".").free / GIB
+    yield Finding("disk", disk >= DISK_GIB, f"{disk:.0f} GiB free of {DISK_GIB}", "make clean")
+    yield _triton()
+    for port in (contract.HTTP_PORT, contract.GRPC_PORT, contract.METRICS_PORT, contract.MLFLOW_PORT):
+        yield _port(port)
+    yield _mlflow()
+    for name, use in (
+        ("git", "records the commit with each training"),
+        ("docker", "runs the images"),
+        ("kind", "makes a local cluster"),
+        ("kubectl", "applies the manifests"),
+    ):
+        path = shutil.which(name)
+        yield Finding(name, bool(path), path or "not on PATH", f"optional: {use}", needed=False)
+    yield _kubeconfig()
+
+
+def _packages() -> Finding:
+    """Whether every package that pyproject.toml asks for is there."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    wanted = [Requirement(line) for line in importlib.metadata.requires("asl-platform") or []]
+    found = {canonicalize_name(one.metadata["Name"]): one.version for one in importlib.metadata.distributions()}
+    faults = []
+    for one in wanted:
+        version = found.get(canonicalize_name(one.name))
+        if version is None or version not in one.specifier:
+            faults.append(f"{one.name} {version or 'missing'}, expected {one.specifier}")
+    return Finding("packages", not faults, ", ".join(faults) or f"{len(wanted)} as declared", "make install")
+
+
+def _triton() -> Finding:
+    """Whether the local Triton can start."""
+    from asl_pkg.errors import ServingError
+
+    try:
+        return Finding("Triton", True, str(triton_environment.find().folder))
+    except ServingError as error:
+        return Finding("Triton", False, str(error), "make install")
+
+
+def _port(port: int) -> Finding:
+    """Whether nothing listens on a port yet."""
+    with socket.socket() as probe:
+        taken = probe.connect_ex(("127.0.0.1", port)) == 0
+    what = "taken" if taken else "free"
+    return Finding(f"port {port}", not taken, what, "serve takes the next free one", needed=False)
+
+
+def _mlflow() -> Finding:
+    """Where training logs to, and whether it can be reached."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri:
+        return Finding("MLflow", True, f"embedded, in {Path('mlruns').resolve()}")
+    from asl_pkg import tracking
+    from asl_pkg.errors import AslError
+
+    try:
+        tracking.check()
+    except AslError as error:
+        return Finding("MLflow", False, str(error), "unset MLFLOW_TRACKING_URI for the embedded one")
+    return Finding("MLflow", True, uri)
+
+
+def _kubeconfig() -> Finding:
+    """Whether a cluster is configured."""
+    path = Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
+    return Finding("kubeconfig", path.is_file(), str(path), "optional: names the cluster to deploy to", needed=False)

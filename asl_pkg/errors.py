@@ -1,0 +1,25 @@
+"""One family of errors. Only commands.py turns them into a line on stderr and an exit code."""
+
+
+class AslError(Exception):
+    """What came, what was expected and which command mends it, in one line for the user."""
+
+
+class SettingError(AslError):
+    """A setting is unknown, of the wrong type or impossible."""
+
+
+class DataError(AslError):
+    """A data set, a source or a picture is not what it has to be."""
+
+
+class BundleError(AslError):
+    """A bundle, checkpoint, report or release is missing, damaged or of another one."""
+
+
+class ServingError(AslError):
+    """A model server could not be started or gave no valid answer."""
+
+
+class GateError(AslError):
+    """Validation refused the model; the text names every gate that failed."""

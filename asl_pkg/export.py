@@ -1,0 +1,174 @@
+"""The verb export: checkpoint -> ONNX graph -> bundle."""
+
+import dataclasses
+import json
+import shutil
+import tempfile
+import warnings
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from google.protobuf.message import Message
+
+from asl_pkg import contract, files, provenance
+from asl_pkg.config import ExportSettings, Settings
+from asl_pkg.errors import BundleError
+from asl_pkg.models import load_checkpoint
+from asl_pkg.models.served import Served
+from asl_pkg.serving.bundle import Bundle, open_bundle, seal
+from asl_pkg.serving.onnx_session import open_session
+from asl_pkg.serving.triton_config import config_pbtxt, labels
+from asl_pkg.validation.answers import answer_by_onnx, answer_by_torch
+from asl_pkg.validation.parity import compare
+
+TRIAL_PICTURES = 8
+TRIAL_PATCHES = 8  # a trial picture is a chequerboard of so many random patches a side
+
+
+def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_path: Path | None = None) -> Bundle:
+    """Write a checkpoint as the bundle that is validated and served.
+
+    Args:
+        settings: `export` goes into config.pbtxt; `seed` and `validate.parity_max` try the graph before it is written.
+        checkpoint_path: what `asl train` wrote; the statistics of the same training become the drift reference.
+        bundle_dir: the bundle; one that exists is replaced when the new one is complete.
+        onnx_path: gets a copy of the graph alone.
+
+    Returns:
+        The sealed bundle.
+
+    Raises:
+        BundleError: the checkpoint is missing or damaged, or ONNX Runtime answers differently from torch.
+    """
+    classifier = load_checkpoint(checkpoint_path)
+    served = Served(classifier).eval()
+    graph = to_onnx(served, metadata(classifier.hparams, settings.export)).SerializeToString(deterministic=True)
+    facts = {
+        "dataset_digest": classifier.hparams["dataset_digest"],
+        "confidence_threshold": settings.export.confidence_threshold,
+        "temperature": classifier.temperature,
+        "provenance": _provenance(classifier.hparams, settings.export),
+    }
+    with files.written_beside(bundle_dir) as beside:
+        _write_repository(beside, graph, settings.export)
+        _try(served, beside / contract.MODEL_FILE, settings)
+        _write_drift_reference(beside, checkpoint_path.parent.parent / contract.STATISTICS_FILE)
+        seal(beside, facts)
+    bundle = open_bundle(bundle_dir)
+    if onnx_path:
+        _copy_beside(bundle.model_path, onnx_path)
+    return bundle
+
+
+def metadata(hparams: Mapping[str, Any], settings: ExportSettings) -> dict[str, str]:
+    """What the graph says of itself to whoever has the ONNX file alone.
+
+    Args:
+        hparams: the checkpoint's hyper-parameters.
+        settings: the confidence threshold.
+
+    Returns:
+        The graph's metadata_props.
+    """
+    return {
+        contract.METADATA_CLASSES: json.dumps(contract.CLASSES),
+        contract.METADATA_THRESHOLD: str(settings.confidence_threshold),
+        contract.METADATA_DATASET: str(hparams["dataset_digest"]),
+        contract.METADATA_CONTRACT: str(contract.CONTRACT_VERSION),
+        contract.METADATA_PREPARATION: str(contract.PREPARATION_VERSION),
+    }
+
+
+def to_onnx(served: torch.nn.Module, facts: dict[str, str]) -> onnx.ModelProto:
+    """Trace a module.
+
+    Args:
+        served: uint8 [n, 200, 200, 3] -> float32 [n, 29], in evaluation mode.
+        facts: the graph's metadata_props.
+
+    Returns:
+        One checked graph without stack traces, paths or external data; the same for the same weights and versions.
+    """
+    px = contract.IMAGE_PX
+    example = torch.zeros(2, px, px, 3, dtype=torch.uint8)  # two pictures: a batch of one would be taken for a constant
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporter warns about its own deprecations
+        program = torch.onnx.export(
+            served,
+            (example,),
+            dynamo=True,
+            verbose=False,
+            external_data=False,
+            opset_version=contract.OPSET,
+            input_names=[contract.INPUT_NAME],
+            output_names=[contract.OUTPUT_NAME],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+        )
+    assert program is not None
+    graph = program.model_proto
+    _strip(graph)
+    graph.ir_version = contract.IR_VERSION
+    onnx.helper.set_model_props(graph, facts)
+    onnx.checker.check_model(graph, full_check=True)
+    return graph
+
+
+def _strip(message: Message) -> None:
+    """Take out what the exporter says of the sources: stack traces, paths, modules."""
+    for field, value in message.ListFields():
+        if field.name in ("doc_string", "metadata_props"):
+            message.ClearField(field.name)
+        elif field.message_type:
+            for part in [value] if isinstance(value, Message) else value:
+                _strip(part)
+
+
+def _try(served: torch.nn.Module, graph: Path, settings: Settings) -> None:
+    """Refuse a graph that answers a few made-up pictures differently from torch."""
+    patches = np.random.default_rng(settings.seed).integers(
+        0, 256, (TRIAL_PICTURES, TRIAL_PATCHES, TRIAL_PATCHES, 3), np.uint8
+    )
+    patch_px = contract.IMAGE_PX // TRIAL_PATCHES
+    pixels = patches.repeat(patch_px, axis=1).repeat(patch_px, axis=2)
+    parity = compare(answer_by_torch(served, pixels), answer_by_onnx(open_session(graph), pixels))
+    if parity.greatest > settings.validate.parity_max or parity.other_class:
+        raise BundleError(
+            f"the exported graph answers otherwise than the checkpoint: log-probabilities differ by "
+            f"{parity.greatest:.2g}, at most {settings.validate.parity_max:.2g} expected; "
+            "`make install` brings the versions of torch and onnxruntime that fit"
+        )
+
+
+def _write_repository(folder: Path, graph: bytes, settings: ExportSettings) -> None:
+    (folder / contract.MODEL_FILE).parent.mkdir(parents=True)
+    (folder / contract.MODEL_FILE).write_bytes(graph)
+    files.write_text(folder / contract.CONFIG_FILE, config_pbtxt(settings))
+    files.write_text(folder / contract.LABELS_FILE, labels())
+
+
+def _write_drift_reference(folder: Path, statistics: Path) -> None:
+    """A checkpoint that was moved away from its training has no statistics: then there is no drift reference."""
+    if statistics.is_file():
+        (folder / contract.DRIFT_FILE).parent.mkdir()
+        shutil.copyfile(statistics, folder / contract.DRIFT_FILE)
+
+
+def _provenance(hparams: Mapping[str, Any], settings: ExportSettings) -> dict[str, Any]:
+    trained = {name: hparams[name] for name in ("commit", "run_id", "seed", "model", "trainer")}
+    return {
+        "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "export": {"commit": provenance.commit(), "torch": torch.__version__, **dataclasses.asdict(settings)},
+        "training": trained,
+    }
+
+
+def _copy_beside(source: Path, target: Path) -> None:
+    """Copy in one step: a reader sees the old file or the new one."""
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as beside:
+        copy = Path(shutil.copyfile(source, Path(beside) / target.name))
+        copy.replace(target)

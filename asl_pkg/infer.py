@@ -1,0 +1,110 @@
+"""The verb infer: pictures -> letter, confidence, top three, release."""
+
+import itertools
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from asl_pkg import contract
+from asl_pkg.config import InferenceSettings
+from asl_pkg.data.preparation import MAX_BYTES, prepare
+from asl_pkg.errors import DataError, SettingError
+from asl_pkg.serving.pictures import STANDARD_INPUT, find_pictures
+from asl_pkg.serving.runtimes import Runtime, open_runtime
+
+UNSURE = "unsure"
+TOP = 3
+PATH_COLUMNS = 40
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of one picture.
+
+    Args:
+        path: the picture, `-` for standard input.
+        release: of the model.
+        letter: the likeliest class, `unsure` below the confidence threshold, empty where the picture is broken.
+        confidence: probability of the likeliest class.
+        top3: the likeliest classes with their probabilities.
+        error: why there is no answer.
+    """
+
+    path: str
+    release: str
+    letter: str = ""
+    confidence: float = 0.0
+    top3: list[tuple[str, float]] = field(default_factory=list)
+    error: str | None = None
+
+
+def infer(settings: InferenceSettings, pictures: Sequence[str]) -> Iterator[Answer]:
+    """Name the letters in pictures.
+
+    Args:
+        settings: runtime, its model, confidence_threshold, img_size.
+        pictures: files, folders, globs, or `-` for the bytes of one picture on standard input.
+
+    Returns:
+        One answer a picture, in order, as they come; broken pictures are answers with `error` set.
+
+    Raises:
+        DataError: no picture is named, or none found.
+        SettingError: img_size is not what the model takes.
+        BundleError: the model is missing or damaged.
+        ServingError: the server does not answer; also while answers come.
+    """
+    found = find_pictures(pictures)
+    runtime = open_runtime(settings)
+    if settings.img_size not in (None, runtime.image_px):
+        raise SettingError(f"img_size={settings.img_size}: release {runtime.release} takes {runtime.image_px} only")
+    threshold = settings.confidence_threshold
+    return _answers(runtime, runtime.confidence_threshold if threshold is None else threshold, found)
+
+
+def as_table_line(answer: Answer) -> str:
+    """One line for people: picture, letter, confidence, the likeliest three or what is wrong."""
+    # a name may hold line breaks or bytes that are no text: neither may reach the terminal
+    path = answer.path if answer.path.isprintable() else ascii(answer.path)
+    if answer.error is not None:
+        return f"{path:{PATH_COLUMNS}}  broken: {answer.error}"
+    top = ", ".join(f"{letter} {probability:.1%}" for letter, probability in answer.top3)
+    return f"{path:{PATH_COLUMNS}}  {answer.letter:8} {answer.confidence:6.1%}  {top}"
+
+
+def as_json_line(answer: Answer) -> str:
+    """One line of JSON; names that are no text are escaped."""
+    return json.dumps(asdict(answer))
+
+
+def _answers(runtime: Runtime, threshold: float, pictures: Iterable[Path | None]) -> Iterator[Answer]:
+    remaining = iter(pictures)
+    while batch := list(itertools.islice(remaining, contract.MAX_BATCH)):
+        prepared = [_prepare(picture) for picture in batch]
+        whole = [one for one in prepared if isinstance(one, np.ndarray)]
+        rows = iter(runtime.predict(np.stack(whole)) if whole else ())
+        for picture, one in zip(batch, prepared, strict=True):
+            path = STANDARD_INPUT if picture is None else str(picture)
+            if isinstance(one, np.ndarray):
+                yield _answer(path, runtime.release, threshold, next(rows))
+            else:
+                yield Answer(path, runtime.release, error=one)
+
+
+def _prepare(picture: Path | None) -> np.ndarray | str:
+    """The pixels of a picture, uint8 [200, 200, 3], or what is wrong with it."""
+    try:
+        return prepare(sys.stdin.buffer.read(MAX_BYTES + 1) if picture is None else picture)
+    except DataError as error:
+        return str(error).removeprefix(f"{picture}: ")
+
+
+def _answer(path: str, release: str, threshold: float, probabilities: np.ndarray) -> Answer:
+    order = np.argsort(-probabilities, kind="stable")[:TOP]
+    top = [(contract.CLASSES[index], round(float(probabilities[index]), 6)) for index in order]
+    letter, confidence = top[0]
+    return Answer(path, release, letter if confidence >= threshold else UNSURE, confidence, top)

@@ -1,0 +1,78 @@
+"""Checkpoints: read without running what is in them."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from asl_pkg import contract
+from asl_pkg.errors import BundleError
+from asl_pkg.models.classifier import Classifier
+
+MENDS = "`asl train` makes one"
+
+
+def load_checkpoint(path: Path) -> Classifier:
+    """Read a checkpoint.
+
+    Args:
+        path: of a file that training wrote.
+
+    Returns:
+        The classifier, in evaluation mode, on the CPU.
+
+    Raises:
+        BundleError: there is none, it is damaged, of something else, or of another contract.
+    """
+    checkpoint = read(path)
+    try:
+        classifier = Classifier(checkpoint["hyper_parameters"])
+        classifier.load_state_dict(checkpoint["state_dict"])
+    except (KeyError, TypeError, RuntimeError, AttributeError) as error:
+        raise BundleError(f"{path} is no checkpoint of this program: {MENDS}") from error
+    return classifier.eval()
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read what a checkpoint holds.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        Lightning's dict: state_dict, hyper_parameters and more.
+
+    Raises:
+        BundleError: there is none, it is damaged, of something else, or of another contract.
+    """
+    if not path.is_file():
+        raise BundleError(f"no checkpoint in {path}: {MENDS}")
+    try:
+        # weights_only: a pickle could run any code
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        raise BundleError(f"{path} is damaged or no checkpoint: {MENDS}") from error
+    if not isinstance(checkpoint, dict) or not {"state_dict", "hyper_parameters"} <= checkpoint.keys():
+        raise BundleError(f"{path} is no checkpoint of this program: {MENDS}")
+    _check(path, checkpoint["hyper_parameters"])
+    return checkpoint
+
+
+def _check(path: Path, hyper_parameters: dict[str, Any]) -> None:
+    expected = {"contract_version": contract.CONTRACT_VERSION, "classes": list(contract.CLASSES)}
+    for name, value in expected.items():
+        if hyper_parameters.get(name) != value:
+            raise BundleError(f"{path}: {name} is {hyper_parameters.get(name)!r}, expected {value!r}: {MENDS}")
+
+
+def set_temperature(path: Path, temperature: float) -> None:
+    """Write the calibration temperature into a checkpoint that nobody reads yet.
+
+    Args:
+        path: of a file that training wrote.
+        temperature: what the logits are to be divided by.
+    """
+    checkpoint = read(path)
+    checkpoint["hyper_parameters"]["temperature"] = temperature
+    torch.save(checkpoint, path)

@@ -1,0 +1,87 @@
+"""The network with what training needs around it."""
+
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import nn
+from torch.nn import functional
+from torchmetrics import Metric
+from torchmetrics.classification import MulticlassAccuracy
+
+from asl_pkg import contract
+from asl_pkg.config import GROUPS, TrainerSettings
+from asl_pkg.data.datamodule import Batch
+from asl_pkg.models.baseline import BaselineCNN
+from asl_pkg.models.network import build
+from asl_pkg.models.normalise import Normalise
+
+
+class Classifier(LightningModule):
+    """A network, its loss, metrics and optimizer.
+
+    Args:
+        hyper_parameters: a plain dict, since it goes into the checkpoint: model and trainer (the settings as dicts),
+            temperature, classes, contract_version, dataset_digest, commit, run_id, seed.
+    """
+
+    def __init__(self, hyper_parameters: dict[str, Any]) -> None:
+        super().__init__()
+        self.save_hyperparameters(hyper_parameters)
+        model = hyper_parameters["model"]
+        self.settings = TrainerSettings(**hyper_parameters["trainer"])
+        self.normalise = Normalise()
+        self.network: nn.Module = build(GROUPS["model"][model["name"]](**model))
+        self.train_accuracy = MulticlassAccuracy(len(contract.CLASSES), average="micro")
+        self.validation_accuracy = MulticlassAccuracy(len(contract.CLASSES), average="micro")
+
+    @property
+    def temperature(self) -> float:
+        """What the logits are divided by before the softmax."""
+        return float(self.hparams["temperature"])
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Classify uint8 [n, 200, 200, 3] -> logits float [n, 29], not yet divided by the temperature."""
+        logits: torch.Tensor = self.network(self.normalise(pixels))
+        return logits
+
+    def on_train_epoch_start(self) -> None:
+        """Let dropout and the like hang on seed and epoch, not on what was drawn before: a resumed run is the same."""
+        torch.manual_seed(self.hparams["seed"] + 1_000_003 * self.current_epoch)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        """Loss of one batch, targets smoothed."""
+        pictures = self.normalise(batch.pixels)
+        misses = torch.zeros((), device=pictures.device)
+        if isinstance(self.network, BaselineCNN):
+            logits, misses = self.network.learn(pictures, batch.landmarks)
+        else:
+            logits = self.network(pictures)
+        loss = functional.cross_entropy(logits, batch.labels, label_smoothing=self.settings.label_smoothing)
+        self.train_accuracy(logits, batch.labels)
+        self._log({"train_loss": loss, "train_accuracy": self.train_accuracy}, len(logits))
+        return loss + misses
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Negative log-likelihood of one batch, targets as they are: comparable whatever the smoothing."""
+        logits = self(batch.pixels)
+        loss = functional.cross_entropy(logits, batch.labels)
+        self.validation_accuracy(logits, batch.labels)
+        self._log({"validation_loss": loss, "validation_accuracy": self.validation_accuracy}, len(logits))
+
+    def configure_optimizers(self) -> Any:
+        """AdamW and a one-cycle learning rate (Smith 2018, https://arxiv.org/abs/1803.09820)."""
+        learnt = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        groups = [
+            # biases and batch norms are no weights: decay would only bias them
+            {"params": [one for one in learnt if one.ndim > 1], "weight_decay": self.settings.weight_decay},
+            {"params": [one for one in learnt if one.ndim <= 1], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=self.settings.learning_rate)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, self.settings.learning_rate, total_steps=int(self.trainer.estimated_stepping_batches)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _log(self, values: dict[str, torch.Tensor | Metric], pictures: int) -> None:
+        self.log_dict(values, on_step=False, on_epoch=True, prog_bar=True, batch_size=pictures)

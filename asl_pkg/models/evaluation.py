@@ -1,0 +1,91 @@
+"""A trained classifier on its validation split: temperature, metrics, and what a later comparison needs."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from asl_pkg import contract
+from asl_pkg.models.classifier import Classifier
+from asl_pkg.validation import metrics
+
+BATCH = 64  # pictures
+
+
+def predict(classifier: Classifier, pixels: NDArray[np.uint8]) -> torch.Tensor:
+    """Compute the logits of pictures, on the device where the classifier is.
+
+    Args:
+        classifier: in evaluation mode.
+        pixels: uint8 [n, 200, 200, 3].
+
+    Returns:
+        Logits on the CPU, float32 [n, 29], not divided by the temperature.
+    """
+    with torch.inference_mode():
+        batches = (np.array(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH))
+        return torch.cat([classifier(torch.from_numpy(batch).to(classifier.device)).cpu() for batch in batches])
+
+
+def confusion(logits: torch.Tensor, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count answers: [29, 29], truth in rows and answers in columns."""
+    return metrics.confusion_by_group(labels, logits.argmax(dim=1).numpy(), np.zeros_like(labels))[0]
+
+
+def measure(logits: torch.Tensor, labels: NDArray[np.int64], temperature: float) -> dict[str, float]:
+    """Measure the answers on the validation split.
+
+    Args:
+        logits: float32 [n, 29].
+        labels: int64 [n].
+        temperature: divides the logits.
+
+    Returns:
+        best_validation_accuracy, …_macro_f1, …_loss (negative log-likelihood, calibrated) and …_calibration_error.
+    """
+    counts = confusion(logits, labels)
+    log_probabilities = torch.log_softmax(logits / temperature, dim=1)
+    truth = torch.tensor(labels)
+    return {
+        "best_validation_accuracy": float(metrics.accuracy(counts)),
+        "best_validation_macro_f1": float(metrics.macro_f1(counts)),
+        "best_validation_loss": float(torch.nn.functional.nll_loss(log_probabilities, truth)),
+        "best_validation_calibration_error": metrics.reliability(log_probabilities.exp().numpy(), labels).error,
+    }
+
+
+def statistics(
+    pixels: NDArray[np.uint8], labels: NDArray[np.int64], logits: torch.Tensor, temperature: float
+) -> dict[str, Any]:
+    """Describe the validation split, so that what is served later can be compared with it.
+
+    Args:
+        pixels: uint8 [n, 200, 200, 3].
+        labels: int64 [n].
+        logits: float32 [n, 29].
+        temperature: divides the logits.
+
+    Returns:
+        pictures, class_prior and predicted_prior by class, confidence_mean, and the mean and standard deviation of each
+        colour channel in 0..1.
+    """
+    probabilities = torch.softmax(logits / temperature, dim=1)
+    means, squares = np.zeros(3), np.zeros(3)
+    for picture in pixels:  # one at a time: the split may not fit into memory as floats
+        values = picture.reshape(-1, 3) / 255
+        means += values.mean(axis=0) / len(pixels)
+        squares += (values**2).mean(axis=0) / len(pixels)
+    return {
+        "pictures": len(labels),
+        "class_prior": _shares(labels),
+        "predicted_prior": _shares(probabilities.argmax(dim=1).numpy()),
+        "confidence_mean": float(probabilities.amax(dim=1).mean()),
+        "pixel_mean": means.tolist(),
+        "pixel_std": np.sqrt(squares - means**2).tolist(),
+    }
+
+
+def _shares(classes: NDArray[np.int64]) -> dict[str, float]:
+    counts = np.bincount(classes, minlength=len(contract.CLASSES)) / len(classes)
+    return dict(zip(contract.CLASSES, counts.tolist(), strict=True))

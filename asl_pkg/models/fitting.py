@@ -1,0 +1,113 @@
+"""Lightning's trainer, set up to be quiet and repeatable."""
+
+import logging
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+
+from asl_pkg.data.datamodule import PictureData
+from asl_pkg.errors import SettingError
+from asl_pkg.models.classifier import Classifier
+from asl_pkg.models.history import History
+
+MONITORED = "validation_loss"
+
+
+def fit(classifier: Classifier, data: PictureData, history: History, folder: Path, progress: bool) -> None:
+    """Train until the epochs are over or the validation loss stops falling.
+
+    Args:
+        classifier: is changed in place.
+        data: what to learn from.
+        history: notes every epoch.
+        folder: gets best.ckpt and last.ckpt.
+        progress: show a bar on a terminal.
+
+    Raises:
+        SettingError: a GPU is asked for where there is none.
+        KeyboardInterrupt: on Ctrl-C.
+    """
+    settings = classifier.settings
+    on_cpu = device(settings.accelerator).type == "cpu"
+    bar = progress and sys.stderr.isatty()
+    callbacks: list[Callback] = [
+        history,
+        EarlyStopping(MONITORED, patience=settings.patience_epochs),
+        ModelCheckpoint(folder, "best", MONITORED, save_last=True, enable_version_counter=False),
+    ]
+    with _quiet(), _interruptible():
+        trainer = Trainer(
+            accelerator="cpu" if on_cpu else "cuda",
+            devices=1,
+            precision="bf16-mixed" if _bf16_is_faster(on_cpu) else "32-true",
+            max_epochs=settings.max_epochs,
+            callbacks=[*callbacks, TQDMProgressBar(leave=True)] if bar else callbacks,
+            enable_progress_bar=bar,
+            enable_model_summary=False,
+            logger=False,
+            num_sanity_val_steps=0,
+            deterministic=on_cpu,  # some layers have no deterministic form on GPUs
+        )
+        trainer.fit(classifier.to(memory_format=torch.channels_last), data)
+
+
+def device(accelerator: str) -> torch.device:
+    """Choose what computes.
+
+    Args:
+        accelerator: auto, cpu or gpu.
+
+    Returns:
+        The GPU where there is one and it may be used, else the CPU.
+
+    Raises:
+        SettingError: a GPU is asked for where there is none.
+    """
+    if accelerator == "gpu" and not torch.cuda.is_available():
+        raise SettingError("trainer.accelerator=gpu: torch finds no GPU here; auto or cpu trains without one")
+    return torch.device("cpu" if accelerator == "cpu" or not torch.cuda.is_available() else "cuda")
+
+
+def _bf16_is_faster(on_cpu: bool) -> bool:
+    """Whether matrices are multiplied in bfloat16 by the hardware itself: then training takes about half the time."""
+    if not on_cpu:
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out Lightning's advertisements, and its advice on workers: our batches are slices of an array."""
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+            warnings.filterwarnings(
+                "ignore", message=".*LeafSpec.*is deprecated", category=FutureWarning
+            )  # Lightning's own
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C through as itself: Lightning turns it into an exit of its own and goes on ignoring the signal."""
+    try:
+        yield
+    except SystemExit as stop:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt from stop

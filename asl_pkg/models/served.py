@@ -1,0 +1,33 @@
+"""What is served: pixels in, probabilities out. Export traces this module, parity compares with it."""
+
+import torch
+from torch import nn
+
+from asl_pkg.models.classifier import Classifier
+from asl_pkg.models.normalise import Normalise
+
+
+class Served(nn.Module):
+    """A trained network between the pixels that clients send and the calibrated probabilities that they get.
+
+    Args:
+        classifier: gives its network and its temperature.
+    """
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__()
+        self.normalise = Normalise()
+        self.network = classifier.network
+        self.temperature = classifier.temperature
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Answer.
+
+        Args:
+            pixels: uint8 [n, 200, 200, 3], RGB.
+
+        Returns:
+            Probabilities, float32 [n, 29], in the order of contract.CLASSES.
+        """
+        logits = self.network(self.normalise(pixels))
+        return torch.softmax(logits / self.temperature, dim=1)

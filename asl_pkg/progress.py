@@ -1,0 +1,48 @@
+"""Progress of work that takes more than a moment: a bar on a terminal, plain lines in a log."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+QUIET_S = 2.0  # work that is over by then needs no progress
+LINE_EVERY_S = 10.0  # between two lines in a log
+
+T = TypeVar("T")
+
+
+def track(iterable: Iterable[T], total: int | None, description: str, unit: str = "pictures") -> Iterator[T]:
+    """Pass the items on and show on stderr how far the work is.
+
+    Args:
+        iterable: the items.
+        total: how many there will be; None where nobody knows.
+        description: what is done, as "Reading pictures".
+        unit: what the items are.
+
+    Yields:
+        The items, unchanged.
+    """
+    if sys.stderr.isatty():
+        yield from tqdm(iterable, description, total, unit=f" {unit}", delay=QUIET_S, leave=False, dynamic_ncols=True)
+    else:
+        yield from _lines(iterable, total, description, unit)
+
+
+def _lines(iterable: Iterable[T], total: int | None, description: str, unit: str) -> Iterator[T]:
+    start = time.monotonic()
+    due = start + QUIET_S
+    done = 0
+    for done, item in enumerate(iterable, 1):
+        yield item
+        if (now := time.monotonic()) >= due:
+            _line(description, f"{done:,}{'' if total is None else f' of {total:,}'} {unit}", done / (now - start))
+            due = now + LINE_EVERY_S
+    if due > start + QUIET_S:
+        _line(description, f"{done:,} {unit}, done", done / (time.monotonic() - start))
+
+
+def _line(description: str, state: str, rate: float) -> None:
+    print(f"{description}: {state} ({rate:,.0f}/s)", file=sys.stderr, flush=True)

@@ -1,0 +1,104 @@
+"""What a local pipeline run shows: the steps' own lines. kfp's full account goes to a file."""
+
+import io
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+COLOUR = re.compile(r"\x1b\[\d+m")
+STARTS = re.compile(r"Executing task '(?P<step>[\w-]+)'")
+CACHED = re.compile(r"Task (?P<step>[\w-]+) cache hit")
+ERROR = re.compile(r"^asl_pkg\.errors\.\w+: (?P<text>.*)")
+OUTPUTS = re.compile(r"Task '[\w-]+' outputs:")
+STEP_INDENT = "    "  # kfp indents the lines of a step by this
+RULE = "-----"  # and closes each step with a line of these
+
+
+class RunLog(io.TextIOBase):
+    """Takes what kfp prints: all of it to a file, the steps' own lines to the terminal.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.error = ""
+        self._terminal = sys.stdout
+        self._file = path.open("w", encoding="utf-8")
+        self._pending = ""
+        self._skip_to: str | None = None  # the line that ends what kfp dumps
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, text: str) -> int:
+        """Take some text, whole lines or parts of them."""
+        self._file.write(text)
+        *lines, self._pending = (self._pending + text).split("\n")
+        for line in lines:
+            self._show(COLOUR.sub("", line))
+        return len(text)
+
+    def flush(self) -> None:
+        """Pass on what is held back."""
+        self._file.flush()
+        self._terminal.flush()
+
+    def _show(self, line: str) -> None:
+        own = line.removeprefix(STEP_INDENT)
+        if found := ERROR.match(own):
+            self.error = found["text"]
+        if found := STARTS.search(line) or CACHED.search(line):
+            what = " (taken from the cache)" if found.re is CACHED else ""
+            self._say(f"── {found['step']}{what}")
+        elif self._is_a_steps_own(line) and own.strip():
+            self._say(line)
+
+    def _say(self, line: str) -> None:
+        # Not print: kfp puts an indenting one in its place while a step runs.
+        self._terminal.write(line + "\n")
+        self._terminal.flush()
+
+    def _is_a_steps_own(self, line: str) -> bool:
+        """Leave out kfp's own words, and its dumps of what goes into each step and what comes out."""
+        if self._skip_to is not None:
+            self._skip_to = None if line.startswith(self._skip_to) else self._skip_to
+            return False
+        if "[KFP Executor" in line:
+            self._skip_to = STEP_INDENT + "}" if line.endswith("executor_input:") else None
+            return False
+        if OUTPUTS.search(line):
+            self._skip_to = RULE
+        return line.startswith(STEP_INDENT)
+
+
+@contextmanager
+def shown(path: Path) -> Iterator[RunLog]:
+    """Send what kfp prints and logs through a RunLog for a while.
+
+    Args:
+        path: of the file that gets everything.
+
+    Yields:
+        The log; `error` holds the last error of ours that a step ended with.
+    """
+    root = logging.getLogger()
+    with RunLog(path) as log, redirect_stdout(log):
+        handler, level = logging.StreamHandler(log), root.level
+        root.addHandler(handler)
+        root.setLevel(logging.INFO)
+        try:
+            yield log
+        finally:
+            root.removeHandler(handler)
+            root.setLevel(level)

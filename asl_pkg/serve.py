@@ -1,0 +1,63 @@
+"""The verb serve: a model server on one bundle, until it is interrupted."""
+
+import shlex
+
+from asl_pkg import contract
+from asl_pkg.config import InferenceSettings
+from asl_pkg.serving.bundle import Bundle
+from asl_pkg.serving.choice import choose_bundle
+from asl_pkg.serving.triton import LocalTriton
+
+
+def serve(settings: InferenceSettings) -> None:
+    """Serve a bundle over v2 and stay until Ctrl-C or SIGTERM; both end the server in order.
+
+    Args:
+        settings: bundle, store, engine, host and ports.
+
+    Raises:
+        BundleError: there is no bundle, or it is damaged.
+        ServingError: the server does not start, or ends by itself.
+    """
+    bundle = choose_bundle(settings)
+    try:
+        if settings.engine == "kserve":
+            _serve_kserve(bundle, settings)
+        else:
+            _serve_triton(bundle, settings)
+    except KeyboardInterrupt:
+        print("stopped")
+
+
+def _serve_triton(bundle: Bundle, settings: InferenceSettings) -> None:
+    wanted = [settings.http_port, settings.grpc_port, settings.metrics_port]
+    with LocalTriton(bundle, settings.host, *wanted) as server:
+        _announce(bundle, f"Triton, ready in {server.ready_s:.1f} s", server.http_url, server.grpc_url)
+        _name_moved_ports(wanted, server.ports)
+        print(f"metrics  {server.metrics_url}\nlog      {server.log}", flush=True)
+        server.wait()
+
+
+def _serve_kserve(bundle: Bundle, settings: InferenceSettings) -> None:
+    from asl_pkg.serving.kserve_server import KServeServer
+
+    wanted = [settings.http_port, settings.grpc_port]
+    server = KServeServer(bundle, settings.host, *wanted)
+    # its protocol has no model configuration, which is where our Triton tells the threshold
+    threshold = f" confidence_threshold={bundle.confidence_threshold}"
+    _announce(bundle, "KServe's own server on ONNX Runtime", server.http_url, server.grpc_url, threshold)
+    _name_moved_ports(wanted, server.ports)
+    server.run()
+
+
+def _announce(bundle: Bundle, engine: str, http_url: str, grpc_url: str, hint: str = "") -> None:
+    ask = f"{http_url}/v2/models/{contract.MODEL_NAME}"
+    print(f"release {bundle.release} of {bundle.folder}: {engine}")
+    print(f"HTTP     {http_url}   e.g. curl {shlex.quote(ask)}")
+    print(f"gRPC     {grpc_url}   e.g. asl infer PICTURE.jpg runtime=triton url={grpc_url}{hint}", flush=True)
+
+
+def _name_moved_ports(wanted: list[int], taken: list[int]) -> None:
+    moved = [f"{port} instead of {asked}" for asked, port in zip(wanted, taken, strict=True) if port != asked]
+    if moved:
+        print(f"ports taken by others: {', '.join(moved)}", flush=True)

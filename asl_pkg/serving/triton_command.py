@@ -1,0 +1,71 @@
+"""How a Triton on this machine is called: its command line and its folder of backends."""
+
+import secrets
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from asl_pkg import contract
+from asl_pkg.serving.bundle import Bundle
+from asl_pkg.serving.triton_environment import TritonEnvironment
+
+EXIT_TIMEOUT_S = 5  # for requests that are under way
+# Through these a client could load a model of its own, which is running code, or read this machine's memory.
+CLOSED_APIS = "model-repository,shared-memory,trace,logging"
+ONNXRUNTIME_BACKEND = Path(__file__).parent / "backends" / "onnxruntime" / "model.py"
+
+
+def make_backends(environment: TritonEnvironment, folder: Path) -> None:
+    """Lay out Triton's backend directory; copies, since Triton refuses a library that is a link out of it.
+
+    Args:
+        environment: where Triton's own Python backend lies.
+        folder: the directory to make.
+    """
+    for name, files in {"python": environment.python_backend, "onnxruntime": [ONNXRUNTIME_BACKEND]}.items():
+        (folder / name).mkdir(parents=True)
+        for file in files:
+            shutil.copy(file, folder / name)
+
+
+def command(
+    environment: TritonEnvironment, bundle: Bundle, backends: Path, host: str, ports: Sequence[int]
+) -> list[str]:
+    """The command line of the server.
+
+    Args:
+        environment: where the server lies.
+        bundle: what it serves.
+        backends: made by `make_backends`.
+        host: address to listen on.
+        ports: for HTTP, gRPC and metrics.
+
+    Returns:
+        Program and arguments.
+    """
+    # a line break cannot be sent in a header: not even who reads this command line can present the key
+    key = f"{CLOSED_APIS}:asl-admin={secrets.token_hex(16)}\n"
+    http_port, grpc_port, metrics_port = ports
+    return [
+        # from util-linux: the kernel ends the server when whoever started it is gone, killed or not
+        "setpriv",
+        "--pdeathsig=TERM",
+        str(environment.program),
+        f"--id={contract.MODEL_NAME}@{bundle.release}",
+        f"--model-repository={bundle.repository.absolute()}",
+        f"--backend-directory={backends}",
+        "--model-control-mode=explicit",
+        f"--load-model={contract.MODEL_NAME}",
+        "--disable-auto-complete-config",
+        "--strict-readiness=true",
+        f"--exit-timeout-secs={EXIT_TIMEOUT_S}",
+        "--allow-gpu-metrics=false",
+        f"--http-address={host}",
+        f"--grpc-address={host}",
+        f"--metrics-address={host}",
+        f"--http-port={http_port}",
+        f"--grpc-port={grpc_port}",
+        f"--metrics-port={metrics_port}",
+        f"--http-restricted-api={key}",
+        f"--grpc-restricted-protocol={key}",
+    ]

@@ -1,0 +1,129 @@
+"""From the YAML files and overrides such as `trainer.max_epochs=64` to settings that are checked.
+
+What is unknown, of the wrong type or impossible is refused before any work starts.
+"""
+
+import dataclasses
+import difflib
+import functools
+import types
+import typing
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from asl_pkg.config import FILES, GROUPS, InferenceSettings, Settings, TrainSettings
+from asl_pkg.errors import SettingError
+
+CONFIGS = Path(__file__).parent / "configs"
+T = TypeVar("T", Settings, TrainSettings, InferenceSettings)
+
+
+def walk(schema: type, prefix: str = "") -> Iterator[tuple[str, dataclasses.Field[Any]]]:
+    """Yield (dotted name, field) of every setting of a dataclass, those of all choices of a group included."""
+    for one in dataclasses.fields(schema):
+        name = prefix + one.name
+        if one.name in GROUPS:
+            for choice in GROUPS[one.name].values():
+                yield from walk(choice, name + ".")
+        elif isinstance(one.type, type) and dataclasses.is_dataclass(one.type):
+            yield from walk(one.type, name + ".")
+        else:
+            yield name, one
+
+
+def names(schema: type) -> set[str]:
+    """Every name that a setting on the command line can have."""
+    return {name for name, _ in walk(schema)} | ({one.name for one in dataclasses.fields(schema)} & set(GROUPS))
+
+
+def kind_of(one: dataclasses.Field[Any]) -> type:
+    """The plain type of a setting: int for `int | None`."""
+    if isinstance(one.type, types.UnionType):
+        return next(option for option in typing.get_args(one.type) if option is not type(None))
+    return cast(type, one.type)
+
+
+def default_of(one: dataclasses.Field[Any]) -> Any:
+    """The default of a setting."""
+    return one.default if one.default_factory is dataclasses.MISSING else one.default_factory()
+
+
+def load(schema: type[T], overrides: Sequence[str] = ()) -> T:
+    """Compose the settings of one file.
+
+    Args:
+        schema: Settings, TrainSettings or InferenceSettings.
+        overrides: `name=value`, as on the command line; texts are taken literally.
+
+    Returns:
+        The settings, every one checked.
+
+    Raises:
+        SettingError: a name is unknown, a value of the wrong type or impossible.
+    """
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    texts, others = _sort(overrides, schema)
+    try:
+        with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+            composed = compose(FILES[schema], others)
+        chosen = {name: kinds[composed[name].name]() for name, kinds in GROUPS.items() if name in composed}
+        settings = cast(T, OmegaConf.to_object(OmegaConf.merge(schema(**chosen), composed)))
+    except (HydraException, OmegaConfBaseException) as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise SettingError(f"{' '.join(others)}: {reason}") from error
+    for name, value in texts.items():
+        *parents, last = name.split(".")
+        owner: Any = functools.reduce(getattr, parents, settings)
+        if not hasattr(owner, last):
+            raise SettingError(f"{name}: {parents[-1]}={owner.name} has no such setting")
+        setattr(owner, last, value)
+    _check(settings)
+    return settings
+
+
+def _sort(overrides: Sequence[str], schema: type) -> tuple[dict[str, str], list[str]]:
+    """Check every name; set texts apart, which Hydra's grammar must not touch, from what Hydra shall parse."""
+    known = dict(walk(schema))
+    groups = {one.name for one in dataclasses.fields(schema)} & set(GROUPS)
+    texts, others = {}, []
+    for override in overrides:
+        name, equals, value = override.partition("=")
+        if not equals:
+            raise SettingError(f"{override!r} is no setting: expected name=value")
+        if name in groups and value not in GROUPS[name]:
+            raise SettingError(_impossible(override, value, list(GROUPS[name])))
+        if name not in groups and name not in known:
+            nearest = difflib.get_close_matches(name, sorted(names(schema)), 1, 0)[0]
+            raise SettingError(f"unknown setting {name!r}: did you mean {nearest!r}? `asl VERB --help` lists them")
+        if name in known and kind_of(known[name]) is str:
+            texts[name] = value
+        else:
+            others.append(override)
+    return texts, others
+
+
+def _impossible(override: str, value: str, choices: Sequence[str]) -> str:
+    nearest = difflib.get_close_matches(value, choices, 1, 0)[0]
+    return f"{override}: did you mean {nearest!r}? possible: {', '.join(choices)}"
+
+
+def _check(settings: Any, prefix: str = "") -> None:
+    """Refuse a value outside its range or choices."""
+    for one in dataclasses.fields(settings):
+        value, name = getattr(settings, one.name), prefix + one.name
+        if dataclasses.is_dataclass(value):
+            _check(value, name + ".")
+            continue
+        low, high, choices = (one.metadata[key] for key in ("low", "high", "choices"))
+        if choices and value not in choices:
+            raise SettingError(_impossible(f"{name}={value}", str(value), choices))
+        if value is None or isinstance(value, str):
+            continue
+        if (low is not None and not value >= low) or (high is not None and not value <= high):
+            span = f"{'' if low is None else low} to {'' if high is None else high}".strip()
+            raise SettingError(f"{name}={value}: possible is {span} {one.metadata['unit']}".rstrip())

@@ -1,0 +1,191 @@
+"""What MLflow keeps of a training: an embedded store by default, a server where MLFLOW_TRACKING_URI names one."""
+
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asl_pkg import contract
+from asl_pkg.errors import AslError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+STORE = "mlruns"  # in the working folder
+UI_HOST = "127.0.0.1"
+REACH_S = 5  # a server that has not answered by then is not there
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "GIT_PYTHON_REFRESH": "quiet"}
+# a training must not hang for long on a server that went away: MLflow's own defaults are 120 s and 7 retries
+PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+
+
+class Run:
+    """One training in MLflow.
+
+    Args:
+        client: that writes it.
+        id: of the run.
+    """
+
+    def __init__(self, client: "MlflowClient", id: str) -> None:  # noqa: A002
+        self.client = client
+        self.id = id
+
+    def log(self, values: Mapping[str, float], epoch: int) -> None:
+        """Keep metrics of an epoch."""
+        from mlflow.entities import Metric
+
+        now_ms = int(time.time() * 1000)
+        with _spared("metrics"):
+            self.client.log_batch(self.id, [Metric(name, value, now_ms, epoch) for name, value in values.items()])
+
+    def log_files(self, folder: Path, name: str) -> None:
+        """Keep the files of a folder as artefacts under a name."""
+        with _spared(name):
+            self.client.log_artifacts(self.id, str(folder), name)
+
+    def close(self, status: str) -> None:
+        """End the run as FINISHED, KILLED or FAILED."""
+        with _spared("end"):
+            self.client.set_terminated(self.id, status)
+
+
+@contextmanager
+def _spared(what: str) -> Iterator[None]:
+    """A server that goes away costs a warning, not the training."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        warnings.warn(f"MLflow at {uri()} did not take the {what}: {_first_line(error)}", stacklevel=4)
+
+
+@contextmanager
+def tracked(name: str, parameters: Mapping[str, Any]) -> Iterator[Run]:
+    """Open a run, and close it as finished, killed (Ctrl-C) or failed.
+
+    Args:
+        name: of the run, for people.
+        parameters: every setting, and where data and code come from.
+
+    Yields:
+        The run.
+
+    Raises:
+        AslError: the server does not answer.
+    """
+    client, experiment = _open()
+    from mlflow.entities import Param
+
+    run = Run(client, client.create_run(experiment, run_name=name).info.run_id)
+    client.log_batch(run.id, params=[Param(key, str(value)) for key, value in parameters.items()])
+    status = "FAILED"
+    try:
+        yield run
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        run.close(status)
+
+
+def uri() -> str:
+    """Name the store: MLFLOW_TRACKING_URI, else SQLite in the working folder."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path(STORE).resolve()}/mlflow.db"
+
+
+def check() -> None:
+    """Ask the server that MLFLOW_TRACKING_URI names whether it is there.
+
+    Raises:
+        AslError: it does not answer.
+    """
+    if not uri().startswith("http"):
+        return
+    import requests
+
+    try:
+        requests.get(f"{uri().rstrip('/')}/health", timeout=REACH_S)
+    except requests.RequestException as error:
+        raise AslError(
+            f"MLFLOW_TRACKING_URI={uri()}: no MLflow server answers there ({type(error).__name__}): "
+            "start it, or unset the variable for the embedded store"
+        ) from error
+
+
+def register(source: str, tags: Mapping[str, str]) -> str | None:
+    """Make a release the champion of MLflow's registry, which follows what serves and never decides it.
+
+    Args:
+        source: URI of the release in the model store.
+        tags: its digests, for people.
+
+    Returns:
+        The model version, None where MLflow did not take it: that costs a warning, since the release serves already.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client, _ = _open()
+        if not client.search_registered_models(f"name = '{contract.MLFLOW_MODEL}'"):
+            client.create_registered_model(contract.MLFLOW_MODEL)
+        version = client.create_model_version(contract.MLFLOW_MODEL, source, tags=dict(tags), await_creation_for=0)
+        client.set_registered_model_alias(contract.MLFLOW_MODEL, contract.MLFLOW_ALIAS, version.version)
+    except (AslError, MlflowException, OSError) as error:
+        warnings.warn(f"the release serves, but MLflow does not know of it: {_first_line(error)}", stacklevel=2)
+        return None
+    return str(version.version)
+
+
+def serve_ui() -> None:
+    """Become MLflow's UI over the embedded store, until Ctrl-C.
+
+    Raises:
+        AslError: MLFLOW_TRACKING_URI names a server, which has a UI of its own.
+    """
+    if uri().startswith("http"):
+        raise AslError(f"MLFLOW_TRACKING_URI={uri()} has its own UI: open it there, or unset the variable")
+    Path(STORE).mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "mlflow", "server", "--host", UI_HOST, "--port", str(contract.MLFLOW_PORT)]
+    command += ["--workers", "1", "--backend-store-uri", uri(), "--default-artifact-root", _artifacts()]
+    os.execve(sys.executable, command, {**os.environ, **QUIET})  # noqa: S606
+
+
+def _open() -> tuple["MlflowClient", str]:
+    """The client and the id of our experiment, which is made where it is missing."""
+    check()
+    os.environ.update(QUIET)
+    for name, value in PATIENCE.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    logging.getLogger("mlflow").setLevel(logging.WARNING)  # else it tells of every table that it makes
+    embedded = "MLFLOW_TRACKING_URI" not in os.environ
+    if embedded:
+        Path(STORE).mkdir(exist_ok=True)
+    try:
+        client = MlflowClient(uri())
+        found = client.get_experiment_by_name(contract.MLFLOW_EXPERIMENT)
+        if found is None:
+            return client, client.create_experiment(contract.MLFLOW_EXPERIMENT, _artifacts() if embedded else None)
+        if found.lifecycle_stage == "deleted":
+            client.restore_experiment(found.experiment_id)
+    except MlflowException as error:
+        raise AslError(f"MLflow at {uri()}: {_first_line(error)}") from error
+    return client, found.experiment_id
+
+
+def _artifacts() -> str:
+    return (Path(STORE).resolve() / "artifacts").as_uri()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]

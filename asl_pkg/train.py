@@ -1,0 +1,156 @@
+"""The verb train: data set -> checkpoints, history, metrics, plots and an account of the pictures learnt from."""
+
+import csv
+import dataclasses
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import torch
+
+from asl_pkg import contract, provenance
+from asl_pkg.config import TrainSettings
+from asl_pkg.data.datamodule import PictureData
+from asl_pkg.data.dataset import read_info, read_split
+from asl_pkg.files import write_json, written_beside
+from asl_pkg.models import load_checkpoint, plots
+from asl_pkg.models.calibration import fit_temperature
+from asl_pkg.models.checkpoint import set_temperature
+from asl_pkg.models.classifier import Classifier
+from asl_pkg.models.evaluation import confusion, measure, predict, statistics
+from asl_pkg.models.fitting import device, fit
+from asl_pkg.models.history import History, Row
+from asl_pkg.models.resnet import TransferResNet
+from asl_pkg.tracking import Run, tracked
+
+SEEN_COLUMNS = ("sha256", "dhash", "group", "split")
+TRACED = ("dataset_digest", "commit")
+
+
+def train(
+    settings: TrainSettings, dataset_dir: Path, training_dir: Path, plots_dir: Path | None = None
+) -> dict[str, float]:
+    """Train a network.
+
+    Args:
+        settings: the network and how to train it.
+        dataset_dir: what `asl pull` wrote.
+        training_dir: gets what contract.py lists under training/. What an earlier training wrote stays until this one
+            is complete; other files stay for good.
+        plots_dir: gets the plots; by default a folder in training_dir.
+
+    Returns:
+        What metrics.json holds.
+
+    Raises:
+        DataError: there is no data set, or the weights to start from cannot be had.
+        AslError: the MLflow server does not answer.
+    """
+    hyper_parameters = _hyper_parameters(settings, read_info(dataset_dir).digest)
+    traced = {name: hyper_parameters[name] for name in TRACED}
+    with (
+        _published(training_dir, plots_dir) as folder,
+        tracked(settings.model.name, _flat(dataclasses.asdict(settings)) | traced) as run,
+    ):
+        data = PictureData(dataset_dir, settings.data, settings.seed, settings.trainer.augment)
+        metrics = _train(settings, hyper_parameters | {"run_id": run.id}, data, run, folder)
+        _write_seen(folder / contract.SEEN_FILE, dataset_dir, data.seen)
+        run.log_files(folder / contract.PLOTS_FOLDER, contract.PLOTS_FOLDER)
+    return metrics
+
+
+def _train(
+    settings: TrainSettings, hyper_parameters: dict[str, Any], data: PictureData, run: Run, folder: Path
+) -> dict[str, float]:
+    start = time.monotonic()
+    torch.manual_seed(settings.seed)
+    classifier = Classifier(hyper_parameters)
+    if isinstance(classifier.network, TransferResNet):
+        classifier.network.load_weights(hyper_parameters["model"]["weights"])
+    history = History(run.log, lines=settings.trainer.progress and not sys.stderr.isatty())
+    fit(classifier, data, history, (folder / contract.BEST_CHECKPOINT).parent, settings.trainer.progress)
+
+    pixels, labels = data.validation_split.pixels, data.validation_split.labels
+    for name in (contract.LAST_CHECKPOINT, contract.BEST_CHECKPOINT):
+        trained = load_checkpoint(folder / name).to(device(settings.trainer.accelerator))
+        logits = predict(trained, pixels)
+        temperature = fit_temperature(logits, torch.tensor(labels))
+        set_temperature(folder / name, temperature)
+    best = int(np.argmin([row["validation_loss"] for row in history.rows]))
+    metrics = measure(logits, labels, temperature) | {
+        "best_epoch": best + 1,
+        "epochs": len(history.rows),
+        "temperature": temperature,
+        "seconds": time.monotonic() - start,
+    }
+    run.log(metrics, len(history.rows))
+    _write_history(folder / contract.HISTORY_FILE, history.rows)
+    write_json(folder / contract.METRICS_FILE, metrics)
+    write_json(folder / contract.STATISTICS_FILE, statistics(pixels, labels, logits, temperature))
+    plots.draw(folder / contract.PLOTS_FOLDER, history.rows, best, confusion(logits, labels), metrics)
+    return metrics
+
+
+def _hyper_parameters(settings: TrainSettings, dataset_digest: str) -> dict[str, Any]:
+    """What a checkpoint says of itself: plain values, which load without running code."""
+    return {
+        "model": dataclasses.asdict(settings.model),
+        "trainer": dataclasses.asdict(settings.trainer),
+        "seed": settings.seed,
+        "temperature": 1.0,
+        "classes": list(contract.CLASSES),
+        "contract_version": contract.CONTRACT_VERSION,
+        "preparation_version": contract.PREPARATION_VERSION,
+        "dataset_digest": dataset_digest,
+        "commit": provenance.commit(),
+    }
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted names, as they are typed."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return flat
+
+
+def _write_history(path: Path, rows: Sequence[Row]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["epoch", *rows[0]])
+        writer.writeheader()
+        writer.writerows({"epoch": epoch, **row} for epoch, row in enumerate(rows, 1))
+
+
+def _write_seen(path: Path, dataset_dir: Path, seen: np.ndarray) -> None:
+    rows = read_split(dataset_dir, "train", SEEN_COLUMNS)
+    pa.parquet.write_table(rows.filter(pa.array(seen)), path)
+
+
+@contextmanager
+def _published(training_dir: Path, plots_dir: Path | None) -> Iterator[Path]:
+    """Give an empty folder; on success what it holds takes its places in training_dir, on any error it goes."""
+    training_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".training-", dir=training_dir) as name:
+        folder = Path(name)
+        yield folder
+        if plots_dir is not None:
+            _replace(folder / contract.PLOTS_FOLDER, plots_dir)
+        for item in folder.iterdir():
+            _replace(item, training_dir / item.name)
+
+
+def _replace(item: Path, target: Path) -> None:
+    if item.is_dir():
+        with written_beside(target) as beside:
+            shutil.copytree(item, beside, dirs_exist_ok=True)
+        shutil.rmtree(item)
+    else:
+        item.replace(target)

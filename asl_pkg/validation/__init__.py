@@ -1,0 +1,1 @@
+"""What validate measures, which gates decide, and how the report looks."""

@@ -1,0 +1,107 @@
+"""What the bundle, and the checkpoint that it was made from, say of the test pictures."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+
+from asl_pkg import contract
+from asl_pkg.data.cache import decoded
+from asl_pkg.data.dataset import DatasetInfo, read_split
+from asl_pkg.models import load_checkpoint
+from asl_pkg.models.served import Served
+from asl_pkg.progress import track
+from asl_pkg.serving.bundle import Bundle
+from asl_pkg.serving.onnx_session import open_session, predict
+
+TEST = contract.SPLITS[2]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The test pictures and two answers to each.
+
+    Args:
+        pixels: uint8 [n, 200, 200, 3].
+        truth: class of each [n].
+        probabilities: ONNX Runtime's on the bundle [n, 29].
+        by_torch: the checkpoint's [n, 29].
+        groups: which pictures resemble one another [n]: of a signer where signers are known, else of a block of frames.
+        digests: SHA-256 of each picture file [n].
+    """
+
+    pixels: NDArray[np.uint8]
+    truth: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    by_torch: NDArray[np.float32]
+    groups: Sequence[str]
+    digests: Sequence[str]
+
+
+def ask(bundle: Bundle, checkpoint_path: Path, dataset_dir: Path, info: DatasetInfo, cache_dir: str) -> Answers:
+    """Ask bundle and checkpoint about every test picture.
+
+    Args:
+        bundle: keeps the model contract.
+        checkpoint_path: what it was made from.
+        dataset_dir: the data set.
+        info: what dataset.json says of it.
+        cache_dir: folder for decoded pictures; empty keeps them in memory.
+
+    Returns:
+        Both answers, in the order of the data set.
+
+    Raises:
+        BundleError: there is no checkpoint.
+        DataError: the data set is not complete.
+    """
+    served = Served(load_checkpoint(checkpoint_path)).eval()
+    pixels, truth = decoded(dataset_dir, TEST, cache_dir)
+    group_column = "signer" if info.split_by == "signer" else "group"
+    rows = read_split(dataset_dir, TEST, [group_column, "sha256"]).to_pydict()
+    return Answers(
+        pixels=pixels,
+        truth=truth,
+        probabilities=answer_by_onnx(open_session(bundle.model_path), pixels),
+        by_torch=answer_by_torch(served, pixels),
+        groups=rows[group_column],
+        digests=rows["sha256"],
+    )
+
+
+def answer_by_onnx(session: onnxruntime.InferenceSession, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Compute probabilities in ONNX Runtime.
+
+    Args:
+        session: of a graph that keeps the contract.
+        pixels: uint8 [n, 200, 200, 3], RGB.
+
+    Returns:
+        [n, 29], in the order of contract.CLASSES.
+    """
+    return np.concatenate([predict(session, batch) for batch in _batches(pixels, "Asking ONNX Runtime")])
+
+
+def answer_by_torch(served: torch.nn.Module, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Compute probabilities in torch.
+
+    Args:
+        served: in evaluation mode.
+        pixels: uint8 [n, 200, 200, 3], RGB.
+
+    Returns:
+        [n, 29], in the order of contract.CLASSES.
+    """
+    with torch.inference_mode():
+        return np.concatenate([served(torch.from_numpy(batch)).numpy() for batch in _batches(pixels, "Asking torch")])
+
+
+def _batches(pixels: NDArray[np.uint8], description: str) -> Iterator[NDArray[np.uint8]]:
+    """Copies, since the pixels may be a read-only map of a file, of which torch makes no tensor."""
+    starts = range(0, len(pixels), contract.MAX_BATCH)
+    for start in track(starts, len(starts), description, "batches"):
+        yield np.array(pixels[start : start + contract.MAX_BATCH])

@@ -1,0 +1,98 @@
+"""The golden set: a test picture a class with ONNX Runtime's answer, asked again of a server before it serves."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asl_pkg import contract, files
+from asl_pkg.data.preparation import prepare
+from asl_pkg.errors import BundleError
+
+
+@dataclass(frozen=True)
+class Golden:
+    """The pictures and the answers expected.
+
+    Args:
+        pixels: uint8 [n, 200, 200, 3].
+        probabilities: float32 [n, 29].
+    """
+
+    pixels: NDArray[np.uint8]
+    probabilities: NDArray[np.float32]
+
+
+def choose(labels: NDArray[np.int64], digests: Sequence[str]) -> list[int]:
+    """Choose one picture a class, whatever the order of the pictures.
+
+    Args:
+        labels: class of each picture [n].
+        digests: SHA-256 of each picture's bytes [n].
+
+    Returns:
+        Positions, in the order of the classes; the least digest of each class.
+    """
+    order = sorted(range(len(labels)), key=lambda position: digests[position])
+    first: dict[int, int] = {}
+    for position in order:
+        first.setdefault(int(labels[position]), position)
+    return [first[label] for label in sorted(first)]
+
+
+def write_golden(
+    folder: Path, labels: Sequence[int], pictures: Sequence[dict[str, Any]], probabilities: NDArray[np.float32]
+) -> None:
+    """Write the golden set.
+
+    Args:
+        folder: to make.
+        labels: class of each chosen picture [n], each different.
+        pictures: `bytes` and `path` of each, as the data set holds them.
+        probabilities: ONNX Runtime's answers [n, 29].
+    """
+    folder.mkdir()
+    listed = []
+    for label, picture, answer in zip(labels, pictures, probabilities, strict=True):
+        path = folder / (contract.CLASSES[label] + Path(picture["path"]).suffix.lower())
+        path.write_bytes(picture["bytes"])
+        listed.append(
+            {
+                "path": path.name,
+                "sha256": files.sha256(path),
+                "class": contract.CLASSES[label],
+                "probabilities": [float(value) for value in answer],
+            }
+        )
+    files.write_json(
+        folder / contract.GOLDEN_FILE,
+        {"preparation_version": contract.PREPARATION_VERSION, "classes": list(contract.CLASSES), "pictures": listed},
+    )
+
+
+def read_golden(folder: Path) -> Golden:
+    """Read the golden set.
+
+    Args:
+        folder: where validate wrote it.
+
+    Returns:
+        Its pictures, prepared, and the answers expected.
+
+    Raises:
+        BundleError: it is missing or damaged, or a picture is not the one that was answered.
+    """
+    try:
+        pictures = json.loads((folder / contract.GOLDEN_FILE).read_text(encoding="utf-8"))["pictures"]
+        for one in pictures:
+            if files.sha256(folder / Path(one["path"]).name) != one["sha256"]:
+                raise BundleError(f"{folder / one['path']} is not the picture that was answered: `asl validate` again")
+        pixels = np.stack([prepare(folder / Path(one["path"]).name) for one in pictures])
+        probabilities = np.array([one["probabilities"] for one in pictures], np.float32)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"no golden set in {folder} ({error}): `asl validate` writes one") from error
+    return Golden(pixels, probabilities)

@@ -1,0 +1,96 @@
+"""Everything that validate measures on the test pictures, from two sets of probabilities."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asl_pkg.validation import metrics
+from asl_pkg.validation.metrics import Interval, Reliability
+from asl_pkg.validation.parity import Parity, compare
+
+
+@dataclass(frozen=True)
+class Group:
+    """The pictures that are resampled together.
+
+    Args:
+        name: of the signer, recording or block.
+        pictures: how many.
+        accuracy: share of right answers.
+    """
+
+    name: str
+    pictures: int
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What was measured.
+
+    Args:
+        confusion: pictures by truth (rows) and answer (columns) [classes, classes].
+        accuracy: share of right answers.
+        macro_f1: mean F1 of the classes.
+        recall: by class [classes]; not a number for a class without test pictures.
+        reliability: confidence against accuracy.
+        unsure: share of answers below the confidence threshold.
+        worst: the group with the lowest accuracy.
+        parity: ONNX Runtime against torch.
+    """
+
+    confusion: NDArray[np.int64]
+    accuracy: Interval
+    macro_f1: Interval
+    recall: NDArray[np.float64]
+    reliability: Reliability
+    unsure: float
+    worst: Group
+    parity: Parity
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures were answered."""
+        return int(self.confusion.sum())
+
+
+def measure(
+    probabilities: NDArray[np.float32],
+    by_torch: NDArray[np.float32],
+    truth: NDArray[np.int64],
+    groups: Sequence[str],
+    confidence_threshold: float,
+    resamples: int,
+    seed: int,
+) -> Measurements:
+    """Measure the answers.
+
+    Args:
+        probabilities: ONNX Runtime's on the bundle [n, classes]: what is judged.
+        by_torch: the checkpoint's [n, classes]: what it is compared with.
+        truth: class of each picture [n].
+        groups: which pictures belong together [n].
+        confidence_threshold: below it the answer is `unsure`.
+        resamples: bootstrap resamples.
+        seed: of the resampling.
+
+    Returns:
+        The measurements.
+    """
+    names, numbers = np.unique(np.asarray(groups), return_inverse=True)
+    confusions = metrics.confusion_by_group(truth, probabilities.argmax(axis=1), numbers)
+    by_group = metrics.accuracy(confusions)
+    worst = int(by_group.argmin())
+    total = confusions.sum(axis=0)
+    return Measurements(
+        confusion=total,
+        accuracy=metrics.interval(metrics.accuracy, confusions, resamples, seed),
+        macro_f1=metrics.interval(metrics.macro_f1, confusions, resamples, seed),
+        recall=metrics.recall(total),
+        reliability=metrics.reliability(probabilities, truth),
+        unsure=float((probabilities.max(axis=1) < confidence_threshold).mean()),
+        worst=Group(str(names[worst]), int(confusions[worst].sum()), float(by_group[worst])),
+        parity=compare(by_torch, probabilities),
+    )

@@ -1,0 +1,173 @@
+"""How good the answers are; every figure but the calibration error comes from confusion matrices [truth, answer]."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asl_pkg import contract
+
+CALIBRATION_BINS = 15  # as in Guo et al. 2017, https://arxiv.org/abs/1706.04599
+FEWEST_GROUPS = 8  # with fewer, a percentile of resampled groups says little: the worst group decides instead
+
+Confusion = NDArray[np.integer] | NDArray[np.floating]  # counts, or weighted counts
+Metric = Callable[[Confusion], NDArray[np.float64]]  # [..., classes, classes] -> [...]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure and how far it may be off.
+
+    Args:
+        value: over all pictures.
+        low: 2.5th percentile over resampled groups.
+        high: 97.5th percentile.
+        worst: in the worst group.
+        groups: how many groups were resampled.
+    """
+
+    value: float
+    low: float
+    high: float
+    worst: float
+    groups: int
+
+    @property
+    def too_few(self) -> bool:
+        """Whether the interval cannot be trusted, because there are too few groups."""
+        return self.groups < FEWEST_GROUPS
+
+    @property
+    def bound(self) -> float:
+        """What a gate compares: the lower bound, or the worst group where there are too few groups."""
+        return self.worst if self.too_few else self.low
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Pictures sorted into equal bins of confidence.
+
+    Args:
+        counts: pictures in each bin [bins].
+        confidence: mean confidence in each bin [bins], 0 where it is empty.
+        accuracy: share of right answers in each bin [bins], 0 where it is empty.
+    """
+
+    counts: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error: mean distance of confidence and accuracy over the pictures."""
+        return float(np.abs(self.confidence - self.accuracy) @ self.counts / max(1, self.counts.sum()))
+
+
+def confusion_by_group(
+    truth: NDArray[np.int64], answer: NDArray[np.int64], group: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Count the answers of each group of pictures.
+
+    Args:
+        truth: class of each picture [n].
+        answer: the model's class for each picture [n].
+        group: number of each picture's group, from 0 [n].
+
+    Returns:
+        [groups, classes, classes], truth in rows and answers in columns.
+    """
+    classes = len(contract.CLASSES)
+    counts = np.zeros((int(group.max()) + 1, classes, classes), np.int64)
+    np.add.at(counts, (group, truth, answer), 1)
+    return counts
+
+
+def accuracy(confusion: Confusion) -> NDArray[np.float64]:
+    """Share of right answers of each confusion matrix [..., classes, classes]."""
+    right = np.trace(confusion, axis1=-2, axis2=-1)
+    return _ratio(right, confusion.sum(axis=(-2, -1)))
+
+
+def recall(confusion: Confusion) -> NDArray[np.float64]:
+    """Share of each class's pictures that were answered right [..., classes]; NaN for a class without pictures."""
+    right = np.diagonal(confusion, axis1=-2, axis2=-1)
+    pictures = confusion.sum(axis=-1)
+    return np.where(pictures > 0, _ratio(right, pictures), np.nan)
+
+
+def macro_f1(confusion: Confusion) -> NDArray[np.float64]:
+    """Mean over the classes of F1 = 2 right / (pictures + answers), as scikit-learn's f1_score(average="macro").
+
+    A class that neither occurs nor is answered has no F1 and is left out.
+    """
+    right = np.diagonal(confusion, axis1=-2, axis2=-1)
+    named = confusion.sum(axis=-1) + confusion.sum(axis=-2)
+    return _ratio(_ratio(2 * right, named).sum(axis=-1), (named > 0).sum(axis=-1))
+
+
+def interval(metric: Metric, confusions: NDArray[np.int64], resamples: int, seed: int) -> Interval:
+    """Estimate how far a figure may be off by resampling whole groups with replacement.
+
+    Pictures of one signer resemble one another: resampling pictures would claim a precision that is not there.
+    One group fewer than there are is drawn and weighted up, which makes the variance right for few groups too
+    (rescaling bootstrap; Rao and Wu 1988, https://doi.org/10.1080/01621459.1988.10478591).
+
+    Args:
+        metric: accuracy or macro_f1.
+        confusions: one confusion matrix a group [groups, classes, classes].
+        resamples: how often to draw.
+        seed: of the drawing.
+
+    Returns:
+        The figure with its 95% interval.
+    """
+    weights = _weights(confusions, resamples, np.random.default_rng(seed))
+    totals = (weights @ confusions.reshape(len(confusions), -1)).reshape(-1, *confusions.shape[1:])
+    low, high = np.percentile(metric(totals), [2.5, 97.5])
+    value = metric(confusions.sum(axis=0))
+    return Interval(float(value), float(low), float(high), float(metric(confusions).min()), len(confusions))
+
+
+def reliability(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> Reliability:
+    """Compare how sure the model is with how often it is right (Guo et al. 2017, equations 1 to 3).
+
+    Args:
+        probabilities: of each class for each picture [n, classes].
+        truth: class of each picture [n].
+
+    Returns:
+        The bins of a reliability diagram; its `error` is the expected calibration error.
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == truth
+    bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1)
+    counts = np.bincount(bins, minlength=CALIBRATION_BINS)
+    return Reliability(
+        counts,
+        _ratio(np.bincount(bins, confidence, CALIBRATION_BINS), counts),
+        _ratio(np.bincount(bins, right, CALIBRATION_BINS), counts),
+    )
+
+
+def _weights(confusions: NDArray[np.int64], resamples: int, generator: np.random.Generator) -> NDArray[np.float64]:
+    """How much each group counts in each resample [resamples, groups].
+
+    Blocks of frames belong to one class each and are drawn within it, or some resamples would lack a class.
+    """
+    has_class = confusions.sum(axis=2) > 0
+    strata = has_class.argmax(axis=1) if (has_class.sum(axis=1) == 1).all() else np.zeros(len(confusions), np.int64)
+    weights = np.ones((resamples, len(confusions)))
+    for stratum in np.unique(strata):
+        members = np.flatnonzero(strata == stratum)
+        count = len(members)
+        if count > 1:
+            drawn = generator.multinomial(count - 1, np.full(count, 1 / count), size=resamples)
+            weights[:, members] = drawn * count / (count - 1)
+    return weights
+
+
+def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
+    """Part of the whole, 0 where the whole is 0."""
+    return np.divide(part, whole, out=np.zeros(np.shape(whole), np.float64), where=np.asarray(whole) > 0)

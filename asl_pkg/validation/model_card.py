@@ -1,0 +1,103 @@
+"""The model card, with the headings of Mitchell et al. 2019, https://arxiv.org/abs/1810.03993."""
+
+from typing import Any
+
+from asl_pkg import contract
+
+
+def model_card(body: dict[str, Any]) -> str:
+    """Describe the model for people who think of using it.
+
+    Args:
+        body: contents of report.json.
+
+    Returns:
+        Markdown.
+    """
+    return f"""# Model card: {contract.MODEL_NAME}, release {body["release"] or "none"}
+
+**{"Passed" if body["passed"] else "Refused"}:** {body["headline"]}.
+
+## Model details
+{_details(body)}
+
+## Intended use
+Names the letter of the American Sign Language alphabet that one hand shows in one still picture, or `del`, `space` or
+`nothing`. For learning and demonstration. Not for interpreting American Sign Language, which is a language of movement,
+face and grammar, and not where a wrong letter does harm. J and Z are movements: one frame stands for each.
+
+## Factors
+Signer, handedness, skin, sleeve, light, camera and background change what the model sees. Figures below are over all
+test pictures; the worst {_unit(body)} is given beside them. Figures by skin tone, age or handedness were not made.
+
+## Metrics
+{_metrics(body)}
+
+## Evaluation data
+The test split of the data set {body["dataset_digest"][:12]}, {_evaluation(body)}.
+
+## Training data
+The training split of {_trained_on(body)}.
+
+## Quantitative analyses
+{contract.REPORT_PAGE} has each class's recall, the confusion matrix, a reliability diagram and the worst mistakes.
+
+## Ethical considerations
+Pictures of hands can show who somebody is. The server keeps no pictures. A model that reads some people's hands worse
+than others' excludes them: measure it on pictures of the people who will use it before you rely on it.
+
+## Caveats and recommendations
+{_caveat(body)} Below a confidence of {_threshold(body)} the answer is `unsure`: treat it as no answer.
+"""
+
+
+def _details(body: dict[str, Any]) -> str:
+    bundle = body["bundle"]
+    if bundle is None:
+        return "The bundle is damaged: nothing in it can be relied on."
+    training = bundle["provenance"]["training"]
+    settings = ", ".join(f"{name} {value}" for name, value in training["model"].items())
+    return (
+        f"Convolutional network ({settings}), trained from commit {training['commit']}, seed {training['seed']}, "
+        f"calibrated with temperature {bundle['temperature']:.3f} (Guo et al. 2017). "
+        f"Input: {bundle['image_px']}x{bundle['image_px']} RGB. Output: {len(bundle['classes'])} probabilities."
+    )
+
+
+def _metrics(body: dict[str, Any]) -> str:
+    metrics = body["metrics"]
+    if metrics is None:
+        return "Not measured."
+    rows = [
+        f"- {name}: {found['value']:.1%} (95% interval {found['low']:.1%} to {found['high']:.1%}, "
+        f"resampled by {_unit(body)})"
+        for name, found in (("Accuracy", metrics["accuracy"]), ("Macro F1", metrics["macro_f1"]))
+    ]
+    worst = metrics["worst_group"]
+    rows.append(f"- Worst {_unit(body)}: {worst['name']}, {worst['accuracy']:.1%} of {worst['pictures']} pictures")
+    rows.append(f"- Expected calibration error: {metrics['calibration_error']:.3f}; unsure: {metrics['unsure']:.1%}")
+    return "\n".join(rows)
+
+
+def _unit(body: dict[str, Any]) -> str:
+    return str(body["data"]["split_by"])
+
+
+def _evaluation(body: dict[str, Any]) -> str:
+    if body["data"]["unseen_signers"]:
+        return f"with {body['data']['signers']} signers of whom training saw no picture"
+    return "blocks of frames that training did not see, of the same signer"
+
+
+def _trained_on(body: dict[str, Any]) -> str:
+    return f"the data set {body['bundle']['dataset_digest'][:12]}" if body["bundle"] else "an unknown data set"
+
+
+def _caveat(body: dict[str, Any]) -> str:
+    if body["data"]["unseen_signers"]:
+        return "Other cameras, rooms and people than those of the test pictures may be read worse."
+    return "One person's hands say little about another's: expect far worse on strangers."
+
+
+def _threshold(body: dict[str, Any]) -> str:
+    return f"{body['bundle']['confidence_threshold']:.2f}" if body["bundle"] else "the bundle's threshold"

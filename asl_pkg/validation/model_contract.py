@@ -1,0 +1,95 @@
+"""What the model contract demands of a bundle."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+from google.protobuf import text_format
+from google.protobuf.message import DecodeError
+from tritonclient.grpc import model_config_pb2
+
+from asl_pkg import contract
+from asl_pkg.errors import BundleError
+from asl_pkg.serving import triton_config
+from asl_pkg.serving.bundle import Bundle
+from asl_pkg.serving.onnx_session import open_session, predict
+
+SUM_TOLERANCE = 1e-4  # by which the probabilities of a picture may miss 1
+EXPECTED_FILES = {contract.CONFIG_FILE, contract.LABELS_FILE, contract.MODEL_FILE}
+
+
+def contract_faults(bundle: Bundle) -> list[str]:
+    """Compare a bundle with the model contract.
+
+    Args:
+        bundle: its digests already verified.
+
+    Returns:
+        One line for each thing that is not as contract.py says; empty for a sound bundle.
+    """
+    listed = {one["path"] for one in bundle.manifest["files"] if one["path"].startswith(contract.REPOSITORY_FOLDER)}
+    if listed != EXPECTED_FILES:
+        return [f"the repository holds {sorted(listed)}, expected {sorted(EXPECTED_FILES)}"]
+    return [*_config_faults(bundle), *_graph_faults(bundle.model_path), *_answer_faults(bundle.model_path)]
+
+
+def _config_faults(bundle: Bundle) -> list[str]:
+    """What is wrong with config.pbtxt and labels.txt."""
+    faults = []
+    if (bundle.folder / contract.LABELS_FILE).read_text(encoding="utf-8") != triton_config.labels():
+        faults.append("labels.txt does not list the classes in order")
+    try:
+        text = (bundle.folder / contract.CONFIG_FILE).read_text(encoding="utf-8")
+        config = text_format.Parse(text, model_config_pb2.ModelConfig())
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        return [*faults, f"config.pbtxt cannot be read: {error}"]
+    tensors = [(one.name, one.data_type, list(one.dims)) for one in [*config.input, *config.output]]
+    expected = [
+        (contract.INPUT_NAME, model_config_pb2.TYPE_UINT8, [contract.IMAGE_PX, contract.IMAGE_PX, 3]),
+        (contract.OUTPUT_NAME, model_config_pb2.TYPE_FP32, [len(contract.CLASSES)]),
+    ]
+    if (config.name, config.max_batch_size, tensors) != (contract.MODEL_NAME, contract.MAX_BATCH, expected):
+        faults.append("config.pbtxt has another name, batch size or other tensors than the contract")
+    return faults
+
+
+def _graph_faults(path: Path) -> list[str]:
+    """What is wrong with the graph as it is written."""
+    try:
+        graph = onnx.load(path, load_external_data=False)
+    except DecodeError:
+        return [f"{path.name} is no ONNX graph"]
+    faults = []
+    if graph.ir_version > contract.IR_VERSION:
+        faults.append(f"IR version {graph.ir_version}, at most {contract.IR_VERSION}")
+    operators = {one.domain: one.version for one in graph.opset_import}
+    if set(operators) != {""} or operators[""] > contract.OPSET:
+        faults.append(f"operators {operators}, expected the standard ones of opset {contract.OPSET} at most")
+    if any(one.data_location == onnx.TensorProto.EXTERNAL for one in graph.graph.initializer):
+        faults.append("weights outside the ONNX file")
+    facts = {one.key: one.value for one in graph.metadata_props}
+    if facts.get(contract.METADATA_CLASSES) != json.dumps(contract.CLASSES):
+        faults.append("the graph names other classes, or in another order")
+    if facts.get(contract.METADATA_CONTRACT) != str(contract.CONTRACT_VERSION):
+        faults.append(f"contract version {facts.get('contract_version')}, expected {contract.CONTRACT_VERSION}")
+    return faults
+
+
+def _answer_faults(path: Path) -> list[str]:
+    """What is wrong with the tensors that go in and come out."""
+    try:
+        session = open_session(path)
+    except BundleError as error:
+        return [str(error)]
+    faults = []
+    for pictures in (1, contract.MAX_BATCH):
+        blank = np.zeros((pictures, contract.IMAGE_PX, contract.IMAGE_PX, 3), np.uint8)
+        try:
+            probabilities = predict(session, blank)
+        except Exception as error:  # ONNX Runtime's exceptions share no base class
+            faults.append(f"a batch of {pictures} is refused: {str(error).splitlines()[0]}")
+            continue
+        if not np.allclose(probabilities.sum(axis=1), 1, atol=SUM_TOLERANCE) or (probabilities < 0).any():
+            faults.append("the output holds no probabilities: they are negative or do not add up to 1")
+    return faults

@@ -1,0 +1,107 @@
+"""report.html: the report for people, one file with everything in it."""
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from numpy.typing import NDArray
+from PIL import Image
+
+from asl_pkg import contract
+from asl_pkg.validation import plots
+from asl_pkg.validation.answers import Answers
+from asl_pkg.validation.measurements import Measurements
+
+TEMPLATE = "report.html.jinja"
+MISTAKES = 15  # shown as pictures
+CONFUSIONS = 8  # pairs of letters listed
+
+
+def page(body: dict[str, Any], measured: Measurements | None, answers: Answers | None) -> str:
+    """Render the report.
+
+    Args:
+        body: contents of report.json.
+        measured: the same numbers as arrays, None where the model could not be run.
+        answers: the pictures and what was said of them, None likewise.
+
+    Returns:
+        HTML that needs no other file and no network.
+    """
+    drawn: dict[str, str] = {}
+    if measured:
+        least = next(gate["threshold"] for gate in body["gates"] if gate["name"] == "recall")
+        drawn = {
+            "confusion": _embedded(plots.confusion_plot(measured.confusion).encode(), "image/svg+xml"),
+            "recall": _embedded(plots.recall_plot(measured.recall, least).encode(), "image/svg+xml"),
+            "reliability": _embedded(plots.reliability_plot(measured.reliability).encode(), "image/svg+xml"),
+        }
+    jinja = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
+    return jinja.get_template(TEMPLATE).render(
+        body=body,
+        plots=drawn,
+        mistakes=worst_mistakes(answers) if answers else [],
+        confusions=confusions(measured.confusion) if measured else [],
+    )
+
+
+def worst_mistakes(answers: Answers) -> list[dict[str, Any]]:
+    """Show the wrong answers that the model was surest of.
+
+    Args:
+        answers: all of them.
+
+    Returns:
+        Picture, truth, answer, confidence and group of each, the surest first.
+    """
+    answer = answers.probabilities.argmax(axis=1)
+    confidence = answers.probabilities.max(axis=1)
+    wrong = np.flatnonzero(answer != answers.truth)
+    surest = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
+    return [
+        {
+            "picture": _embedded(_jpeg(answers.pixels[position]), "image/jpeg"),
+            "truth": contract.CLASSES[answers.truth[position]],
+            "answer": contract.CLASSES[answer[position]],
+            "confidence": float(confidence[position]),
+            "group": answers.groups[position],
+        }
+        for position in surest
+    ]
+
+
+def confusions(confusion: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """List which classes are most often taken for which.
+
+    Args:
+        confusion: pictures, truth in rows [classes, classes].
+
+    Returns:
+        Truth, answer, pictures of that truth and how many of them, the most first.
+    """
+    wrong = confusion - np.diag(np.diag(confusion))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSIONS]
+    pairs = [np.unravel_index(position, wrong.shape) for position in order]
+    return [
+        {
+            "truth": contract.CLASSES[truth],
+            "answer": contract.CLASSES[answer],
+            "count": int(wrong[truth, answer]),
+            "pictures": int(confusion[truth].sum()),
+        }
+        for truth, answer in pairs
+        if wrong[truth, answer]
+    ]
+
+
+def _jpeg(pixels: NDArray[np.uint8]) -> bytes:
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, "JPEG", quality=85)
+    return encoded.getvalue()
+
+
+def _embedded(data: bytes, media_type: str) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"

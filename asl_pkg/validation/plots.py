@@ -1,0 +1,120 @@
+"""The report's plots, as SVG."""
+
+import io
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from asl_pkg import contract
+from asl_pkg.validation.metrics import CALIBRATION_BINS, Reliability
+
+INK = "#1f2933"
+BLUE = "#2563a8"
+PALE_BLUE = "#a9c6e6"
+RED = "#c2410c"
+# No date and no random identifiers: the same numbers draw the same bytes.
+STABLE: dict[Any, Any] = {
+    "svg.hashsalt": "asl",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#9aa5b1",
+}
+
+
+def confusion_plot(confusion: NDArray[np.int64]) -> str:
+    """Draw which class is taken for which.
+
+    Args:
+        confusion: pictures, truth in rows [classes, classes].
+
+    Returns:
+        SVG. Right answers are blue, wrong ones orange, the darker the larger their share; the numbers are pictures.
+    """
+    with mpl.rc_context(STABLE):
+        figure = Figure(figsize=(9, 8.6), layout="constrained")
+        axes = figure.subplots()
+        share = confusion / np.maximum(1, confusion.sum(axis=1, keepdims=True))
+        wrong = ~np.eye(len(share), dtype=bool)
+        colours = mpl.colormaps["Blues"](share)
+        colours[wrong] = mpl.colormaps["Oranges"](share)[wrong]
+        colours[wrong & (confusion == 0)] = 1  # white, so that mistakes stand out
+        axes.imshow(colours)
+        for truth, answer in zip(*np.nonzero(confusion), strict=True):
+            colour = "white" if share[truth, answer] > 0.5 else INK
+            text = str(confusion[truth, answer])
+            axes.text(answer, truth, text, ha="center", va="center", fontsize=7, color=colour)
+        places = range(len(contract.CLASSES))
+        axes.set_xticks(places, contract.CLASSES)
+        axes.set_yticks(places, contract.CLASSES)
+        axes.tick_params(length=0)
+        axes.tick_params(axis="x", labelrotation=90, top=True, labeltop=True)
+        axes.set_xlabel("the model's answer")
+        axes.set_ylabel("what the picture shows")
+        return _svg(figure)
+
+
+def recall_plot(recall: NDArray[np.float64], least: float) -> str:
+    """Draw the recall of each class.
+
+    Args:
+        recall: by class [classes].
+        least: the gate's threshold.
+
+    Returns:
+        SVG, classes from the worst to the best.
+    """
+    with mpl.rc_context(STABLE):
+        figure = Figure(figsize=(9, 2.9), layout="constrained")
+        axes = figure.subplots()
+        order = np.argsort(recall, kind="stable")
+        colours = [BLUE if recall[label] >= least else RED for label in order]
+        axes.bar([contract.CLASSES[label] for label in order], recall[order], color=colours, width=0.75)
+        axes.axhline(least, color=RED, linewidth=1, linestyle="--")
+        axes.text(len(order) - 0.4, least, " least\n allowed", ha="left", va="center", color=RED, fontsize=8)
+        axes.set_ylim(0, 1)
+        axes.set_xlim(-0.6, len(order) - 0.4)
+        axes.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
+        axes.set_ylabel("recall")
+        axes.tick_params(axis="x", labelrotation=90)
+        axes.spines[["top", "right"]].set_visible(False)
+        return _svg(figure)
+
+
+def reliability_plot(reliability: Reliability) -> str:
+    """Draw confidence against the share of right answers (reliability diagram, Guo et al. 2017, figure 1).
+
+    Args:
+        reliability: the bins.
+
+    Returns:
+        SVG; below it, how many answers each bin holds.
+    """
+    with mpl.rc_context(STABLE):
+        figure = Figure(figsize=(4.6, 4.6), layout="constrained")
+        above, below = figure.subplots(2, sharex=True, height_ratios=[3, 1])
+        edges = np.arange(CALIBRATION_BINS) / CALIBRATION_BINS
+        filled = reliability.counts > 0
+        width = 1 / CALIBRATION_BINS
+        above.bar(edges[filled], reliability.accuracy[filled], width, align="edge", color=PALE_BLUE, edgecolor="white")
+        above.plot([0, 1], [0, 1], color="#9aa5b1", linestyle="--", linewidth=1, label="confidence = share right")
+        above.plot(reliability.confidence[filled], reliability.accuracy[filled], "o-", color=BLUE, markersize=4)
+        above.set_ylabel("share right")
+        above.set_ylim(0, 1)
+        above.legend(frameon=False, loc="upper left")
+        below.bar(edges, reliability.counts, width, align="edge", color=BLUE, edgecolor="white")
+        below.set_ylabel("answers")
+        below.set_xlabel("confidence")
+        below.set_xlim(0, 1)
+        for axes in (above, below):
+            axes.spines[["top", "right"]].set_visible(False)
+        return _svg(figure)
+
+
+def _svg(figure: Figure) -> str:
+    drawn = io.StringIO()
+    figure.savefig(drawn, format="svg", metadata={"Date": None})
+    return drawn.getvalue()

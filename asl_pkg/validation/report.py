@@ -1,0 +1,111 @@
+"""The report: what was measured on which bundle, which gates decided, and whether it may be served."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asl_pkg import contract, files
+from asl_pkg.errors import BundleError, GateError
+from asl_pkg.validation.gates import follows
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report that was written.
+
+    Args:
+        folder: where it lies.
+        body: the contents of report.json.
+    """
+
+    folder: Path
+    body: dict[str, Any]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate passed."""
+        return bool(self.body["passed"])
+
+    @property
+    def failed(self) -> list[str]:
+        """Names of the gates that failed."""
+        return [gate["name"] for gate in self.body["gates"] if not gate["passed"]]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers on the test pictures; 0 where the model could not be run."""
+        return self._metric("accuracy")
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean F1 of the classes; 0 where the model could not be run."""
+        return self._metric("macro_f1")
+
+    @property
+    def summary(self) -> str:
+        """The verdict and the headline, in one line."""
+        gates = len(self.body["gates"])
+        verdict = "passed" if self.passed else "refused"
+        return f"{verdict}, {gates - len(self.failed)} of {gates} gates: {self.body['headline']}"
+
+    @property
+    def bundle_digest(self) -> str:
+        """Of the bundle that was judged."""
+        return str(self.body["bundle_digest"])
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of report.json, which names the digest of the golden set."""
+        return files.sha256(self.folder / contract.REPORT_FILE)
+
+    @property
+    def golden_folder(self) -> Path:
+        """Where the golden set lies."""
+        return self.folder / contract.GOLDEN_FOLDER
+
+    def _metric(self, name: str) -> float:
+        return float(self.body["metrics"][name]["value"]) if self.body["metrics"] else 0.0
+
+
+def read_report(folder: Path) -> Report:
+    """Read a report and check that its verdict follows from its own numbers.
+
+    Args:
+        folder: what validate wrote.
+
+    Returns:
+        The report, passed or not.
+
+    Raises:
+        BundleError: it is missing, damaged, of another schema, contradicts itself, or its golden set was changed.
+    """
+    path = folder / contract.REPORT_FILE
+    if not path.is_file():
+        raise BundleError(f"no report in {folder}: `asl validate` writes one")
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+        version = body["schema_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{path} is damaged ({error!r}): `asl validate` writes a new one") from error
+    if version != contract.REPORT_SCHEMA:
+        raise BundleError(f"{path} has schema {version}, expected {contract.REPORT_SCHEMA}: `asl validate` again")
+    if not follows(body):
+        raise BundleError(f"{path}: the verdict does not follow from the numbers: `asl validate` writes a new one")
+    golden = folder / contract.GOLDEN_FOLDER / contract.GOLDEN_FILE
+    if body["passed"] and (not golden.is_file() or files.sha256(golden) != body["golden_digest"]):
+        raise BundleError(f"{golden} is not the one of the report: `asl validate` writes both")
+    return Report(folder, body)
+
+
+def refuse(folder: Path) -> None:
+    """Name the gates that a model did not pass.
+
+    Args:
+        folder: what validate wrote.
+
+    Raises:
+        GateError: always.
+    """
+    failed = ", ".join(read_report(folder).failed)
+    raise GateError(f"not fit to be served, gates failed: {failed} (see {folder / contract.REPORT_PAGE})")

@@ -1,0 +1,1 @@
+"""One file a step: a signature, a docstring, one call into asl_pkg."""

@@ -1,0 +1,32 @@
+"""The step pull: a data set from its source."""
+
+from kfp import dsl
+
+
+@dsl.component(base_image="asl-data", install_kfp_package=False)
+def pull(
+    data: str,
+    seed: int,
+    data_settings: list,
+    data_version: str,
+    code_version: str,
+    dataset: dsl.Output[dsl.Dataset],
+) -> None:
+    """Bring in a data set, split it without leaks and write it as Parquet.
+
+    Args:
+        data: kind of source: synthetic, folder or archive.
+        seed: of every random choice.
+        data_settings: further settings of the source, such as `data.path=…`.
+        data_version: digest or listing of the source, so that a cached data set of another state is not taken.
+        code_version: hash of the code, so that a cached result of other code is not taken.
+        dataset: the data set.
+    """
+    from pathlib import Path
+
+    from asl_pkg import pull as step
+    from asl_pkg.config import Settings
+    from asl_pkg.settings import load
+
+    settings = load(Settings, [f"data={data}", f"seed={seed}", *data_settings])
+    dataset.metadata["digest"] = step.pull(settings, Path(dataset.path)).digest

@@ -1,0 +1,40 @@
+"""The step train: a network that learnt from the data set."""
+
+from kfp import dsl
+
+
+@dsl.component(base_image="asl-train", install_kfp_package=False)
+def train(
+    model: str,
+    max_epochs: int,
+    seed: int,
+    train_settings: list,
+    code_version: str,
+    dataset: dsl.Input[dsl.Dataset],
+    training: dsl.Output[dsl.Model],
+    metrics: dsl.Output[dsl.Metrics],
+) -> None:
+    """Train the network and keep its best checkpoint.
+
+    Args:
+        model: kind of network: baseline or resnet.
+        max_epochs: passes over the training pictures at most.
+        seed: of every random choice.
+        train_settings: further settings, such as `trainer.learning_rate=…`.
+        code_version: hash of the code, so that a cached result of other code is not taken.
+        dataset: what pull wrote.
+        training: checkpoints, history and plots.
+        metrics: of the best epoch on the validation split.
+    """
+    import json
+    from pathlib import Path
+
+    from asl_pkg import train as step
+    from asl_pkg.config import TrainSettings
+    from asl_pkg.settings import load
+
+    chosen = [f"model={model}", f"trainer.max_epochs={max_epochs}", f"seed={seed}", *train_settings]
+    measured = step.train(load(TrainSettings, chosen), Path(dataset.path), Path(training.path))
+    for name, value in measured.items():
+        metrics.log_metric(name, value)
+    Path(metrics.path).write_text(json.dumps(metrics.metadata))  # kfp's local cache wants a file of every artefact

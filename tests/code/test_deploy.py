@@ -1,0 +1,150 @@
+"""deploy, with a real Triton as the candidate and a real MLflow as the registry."""
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asl_pkg import contract
+from asl_pkg.deploy import Release, deploy
+from asl_pkg.errors import BundleError, GateError, ServingError
+from asl_pkg.files import sha256
+from asl_pkg.serving.bundle import open_bundle
+from asl_pkg.serving.store import read_serving, release_folder, report_folder, serving_bundle
+from asl_pkg.validate import validate
+from tests.exported import Exported, settings
+
+
+@pytest.fixture(scope="module")
+def report(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("validated") / "report"
+    validate(settings(), exported.bundle, exported.dataset, exported.checkpoint, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="module")
+def deployed(exported: Exported, report: Path, work: Path) -> Release:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(work)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        return deploy(exported.bundle, report, work / "store")
+
+
+def test_the_release_serves_with_the_report_that_let_it_pass(
+    deployed: Release, exported: Exported, report: Path, work: Path
+) -> None:
+    serving = read_serving(work / "store")
+    assert serving is not None
+    assert serving.release == deployed.release == open_bundle(exported.bundle).release
+    assert serving.bundle_digest == sha256(exported.bundle / contract.BUNDLE_FILE)
+    assert serving.report_digest == sha256(report / contract.REPORT_FILE)
+    assert serving.previous is None
+    assert serving_bundle(work / "store") == deployed.folder
+    assert open_bundle(deployed.folder).digest == serving.bundle_digest
+    assert (report_folder(work / "store", deployed.release) / contract.GOLDEN_FOLDER / contract.GOLDEN_FILE).is_file()
+
+
+def test_the_registry_knows_the_champion(deployed: Release, work: Path) -> None:
+    with sqlite3.connect(work / "mlruns" / "mlflow.db") as database:
+        alias = database.execute("select name, alias, version from registered_model_aliases").fetchall()
+        source = database.execute("select source from model_versions").fetchone()[0]
+        tags = dict(database.execute("select key, value from model_version_tags").fetchall())
+    assert alias == [(contract.MLFLOW_MODEL, contract.MLFLOW_ALIAS, int(deployed.version or 0))]
+    assert source == deployed.folder.as_uri()
+    assert tags["bundle_digest"] == open_bundle(deployed.folder).digest
+
+
+def unpassed(report: Path) -> None:
+    body = json.loads((report / contract.REPORT_FILE).read_text())
+    gate = next(gate for gate in body["gates"] if gate["name"] == "recall")
+    gate.update(measured=0.1, passed=False)
+    (report / contract.REPORT_FILE).write_text(json.dumps(body | {"passed": False}))
+
+
+def talked_up(report: Path) -> None:
+    unpassed(report)
+    body = json.loads((report / contract.REPORT_FILE).read_text())
+    (report / contract.REPORT_FILE).write_text(json.dumps(body | {"passed": True}))
+
+
+def of_another_bundle(report: Path) -> None:
+    body = json.loads((report / contract.REPORT_FILE).read_text())
+    (report / contract.REPORT_FILE).write_text(json.dumps(body | {"bundle_digest": "0" * 64}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "error", "said"),
+    [
+        (shutil.rmtree, BundleError, "no report in .*`asl validate`"),
+        (unpassed, GateError, "gates failed: recall"),
+        (talked_up, BundleError, "does not follow from the numbers"),
+        (of_another_bundle, BundleError, "is on bundle 000000000000"),
+    ],
+)
+def test_a_report_that_does_not_allow_it_stops_the_deploy_before_anything_is_stored(
+    exported: Exported, report: Path, tmp_path: Path, damage: Callable[[Path], object], error: type, said: str
+) -> None:
+    shutil.copytree(report, tmp_path / "report")
+    damage(tmp_path / "report")
+    with pytest.raises(error, match=said):
+        deploy(exported.bundle, tmp_path / "report", tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_damaged_bundle_is_not_stored(exported: Exported, report: Path, tmp_path: Path) -> None:
+    shutil.copytree(exported.bundle, tmp_path / "bundle")
+    (tmp_path / "bundle" / contract.LABELS_FILE).write_text("A\n")
+    with pytest.raises(BundleError, match=f"changed {contract.LABELS_FILE}"):
+        deploy(tmp_path / "bundle", report, tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_candidate_that_answers_otherwise_leaves_what_serves(
+    deployed: Release, exported: Exported, report: Path, work: Path, tmp_path: Path
+) -> None:
+    """The store serves an older release; the new one's golden set promises answers that Triton does not give."""
+    store = tmp_path / "store"
+    shutil.copytree(work / "store", store)
+    before = (store / contract.KUBERNETES_NAME / contract.SERVING_FILE).read_bytes()
+    shutil.rmtree(release_folder(store, deployed.release))
+    shutil.rmtree(report_folder(store, deployed.release))
+    shutil.copytree(report, tmp_path / "report")
+    golden = tmp_path / "report" / contract.GOLDEN_FOLDER / contract.GOLDEN_FILE
+    content = json.loads(golden.read_text())
+    content["pictures"][0]["probabilities"] = np.roll(content["pictures"][0]["probabilities"], 1).tolist()
+    golden.write_text(json.dumps(content))
+    body = json.loads((tmp_path / "report" / contract.REPORT_FILE).read_text())
+    (tmp_path / "report" / contract.REPORT_FILE).write_text(json.dumps(body | {"golden_digest": sha256(golden)}))
+    with pytest.raises(ServingError, match="1 of 29 golden pictures otherwise than validated"):
+        deploy(exported.bundle, tmp_path / "report", store)
+    assert (store / contract.KUBERNETES_NAME / contract.SERVING_FILE).read_bytes() == before
+
+
+def test_deploying_again_changes_nothing_and_a_registry_that_is_down_costs_a_warning(
+    deployed: Release, exported: Exported, report: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    before = read_serving(work / "store")
+    with pytest.warns(UserWarning, match="the release serves, but MLflow does not know of it"):
+        again = deploy(exported.bundle, report, work / "store")
+    assert read_serving(work / "store") == before
+    assert again == Release(deployed.release, deployed.folder, None, None)
+
+
+def test_a_release_that_was_changed_in_the_store_is_not_served(
+    deployed: Release, exported: Exported, report: Path, work: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(work / "store", store)
+    (release_folder(store, deployed.release) / contract.LABELS_FILE).write_text("A\n")
+    with pytest.raises(BundleError, match="the store's copy is damaged: .*remove "):
+        deploy(exported.bundle, report, store)

@@ -1,0 +1,48 @@
+"""doctor says what is missing and what mends it."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from asl_pkg import contract, doctor
+from tests.conftest import Asl
+
+
+def test_what_is_installed_is_found_fine(asl: Asl) -> None:
+    lines = asl("doctor").stdout.splitlines()
+    fine = {line.split()[1] for line in lines if line.startswith("ok ")}
+    assert {"Python", "packages", "Triton", "MLflow"} <= fine
+    assert any("memory" in line for line in lines)
+    assert any("disk" in line for line in lines)
+
+
+def test_a_missing_triton_is_said_with_the_command_that_mends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASL_TRITON_ENV", str(tmp_path))
+    finding = next(one for one in doctor.examine() if one.name == "Triton")
+    assert not finding.fine
+    assert "make install" in str(finding)
+
+
+def test_an_mlflow_server_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{held.getsockname()[1]}")
+        finding = next(one for one in doctor.examine() if one.name == "MLflow")
+    assert not finding.fine
+
+
+def test_a_taken_port_is_no_error() -> None:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", contract.METRICS_PORT))
+        except OSError:
+            pass  # somebody else has it: just as good
+        else:
+            listener.listen()
+        finding = next(one for one in doctor.examine() if one.name == f"port {contract.METRICS_PORT}")
+    assert not finding.fine
+    assert not finding.needed

@@ -1,0 +1,90 @@
+"""Pictures change as the seed says, and stay pictures of the same hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from asl_pkg import contract
+from asl_pkg.data.augmentation import DRAWS, augment, draw, follow
+
+SIDE = contract.IMAGE_PX
+
+
+def pictures(count: int) -> torch.Tensor:
+    return torch.randint(0, 256, (count, SIDE, SIDE, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def test_pictures_keep_shape_and_type_and_the_given_ones_stay_as_they_are() -> None:
+    given = pictures(11)
+    before = given.clone()
+    varied = augment(given, draw(1, 0, np.arange(11)))
+    assert (varied.shape, varied.dtype) == (given.shape, torch.uint8)
+    assert torch.equal(given, before)
+
+
+def test_no_draw_changes_nothing_but_what_is_hidden() -> None:
+    draws = torch.zeros(2, DRAWS)
+    draws[:, -1] = 1  # nothing hidden
+    varied = augment(pictures(2), draws)
+    assert (varied.int() - pictures(2).int()).abs().max() <= 1
+
+
+def test_the_same_seed_epoch_and_row_give_the_same_picture_in_any_batch() -> None:
+    given = pictures(20)
+    whole = augment(given, draw(5, 2, np.arange(20)))
+    part = augment(given[13:16], draw(5, 2, np.arange(13, 16)))
+    assert torch.equal(whole[13:16], part)
+
+
+@pytest.mark.parametrize(("seed", "epoch", "row"), [(6, 2, 0), (5, 3, 0), (5, 2, 1)], ids=["seed", "epoch", "row"])
+def test_another_seed_epoch_or_row_gives_another_picture(seed: int, epoch: int, row: int) -> None:
+    given = pictures(1)
+    assert not torch.equal(
+        augment(given, draw(5, 2, np.array([0]))), augment(given, draw(seed, epoch, np.array([row])))
+    )
+
+
+def test_a_picture_is_never_mirrored() -> None:
+    """Three spots of pure colours, red above green and blue to the right of red, keep their sense of rotation."""
+    spots = torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8)
+    for channel, (top, left) in enumerate(((80, 80), (120, 80), (80, 120))):
+        spots[0, top - 8 : top + 8, left - 8 : left + 8, channel] = 255
+    draws = draw(3, 0, np.arange(200))
+    draws[:, 4:10] = 0  # colours would blur what is told apart by colour
+    draws[:, -1] = 1  # and nothing hidden
+    varied = augment(spots.expand(200, -1, -1, -1), draws)
+    for picture in varied.double():
+        y, x = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
+        weight = (picture - 100).clamp(min=0)
+        red, green, blue = (
+            torch.stack([(weight[..., channel] * axis).sum() / weight[..., channel].sum() for axis in (x, y)])
+            for channel in range(3)
+        )
+        down, right = green - red, blue - red
+        assert right[0] * down[1] - right[1] * down[0] > 0
+
+
+def test_the_hand_stays_in_the_picture() -> None:
+    spot = torch.zeros(300, SIDE, SIDE, 3, dtype=torch.uint8)
+    spot[:, 90:110, 90:110] = 255
+    draws = draw(3, 0, np.arange(300))
+    draws[:, 4:] = 0
+    draws[:, -1] = 1
+    assert (augment(spot, draws).amax(dim=(1, 2, 3)) > 200).all()
+
+
+def test_landmarks_follow_what_they_mark() -> None:
+    places = torch.tensor([[0.3, -0.2], [-0.25, 0.35]])
+    spots = torch.zeros(50, SIDE, SIDE, 3, dtype=torch.uint8)
+    for channel, (x, y) in enumerate(((places + 1) / 2 * SIDE).int().tolist()):
+        spots[:, y - 3 : y + 3, x - 3 : x + 3, channel] = 255
+    draws = draw(3, 0, np.arange(50))
+    draws[:, 4:] = 0
+    draws[:, -1] = 1
+    followed = (follow(places.expand(50, -1, -1), draws) + 1) / 2 * SIDE  # in pixels
+    varied = augment(spots, draws).double()
+    y, x = torch.meshgrid(torch.arange(SIDE) + 0.5, torch.arange(SIDE) + 0.5, indexing="ij")
+    for channel in range(2):
+        weight = varied[..., channel]
+        seen = torch.stack([(weight * axis).sum(dim=(1, 2)) / weight.sum(dim=(1, 2)) for axis in (x, y)], dim=1)
+        assert (seen - followed[:, channel]).abs().max() < 1.5

@@ -1,0 +1,44 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asl_pkg.data.hashing import dataset_digest, dhash
+from tests.data.making import noise
+
+ROWS = st.lists(
+    st.tuples(st.text("0123456789abcdef", max_size=4), st.integers(0, 28), st.text(), st.text()), max_size=20
+)
+
+
+def distance(one: int, two: int) -> int:
+    return (one ^ two).bit_count()
+
+
+def test_near_duplicates_have_near_hashes_and_others_do_not() -> None:
+    hashes = []
+    for seed in range(20):
+        pixels = np.asarray(noise(seed, 200))
+        darker = (pixels * 0.9).astype(np.uint8)
+        assert distance(dhash(pixels), dhash(darker)) <= 5
+        hashes.append(dhash(pixels))
+    assert min(distance(one, two) for one in hashes for two in hashes if one is not two) > 5
+
+
+def test_a_slope_to_the_right_is_all_ones() -> None:
+    slope = np.repeat(np.arange(180, dtype=np.uint8)[None, :, None], 90, 0).repeat(3, 2)
+    assert dhash(slope) == 2**64 - 1
+    assert dhash(slope[:, ::-1]) == 0
+
+
+@given(ROWS, st.randoms(use_true_random=False))
+def test_the_digest_does_not_know_the_order(rows: list[tuple[str, int, str, str]], random: object) -> None:
+    mixed = rows.copy()
+    random.shuffle(mixed)
+    assert dataset_digest(mixed) == dataset_digest(rows)
+
+
+@given(ROWS, ROWS)
+def test_other_rows_have_another_digest(
+    one: list[tuple[str, int, str, str]], two: list[tuple[str, int, str, str]]
+) -> None:
+    assert (dataset_digest(one) == dataset_digest(two)) == (sorted(one) == sorted(two))

@@ -1,0 +1,156 @@
+"""A model that reads what it is shown, and the data set that shows it: real parts, made in a second.
+
+Each class is a place on a grid. A red square stands there and a blue one elsewhere, on a signer's own background: so a
+model that mixes up channels, classes or normalisation is seen to fail.
+"""
+
+import dataclasses
+import hashlib
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import torch
+from PIL import Image
+
+from asl_pkg import contract
+from asl_pkg.config import BaselineModel, Settings, SyntheticData, TrainerSettings, ValidateSettings
+from asl_pkg.data.dataset import DatasetInfo, write_info
+from asl_pkg.export import export
+from asl_pkg.models.classifier import Classifier
+from asl_pkg.serving.bundle import seal
+
+COLUMNS, CELL_PX = 6, 33
+CLASSES = len(contract.CLASSES)
+SIGNERS = 8
+DIGEST = "d" * 64
+
+
+def picture(label: int, signer: int) -> np.ndarray:
+    """uint8 [200, 200, 3]."""
+    rng = np.random.default_rng([label, signer])
+    pixels = np.empty((contract.IMAGE_PX, contract.IMAGE_PX, 3), np.uint8)
+    pixels[:] = rng.integers(80, 130, 3)
+    for place, colour in ((label, (230, 20, 20)), ((label + 11) % CLASSES, (20, 20, 230))):
+        row, column = divmod(place, COLUMNS)
+        pixels[row * CELL_PX :, column * CELL_PX :][:CELL_PX, :CELL_PX] = colour
+    return pixels
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """A file that gives these very pixels."""
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, "PNG")
+    return encoded.getvalue()
+
+
+def write_dataset(folder: Path, signers: int = SIGNERS, unseen: bool = True) -> Path:
+    """A data set that has a test split only: one picture of each class by each signer."""
+    folder.mkdir(parents=True)
+    shown = [(label, signer) for signer in range(signers) for label in range(CLASSES)]
+    data = [png(picture(label, signer)) for label, signer in shown]
+    rows = {
+        "image": [
+            {"bytes": one, "path": f"{label}/{signer}.png"} for one, (label, signer) in zip(data, shown, strict=True)
+        ],
+        "label": [label for label, _ in shown],
+        "signer": [f"signer {signer}" for _, signer in shown],
+        "group": [f"block {signer}" for _, signer in shown],
+        "sha256": [hashlib.sha256(one).hexdigest() for one in data],
+    }
+    pa.parquet.write_table(pa.table(rows), folder / "test-00000-of-00001.parquet")
+    info = DatasetInfo(
+        schema_version=contract.DATASET_SCHEMA,
+        digest=DIGEST,
+        fingerprint="f",
+        source={"name": "synthetic"},
+        seed=0,
+        split_by="signer" if unseen else "block",
+        unseen_signers=unseen,
+        counts={"test": dict.fromkeys(contract.CLASSES, signers)},
+        signers={"train": 1, "validation": 1, "test": signers},
+        versions={},
+    )
+    write_info(folder, info)
+    return folder
+
+
+def classifier() -> Classifier:
+    """BaselineCNN whose last layer is solved for by least squares over random features: right on every picture."""
+    torch.manual_seed(0)
+    made = Classifier(
+        {
+            "model": dataclasses.asdict(BaselineModel(width=4)),
+            "trainer": dataclasses.asdict(TrainerSettings()),
+            "temperature": 1.0,
+            "classes": list(contract.CLASSES),
+            "contract_version": contract.CONTRACT_VERSION,
+            "dataset_digest": DIGEST,
+            "commit": "unknown",
+            "run_id": "0",
+            "seed": 0,
+        }
+    ).eval()
+    labels = torch.arange(CLASSES).repeat(12)
+    pixels = np.stack([picture(int(label), 100 + number) for number, label in enumerate(labels)])
+    seen: list[torch.Tensor] = []
+    hook = made.network.head.register_forward_hook(lambda _module, inputs, _output: seen.append(inputs[0]))
+    with torch.inference_mode():
+        made(torch.from_numpy(pixels))
+    hook.remove()
+    features = torch.cat([seen[0].double(), torch.ones(len(labels), 1)], dim=1)
+    targets = 20 * torch.nn.functional.one_hot(labels, CLASSES).double()
+    ridge = 1e-3 * torch.eye(features.shape[1], dtype=torch.float64)
+    solved = torch.linalg.solve(features.T @ features + ridge, features.T @ targets).float()
+    with torch.no_grad():
+        made.network.head.weight.copy_(solved[:-1].T)
+        made.network.head.bias.copy_(solved[-1])
+    return made
+
+
+def save(made: Classifier, folder: Path) -> Path:
+    """The checkpoint as training leaves it."""
+    path = folder / contract.BEST_CHECKPOINT
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"state_dict": made.state_dict(), "hyper_parameters": dict(made.hparams)}, path)
+    return path
+
+
+def settings(**thresholds: float) -> Settings:
+    """Settings that keep decoded pictures in memory."""
+    return Settings(data=SyntheticData(cache_dir=""), validate=ValidateSettings(**thresholds))
+
+
+def plant(bundle_dir: Path, target: Path, change: Callable[[Path], object]) -> Path:
+    """A copy of a bundle with a change, and digests that fit it: what a faulty export would have written."""
+    shutil.copytree(bundle_dir, target)
+    facts = json.loads((target / contract.BUNDLE_FILE).read_text())
+    change(target)
+    seal(
+        target, {name: facts[name] for name in ("dataset_digest", "confidence_threshold", "temperature", "provenance")}
+    )
+    return target
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """A good model, its bundle and the data set that it is right on."""
+
+    classifier: Classifier
+    checkpoint: Path
+    bundle: Path
+    dataset: Path
+
+
+def make(folder: Path) -> Exported:
+    """All of it."""
+    made = classifier()
+    checkpoint = save(made, folder / "models")
+    (folder / "models" / contract.STATISTICS_FILE).write_text('{"confidence": 0.9}')
+    export(settings(), checkpoint, folder / "bundle")
+    return Exported(made, checkpoint, folder / "bundle", write_dataset(folder / "dataset"))

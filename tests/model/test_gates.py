@@ -1,0 +1,258 @@
+"""Every gate is seen to fail, on a model made to be caught by it."""
+
+import copy
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from asl_pkg import contract
+from asl_pkg.export import export, metadata, to_onnx
+from asl_pkg.models.classifier import Classifier
+from asl_pkg.models.normalise import Normalise
+from asl_pkg.models.served import Served
+from asl_pkg.validate import Judgement, judge
+from asl_pkg.validation.gates import RULES, decide, follows, holds
+from tests.exported import Exported, plant, save, settings, write_dataset
+
+ANSWERS = {"parity", "parity_class", "accuracy", "macro_f1", "recall", "calibration"}
+
+
+def failed(judged: Judgement) -> set[str]:
+    return {gate.name for gate in judged.gates if not gate.passed}
+
+
+def test_a_good_model_passes_every_gate(exported: Exported) -> None:
+    judged = judge(settings(), exported.bundle, exported.dataset, exported.checkpoint)
+    assert [gate.name for gate in judged.gates] == list(RULES)
+    assert failed(judged) == set()
+    assert all(gate.why for gate in judged.gates)
+
+
+def always_nothing(made: Classifier) -> None:
+    made.network.head.weight.zero_()
+    made.network.head.bias.zero_()[contract.CLASSES.index("nothing")] = 20
+
+
+def two_classes_swapped(made: Classifier) -> None:
+    for parameter in (made.network.head.weight, made.network.head.bias):
+        parameter[[0, 1]] = parameter[[1, 0]].clone()
+
+
+def blue_taken_for_red(made: Classifier) -> None:
+    first = next(part for part in made.network.modules() if isinstance(part, torch.nn.Conv2d))
+    first.weight.copy_(first.weight.flip(1))
+
+
+def never_sure(made: Classifier) -> None:
+    made.hparams["temperature"] = 8.0
+
+
+@pytest.mark.parametrize(
+    ("defect", "caught_by"),
+    [
+        (always_nothing, {"accuracy", "macro_f1", "recall", "calibration"}),
+        (two_classes_swapped, {"recall"}),
+        (blue_taken_for_red, {"accuracy", "macro_f1", "recall", "calibration"}),
+        (never_sure, {"calibration"}),
+    ],
+)
+def test_a_badly_trained_model_is_caught(
+    exported: Exported, tmp_path: Path, defect: Callable[[Classifier], None], caught_by: set[str]
+) -> None:
+    bad = copy.deepcopy(exported.classifier)
+    with torch.no_grad():
+        defect(bad)
+    checkpoint = save(bad, tmp_path / "models")
+    export(settings(), checkpoint, tmp_path / "bundle")
+    assert failed(judge(settings(), tmp_path / "bundle", exported.dataset, checkpoint)) == caught_by
+
+
+class Twice(torch.nn.Module):
+    """Normalises what is normalised already."""
+
+    def __init__(self, served: Served) -> None:
+        super().__init__()
+        self.first, self.network, self.temperature = Normalise(), served.network, served.temperature
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        once = self.first(pixels)
+        return torch.softmax(self.network(once * self.first.scale + self.first.shift) / self.temperature, dim=1)
+
+
+class Nudged(torch.nn.Module):
+    """Off by little: no answer changes."""
+
+    def __init__(self, served: Served) -> None:
+        super().__init__()
+        self.served = served
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return torch.softmax(torch.log(self.served(pixels) + 1e-3), dim=1)
+
+
+@pytest.mark.parametrize(
+    ("module", "caught_by"), [(Twice, ANSWERS), (Nudged, {"parity"})], ids=["normalised twice", "slightly off"]
+)
+def test_a_graph_that_is_not_the_checkpoints_is_caught(
+    exported: Exported, tmp_path: Path, module: type[torch.nn.Module], caught_by: set[str]
+) -> None:
+    def replace(bundle: Path) -> None:
+        facts = metadata(exported.classifier.hparams, settings().export)
+        graph = to_onnx(module(Served(exported.classifier).eval()).eval(), facts)
+        (bundle / contract.MODEL_FILE).write_bytes(graph.SerializeToString())
+
+    planted = plant(exported.bundle, tmp_path / "bundle", replace)
+    caught = failed(judge(settings(), planted, exported.dataset, exported.checkpoint))
+    assert caught - {"calibration"} == caught_by - {"calibration"}
+
+
+def labels_out_of_order(bundle: Path) -> None:
+    lines = (bundle / contract.LABELS_FILE).read_text().splitlines()
+    (bundle / contract.LABELS_FILE).write_text("\n".join(sorted(lines, reverse=True)) + "\n")
+
+
+def python_smuggled_in(bundle: Path) -> None:
+    (bundle / contract.MODEL_FILE).with_name("model.py").write_text("import os\n")
+
+
+def another_batch_size(bundle: Path) -> None:
+    path = bundle / contract.CONFIG_FILE
+    path.write_text(path.read_text().replace(f"max_batch_size: {contract.MAX_BATCH}", "max_batch_size: 0"))
+
+
+def config_that_is_none(bundle: Path) -> None:
+    (bundle / contract.CONFIG_FILE).write_text("name: [")
+
+
+def graph_change(change: Callable[[onnx.ModelProto], object]) -> Callable[[Path], None]:
+    def planted(bundle: Path) -> None:
+        graph = onnx.load(bundle / contract.MODEL_FILE)
+        change(graph)
+        (bundle / contract.MODEL_FILE).write_bytes(graph.SerializeToString())
+
+    return planted
+
+
+def other_input_name(graph: onnx.ModelProto) -> None:
+    next(node for node in graph.graph.node if "input" in node.input).input[0] = "pixels"
+    graph.graph.input[0].name = "pixels"
+
+
+def no_softmax(graph: onnx.ModelProto) -> None:
+    softmax = next(node for node in graph.graph.node if node.op_type == "Softmax")
+    softmax.op_type = "Identity"
+    del softmax.attribute[:]
+
+
+def not_a_number(graph: onnx.ModelProto) -> None:
+    weight = next(one for one in graph.graph.initializer if one.name.endswith("head.weight"))
+    weight.raw_data = np.full(weight.dims, np.nan, np.float32).tobytes()
+
+
+def fixed_batch(graph: onnx.ModelProto) -> None:
+    graph.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+
+
+def classes_out_of_order(graph: onnx.ModelProto) -> None:
+    facts = {one.key: one.value for one in graph.metadata_props}
+    onnx.helper.set_model_props(graph, facts | {contract.METADATA_CLASSES: json.dumps(sorted(contract.CLASSES)[::-1])})
+
+
+def weights_outside(graph: onnx.ModelProto) -> None:
+    one = graph.graph.initializer[0]
+    onnx.external_data_helper.set_external_data(one, "../../../../../../etc/hostname")
+    one.ClearField("raw_data")
+
+
+@pytest.mark.parametrize(
+    ("defect", "said"),
+    [
+        (labels_out_of_order, "labels.txt does not list the classes in order"),
+        (python_smuggled_in, "model.py"),
+        (another_batch_size, "config.pbtxt has another name, batch size"),
+        (config_that_is_none, "config.pbtxt cannot be read"),
+        (graph_change(other_input_name), "pixels"),
+        (graph_change(no_softmax), "the output holds no probabilities"),
+        (graph_change(not_a_number), "the output holds no probabilities"),
+        (graph_change(fixed_batch), f"a batch of {contract.MAX_BATCH} is refused"),
+        (graph_change(classes_out_of_order), "the graph names other classes"),
+        (graph_change(weights_outside), "weights outside the ONNX file"),
+        (graph_change(lambda graph: setattr(graph, "ir_version", 11)), "IR version 11"),
+        (graph_change(lambda graph: setattr(graph.opset_import[0], "version", 21)), "opset 18 at most"),
+        (lambda bundle: (bundle / contract.MODEL_FILE).write_bytes(b"no graph"), "model.onnx is no ONNX graph"),
+    ],
+    ids=[
+        "labels out of order", "python smuggled in", "batch size", "broken config", "input name", "no softmax",
+        "not a number", "fixed batch", "classes out of order", "weights outside", "ir version", "opset", "no graph",
+    ],
+)  # fmt: skip
+def test_a_bundle_that_breaks_the_contract_is_caught(
+    exported: Exported, tmp_path: Path, defect: Callable[[Path], None], said: str
+) -> None:
+    planted = plant(exported.bundle, tmp_path / "bundle", defect)
+    judged = judge(settings(), planted, exported.dataset, exported.checkpoint)
+    gate = next(gate for gate in judged.gates if gate.name == "contract")
+    assert said in gate.why
+    assert failed(judged) == {"contract"} | ANSWERS
+    assert judged.measured is None
+
+
+def test_a_changed_byte_is_caught_and_everything_else_is_not_measured(exported: Exported, tmp_path: Path) -> None:
+    shutil.copytree(exported.bundle, tmp_path / "bundle")
+    model = tmp_path / "bundle" / contract.MODEL_FILE
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 1
+    model.write_bytes(content)
+    judged = judge(settings(), tmp_path / "bundle", exported.dataset, exported.checkpoint)
+    assert failed(judged) == set(RULES)
+    assert f"changed {contract.MODEL_FILE}" in judged.gates[0].why
+    assert all(gate.measured is None and gate.why.startswith("not measured") for gate in judged.gates[1:])
+
+
+def test_a_data_set_that_the_model_did_not_learn_from_is_caught(exported: Exported, tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "dataset")
+    info = json.loads((dataset / contract.DATASET_FILE).read_text())
+    (dataset / contract.DATASET_FILE).write_text(json.dumps(info | {"digest": "e" * 64}))
+    assert failed(judge(settings(), exported.bundle, dataset, exported.checkpoint)) == {"data_set"}
+
+
+@pytest.mark.parametrize("measured", [None, float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("name", list(RULES))
+def test_what_was_not_measured_never_passes(name: str, measured: float | None) -> None:
+    assert not holds(name, measured, 0.5)
+
+
+def report(**changes: object) -> dict[str, object]:
+    gates = [{"name": name, "passed": True, "measured": 0.5, "threshold": 0.5} for name in RULES]
+    return {"passed": True, "gates": gates, **changes}
+
+
+@pytest.mark.parametrize(
+    ("forge", "true"),
+    [
+        (lambda body: None, True),
+        (lambda body: body["gates"][5].update(measured=0.4), False),
+        (lambda body: body["gates"][3].update(threshold=0.4), False),
+        (lambda body: body["gates"][5].update(measured=None), False),
+        (lambda body: body["gates"].pop(), False),
+        (lambda body: body["gates"].reverse(), False),
+        (lambda body: body["gates"][5].update(measured=0.4, passed=False), False),
+        (lambda body: body.update(passed=1), False),
+        (lambda body: body.pop("gates"), False),
+    ],
+    ids=["honest", "worse", "stricter", "not measured", "one fewer", "reversed", "one failed", "no bool", "no gates"],
+)
+def test_a_verdict_has_to_follow_from_its_numbers(forge: Callable[[dict[str, object]], object], true: bool) -> None:
+    body = report()
+    forge(body)
+    assert follows(body) is true
+
+
+def test_a_gate_without_a_finding_fails() -> None:
+    assert not any(gate.passed for gate in decide({}, settings().validate))
