@@ -5,6 +5,7 @@ import functools
 import io
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -217,6 +218,7 @@ VERBS: dict[str, Verb] = {
 def main() -> NoReturn:
     """Run one verb and exit: 0, 1 for an error, 2 for an unknown verb or flag, 130 when interrupted."""
     signal.signal(signal.SIGTERM, _raise_interrupt)
+    warnings.showwarning = lambda message, *_: print(f"asl: warning: {message}", file=sys.stderr)
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     try:

@@ -33,7 +33,7 @@ class DataSettings:
     """Which pictures to learn from, and how they reach the model."""
 
     name: str = setting("", "kind of source; `data=NAME` selects it")
-    batch_size: int = setting(64, "pictures in a training batch", "pictures", low=2, high=4096)
+    batch_size: int = setting(32, "pictures in a training batch", "pictures", low=2, high=4096)
     cache_dir: str = setting(".cache/decoded", "folder for decoded pictures; empty keeps them in memory", "path")
 
 
@@ -81,7 +81,7 @@ class BaselineModel(ModelSettings):
     """BaselineCNN: small, trained from scratch in minutes on two cores."""
 
     name: str = setting("baseline", "kind of network", choices=["baseline"])
-    width: int = setting(32, "channels of the first stage; later stages double it", "channels", low=4, high=512)
+    width: int = setting(24, "channels of the first stage; later stages double it", "channels", low=4, high=512)
     dropout: float = setting(0.2, "share of features dropped before the last layer", low=0.0, high=0.9)
 
 
@@ -99,12 +99,12 @@ class ResNetModel(ModelSettings):
 class TrainerSettings:
     """How long and how fast to learn."""
 
-    max_epochs: int = setting(20, "passes over the training pictures at most", "epochs", low=1, high=10_000)
+    max_epochs: int = setting(16, "passes over the training pictures at most", "epochs", low=1, high=10_000)
     patience_epochs: int = setting(6, "epochs without a better validation loss before stopping", "epochs", low=1)
-    learning_rate: float = setting(2e-3, "peak of the one-cycle schedule (AdamW)", low=1e-7, high=1.0)
+    learning_rate: float = setting(3e-3, "peak of the one-cycle schedule (AdamW)", low=1e-7, high=1.0)
     weight_decay: float = setting(0.02, "AdamW's weight decay", low=0.0, high=1.0)
     label_smoothing: float = setting(0.05, "share of each target spread over all classes", low=0.0, high=0.5)
-    augment: bool = setting(True, "vary position, size, tilt, light and colour of training pictures; never mirror")
+    augment: bool = setting(True, "vary position, size, tilt, light and colour of training pictures; mirror some")
     accelerator: str = setting("auto", "what computes", choices=["auto", "cpu", "gpu"])
     progress: bool = setting(True, "show progress")
 

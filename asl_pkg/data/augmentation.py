@@ -3,9 +3,10 @@
 Every picture's changes come from numbers drawn from (seed, epoch, row): the same seed gives the same run, however the
 pictures are batched.
 
-Pictures are never mirrored. A mirrored right hand is a left hand: whether both occur is a fact about the signers, and
-belongs into the data (the synthetic signers have both), where a test split can tell how well each is read. Mirroring
-one signer's pictures would only claim left hands that nobody has measured, and turns J and Z into motions of no letter.
+Some pictures are mirrored, which needs a reason: a left-handed signer makes every letter of the manual alphabet as
+the mirror image of a right-handed one's, J's and Z's motions too, and no letter is the mirror image of another. So
+mirroring keeps the letter. One signer in ten is left-handed: without it a network meets too few left hands and fails
+those people. The share stays below a half, because most hands to be read are right ones.
 """
 
 import math
@@ -14,18 +15,20 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-SHIFT = 0.12  # of the side, each way
-SCALE = 1.25  # greatest enlargement, and reduction
-TILT_DEG = 15.0  # each way
-BRIGHTNESS = 0.2  # of full scale, each way
-CONTRAST = 1.4  # greatest stretch, and compression, about mid-grey
-SATURATION = 1.6  # greatest, and its inverse the least
+SHIFT = 0.1  # of the side, each way
+SCALE = 1.15  # greatest enlargement, and reduction
+TILT_DEG = 10.0  # each way
+BRIGHTNESS = 0.15  # of full scale, each way
+CONTRAST = 1.3  # greatest stretch, and compression, about mid-grey
+SATURATION = 1.4  # greatest, and its inverse the least
 CAST = 0.12  # gain of each channel, each way: the light's colour
 SLOPE = 0.35  # of the light, from the middle to an edge
-ERASED = 0.35  # longest side of the rectangle that hides something, of the picture's side
-NOISE = 0.06  # greatest standard deviation of sensor noise, of full scale
+ERASED = 0.2  # longest side of the rectangle that hides something, of the picture's side
+NOISE = 0.04  # greatest standard deviation of sensor noise, of full scale
 
-DRAWS = 21  # numbers a picture
+MIRRORED = 0.3  # share of the pictures
+
+DRAWS = 22  # numbers a picture
 PART = 8  # pictures changed together: about what the processor's cache holds
 MARGIN_PX = 64  # choice of places in the noise that all pictures share
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
@@ -63,12 +66,12 @@ def augment(pixels: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
 def _augment_part(pixels: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
     pictures = pixels.permute(0, 3, 1, 2).float()  # [n, 3, h, w]
     pictures = functional.grid_sample(
-        pictures, _grid(draws[:, 0:4], *pixels.shape[1:3]), padding_mode="border", align_corners=False
+        pictures, _grid(draws[:, 0:5], *pixels.shape[1:3]), padding_mode="border", align_corners=False
     )
-    pictures = _recolour(pictures, draws[:, 4:10])
-    pictures *= _light(draws[:, 10:12], *pixels.shape[1:3])
-    _add_noise(pictures, draws[:, 12:15])
-    _erase(pictures, draws[:, 15:21])
+    pictures = _recolour(pictures, draws[:, 5:11])
+    pictures *= _light(draws[:, 11:13], *pixels.shape[1:3])
+    _add_noise(pictures, draws[:, 13:16])
+    _erase(pictures, draws[:, 16:22])
     return pictures.clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
@@ -87,10 +90,11 @@ def follow(landmarks: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
 
 
 def _placement(draws: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Where a place of the result comes from: source = turn [n, 2, 2] @ place + shift [n, 2]."""
+    """Where a place of the result comes from: source = turn [n, 2, 2] @ place + shift [n, 2]. draws [n, 5 or more]."""
     scale, tilt = SCALE ** draws[:, 2], draws[:, 3] * math.radians(TILT_DEG)
     cosine, sine = scale * tilt.cos(), scale * tilt.sin()
-    turn = torch.stack([cosine, -sine, sine, cosine], dim=1).unflatten(1, (2, 2))
+    flip = torch.where(draws[:, 4] < 2 * MIRRORED - 1, -1.0, 1.0)
+    turn = torch.stack([flip * cosine, -sine, flip * sine, cosine], dim=1).unflatten(1, (2, 2))
     return turn, 2 * SHIFT * draws[:, 0:2]
 
 

@@ -5,14 +5,8 @@ from torch import nn
 from torch.nn import functional
 
 from asl_pkg import contract
-from asl_pkg.models.crop import crop
 
 LANDMARKS = 21
-MARGIN = 1.25  # of the square around the landmarks, which lie inside the hand
-CROP_PX = 80
-TOLD = 0.7  # share of the training crops that are cut by the true landmarks
-JITTER = 0.15  # of the centre, in half sides each way
-ZOOM = 1.15  # of the size, each way
 
 
 def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -39,58 +33,32 @@ class Stage(nn.Module):
         return functional.relu(reduced + self.correct(reduced))
 
 
-class Look(nn.Module):
-    """Finds the hand: the square around it, and its landmarks, which only teach where the fingers are."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.features = nn.Sequential(
-            nn.AvgPool2d(2),  # [n, 3, 100, 100]
-            _convolution(3, width, stride=2),  # [n, width, 50, 50]
-            _convolution(width, 2 * width, stride=2),  # [n, 2 width, 25, 25]
-            Stage(2 * width, 4 * width),  # [n, 4 width, 13, 13]
-            _convolution(4 * width, 6 * width),
-            _convolution(6 * width, 6 * width),
-        )
-        self.box = nn.Conv2d(6 * width, 2, kernel_size=1)
-        self.landmarks = nn.Conv2d(6 * width, LANDMARKS, kernel_size=1)
-        # All zero is the whole picture: that is where one looks until landmarks have taught better.
-        for parameter in self.box.parameters():
-            nn.init.zeros_(parameter)
-
-    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Float [n, 3, 200, 200] -> boxes [n, 3] as `box` gives them, landmarks [n, 21, 2]."""
-        features = self.features(pictures)
-        where, size = self.box(features).float().split(1, dim=1)  # each [n, 1, 13, 13]
-        shares = where.flatten(2).softmax(dim=2)
-        half = (shares * size.flatten(2)).sum(dim=2).exp()
-        centre = centres_of_mass(where).squeeze(1)
-        return torch.cat([centre, half], dim=1), centres_of_mass(self.landmarks(features).float())
-
-
 class BaselineCNN(nn.Module):
-    """Looks where the hand is, cuts it out, and reads its letter.
+    """Four convolutional stages over the halved picture, and a linear layer over a 3x3 grid of features.
 
-    Where the data set has landmarks, they teach where to look: letters alone would have to teach that a hand here and
-    a hand there are the same. Where it has none, the whole picture is read.
+    Where the data set has landmarks, a second linear layer learns to point at them from the same features: knowing
+    where the joints are is most of knowing the letter (multi-task learning, Caruana 1997). It is not exported.
 
     Args:
-        width: channels of the first convolution that reads; later ones double them.
+        width: channels of the first stage; later ones double them.
         dropout: share of features dropped before the last layer.
     """
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
-        self.look = Look(max(1, width // 2))
-        self.read = nn.Sequential(
-            _convolution(3, width, stride=2),  # [n, width, 40, 40]
-            Stage(width, 2 * width),  # [n, 2 width, 20, 20]
-            Stage(2 * width, 4 * width),  # [n, 4 width, 10, 10]
-            Stage(4 * width, 8 * width),  # [n, 8 width, 5, 5]
-            nn.Flatten(),  # no mean over places: letters differ by where the fingers are
-            nn.Dropout(dropout),
+        self.features = nn.Sequential(
+            nn.AvgPool2d(2),  # [n, 3, 100, 100]: no letter hangs on finer detail, and all that follows costs a quarter
+            _convolution(3, width, stride=2),  # [n, width, 50, 50]
+            Stage(width, 2 * width),  # [n, 2 width, 25, 25]
+            Stage(2 * width, 4 * width),  # [n, 4 width, 13, 13]
+            Stage(4 * width, 8 * width),  # [n, 8 width, 7, 7]
+            # Letters differ by where the fingers are: a mean over the whole picture would lose that.
+            nn.AvgPool2d(kernel_size=3, stride=2),  # [n, 8 width, 3, 3]
+            nn.Flatten(),
         )
-        self.head = nn.Linear(8 * width * (CROP_PX // 16) ** 2, len(contract.CLASSES))
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(8 * width * 3 * 3, len(contract.CLASSES))
+        self.joints = nn.Linear(8 * width * 3 * 3, LANDMARKS * 2)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Classify.
@@ -101,67 +69,21 @@ class BaselineCNN(nn.Module):
         Returns:
             Logits, float [n, 29].
         """
-        boxes, _ = self.look(pictures)
-        return self._read(pictures, boxes)
+        logits: torch.Tensor = self.head(self.dropout(self.features(pictures)))
+        return logits
 
     def learn(self, pictures: torch.Tensor, landmarks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Classify while training.
+        """Classify while training, and point at the landmarks.
 
         Args:
             pictures: float [n, 3, 200, 200], normalised.
             landmarks: float [n, 21, 2], x and y in -1..1; not a number where there is no hand or nobody knows.
 
         Returns:
-            Logits, float [n, 29], and the loss of looking: how far boxes and landmarks are off.
+            Logits, float [n, 29], and the mean distance to the known landmarks along an axis.
         """
-        boxes, found = self.look(pictures)
+        features = self.features(pictures)
         known = ~landmarks[:, 0, 0].isnan()
-        true = box(landmarks)
-        # Most crops are cut by the true landmarks, so that reading need not wait until looking has been learnt.
-        told = known & (torch.rand(len(known), device=known.device) < TOLD)
-        chosen = torch.where(told[:, None], _shaken(true), boxes.detach())
-        if not known.any():
-            return self._read(pictures, chosen), boxes.sum() * 0
-        misses = (boxes[known, :2] - true[known, :2]).abs().mean()
-        misses = misses + (boxes[known, 2].log() - true[known, 2].log()).abs().mean()
-        misses = misses + 2 * (found[known] - landmarks[known]).abs().mean()
-        return self._read(pictures, chosen), misses
-
-    def _read(self, pictures: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.head(self.read(crop(pictures, boxes, CROP_PX)))
-        return logits
-
-
-def centres_of_mass(maps: torch.Tensor) -> torch.Tensor:
-    """Where each map is greatest, as a smooth function: soft-argmax (Luvizon et al. 2019).
-
-    Args:
-        maps: float [n, maps, side, side].
-
-    Returns:
-        Float [n, maps, 2], x and y in -1..1 from edge to edge.
-    """
-    side = maps.shape[-1]
-    places = (torch.arange(side, device=maps.device) * 2 + 1) / side - 1
-    shares = maps.flatten(2).softmax(dim=2).unflatten(2, (side, side))  # [n, maps, y, x]
-    return torch.stack([(shares.sum(dim=2) * places).sum(dim=2), (shares.sum(dim=3) * places).sum(dim=2)], dim=2)
-
-
-def box(landmarks: torch.Tensor) -> torch.Tensor:
-    """The square around a hand.
-
-    Args:
-        landmarks: float [n, 21, 2], x and y in -1..1.
-
-    Returns:
-        Float [n, 3]: centre x and y, half the side.
-    """
-    low, high = landmarks.amin(dim=1), landmarks.amax(dim=1)
-    return torch.cat([(low + high) / 2, (high - low).amax(dim=1, keepdim=True) / 2 * MARGIN], dim=1)
-
-
-def _shaken(boxes: torch.Tensor) -> torch.Tensor:
-    """Boxes as wrong as those found in new pictures will be."""
-    draws = torch.rand_like(boxes) * 2 - 1
-    half = boxes[:, 2:]
-    return torch.cat([boxes[:, :2] + JITTER * draws[:, :2] * half, half * ZOOM ** draws[:, 2:]], dim=1)
+        found = self.joints(features).view(-1, LANDMARKS, 2)
+        distance = torch.where(known[:, None, None], found - landmarks, 0).abs().mean()
+        return self.head(self.dropout(features)), distance

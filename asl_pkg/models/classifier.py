@@ -16,6 +16,8 @@ from asl_pkg.models.baseline import BaselineCNN
 from asl_pkg.models.network import build
 from asl_pkg.models.normalise import Normalise
 
+LANDMARKS_WEIGHT = 5.0  # makes the misses, some hundredths of the picture, as large as the loss of the letters
+
 
 class Classifier(LightningModule):
     """A network, its loss, metrics and optimizer.
@@ -60,7 +62,7 @@ class Classifier(LightningModule):
         loss = functional.cross_entropy(logits, batch.labels, label_smoothing=self.settings.label_smoothing)
         self.train_accuracy(logits, batch.labels)
         self._log({"train_loss": loss, "train_accuracy": self.train_accuracy}, len(logits))
-        return loss + misses
+        return loss + LANDMARKS_WEIGHT * misses
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Negative log-likelihood of one batch, targets as they are: comparable whatever the smoothing."""

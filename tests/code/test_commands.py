@@ -30,7 +30,7 @@ def test_help_of_a_verb_is_made_without_heavy_packages(verb: str) -> None:
 def test_help_of_train_shows_unit_default_and_choices(asl: Asl) -> None:
     text = asl("train", "--help").stdout
     assert "data.batch_size=<pictures>" in text
-    assert "[64]" in text
+    assert "[32]" in text
     assert "resnet18|resnet34|resnet50" in text
 
 
@@ -45,7 +45,7 @@ def test_help_of_train_shows_unit_default_and_choices(asl: Asl) -> None:
         pytest.param(["train", "model=resnt"], 1, "did you mean 'resnet'", id="unknown choice"),
         pytest.param(["pipeline", "run", "dataset_dir=x"], 1, "decided by the pipeline", id="not the pipeline's"),
         pytest.param(["infer", "runtim=onnx"], 1, "'runtime'", id="unknown setting among pictures"),
-        pytest.param(["validate"], 1, "asl export", id="nothing to validate yet"),
+        pytest.param(["validate"], 1, "asl pull", id="nothing to validate yet"),
     ],
 )
 def test_bad_input_gets_one_line_and_its_exit_code(asl: Asl, arguments: list[str], code: int, said: str) -> None:

@@ -1,7 +1,9 @@
 import hashlib
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from asl_pkg.data.hands.signer import make_signer
 from asl_pkg.data.hands.skeleton import ANGLES, pose_hand, rotation
 from asl_pkg.data.hands.stage import Stage, aim, project
 
+ROOT = Path(__file__).parents[2]
 SEED = 3
 LETTERED = [letter for letter in CLASSES if letter != "nothing"]
 BONES = [(0, 1), (0, 5), (0, 9), (0, 13), (0, 17)] + [(i, i + 1) for i in range(1, 20) if i % 4]
@@ -57,13 +60,29 @@ def test_threads_do_not_change_pixels() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
 
 
-def test_another_process_makes_the_same_pixels() -> None:
+def digest_elsewhere(folder: Path) -> str:
+    """SHA-256 of a picture that a process of its own makes with the package in `folder`."""
     code = (
         "import hashlib; from asl_pkg.data.hands.generator import make_recording;"
         f"print(hashlib.sha256(make_recording({SEED}, 1, 4, 0, 1)[0].pixels.tobytes()).hexdigest())"
     )
-    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    assert hashlib.sha256(record("E", signer=1)[0].pixels.tobytes()).hexdigest() == other
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder).stdout.strip()
+
+
+def test_another_process_makes_the_same_pixels() -> None:
+    here = hashlib.sha256(record("E", signer=1)[0].pixels.tobytes()).hexdigest()
+    assert digest_elsewhere(ROOT) == here
+
+
+@pytest.mark.slow
+def test_a_change_of_any_file_reaches_the_compiled_renderer(tmp_path: Path) -> None:
+    """Numba's cache on disk watches one file; a stale one would go on making the pictures of yesterday's code."""
+    shutil.copytree(ROOT / "asl_pkg", tmp_path / "asl_pkg", ignore=shutil.ignore_patterns("__pycache__"))
+    before = digest_elsewhere(tmp_path)
+    changed = tmp_path / "asl_pkg/data/hands/flesh.py"
+    changed.write_text(changed.read_text().replace("PALM_MELT = 0.07", "PALM_MELT = 0.20"))
+    assert digest_elsewhere(tmp_path) != before
 
 
 def test_a_longer_recording_starts_like_a_shorter_one() -> None:

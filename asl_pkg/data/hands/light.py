@@ -5,7 +5,7 @@ import numpy as np
 from asl_pkg.data.hands.sdf import distance, jit
 from asl_pkg.data.hands.trace import COVER, DEPTH, EYE, NORMAL, ray
 
-GRID = 2  # pixels: shadows are soft, so one in four pixels is enough; the others take their neighbours'
+GRID = 3  # pixels: shadows are soft, so one in nine pixels is enough; the others take their neighbours'
 
 
 @jit
@@ -61,12 +61,12 @@ def lamp_share(
     if pixel[NORMAL] * lamp[0] + pixel[NORMAL + 1] * lamp[1] + pixel[NORMAL + 2] * lamp[2] < -0.3:
         return 0.0
     share, t = 1.0, 0.015
-    for _ in range(10):
+    for _ in range(7):
         d = distance(x + t * lamp[0], y + t * lamp[1], z + t * lamp[2], capsules, chosen)
         share = min(share, 0.5 + 0.5 * d / (0.12 * t + 0.004))
         if share <= 0.0:
             return 0.0
-        t += max(d, 0.025)
+        t += max(d, 0.04)
         if t > 0.7:
             break
     return share * share * (3 - 2 * share)

@@ -72,7 +72,7 @@ def make_signer(seed: np.random.SeedSequence) -> Signer:
         look=_look(rng),
         camera=_camera(rng),
         left_handed=bool(rng.random() < LEFT_HANDED_SHARE),
-        hand_share=rng.uniform(0.45, 0.95),
+        hand_share=rng.uniform(0.65, 0.95),
         turn=rng.normal(0.0, (7.0, 6.0, 5.0)),
         elbow=rng.normal(4.0, 9.0),
         lamp=np.array([rng.uniform(-100.0, 100.0), rng.uniform(5.0, 75.0)]),

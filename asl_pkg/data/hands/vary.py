@@ -7,8 +7,8 @@ from asl_pkg.data.hands.signer import Signer
 from asl_pkg.data.hands.skeleton import ANGLES, HAND, WRIST
 
 # Standard deviations in degrees, as one finger's row, the thumb's, the hand's, the wrist's
-HABIT = ((2.0, 5.0, 5.0, 4.0), (4.0, 4.0, 5.0, 5.0, 5.0), (6.0, 5.0, 5.0), (5.0, 4.0))
-RECORDING = ((1.2, 3.5, 3.5, 3.0), (2.5, 2.5, 3.0, 3.5, 3.5), (6.0, 5.0, 5.0), (5.0, 4.0))
+HABIT = ((1.5, 4.0, 4.0, 3.0), (3.0, 3.0, 4.0, 4.0, 4.0), (5.0, 4.0, 4.0), (4.0, 3.0))
+RECORDING = ((1.0, 2.5, 2.5, 2.0), (2.0, 2.0, 2.5, 2.5, 2.5), (5.0, 4.0, 4.0), (4.0, 3.0))
 MOMENT = ((0.2, 0.7, 0.7, 0.5), (0.5, 0.5, 0.6, 0.6, 0.6), (0.9, 0.9, 0.9), (0.6, 0.6))
 SWAY = (1.2, 1.2, 0.6, 0.6)  # pixels a frame
 SHARED = 0.75  # share of a finger's deviation that all fingers have in common: they move together

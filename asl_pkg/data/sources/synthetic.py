@@ -2,10 +2,11 @@
 
 import io
 import itertools
+import multiprocessing
 import os
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 
 from PIL import Image
 
@@ -35,13 +36,16 @@ def open_source(settings: SyntheticData, seed: int) -> Source:
 
 def _pictures(settings: SyntheticData, splits: list[str], seed: int) -> Iterator[Picture]:
     tasks = itertools.product(range(len(splits)), range(len(contract.CLASSES)), range(settings.recordings))
-    workers = os.cpu_count() or 1  # threads: the renderer is compiled and runs without Python's lock
+    workers = os.cpu_count() or 1
     pending: deque[Future[list[Picture]]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
+    # Processes, because half of a picture's work holds Python's lock; not forked, because the caller has threads.
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         try:
             for signer, label, recording in tasks:
                 pending.append(pool.submit(_record, settings, seed, signer, label, recording, splits[signer]))
-                if len(pending) > 4 * workers:  # enough to keep all busy, few enough to keep memory small
+                if (
+                    len(pending) > 64 * workers
+                ):  # enough to keep all busy while a batch is checked, few enough for memory
                     yield from pending.popleft().result()
             while pending:
                 yield from pending.popleft().result()
