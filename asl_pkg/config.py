@@ -125,7 +125,7 @@ class ValidateSettings:
 
     accuracy_min: float = setting(0.85, "lower bound of test accuracy", low=0.0, high=1.0)
     macro_f1_min: float = setting(0.85, "lower bound of macro F1", low=0.0, high=1.0)
-    recall_min: float = setting(0.5, "recall of the worst class", low=0.0, high=1.0)
+    recall_min: float = setting(0.3, "recall of the worst class", low=0.0, high=1.0)
     calibration_error_max: float = setting(0.1, "expected calibration error, 15 bins", low=0.0, high=1.0)
     parity_max: float = setting(1e-4, "greatest difference of log-probabilities to torch", low=0.0, high=1.0)
     resamples: int = setting(1000, "bootstrap resamples for an interval", "resamples", low=100, high=100_000)

@@ -1,5 +1,6 @@
 """What several tests share."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,10 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.exported import Exported
+
+# A shell that runs the tests in the background ignores Ctrl-C for them, and every process started from here would
+# inherit that; those that test what Ctrl-C does must not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROJECT = Path(__file__).parent.parent
 

@@ -38,7 +38,8 @@ class TritonEnvironment:
         root = self.site_packages / "pytriton/tritonserver"
         version = self.site_packages.parent.name.removeprefix("python")
         stub = root / "python_backend_stubs" / version / "triton_python_backend_stub"
-        return [*sorted((root / "backends/python").iterdir()), stub]
+        # files only: pip leaves a __pycache__ among them
+        return [*sorted(path for path in (root / "backends/python").iterdir() if path.is_file()), stub]
 
     def variables(self) -> dict[str, str]:
         """The process environment of the server."""

@@ -25,6 +25,7 @@ from asl_pkg.serving.bundle import Bundle
 from asl_pkg.serving.client import Client
 from asl_pkg.serving.onnx_session import open_session, predict
 from asl_pkg.serving.triton import LocalTriton
+from asl_pkg.serving.triton_environment import TritonEnvironment
 from tests.code.tiny import make_bundle
 
 PORTS = ["http_port=18200", "grpc_port=18210", "metrics_port=18220"]
@@ -149,6 +150,15 @@ def test_without_tritons_environment_it_names_the_command_that_installs_it(
     monkeypatch.setenv("ASL_TRITON_ENV", str(tmp_path))
     with pytest.raises(ServingError, match="make install"), LocalTriton(bundle):
         pass
+
+
+def test_a_bytecode_cache_is_no_part_of_the_backend(tmp_path: Path) -> None:
+    folder = tmp_path / "lib/python3.11/site-packages/pytriton/tritonserver/backends/python"
+    (folder / "__pycache__").mkdir(parents=True)
+    (folder / "libtriton_python.so").touch()
+    environment = TritonEnvironment(tmp_path, tmp_path / "lib/python3.11/site-packages", tmp_path)
+    names = [path.name for path in environment.python_backend]
+    assert names == ["libtriton_python.so", "triton_python_backend_stub"]
 
 
 def test_on_another_platform_it_names_the_other_engine(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:

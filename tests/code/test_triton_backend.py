@@ -63,6 +63,7 @@ def test_the_backend_lets_pass_just_the_parameters_that_only_inform(backend: typ
 
 def test_the_options_of_our_own_configuration_reach_onnx_runtime(backend: types.ModuleType) -> None:
     config = triton_config.config_pbtxt(ExportSettings(threads=3)) + parameter("execution_mode", "1")
+    config += "optimization { graph { level: 1 } }"
     backend.check_sections(parsed(config))
     options = backend.session_options(parsed(config))
     assert (options.intra_op_num_threads, options.inter_op_num_threads) == (3, 1)
@@ -77,14 +78,14 @@ def test_the_options_of_our_own_configuration_reach_onnx_runtime(backend: types.
         pytest.param("", parameter("execution_mode", "7"), "execution_mode is '7'", id="execution mode"),
         pytest.param('string_value: "2"', 'string_value: "two"', "intra_op_thread_count is 'two'", id="thread count"),
         pytest.param('string_value: "2"', 'string_value: "-1"', "intra_op_thread_count is '-1'", id="negative threads"),
-        pytest.param("level: 1", "level: 9", "graph level is 9", id="graph level"),
+        pytest.param("", "optimization { graph { level: 9 } }", "graph level is 9", id="graph level"),
         pytest.param(
-            "graph { level: 1 }",
-            'execution_accelerators { cpu_execution_accelerator: [ { name: "openvino" } ] }',
+            "",
+            'optimization { execution_accelerators { cpu_execution_accelerator: [ { name: "openvino" } ] } }',
             "'execution_accelerators' is not possible",
             id="accelerator",
         ),
-        pytest.param("graph {", "priority: PRIORITY_MAX graph {", "'priority' is not possible", id="priority"),
+        pytest.param("", "optimization { priority: PRIORITY_MAX }", "'priority' is not possible", id="priority"),
         pytest.param("KIND_CPU", "KIND_GPU", "KIND_GPU, this backend has KIND_CPU only", id="instance kind"),
         pytest.param("", "model_transaction_policy { decoupled: true }", "transaction_policy", id="decoupled"),
         pytest.param("", 'model_operations { op_library_filename: "a.so" }', "'model_operations'", id="library"),
