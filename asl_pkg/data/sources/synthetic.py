@@ -16,6 +16,7 @@ from asl_pkg.data.hands.generator import make_recording
 from asl_pkg.data.picture import Picture, Source
 
 JPEG_QUALITY = 90  # of common cameras
+AHEAD = 64  # recordings a worker: enough to keep all busy while a batch is checked, few enough for memory
 
 
 def open_source(settings: SyntheticData, seed: int) -> Source:
@@ -38,14 +39,12 @@ def _pictures(settings: SyntheticData, splits: list[str], seed: int) -> Iterator
     tasks = itertools.product(range(len(splits)), range(len(contract.CLASSES)), range(settings.recordings))
     workers = os.cpu_count() or 1
     pending: deque[Future[list[Picture]]] = deque()
-    # Processes, because half of a picture's work holds Python's lock; not forked, because the caller has threads.
+    # Processes, because a third of a picture's work holds Python's lock; not forked, because the caller has threads.
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         try:
             for signer, label, recording in tasks:
                 pending.append(pool.submit(_record, settings, seed, signer, label, recording, splits[signer]))
-                if (
-                    len(pending) > 64 * workers
-                ):  # enough to keep all busy while a batch is checked, few enough for memory
+                if len(pending) > AHEAD * workers:
                     yield from pending.popleft().result()
             while pending:
                 yield from pending.popleft().result()
