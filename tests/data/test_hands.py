@@ -15,6 +15,7 @@ from asl_pkg.data.hands.flesh import flesh_out
 from asl_pkg.data.hands.generator import Frame, make_recording
 from asl_pkg.data.hands.letters import POSES
 from asl_pkg.data.hands.render import LIGHT_ROWS, render
+from asl_pkg.data.hands.sdf import distance, touched
 from asl_pkg.data.hands.signer import make_signer
 from asl_pkg.data.hands.skeleton import ANGLES, pose_hand, rotation
 from asl_pkg.data.hands.stage import Stage, aim, project
@@ -205,3 +206,16 @@ def test_rotations_keep_lengths_and_handedness(yaw: float, pitch: float, roll: f
     turn = rotation(yaw, pitch, roll)
     assert np.allclose(turn @ turn.T, np.eye(3))
     assert np.linalg.det(turn) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("letter", ["A", "B", "M", "R", "Y"])
+def test_normals_point_where_the_distance_grows(letter: str) -> None:
+    signer = make_signer(np.random.SeedSequence(SEED))
+    capsules = flesh_out(pose_hand(signer.bones, POSES[letter]), signer.build)
+    chosen, rng, small = np.arange(len(capsules)), np.random.default_rng(SEED), 1e-7
+    for point in rng.uniform((-0.3, -0.2, -0.3), (0.3, 1.1, 0.3), (200, 3)):
+        around = [(point + small * axis, point - small * axis) for axis in np.eye(3)]
+        gradient = [(distance(*a, capsules, chosen) - distance(*b, capsules, chosen)) / (2 * small) for a, b in around]
+        normal = touched(*point, capsules, chosen)[:3]
+        aside = np.linalg.norm(gradient / np.linalg.norm(gradient) - normal)
+        assert aside < 0.001

@@ -89,11 +89,80 @@ def distance(x: float, y: float, z: float, capsules: np.ndarray, chosen: np.ndar
 
 
 @jit
-def nearest(x: float, y: float, z: float, capsules: np.ndarray, chosen: np.ndarray) -> int:
-    """Which of the chosen capsules is nearest to a point."""
-    best, which = FAR, 0
+def slope(x: float, y: float, z: float, c: np.ndarray) -> tuple[float, float, float, float]:
+    """Distance from a point to one capsule, and how it grows along each axis."""
+    x -= c[START]
+    y -= c[START + 1]
+    z -= c[START + 2]
+    t = (x * c[ALONG] + y * c[ALONG + 1] + z * c[ALONG + 2]) * c[INVERSE_SQUARE]
+    inside = 0.0 < t < 1.0
+    t = min(max(t, 0.0), 1.0)
+    x -= t * c[ALONG]
+    y -= t * c[ALONG + 1]
+    z -= t * c[ALONG + 2]
+    squeeze = c[FLATTENED] - 1.0
+    stretch = (x * c[PALMAR] + y * c[PALMAR + 1] + z * c[PALMAR + 2]) * squeeze
+    x += stretch * c[PALMAR]
+    y += stretch * c[PALMAR + 1]
+    z += stretch * c[PALMAR + 2]
+    length = np.sqrt(x * x + y * y + z * z) + 1e-12
+    radius = c[RADIUS] + t * (c[TAPER] + c[BULGE] * (1.0 - t))
+    x, y, z = x / length, y / length, z / length
+    stretch = (x * c[PALMAR] + y * c[PALMAR + 1] + z * c[PALMAR + 2]) * squeeze
+    x += stretch * c[PALMAR]
+    y += stretch * c[PALMAR + 1]
+    z += stretch * c[PALMAR + 2]
+    drift = 0.0  # of the nearest point of the bone, as the point moves along it
+    if inside:
+        widening = c[TAPER] + c[BULGE] * (1.0 - 2.0 * t)
+        drift = (x * c[ALONG] + y * c[ALONG + 1] + z * c[ALONG + 2] + widening) * c[INVERSE_SQUARE]
+    return (
+        (length - radius) / c[FLATTENED],
+        (x - drift * c[ALONG]) / c[FLATTENED],
+        (y - drift * c[ALONG + 1]) / c[FLATTENED],
+        (z - drift * c[ALONG + 2]) / c[FLATTENED],
+    )
+
+
+@jit
+def melt_slopes(
+    a: tuple[float, float, float, float], b: tuple[float, float, float, float], reach: float
+) -> tuple[float, float, float, float]:
+    """`melt` for distances with their growth, which mixes as they do."""
+    near, far = (a, b) if a[0] < b[0] else (b, a)
+    overlap = max(reach - (far[0] - near[0]), 0.0)
+    share = 0.5 * overlap / reach
+    return (
+        near[0] - 0.5 * overlap * share,
+        near[1] + (far[1] - near[1]) * share,
+        near[2] + (far[2] - near[2]) * share,
+        near[3] + (far[3] - near[3]) * share,
+    )
+
+
+@jit
+def touched(
+    x: float, y: float, z: float, capsules: np.ndarray, chosen: np.ndarray
+) -> tuple[float, float, float, float]:
+    """Unit normal at a point of the surface, the gradient of `distance`, and the row of the nearest capsule."""
+    palm = best = finger = (FAR, 0.0, 0.0, 0.0)
+    group, least, which = float(PALM_GROUP), FAR, 0.0
     for i in chosen:
-        d = capsule(x, y, z, capsules[i])
-        if d < best:
-            best, which = d, i
-    return which
+        c = capsules[i]
+        one = slope(x, y, z, c)
+        if one[0] < least:
+            least, which = one[0], float(i)
+        if c[GROUP] == PALM_GROUP:
+            palm = melt_slopes(palm, one, PALM_MELT)
+            continue
+        if c[GROUP] != group:
+            best = finger if finger[0] < best[0] else best
+            finger, group = (FAR, 0.0, 0.0, 0.0), c[GROUP]
+        if c[ROOT] > 0.0:
+            joined = melt_slopes(palm, one, c[MELT])
+            best = joined if joined[0] < best[0] else best
+        finger = melt_slopes(finger, one, FINGER_MELT)
+    best = finger if finger[0] < best[0] else best
+    best = palm if palm[0] < best[0] else best
+    length = np.sqrt(best[1] * best[1] + best[2] * best[2] + best[3] * best[3]) + 1e-12
+    return best[1] / length, best[2] / length, best[3] / length, which

@@ -2,8 +2,18 @@
 
 import numpy as np
 
-from asl_pkg.data.hands.flesh import ALONG, MELT, PALM_MELT, RADIUS, START, TAPER
-from asl_pkg.data.hands.sdf import distance, jit, nearest
+from asl_pkg.data.hands.flesh import (
+    ALONG,
+    FINGER_MELT,
+    GROUP,
+    MELT,
+    PALM_GROUP,
+    PALM_MELT,
+    RADIUS,
+    START,
+    TAPER,
+)
+from asl_pkg.data.hands.sdf import distance, jit, touched
 
 # A camera, float64 [4]: distance from the wrist in hand lengths, focal length, and the wrist's pixel
 EYE, FOCAL, CENTRE_X, CENTRE_Y = range(4)
@@ -12,7 +22,7 @@ EYE, FOCAL, CENTRE_X, CENTRE_Y = range(4)
 COVER, DEPTH, NORMAL, CAPSULE, GEOMETRY = 0, 1, 2, 5, 6
 
 TILE = 4  # pixels: rays of a tile look at the few capsules near it, and start where the first of them may hit
-NEAR_ENOUGH = 0.0015  # hand lengths, a fifth of a pixel
+NEAR_ENOUGH = 0.003  # hand lengths, two fifths of a pixel
 MAX_STEPS = 40
 BEYOND = 1.3  # hand lengths behind the wrist where a ray gives up
 
@@ -68,7 +78,7 @@ def near_tile(left: int, top: int, capsules: np.ndarray, camera: np.ndarray) -> 
         t = ((u - x) * along_x + (v - y) * along_y) / (along_x * along_x + along_y * along_y + 1e-9)
         t = min(max(t, 0.0), 1.0)
         gap = np.sqrt((u - x - t * along_x) ** 2 + (v - y - t * along_y) ** 2)
-        reach = c[RADIUS] + max(c[TAPER], 0.0) + max(c[MELT], PALM_MELT)
+        reach = c[RADIUS] + max(c[TAPER], 0.0) + max(c[MELT], PALM_MELT if c[GROUP] == PALM_GROUP else FINGER_MELT)
         if gap < TILE + 1.15 * reach * max(first, last):
             rows[count] = i
             count += 1
@@ -110,7 +120,7 @@ def see(
     for _ in range(MAX_STEPS):
         d = distance(t * dx, t * dy, camera[EYE] + t * dz, capsules, chosen)
         if d < NEAR_ENOUGH:
-            where, least, gone = t, 0.0, True
+            where, least, gone = t + d, 0.0, True
             break
         if d * camera[FOCAL] < least * t:
             where, least = t, d * camera[FOCAL] / t
@@ -122,18 +132,4 @@ def see(
     x, y, z = where * dx, where * dy, camera[EYE] + where * dz
     pixel[COVER] = 1.0 if gone else 1.0 - least
     pixel[DEPTH] = where
-    pixel[NORMAL], pixel[NORMAL + 1], pixel[NORMAL + 2] = normal(x, y, z, capsules, chosen)
-    pixel[CAPSULE] = nearest(x, y, z, capsules, chosen)
-
-
-@jit
-def normal(x: float, y: float, z: float, capsules: np.ndarray, chosen: np.ndarray) -> tuple[float, float, float]:
-    """Unit normal: the distance's gradient from four points of a tetrahedron."""
-    h = 0.003
-    a = distance(x + h, y - h, z - h, capsules, chosen)
-    b = distance(x - h, y - h, z + h, capsules, chosen)
-    c = distance(x - h, y + h, z - h, capsules, chosen)
-    d = distance(x + h, y + h, z + h, capsules, chosen)
-    nx, ny, nz = a - b - c + d, -a - b + c + d, -a + b - c + d
-    length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
-    return nx / length, ny / length, nz / length
+    pixel[NORMAL], pixel[NORMAL + 1], pixel[NORMAL + 2], pixel[CAPSULE] = touched(x, y, z, capsules, chosen)

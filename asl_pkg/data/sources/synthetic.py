@@ -39,7 +39,8 @@ def _pictures(settings: SyntheticData, splits: list[str], seed: int) -> Iterator
     tasks = itertools.product(range(len(splits)), range(len(contract.CLASSES)), range(settings.recordings))
     workers = os.cpu_count() or 1
     pending: deque[Future[list[Picture]]] = deque()
-    # Processes, because a third of a picture's work holds Python's lock; not forked, because the caller has threads.
+    # Processes, because a third of a picture's work holds Python's lock: beyond three cores threads would wait for it.
+    # Not forked, because the caller has threads.
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         try:
             for signer, label, recording in tasks:
