@@ -35,6 +35,10 @@ class DataSettings:
     name: str = setting("", "kind of source; `data=NAME` selects it")
     batch_size: int = setting(32, "pictures in a training batch", "pictures", low=2, high=4096)
     cache_dir: str = setting(".cache/decoded", "folder for decoded pictures; empty keeps them in memory", "path")
+    cache_gb: float = setting(
+        20.0, "room for decoded pictures; beyond it they are decoded anew each epoch", "GB", low=0
+    )
+    external: str = setting("", "folder of other people's pictures, one sub-folder a class, to be scored too", "path")
 
 
 @dataclass
@@ -55,18 +59,65 @@ class FolderData(DataSettings):
 
     name: str = setting("folder", "kind of source", choices=["folder"])
     path: str = setting("", "the folder, at any depth above the class folders", "path")
+    signers_csv: str = setting("", "CSV with columns path and signer, recording too if known", "path")
     block_frames: int = setting(100, "neighbouring frames that stay in one split", "frames", low=1, high=100_000)
     guard_frames: int = setting(20, "frames left out between blocks of different splits", "frames", low=0, high=10_000)
-    validation_share: float = setting(0.15, "share of the blocks of each class for validation", low=0.01, high=0.5)
-    test_share: float = setting(0.2, "share of the blocks of each class for the test", low=0.01, high=0.5)
+    validation_share: float = setting(0.15, "share of each class's groups for validation", low=0.01, high=0.5)
+    test_share: float = setting(0.2, "share of each class's groups for the test", low=0.01, high=0.5)
+    max_quarantined: float = setting(0.05, "share of unfit pictures beyond which pull fails", low=0.0, high=1.0)
+    strip_private: bool = setting(False, "take EXIF that tells place or person out of the files; pixels stay")
 
 
 @dataclass
 class ArchiveData(FolderData):
-    """A zip or tar archive of such a folder."""
+    """A zip or tar archive of such a folder; the other settings are those of data=folder."""
 
     name: str = setting("archive", "kind of source", choices=["archive"])
-    path: str = setting("", "the archive: .zip, .tar, .tar.gz", "path")
+    path: str = setting("", "the archive: .zip, .tar, .tar.gz, .tar.zst", "path")
+
+
+@dataclass
+class HttpData(FolderData):
+    """Such an archive on a web server; `data=https://…` is short for it."""
+
+    name: str = setting("http", "kind of source", choices=["http"])
+    path: str = setting("", "http://… or https://…", "URL")
+    sha256: str = setting("", "of the archive; empty takes what comes", "hex digits")
+
+
+@dataclass
+class S3Data(FolderData):
+    """Such a folder or archive in S3, with the usual AWS_* variables; `data=s3://…` is short for it."""
+
+    name: str = setting("s3", "kind of source", choices=["s3"])
+    path: str = setting("", "s3://BUCKET/PREFIX or s3://BUCKET/ARCHIVE", "URL")
+
+
+@dataclass
+class DvcData(FolderData):
+    """Such a folder or archive tracked by DVC; what its remote gives is checked against the hashes in Git."""
+
+    name: str = setting("dvc", "kind of source", choices=["dvc"])
+    path: str = setting("", "what is tracked: data/letters or data/letters.dvc", "path in the repository")
+    repository: str = setting(".", "the DVC repository: a folder or a Git URL", "path or URL")
+    revision: str = setting("", "branch, tag or commit; empty takes the working tree, of a URL the default branch")
+    remote: str = setting("", "name of the DVC remote; empty takes the repository's default")
+
+
+@dataclass
+class ParquetData(FolderData):
+    """Parquet files with columns image and label, ours or Hugging Face's; splits are made anew."""
+
+    name: str = setting("parquet", "kind of source", choices=["parquet"])
+    path: str = setting("", "a .parquet file or a folder of them", "path")
+
+
+@dataclass
+class MixData(FolderData):
+    """Several sources, each of another signer."""
+
+    name: str = setting("mix", "kind of source", choices=["mix"])
+    path: str = setting("", "NAME=SOURCE,…: a folder, archive, URL, .dvc or .parquet file, or `synthetic`", "list")
 
 
 @dataclass
@@ -183,7 +234,17 @@ class InferenceSettings:
 
 
 FILES: dict[type, str] = {Settings: "default", TrainSettings: "train", InferenceSettings: "inference"}
+SCHEMES = {"http": "http", "https": "http", "s3": "s3"}  # `data=SCHEME://…` chooses the kind of source
 GROUPS: dict[str, dict[str, type]] = {
-    "data": {"synthetic": SyntheticData, "folder": FolderData, "archive": ArchiveData},
+    "data": {
+        "synthetic": SyntheticData,
+        "folder": FolderData,
+        "archive": ArchiveData,
+        "http": HttpData,
+        "s3": S3Data,
+        "dvc": DvcData,
+        "parquet": ParquetData,
+        "mix": MixData,
+    },
     "model": {"baseline": BaselineModel, "resnet": ResNetModel},
 }

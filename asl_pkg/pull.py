@@ -41,8 +41,8 @@ def pull(settings: Settings, dataset_dir: Path) -> DatasetInfo:
     Raises:
         DataError: the source is missing, dangerous or too damaged, or a class is missing in a split.
     """
-    source = open_source(settings.data, settings.seed)
     with written_beside(dataset_dir) as folder:
+        source = open_source(settings.data, settings.seed, folder / "downloads")
         spool = folder / "spool.arrow"
         arrived, rejected = receive(source, spool)
         _check_quarantine(arrived, rejected)

@@ -6,13 +6,14 @@ What is unknown, of the wrong type or impossible is refused before any work star
 import dataclasses
 import difflib
 import functools
+import itertools
 import types
 import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from asl_pkg.config import FILES, GROUPS, InferenceSettings, Settings, TrainSettings
+from asl_pkg.config import FILES, GROUPS, SCHEMES, InferenceSettings, Settings, TrainSettings
 from asl_pkg.errors import SettingError
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -91,7 +92,7 @@ def _sort(overrides: Sequence[str], schema: type) -> tuple[dict[str, str], list[
     known = dict(walk(schema))
     groups = {one.name for one in dataclasses.fields(schema)} & set(GROUPS)
     texts, others = {}, []
-    for override in overrides:
+    for override in itertools.chain.from_iterable(map(_written_out, overrides)):
         name, equals, value = override.partition("=")
         if not equals:
             raise SettingError(f"{override!r} is no setting: expected name=value")
@@ -105,6 +106,15 @@ def _sort(overrides: Sequence[str], schema: type) -> tuple[dict[str, str], list[
         else:
             others.append(override)
     return texts, others
+
+
+def _written_out(override: str) -> Sequence[str]:
+    """`data=s3://bucket/prefix` as `data=s3` and `data.path=s3://bucket/prefix`; any other setting as it is."""
+    name, _, value = override.partition("=")
+    scheme, separator, _ = value.partition("://")
+    if name == "data" and separator and scheme in SCHEMES:
+        return f"data={SCHEMES[scheme]}", f"data.path={value}"
+    return (override,)
 
 
 def _impossible(override: str, value: str, choices: Sequence[str]) -> str:

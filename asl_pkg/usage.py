@@ -83,11 +83,17 @@ def _settings(schema: type, sections: tuple[str, ...]) -> Iterator[str]:
             continue
         chosen = default_of(one).name
         yield f"  {one.name}={'|'.join(GROUPS[one.name])} [{chosen}]"
-        shared = dict(walk(cast(type, one.type)))
-        yield from (_line(f"{one.name}.{name}", field) for name, field in shared.items() if name != "name")
+        said = {"name": ""} | {name: field.metadata["help"] for name, field in walk(cast(type, one.type))}
+        yield from (_line(f"{one.name}.{name}", field) for name, field in walk(cast(type, one.type)) if name != "name")
         for choice, kind in GROUPS[one.name].items():
             yield f"  {one.name}={choice}: {kind.__doc__}"
-            yield from (_line(f"{one.name}.{name}", field) for name, field in walk(kind) if name not in shared)
+            # a setting that means what it means for an earlier choice is said once
+            yield from (
+                _line(f"{one.name}.{name}", field)
+                for name, field in walk(kind)
+                if name != "name" and said.get(name) != field.metadata["help"]
+            )
+            said |= {name: field.metadata["help"] for name, field in walk(kind) if name not in said}
 
 
 def _line(name: str, one: dataclasses.Field[Any]) -> str:

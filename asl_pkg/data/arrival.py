@@ -73,7 +73,7 @@ def receive(source: Source, spool: Path) -> tuple[list[Arrived], list[Rejected]]
     """
     arrived: list[Arrived] = []
     rejected: list[Rejected] = []
-    items = track(source.items, source.total, "Reading pictures")
+    items = track(source.read(0), source.total, "Reading pictures")
     with (
         pa.OSFile(str(spool), "wb") as file,
         pa.ipc.new_file(file, SPOOL_SCHEMA) as writer,

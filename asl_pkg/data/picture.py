@@ -1,6 +1,6 @@
 """What a source gives: a picture file with what is known about it, or a file that cannot be one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,12 +61,12 @@ class Source:
     """An opened source.
 
     Args:
-        items: its files, each once, in a fixed order.
+        read: gives its files from the nth on, each once, in an order that is the same each time.
         total: how many; None where only reading tells.
         state: changes whenever the contents do (a digest of them or of their listing).
     """
 
-    items: Iterator[Picture | Rejected]
+    read: Callable[[int], Iterator[Picture | Rejected]]
     total: int | None
     state: str
 

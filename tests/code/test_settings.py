@@ -37,6 +37,14 @@ def test_numbers_and_choices_from_the_command_line_arrive() -> None:
     assert loaded.trainer.augment is False
 
 
+@pytest.mark.parametrize(
+    ("url", "kind"), [("s3://bucket/prefix", "s3"), ("https://host/a.zip", "http"), ("http://host/a=b.tar", "http")]
+)
+def test_a_url_chooses_the_kind_of_source(url: str, kind: str) -> None:
+    data = load(Settings, [f"data={url}"]).data
+    assert (data.name, data.path) == (kind, url)
+
+
 @settings(deadline=None, max_examples=30)  # Hydra takes a while
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
 def test_a_text_is_taken_literally(text: str) -> None:

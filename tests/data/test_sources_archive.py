@@ -41,7 +41,7 @@ every_kind = pytest.mark.parametrize("name", MAKERS)
 
 
 def read(path: Path) -> list[Picture | Rejected]:
-    return list(open_source(ArchiveData(path=str(path)), seed=7).items)
+    return list(open_source(ArchiveData(path=str(path)), 7, path.parent).read(0))
 
 
 @every_kind

@@ -12,7 +12,7 @@ from tests.data.making import encoded, noise
 
 
 def read(folder: Path) -> dict[str, Picture | Rejected]:
-    return {item.path: item for item in open_source(FolderData(path=str(folder)), seed=7).items}
+    return {item.path: item for item in open_source(FolderData(path=str(folder)), 7, folder).read(0)}
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_what_is_no_folder_is_refused(path: str, tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     Path("file.jpg").touch()
     with pytest.raises(DataError, match=rf"no folder '{path}'.*data\.path="):
-        read(Path(path)) if path else open_source(FolderData(), seed=7)
+        read(Path(path)) if path else open_source(FolderData(), 7, Path())
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_the_fingerprint_changes_with_contents_seed_and_splits_only(tmp_path: Pa
 
     def now(seed: int = 7, **changed: object) -> str:
         data = FolderData(path=str(tmp_path), **changed)
-        return fingerprint(data, seed, open_source(data, seed))
+        return fingerprint(data, seed, open_source(data, seed, Path()))
 
     before = now()
     assert now(batch_size=8, cache_dir="elsewhere") == before

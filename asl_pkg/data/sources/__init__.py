@@ -3,20 +3,22 @@
 import dataclasses
 import hashlib
 import json
+from pathlib import Path
 
 from asl_pkg.config import ArchiveData, DataSettings, FolderData, SyntheticData
 from asl_pkg.data.picture import Source
 from asl_pkg.errors import DataError
 
-HOW_NOT_WHAT = ("batch_size", "cache_dir")  # settings that change no picture
+HOW_NOT_WHAT = ("batch_size", "cache_dir", "cache_gb", "external")  # settings that change no picture
 
 
-def open_source(settings: DataSettings, seed: int) -> Source:
+def open_source(settings: DataSettings, seed: int, downloads: Path) -> Source:
     """Open the source that the settings name; nothing but its listing is read yet.
 
     Args:
         settings: `data` of the settings.
         seed: of what the source makes by chance.
+        downloads: folder for what a remote source fetches; a later pull finds there what an earlier one left.
 
     Returns:
         Its files, to be read once.

@@ -1,5 +1,6 @@
 """A zip or tar archive, read as a stream: nothing is ever unpacked to the disk."""
 
+import itertools
 import lzma
 import os
 import stat
@@ -39,7 +40,7 @@ def open_source(settings: ArchiveData) -> Source:
         return _open_zip(path)
     if tarfile.is_tarfile(path):
         _require_end(path)
-        return Source(_tar_items(path), None, sha256(path))
+        return Source(lambda start: itertools.islice(_tar_items(path), start, None), None, sha256(path))
     raise DataError(f"{path} is no archive, expected .zip, .tar or .tar.gz")
 
 
@@ -67,7 +68,7 @@ def _open_zip(path: Path) -> Source:
         if member.filename in seen:
             raise DataError(f"{path}: member {member.filename!r} is there twice, expected each name once")
         seen.add(member.filename)
-    return Source(_zip_items(path, members), len(members), sha256(path))
+    return Source(lambda start: _zip_items(path, members[start:]), len(members), sha256(path))
 
 
 def _zip_items(path: Path, members: list[zipfile.ZipInfo]) -> Iterator[Picture | Rejected]:

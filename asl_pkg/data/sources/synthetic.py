@@ -32,11 +32,18 @@ def open_source(settings: SyntheticData, seed: int) -> Source:
     counts = (settings.train_signers, settings.validation_signers, settings.test_signers)
     splits = [split for split, count in zip(contract.SPLITS, counts, strict=True) for _ in range(count)]
     total = len(splits) * len(contract.CLASSES) * settings.recordings * settings.frames
-    return Source(_pictures(settings, splits, seed), total, state="")
+    return Source(lambda start: _pictures(settings, splits, seed, start), total, state="")
 
 
-def _pictures(settings: SyntheticData, splits: list[str], seed: int) -> Iterator[Picture]:
-    tasks = itertools.product(range(len(splits)), range(len(contract.CLASSES)), range(settings.recordings))
+def _pictures(settings: SyntheticData, splits: list[str], seed: int, start: int) -> Iterator[Picture]:
+    recordings, surplus = divmod(start, settings.frames)
+    made = _recordings(settings, splits, seed, recordings)
+    return itertools.islice(itertools.chain.from_iterable(made), surplus, None)
+
+
+def _recordings(settings: SyntheticData, splits: list[str], seed: int, start: int) -> Iterator[list[Picture]]:
+    everything = itertools.product(range(len(splits)), range(len(contract.CLASSES)), range(settings.recordings))
+    tasks = itertools.islice(everything, start, None)
     workers = os.cpu_count() or 1
     pending: deque[Future[list[Picture]]] = deque()
     # Processes, because a third of a picture's work holds Python's lock: beyond three cores threads would wait for it.
@@ -46,9 +53,9 @@ def _pictures(settings: SyntheticData, splits: list[str], seed: int) -> Iterator
             for signer, label, recording in tasks:
                 pending.append(pool.submit(_record, settings, seed, signer, label, recording, splits[signer]))
                 if len(pending) > AHEAD * workers:
-                    yield from pending.popleft().result()
+                    yield pending.popleft().result()
             while pending:
-                yield from pending.popleft().result()
+                yield pending.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
