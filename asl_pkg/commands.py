@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import io
+import os
 import signal
 import sys
 import warnings
@@ -22,17 +23,42 @@ def pull(*settings: str) -> None:
 
     asl pull                                   synthetic hands
     asl pull data=archive data.path=FILE.zip   real photographs: …/<CLASS>/<name><frame>.jpg
+    asl pull data=… to=s3://BUCKET/PREFIX      publish it too, under the first digits of its digest
     """
     from asl_pkg import pull as step
 
     chosen = load(Settings, settings)
+    if not chosen.to:
+        _pull(step, chosen)
+        return
+    from asl_pkg import publish
+
+    publish.check(chosen.to)
     _pull(step, chosen)
+    print(f"published to {publish.publish(Path(chosen.dataset_dir), chosen.to)}")
 
 
 def _pull(step: Any, chosen: Settings) -> None:
     info = step.pull(chosen, Path(chosen.dataset_dir))
     print(f"{chosen.dataset_dir}: {info.summary}")
     print(f"look at {chosen.dataset_dir}/{contract.AUDIT_PAGE} and {chosen.dataset_dir}/{contract.CONTACT_SHEET}")
+
+
+def track(*arguments: str) -> None:
+    """Put a data set under DVC's care and push it to the team's remote (`dvc add` and `dvc push`).
+
+    asl data track                  the data set in dataset_dir
+    asl data track FILE.zip         an archive, or a folder of pictures
+    """
+    from asl_pkg import data_track as step
+
+    paths, settings = _apart(arguments)
+    chosen = load(Settings, settings)
+    for path in paths or [chosen.dataset_dir]:
+        tracked = step.track(Path(path))
+        print(f"{path}: tracked by {tracked.name}, pushed to the remote {tracked.remote}")
+        print(f"next: git add {' '.join(tracked.to_commit)} && git commit && git push")
+        print(f"then, in a clone: asl pull data=dvc data.path={tracked.name}   elsewhere: data.repository=GIT_URL too")
 
 
 def train(*settings: str) -> None:
@@ -68,13 +94,18 @@ def export(*settings: str) -> None:
 
 
 def validate(*settings: str) -> None:
-    """Measure the bundle on pictures that training never saw; exit 1 where a gate fails."""
+    """Measure the bundle on pictures that training never saw; exit 1 where a gate fails.
+
+    asl validate data.external=DIR             other people's pictures too: DIR/<CLASS>/<name>.jpg; for information
+    """
     from asl_pkg import validate as step
 
     chosen = load(Settings, settings)
     folders = [chosen.bundle_dir, chosen.dataset_dir, chosen.checkpoint_path, chosen.report_dir]
     report = step.validate(chosen, *map(Path, folders))
     print(report.summary)
+    if report.external:
+        print(f"other people's pictures, {report.external}")
     print(f"look at {chosen.report_dir}/{contract.REPORT_PAGE}")
     if not report.passed:
         raise GateError(f"not fit to be served, gates failed: {', '.join(report.failed)}")
@@ -157,7 +188,9 @@ def mlflow() -> None:
     """Open MLflow's UI on 127.0.0.1:8080, over what training logged; Ctrl-C stops it."""
     from asl_pkg import tracking
 
-    tracking.serve_ui()
+    command = tracking.ui_command()
+    print(f"MLflow's page: http://{tracking.UI_HOST}:{contract.MLFLOW_PORT}", flush=True)
+    os.execve(command[0], command, {**os.environ, **tracking.QUIET})  # noqa: S606
 
 
 def doctor() -> None:
@@ -184,11 +217,12 @@ def demo(*settings: str) -> None:
 
 
 VERBS: dict[str, Verb] = {
-    "pull": Verb(pull, Settings, ("seed", "data", "dataset_dir")),
+    "pull": Verb(pull, Settings, ("seed", "data", "dataset_dir", "to")),
+    "data track": Verb(track, Settings, ("dataset_dir",), "[PATH …]"),
     "train": Verb(train, TrainSettings, ("seed", "data", "dataset_dir", "training_dir", "model", "trainer")),
     "export": Verb(export, Settings, ("checkpoint_path", "bundle_dir", "export")),
     "validate": Verb(
-        validate, Settings, ("seed", "dataset_dir", "bundle_dir", "checkpoint_path", "report_dir", "validate")
+        validate, Settings, ("seed", "data", "dataset_dir", "bundle_dir", "checkpoint_path", "report_dir", "validate")
     ),
     "deploy": Verb(deploy, Settings, ("bundle_dir", "report_dir", "store")),
     "serve": Verb(

@@ -189,6 +189,7 @@ class Settings:
     seed: int = setting(7, "of every random choice", low=0, high=2**31 - 1)
     data: DataSettings = field(default_factory=SyntheticData)
     dataset_dir: str = setting("data/dataset", "the data set that pull writes", "path")
+    to: str = setting("", "s3://BUCKET/PREFIX to publish the data set to; empty publishes nothing", "URL")
     training_dir: str = setting("models", "what train writes: checkpoints, history, metrics", "path")
     checkpoint_path: str = setting("models/checkpoints/best.ckpt", "the checkpoint that export reads", "path")
     bundle_dir: str = setting("models/bundle", "the bundle that export writes", "path")

@@ -30,7 +30,7 @@ KUBERNETES_NAME = MODEL_NAME.replace("_", "-")
 RUNS_FOLDER = "runs"
 
 # Data set: dataset/
-DATASET_SCHEMA = 1
+DATASET_SCHEMA = 2
 DATASET_FILE = "dataset.json"
 AUDIT_FILE = "audit.json"
 AUDIT_PAGE = "audit.html"

@@ -3,12 +3,15 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from asl_pkg.errors import DataError
 
 
 @contextmanager
@@ -30,6 +33,14 @@ def written_beside(target: Path) -> Iterator[Path]:
             beside.rename(target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def remove_leftovers(target: Path) -> None:
+    """Remove what a killed `written_beside` left beside `target`; nobody else may write it at this moment."""
+    made_by_tempfile = re.compile(rf"\.{re.escape(target.name)}-(old-)?(?!arriving$)[a-z0-9_]{{8}}")
+    for path in target.parent.iterdir():
+        if made_by_tempfile.fullmatch(path.name):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager
@@ -74,3 +85,22 @@ def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, as hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def require_space(folder: Path, needed_bytes: int, what: str) -> None:
+    """Refuse work that would fill the disk, before it starts.
+
+    Args:
+        folder: where it writes; it may not exist yet.
+        needed_bytes: how much.
+        what: the work, as "the download of FILE".
+
+    Raises:
+        DataError: less is free.
+    """
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    free_bytes = shutil.disk_usage(existing).free
+    if free_bytes < needed_bytes:
+        raise DataError(
+            f"{what} needs {needed_bytes / 1e9:,.2f} GB in {folder}, {free_bytes / 1e9:,.2f} GB are free: make room"
+        )

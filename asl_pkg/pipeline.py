@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+import re
+import uuid
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from asl_pkg.config import TrainSettings
+from asl_pkg.config import DataSettings, DvcData, FolderData, HttpData, SyntheticData, TrainSettings
 from asl_pkg.errors import AslError, SettingError
 from asl_pkg.run_log import shown
 from asl_pkg.settings import load
@@ -27,6 +29,8 @@ PARAMETERS = {
     "data.": "data_settings",
     "data.batch_size": "train_settings",
     "data.cache_dir": "train_settings",
+    "data.cache_gb": "train_settings",
+    "data.external": "validate_settings",
     "model.": "train_settings",
     "trainer.": "train_settings",
     "export.": "export_settings",
@@ -68,7 +72,7 @@ def run(overrides: Sequence[str], run_dir: Path) -> dict[str, Path]:
     arguments = parameters(overrides)
     arguments["model_store"] = str(Path(settings.store).resolve())
     arguments["code_version"] = code_version()
-    arguments["data_version"] = source_version(getattr(settings.data, "path", ""))
+    arguments["data_version"] = source_version(settings.data)
     outputs = _run_locally(arguments, run_dir)
     results = {}
     for output, step in STEPS.items():
@@ -115,22 +119,33 @@ def code_version() -> str:
     return digest.hexdigest()
 
 
-def source_version(path: str) -> str:
-    """SHA-256 over names, sizes and times of a local source, so that a changed one is pulled anew.
+def source_version(data: DataSettings) -> str:
+    """Name the state of a source, so that one that may have changed is pulled anew.
 
     Args:
-        path: folder or archive; empty for a source that has none.
+        data: the settings of the source.
 
     Returns:
-        The digest, empty without a path.
+        The digest or commit that the settings demand; of a local source a digest over names, sizes and times; of
+        anything else a new name each time.
     """
-    if not path:
-        return ""
+    match data:
+        case SyntheticData():
+            return ""
+        case HttpData(sha256=digest) if digest:
+            return digest
+        case DvcData(revision=commit) if re.fullmatch(r"[0-9a-f]{40}", commit):
+            return commit
+        case FolderData(name="folder" | "archive" | "parquet", path=path, signers_csv=table):
+            return _listing(*(Path(one) for one in (path, table) if one))
+    return uuid.uuid4().hex
+
+
+def _listing(*roots: Path) -> str:
     digest = hashlib.sha256()
-    for one in sorted([Path(path), *Path(path).rglob("*")]):
-        if one.is_file():
-            status = one.stat()
-            digest.update(f"{one}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    for one in sorted(path for root in roots for path in [root, *root.rglob("*")] if path.is_file()):
+        status = one.stat()
+        digest.update(f"{one}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 

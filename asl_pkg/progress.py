@@ -13,7 +13,9 @@ LINE_EVERY_S = 10.0  # between two lines in a log
 T = TypeVar("T")
 
 
-def track(iterable: Iterable[T], total: int | None, description: str, unit: str = "pictures") -> Iterator[T]:
+def track(
+    iterable: Iterable[T], total: int | None, description: str, unit: str = "pictures", done: int = 0
+) -> Iterator[T]:
     """Pass the items on and show on stderr how far the work is.
 
     Args:
@@ -21,27 +23,33 @@ def track(iterable: Iterable[T], total: int | None, description: str, unit: str 
         total: how many there will be; None where nobody knows.
         description: what is done, as "Reading pictures".
         unit: what the items are.
+        done: how many of the total an earlier run did.
 
     Yields:
         The items, unchanged.
     """
     if sys.stderr.isatty():
-        yield from tqdm(iterable, description, total, unit=f" {unit}", delay=QUIET_S, leave=False, dynamic_ncols=True)
+        yield from tqdm(
+            iterable, description, total, False, unit=f" {unit}", delay=QUIET_S, initial=done, dynamic_ncols=True
+        )
     else:
-        yield from _lines(iterable, total, description, unit)
+        yield from _lines(iterable, total, description, unit, done)
 
 
-def _lines(iterable: Iterable[T], total: int | None, description: str, unit: str) -> Iterator[T]:
+def _lines(iterable: Iterable[T], total: int | None, description: str, unit: str, before: int) -> Iterator[T]:
     start = time.monotonic()
     due = start + QUIET_S
-    done = 0
-    for done, item in enumerate(iterable, 1):
+    done = before
+    if before:
+        print(f"{description}: {before:,} {unit} are there from before", file=sys.stderr, flush=True)
+    for done, item in enumerate(iterable, before + 1):
         yield item
         if (now := time.monotonic()) >= due:
-            _line(description, f"{done:,}{'' if total is None else f' of {total:,}'} {unit}", done / (now - start))
+            state = f"{done:,}{'' if total is None else f' of {total:,}'} {unit}"
+            _line(description, state, (done - before) / (now - start))
             due = now + LINE_EVERY_S
     if due > start + QUIET_S:
-        _line(description, f"{done:,} {unit}, done", done / (time.monotonic() - start))
+        _line(description, f"{done:,} {unit}, done", (done - before) / (time.monotonic() - start))
 
 
 def _line(description: str, state: str, rate: float) -> None:

@@ -1,35 +1,40 @@
 """pull: a source becomes a data set, checked, split without leaks and audited."""
 
-import dataclasses
+import fcntl
+import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from asl_pkg import contract
-from asl_pkg.config import DataSettings, FolderData, Settings
-from asl_pkg.data import splitting
-from asl_pkg.data.arrival import Arrived, receive
-from asl_pkg.data.audit import write_audit
+from asl_pkg.config import FolderData, Settings
+from asl_pkg.data.arrival import Arrival, receive
+from asl_pkg.data.audit import Findings, write_audit
 from asl_pkg.data.contact_sheet import PICTURES, contact_sheet
 from asl_pkg.data.dataset import DatasetInfo, write_info
+from asl_pkg.data.external import External, read_external
 from asl_pkg.data.hashing import dataset_digest
-from asl_pkg.data.picture import Rejected
+from asl_pkg.data.near_duplicates import Looks
+from asl_pkg.data.placing import Placed, place
 from asl_pkg.data.shard_writer import write_split
-from asl_pkg.data.sources import fingerprint, open_source
-from asl_pkg.data.splitting import GUARD, Place, Shot
+from asl_pkg.data.sources import described, fingerprint, open_source
+from asl_pkg.data.splitting import Place
 from asl_pkg.errors import DataError
-from asl_pkg.files import written_beside
+from asl_pkg.files import remove_leftovers, written_beside
 
-MAX_QUARANTINED_SHARE = 0.05  # more than that and something is wrong with the source as a whole
 LIBRARIES = ("numpy", "pillow", "pyarrow")
 
 
 def pull(settings: Settings, dataset_dir: Path) -> DatasetInfo:
     """Make a data set; one that exists stays until the new one is complete.
+
+    What arrived is kept beside it until then, so that a pull that was killed goes on where it stopped.
 
     Args:
         settings: `data` names the source and how to split it, `seed` drives both.
@@ -39,62 +44,99 @@ def pull(settings: Settings, dataset_dir: Path) -> DatasetInfo:
         What dataset.json says.
 
     Raises:
-        DataError: the source is missing, dangerous or too damaged, or a class is missing in a split.
+        DataError: the source is missing, dangerous or too damaged, a class is missing in a split, or another pull
+            writes the same data set.
     """
-    with written_beside(dataset_dir) as folder:
-        source = open_source(settings.data, settings.seed, folder / "downloads")
-        spool = folder / "spool.arrow"
-        arrived, rejected = receive(source, spool)
-        _check_quarantine(arrived, rejected)
-        split_by, places = _split(arrived, settings.data, settings.seed)
-        splitting.require_every_class([one.label for one in arrived], [place.split for place in places])
-        info = _info(settings, fingerprint(settings.data, settings.seed, source), arrived, places, split_by)
-        with pa.memory_map(str(spool)) as file:
-            table = pa.ipc.open_file(file).read_all()
-            _write_splits(folder, table, places)
-            sheet = contact_sheet(_examples(table, arrived, places))
-        spool.unlink()
-        (folder / contract.CONTACT_SHEET).write_bytes(sheet)
-        write_audit(folder, info, arrived, rejected, places, sheet)
-        write_info(folder, info)
+    data, seed = settings.data, settings.seed
+    with _arriving(dataset_dir) as folder:
+        external = read_external(data.external)
+        source = open_source(data, seed, folder / "downloads")
+        name = fingerprint(data, seed, source)
+        parts = folder / f"parts-{name[:12]}"
+        _forget_others(folder, parts)
+        arrival = receive(source, parts, isinstance(data, FolderData) and data.strip_private)
+        try:
+            info = _make(settings, name, arrival, external, dataset_dir)
+        except DataError:
+            shutil.rmtree(folder)  # another attempt would find the same
+            raise
+        shutil.rmtree(folder)
     return info
 
 
-def _check_quarantine(arrived: Sequence[Arrived], rejected: Sequence[Rejected]) -> None:
+def _make(settings: Settings, name: str, arrival: Arrival, external: External | None, dataset_dir: Path) -> DatasetInfo:
+    """Make the data set of what arrived."""
+    data = settings.data
+    _check_quarantine(arrival, data.max_quarantined if isinstance(data, FolderData) else 0.0)
+    looks = Looks(arrival.table["dhash"].to_numpy(), arrival.thumbnails)
+    placed = place(arrival, data, settings.seed, looks)
+    info = _info(settings, name, arrival, placed)
+    with written_beside(dataset_dir) as beside:
+        _write_splits(beside, arrival, placed)
+        sheet = contact_sheet(_examples(arrival, placed.places))
+        (beside / contract.CONTACT_SHEET).write_bytes(sheet)
+        audit = write_audit(beside, Findings(info, arrival, placed, looks, sheet, external))
+        _require_no_twins(audit["near_duplicates"])
+        write_info(beside, info)
+    return info
+
+
+@contextmanager
+def _arriving(dataset_dir: Path) -> Iterator[Path]:
+    """Give the folder of what arrived for a data set, to one pull at a time."""
+    folder = dataset_dir.parent / f".{dataset_dir.name}-arriving"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system releases it however the process ends
+        except BlockingIOError as error:
+            raise DataError(f"{dataset_dir}: another pull writes it at this moment; wait for its end") from error
+        remove_leftovers(dataset_dir)
+        yield folder
+
+
+def _forget_others(folder: Path, parts: Path) -> None:
+    """Remove the parts of other sources, other settings or another state of the source."""
+    for other in folder.glob("parts-*"):
+        if other != parts:
+            shutil.rmtree(other)
+
+
+def _check_quarantine(arrival: Arrival, most: float) -> None:
     """Refuse a source that is damaged as a whole."""
-    reasons = Counter(one.reason for one in rejected if one.quarantined)
-    bad, total = reasons.total(), reasons.total() + len(arrived)
-    if not arrived or bad > MAX_QUARANTINED_SHARE * total:
+    reasons = Counter(one.reason for one in arrival.rejected if one.quarantined)
+    bad, total = reasons.total(), reasons.total() + len(arrival.table)
+    if not len(arrival.table) or bad > most * total:
         why = "; ".join(f"{count:,} {reason}" for reason, count in reasons.most_common(3)) or "no picture found"
-        raise DataError(f"{bad:,} of {total:,} pictures are unfit, expected at most {MAX_QUARANTINED_SHARE:.0%}: {why}")
+        raise DataError(
+            f"{bad:,} of {total:,} pictures are unfit, expected at most data.max_quarantined={most:g} of them: {why}"
+        )
 
 
-def _split(arrived: Sequence[Arrived], data: DataSettings, seed: int) -> tuple[str, list[Place]]:
-    """Choose the strictest way to split that the source allows."""
-    if isinstance(data, FolderData):
-        shots = [Shot(one.label, one.signer, one.sequence, one.frame) for one in arrived]
-        shares = (data.validation_share, data.test_share)
-        if len({shot.signer for shot in shots}) >= splitting.MIN_SIGNERS:
-            return "signer", splitting.by_signer(shots, *shares, seed)
-        return "block", splitting.by_block(shots, data.block_frames, data.guard_frames, *shares, seed)
-    return "signer", [Place(one.split or contract.SPLITS[0], f"{one.signer}/{one.sequence}") for one in arrived]
+def _require_no_twins(found: dict[str, Any]) -> None:
+    """Refuse a data set that would measure memory."""
+    if found["remaining"]:
+        one, other = found["nearest"][0]["paths"]
+        raise DataError(
+            f"{found['remaining']} held-out pictures look like pictures of another split, as {one} and {other}"
+        )
 
 
-def _info(
-    settings: Settings, fingerprint: str, arrived: Sequence[Arrived], places: Sequence[Place], split_by: str
-) -> DatasetInfo:
-    kept = [(one, place) for one, place in zip(arrived, places, strict=True) if place.split != GUARD]
-    counts = Counter((place.split, one.label) for one, place in kept)
-    signers = {split: {one.signer for one, place in kept if place.split == split} for split in contract.SPLITS}
+def _info(settings: Settings, fingerprint: str, arrival: Arrival, placed: Placed) -> DatasetInfo:
+    rows = zip(arrival.column("sha256"), arrival.column("label"), placed.signers, placed.places, strict=True)
+    kept = [(sha256, label, signer, at) for sha256, label, signer, at in rows if at.kept]
+    counts = Counter((at.split, label) for _, label, _, at in kept)
+    signers = {split: {signer for _, _, signer, at in kept if at.split == split} for split in contract.SPLITS}
     train, *others = signers.values()
     return DatasetInfo(
         schema_version=contract.DATASET_SCHEMA,
-        digest=dataset_digest((one.sha256, one.label, place.split, place.group) for one, place in kept),
+        digest=dataset_digest((sha256, label, at.split, at.group) for sha256, label, _, at in kept),
         fingerprint=fingerprint,
-        source=dataclasses.asdict(settings.data),
+        source=described(settings.data),
         seed=settings.seed,
-        split_by=split_by,
+        split_by=placed.split_by,
         unseen_signers=not train & set().union(*others),
+        unmeasurable=placed.unmeasurable,
         counts={
             split: {name: counts[split, label] for label, name in enumerate(contract.CLASSES)}
             for split in contract.SPLITS
@@ -104,22 +146,21 @@ def _info(
     )
 
 
-def _write_splits(folder: Path, spool: pa.Table, places: Sequence[Place]) -> None:
-    splits = np.array([place.split for place in places])
-    groups = [place.group for place in places]
+def _write_splits(folder: Path, arrival: Arrival, placed: Placed) -> None:
+    signer = arrival.table.schema.get_field_index("signer")
+    table = arrival.table.set_column(signer, "signer", pa.array(placed.signers, pa.string()))
+    splits = np.array([one.split for one in placed.places], object)
+    groups = [one.group for one in placed.places]
     for split in contract.SPLITS:
-        write_split(folder, split, spool, splits, groups)
+        write_split(folder, split, table, splits, groups)
 
 
-def _examples(spool: pa.Table, arrived: Sequence[Arrived], places: Sequence[Place]) -> dict[int, list[bytes]]:
-    """Take pictures of each class from groups that lie far apart in the order of arrival, hence of several signers."""
-    first_of_group: dict[int, dict[str, int]] = {label: {} for label in range(len(contract.CLASSES))}
-    for row, (one, place) in enumerate(zip(arrived, places, strict=True)):
-        if place.split != GUARD:
-            first_of_group[one.label].setdefault(place.group, row)
+def _examples(arrival: Arrival, places: Sequence[Place]) -> dict[int, list[bytes]]:
+    """Take pictures of each class that lie far apart in the order of arrival, hence of several signers."""
+    labels = np.array([label if at.kept else -1 for label, at in zip(arrival.column("label"), places, strict=True)])
     examples = {}
-    for label, firsts in first_of_group.items():
-        rows = list(firsts.values())
-        chosen = np.unique(np.linspace(0, len(rows) - 1, PICTURES).round().astype(int))
-        examples[label] = [spool["image"][rows[index]].as_py()["bytes"] for index in chosen]
+    for label in range(len(contract.CLASSES)):
+        rows = np.flatnonzero(labels == label)
+        chosen = rows[np.unique(np.linspace(0, len(rows) - 1, PICTURES).round().astype(int))]
+        examples[label] = [arrival.table["image"][row].as_py()["bytes"] for row in chosen.tolist()]
     return examples

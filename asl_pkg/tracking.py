@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 STORE = "mlruns"  # in the working folder
 UI_HOST = "127.0.0.1"
 REACH_S = 5  # a server that has not answered by then is not there
+KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on the runs, not on traces of chats
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "GIT_PYTHON_REFRESH": "quiet"}
 # a training must not hang for long on a server that went away: MLflow's own defaults are 120 s and 7 retries
 PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
@@ -144,8 +145,8 @@ def register(source: str, tags: Mapping[str, str]) -> str | None:
     return str(version.version)
 
 
-def serve_ui() -> None:
-    """Become MLflow's UI over the embedded store, until Ctrl-C.
+def ui_command() -> list[str]:
+    """Give the command that serves MLflow's UI over the embedded store, to be run with the variables of QUIET.
 
     Raises:
         AslError: MLFLOW_TRACKING_URI names a server, which has a UI of its own.
@@ -154,8 +155,8 @@ def serve_ui() -> None:
         raise AslError(f"MLFLOW_TRACKING_URI={uri()} has its own UI: open it there, or unset the variable")
     Path(STORE).mkdir(exist_ok=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", UI_HOST, "--port", str(contract.MLFLOW_PORT)]
-    command += ["--workers", "1", "--backend-store-uri", uri(), "--default-artifact-root", _artifacts()]
-    os.execve(sys.executable, command, {**os.environ, **QUIET})  # noqa: S606
+    command += ["--workers", "1", "--uvicorn-opts", "--log-level warning"]
+    return [*command, "--backend-store-uri", uri(), "--default-artifact-root", _artifacts()]
 
 
 def _open() -> tuple["MlflowClient", str]:
@@ -175,7 +176,8 @@ def _open() -> tuple["MlflowClient", str]:
         client = MlflowClient(uri())
         found = client.get_experiment_by_name(contract.MLFLOW_EXPERIMENT)
         if found is None:
-            return client, client.create_experiment(contract.MLFLOW_EXPERIMENT, _artifacts() if embedded else None)
+            place = _artifacts() if embedded else None
+            return client, client.create_experiment(contract.MLFLOW_EXPERIMENT, place, KIND)
         if found.lifecycle_stage == "deleted":
             client.restore_experiment(found.experiment_id)
     except MlflowException as error:

@@ -8,8 +8,10 @@ from asl_pkg.config import Settings
 from asl_pkg.data.dataset import DatasetInfo, read_info, read_split
 from asl_pkg.errors import BundleError
 from asl_pkg.serving.bundle import Bundle, open_bundle
+from asl_pkg.serving.onnx_session import open_session
 from asl_pkg.validation.answers import TEST, Answers, ask
 from asl_pkg.validation.contents import contents
+from asl_pkg.validation.external import External, open_external, score
 from asl_pkg.validation.gates import Finding, Gate, decide, findings
 from asl_pkg.validation.golden import choose, write_golden
 from asl_pkg.validation.measurements import Measurements, measure
@@ -29,6 +31,7 @@ class Judgement:
         gates: the verdicts.
         measured: on the test pictures, None where the model could not be run.
         answers: to the test pictures, None likewise.
+        external: on other people's pictures, None likewise and where there are none.
     """
 
     info: DatasetInfo
@@ -36,6 +39,7 @@ class Judgement:
     gates: list[Gate]
     measured: Measurements | None
     answers: Answers | None
+    external: External | None
 
 
 def validate(
@@ -44,7 +48,8 @@ def validate(
     """Write the report on a bundle. A gate that fails is no error: the report says so.
 
     Args:
-        settings: `validate` has the thresholds, `seed` that of the resampling, `data.cache_dir` the decoded pictures.
+        settings: `validate` has the thresholds, `seed` that of the resampling, `data` where decoded pictures
+            are kept and the folder of other people's pictures, if any.
         bundle_dir: what is judged, as it would be served.
         dataset_dir: the data set whose test split judges it.
         checkpoint_path: what the bundle was made from, for the comparison with torch.
@@ -55,16 +60,18 @@ def validate(
 
     Raises:
         BundleError: there is no bundle or no checkpoint.
-        DataError: there is no data set.
+        DataError: there is no data set, or no picture in the folder of other people's.
     """
     judged = judge(settings, bundle_dir, dataset_dir, checkpoint_path)
     with files.written_beside(report_dir) as beside:
         golden_digest = None
         if judged.answers:
             golden_digest = _write_golden(beside / contract.GOLDEN_FOLDER, dataset_dir, judged.answers)
-        body = contents(judged.info, bundle_dir, judged.bundle, judged.gates, judged.measured, golden_digest)
+        body = contents(
+            judged.info, bundle_dir, judged.bundle, judged.gates, judged.measured, judged.external, golden_digest
+        )
         files.write_json(beside / contract.REPORT_FILE, body)
-        files.write_text(beside / contract.REPORT_PAGE, page(body, judged.measured, judged.answers))
+        files.write_text(beside / contract.REPORT_PAGE, page(body, judged.measured, judged.answers, judged.external))
         files.write_text(beside / contract.MODEL_CARD, model_card(body))
     return Report(report_dir, body)
 
@@ -73,9 +80,10 @@ def judge(settings: Settings, bundle_dir: Path, dataset_dir: Path, checkpoint_pa
     """Let every gate decide; the arguments and errors are those of `validate`."""
     info = read_info(dataset_dir)
     bundle, found = examine(bundle_dir, info)
-    answers, measured = None, None
+    strangers = open_external(settings.data.external) if settings.data.external else None
+    answers, measured, external = None, None, None
     if bundle and found["contract"].measured == 0:
-        answers = ask(bundle, checkpoint_path, dataset_dir, info, settings.data.cache_dir)
+        answers = ask(bundle, checkpoint_path, dataset_dir, info, settings.data)
         measured = measure(
             answers.probabilities,
             answers.by_torch,
@@ -86,7 +94,15 @@ def judge(settings: Settings, bundle_dir: Path, dataset_dir: Path, checkpoint_pa
             settings.seed,
         )
         found |= findings(measured, info.split_by)
-    return Judgement(info, bundle, decide(found, settings.validate), measured, answers)
+        if strangers:
+            external = score(
+                open_session(bundle.model_path),
+                strangers.read(0),
+                settings.data.external,
+                settings.validate.resamples,
+                settings.seed,
+            )
+    return Judgement(info, bundle, decide(found, settings.validate), measured, answers, external)
 
 
 def examine(bundle_dir: Path, info: DatasetInfo) -> tuple[Bundle | None, dict[str, Finding]]:

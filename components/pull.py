@@ -15,7 +15,7 @@ def pull(
     """Bring in a data set, split it without leaks and write it as Parquet.
 
     Args:
-        data: kind of source: synthetic, folder or archive.
+        data: kind of source: synthetic, folder, archive, http, s3, dvc, parquet or mix, or a URL.
         seed: of every random choice.
         data_settings: further settings of the source, such as `data.path=…`.
         data_version: digest or listing of the source, so that a cached data set of another state is not taken.
@@ -29,4 +29,6 @@ def pull(
     from asl_pkg.settings import load
 
     settings = load(Settings, [f"data={data}", f"seed={seed}", *data_settings])
-    dataset.metadata["digest"] = step.pull(settings, Path(dataset.path)).digest
+    info = step.pull(settings, Path(dataset.path))
+    print(info.summary)
+    dataset.metadata["digest"] = info.digest

@@ -39,6 +39,7 @@ def validate(
     made = step.validate(
         load(Settings, validate_settings), Path(bundle.path), Path(dataset.path), checkpoint, Path(report.path)
     )
+    print(made.summary)
     metrics.log_metric("accuracy", made.accuracy)
     metrics.log_metric("macro_f1", made.macro_f1)
     Path(metrics.path).write_text(json.dumps(metrics.metadata))  # kfp's local cache wants a file of every artefact

@@ -39,7 +39,7 @@ def asl(
     """Pull, train, export, validate, and deploy what deserves it.
 
     Args:
-        data: kind of source: synthetic, folder or archive.
+        data: kind of source: synthetic, folder, archive, http, s3, dvc, parquet or mix, or a URL.
         data_settings: further settings of the source, such as `data.path=…`.
         data_version: digest or listing of the source; a cached data set of another state is not taken.
         model: kind of network: baseline or resnet.

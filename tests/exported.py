@@ -72,6 +72,7 @@ def write_dataset(folder: Path, signers: int = SIGNERS, unseen: bool = True) -> 
         seed=0,
         split_by="signer" if unseen else "block",
         unseen_signers=unseen,
+        unmeasurable=[],
         counts={"test": dict.fromkeys(contract.CLASSES, signers)},
         signers={"train": 1, "validation": 1, "test": signers},
         versions={},

@@ -1,30 +1,55 @@
-"""Arrival: every file of a source is checked and hashed, and what passes lies in one spool until its split is known."""
+"""Arrival: every file of a source is checked and hashed; what passes lies in parts on disk until its split is known.
+
+A part is written beside and then renamed: what is there under its final name is complete, so that a pull that was
+killed goes on after the last part.
+"""
 
 import hashlib
 import itertools
+import json
 import os
+import unicodedata
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute
+from PIL import Image
 
 from asl_pkg.data.hashing import dhash
 from asl_pkg.data.picture import Picture, Rejected, Source
 from asl_pkg.data.preparation import picture_size, prepare
+from asl_pkg.data.privacy import is_private, without_private
 from asl_pkg.errors import DataError
+from asl_pkg.files import require_space, write_json
 from asl_pkg.progress import track
 
 MIN_PX = 16  # a hand in less shows no fingers
 BATCH = 256  # pictures checked at once and written together
+PART = 4 * BATCH  # pictures that a killed pull has to read again at most
+THUMBNAIL_PX = 32  # for comparing pictures: enough to tell a twin, small enough to keep of all
+COPIES = 2.2  # of the pictures' bytes on disk for a moment: the parts and the shards
 
-SPOOL_SCHEMA = pa.schema(
+PARTS_SCHEMA = pa.schema(
     {
         "image": pa.struct({"bytes": pa.binary(), "path": pa.string()}),
         "label": pa.int64(),
         "signer": pa.string(),
+        "sequence": pa.string(),
+        "frame": pa.int64(),
+        "source_split": pa.string(),
         "sha256": pa.string(),
         "dhash": pa.uint64(),
+        "thumbnail": pa.binary(THUMBNAIL_PX * THUMBNAIL_PX * 3),
+        "size_bytes": pa.int64(),
+        "width_px": pa.int64(),
+        "height_px": pa.int64(),
+        "private": pa.bool_(),
         "landmarks_2d": pa.list_(pa.list_(pa.float32())),
         "landmarks_3d": pa.list_(pa.list_(pa.float32())),
     }
@@ -32,69 +57,112 @@ SPOOL_SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
-class Arrived:
-    """What is remembered of a picture that passed, the bytes aside.
+class Arrival:
+    """What a source gave.
 
     Args:
-        label: index in contract.CLASSES.
-        signer: whose hand it shows.
-        sequence: the run of frames that it is from.
-        frame: its position there, 0 where unknown.
-        split: where the source itself decides it, else None.
-        sha256: of the bytes, as hex digits.
-        size_bytes: of the file.
-        width_px: as stored.
-        height_px: as stored.
+        table: the pictures that passed, in the order of arrival, mapped from the parts: columns of PARTS_SCHEMA.
+        rejected: the files that did not pass.
     """
 
-    label: int
-    signer: str
-    sequence: str
-    frame: int
-    split: str | None
-    sha256: str
-    size_bytes: int
-    width_px: int
-    height_px: int
+    table: pa.Table
+    rejected: list[Rejected]
+
+    def column(self, name: str) -> list[Any]:
+        """A column's values; not for `image`, which is large."""
+        values: list[Any] = self.table[name].to_pylist()
+        return values
+
+    @property
+    def paths(self) -> list[str]:
+        """Names of the pictures in the source."""
+        paths: list[str] = pa.compute.struct_field(self.table["image"], "path").to_pylist()
+        return paths
+
+    @cached_property
+    def thumbnails(self) -> np.ndarray:
+        """The pictures at a glance, uint8 [n, THUMBNAIL_PX, THUMBNAIL_PX, 3]."""
+        stored = [np.frombuffer(chunk.buffers()[1], np.uint8) for chunk in self.table["thumbnail"].chunks if len(chunk)]
+        return np.concatenate(stored).reshape(-1, THUMBNAIL_PX, THUMBNAIL_PX, 3)
 
 
-def receive(source: Source, spool: Path) -> tuple[list[Arrived], list[Rejected]]:
-    """Read a source to its end.
+def receive(source: Source, folder: Path, strip_private: bool = False) -> Arrival:
+    """Read a source to its end, from where an earlier call with the same folder was stopped.
 
     Args:
-        source: an opened source.
-        spool: the Arrow file to write, one row a picture that passed, in the order of arrival.
+        source: an opened source, in the same state as at the earlier call.
+        folder: for the parts.
+        strip_private: take EXIF that tells place or person out of the files.
 
     Returns:
-        What passed, in the order of the spool's rows, and what did not.
+        What passed and what did not.
 
     Raises:
-        DataError: the source found something that makes all of it doubtful.
+        DataError: the source found something that makes all of it doubtful, or the disk is too small.
     """
-    arrived: list[Arrived] = []
-    rejected: list[Rejected] = []
-    items = track(source.read(0), source.total, "Reading pictures")
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = sorted(folder.glob("*.arrow"))
+    arrival = _open(parts)
+    names = {_folded(path) for path in arrival.paths}
+    done = len(arrival.table) + len(arrival.rejected)
+    items = _once(track(source.read(done), source.total, "Reading pictures", done=done), names)
+    while batch := list(itertools.islice(items, PART)):
+        part = folder / f"{len(parts):06}.arrow"
+        size = _write_part(part, batch, strip_private)
+        parts.append(part)
+        if source.total:
+            rest = max(0, source.total - len(parts) * PART)
+            require_space(folder, int(size * (rest / PART + len(parts)) * (COPIES - 1)), "the data set")
+    return _open(parts)
+
+
+def _folded(path: str) -> str:
+    """The name that file systems which know no case, or one Unicode form only, would use."""
+    return unicodedata.normalize("NFC", path).casefold()
+
+
+def _once(items: Iterator[Picture | Rejected], names: set[str]) -> Iterator[Picture | Rejected]:
+    """Reject names that some file systems could not tell from an earlier one."""
+    for item in items:
+        name = _folded(item.path)
+        if isinstance(item, Picture) and name in names:
+            yield Rejected(item.path, "a name that differs from another's in case or Unicode form only")
+        else:
+            names.add(name)
+            yield item
+
+
+def _write_part(path: Path, items: list[Picture | Rejected], strip_private: bool) -> int:
+    """Check some files and write a part; gives its size in bytes."""
+
+    def examine(item: Picture | Rejected) -> Rejected | dict[str, object]:
+        return item if isinstance(item, Rejected) else _examine(item, strip_private)
+
+    rejected = []
+    beside = path.with_suffix(".writing")
     with (
-        pa.OSFile(str(spool), "wb") as file,
-        pa.ipc.new_file(file, SPOOL_SCHEMA) as writer,
+        pa.OSFile(str(beside), "wb") as file,
+        pa.ipc.new_file(file, PARTS_SCHEMA) as writer,
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
-        while batch := list(itertools.islice(items, BATCH)):
-            rows = []
-            for outcome in pool.map(_examine, batch):
-                if isinstance(outcome, Rejected):
-                    rejected.append(outcome)
-                else:
-                    arrived.append(outcome[0])
-                    rows.append(outcome[1])
-            writer.write_batch(pa.RecordBatch.from_pylist(rows, SPOOL_SCHEMA))
-    return arrived, rejected
+        for start in range(0, len(items), BATCH):
+            outcomes = list(pool.map(examine, items[start : start + BATCH]))
+            rows = [one for one in outcomes if not isinstance(one, Rejected)]
+            rejected += [asdict(one) for one in outcomes if isinstance(one, Rejected)]
+            writer.write_batch(pa.RecordBatch.from_pylist(rows, PARTS_SCHEMA))
+    write_json(path.with_suffix(".json"), rejected)  # first: the part is complete once the other file is there
+    beside.replace(path)
+    return path.stat().st_size
 
 
-def _examine(item: Picture | Rejected) -> Rejected | tuple[Arrived, dict[str, object]]:
+def _open(parts: list[Path]) -> Arrival:
+    tables = [pa.ipc.open_file(pa.memory_map(str(part))).read_all() for part in parts]
+    rejected = [Rejected(**one) for part in parts for one in json.loads(part.with_suffix(".json").read_text("utf-8"))]
+    return Arrival(pa.concat_tables([PARTS_SCHEMA.empty_table(), *tables]), rejected)
+
+
+def _examine(item: Picture, strip_private: bool) -> Rejected | dict[str, object]:
     """Decode a picture as training will, so that nothing enters the data set that stops it there."""
-    if isinstance(item, Rejected):
-        return item
     try:
         width_px, height_px = picture_size(item.data)
         pixels = prepare(item.data)
@@ -102,15 +170,23 @@ def _examine(item: Picture | Rejected) -> Rejected | tuple[Arrived, dict[str, ob
         return Rejected(item.path, str(error))
     if min(width_px, height_px) < MIN_PX:
         return Rejected(item.path, f"a side is shorter than {MIN_PX} px")
-    sha256 = hashlib.sha256(item.data).hexdigest()
-    row = {
-        "image": {"bytes": item.data, "path": item.path},
+    private = is_private(item.data)
+    data = without_private(item.data) if private and strip_private else item.data
+    thumbnail = Image.fromarray(pixels).resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
+    return {
+        "image": {"bytes": data, "path": item.path},
         "label": item.label,
         "signer": item.signer,
-        "sha256": sha256,
+        "sequence": item.sequence,
+        "frame": item.frame or 0,
+        "source_split": item.split,
+        "sha256": hashlib.sha256(data).hexdigest(),
         "dhash": dhash(pixels),
+        "thumbnail": thumbnail.tobytes(),
+        "size_bytes": len(data),
+        "width_px": width_px,
+        "height_px": height_px,
+        "private": private,
         "landmarks_2d": None if item.landmarks_2d is None else item.landmarks_2d.tolist(),
         "landmarks_3d": None if item.landmarks_3d is None else item.landmarks_3d.tolist(),
     }
-    place = (item.label, item.signer, item.sequence, item.frame or 0, item.split)
-    return Arrived(*place, sha256, len(item.data), width_px, height_px), row

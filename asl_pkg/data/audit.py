@@ -1,85 +1,78 @@
 """The audit: what arrived, what stayed out and why, how it was split, and what a figure on this split is worth."""
 
-import base64
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from numpy.typing import NDArray
 
 from asl_pkg import contract
-from asl_pkg.data.arrival import Arrived
+from asl_pkg.data import audit_measures as measures
+from asl_pkg.data.arrival import Arrival
+from asl_pkg.data.audit_page import View, page
 from asl_pkg.data.dataset import DatasetInfo
-from asl_pkg.data.picture import Rejected
-from asl_pkg.data.splitting import GUARD, Place
+from asl_pkg.data.external import External
+from asl_pkg.data.honesty import confession, honesty
+from asl_pkg.data.label_errors import LabelErrors, label_errors
+from asl_pkg.data.near_duplicates import Looks
+from asl_pkg.data.placing import Placed
+from asl_pkg.data.splitting import GUARD, TWIN
 from asl_pkg.files import write_json, write_text
 
-TEMPLATE = "audit.html.jinja"
-EXAMPLES = 5  # names given for each reason
+
+@dataclass(frozen=True)
+class Findings:
+    """What pull found out.
+
+    Args:
+        info: what dataset.json says.
+        arrival: what passed and what did not.
+        placed: where the pictures that passed went.
+        looks: of the same pictures.
+        sheet: the contact sheet, a JPEG file.
+        external: other people's thumbnails uint8 [m, 32, 32, 3] and their labels int64 [m], where there are any.
+    """
+
+    info: DatasetInfo
+    arrival: Arrival
+    placed: Placed
+    looks: Looks
+    sheet: bytes
+    external: External | None = None
 
 
-def write_audit(
-    folder: Path,
-    info: DatasetInfo,
-    arrived: Sequence[Arrived],
-    rejected: Sequence[Rejected],
-    places: Sequence[Place],
-    sheet: bytes,
-) -> None:
+def write_audit(folder: Path, findings: Findings) -> dict[str, Any]:
     """Write audit.json and the page that shows it.
 
     Args:
         folder: the data set's folder.
-        info: what dataset.json says.
-        arrived: all pictures that passed.
-        rejected: all files that did not.
-        places: of the pictures that passed, in the same order.
-        sheet: the contact sheet, a JPEG file.
+        findings: what to tell.
+
+    Returns:
+        What audit.json holds.
     """
-    audit = _audit(info, arrived, rejected, places)
-    write_json(folder / contract.AUDIT_FILE, audit)
-    jinja = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
-    page = jinja.get_template(TEMPLATE).render(
-        audit=audit,
-        info=info,
-        classes=contract.CLASSES,
-        splits=contract.SPLITS,
-        sheet=base64.b64encode(sheet).decode(),
-    )
-    write_text(folder / contract.AUDIT_PAGE, page)
-
-
-def _audit(
-    info: DatasetInfo, arrived: Sequence[Arrived], rejected: Sequence[Rejected], places: Sequence[Place]
-) -> dict[str, Any]:
-    kept = [(one, place) for one, place in zip(arrived, places, strict=True) if place.split != GUARD]
-    sizes = np.array([one.size_bytes for one, _ in kept])
-    guard = Counter(
-        contract.CLASSES[one.label] for one, place in zip(arrived, places, strict=True) if place.split == GUARD
-    )
-    shapes = Counter(f"{one.width_px} x {one.height_px}" for one, _ in kept)
-    return {
-        "digest": info.digest,
-        "meaning": meaning(info),
-        "pictures": len(kept),
-        "counts": info.counts,
-        "signers": info.signers,
-        "groups": {split: len({place.group for _, place in kept if place.split == split}) for split in contract.SPLITS},
-        "guard": {name: guard[name] for name in contract.CLASSES if guard[name]},
-        "quarantined": _reasons(one for one in rejected if one.quarantined),
-        "skipped": _reasons(one for one in rejected if not one.quarantined),
-        "file_bytes": {
-            "total": int(sizes.sum()),
-            "smallest": int(sizes.min()),
-            "median": int(np.median(sizes)),
-            "largest": int(sizes.max()),
-        },
-        "sizes_px": dict(shapes.most_common(10)),
-        "other_sizes": max(0, len(shapes) - 10),
-        "same_bytes": _same_bytes(kept),
+    thumbnails = findings.arrival.thumbnails
+    labels = np.array(findings.arrival.column("label"))
+    splits = np.array([place.split for place in findings.placed.places])
+    doubts = _label_errors(findings, thumbnails, labels, splits)
+    pairs = measures.nearest_pairs(findings.looks, splits)
+    stretches = measures.stretches(findings.placed.shots, splits)
+    audit = {
+        "digest": findings.info.digest,
+        "honesty": _honesty(findings, thumbnails, labels, splits),
+        "meaning": meaning(findings.info),
+        **_counts(findings, labels, splits),
+        "near_duplicates": _near_duplicates(findings, labels, splits, pairs),
+        "recordings": measures.recordings(stretches),
+        "label_errors": _doubts(doubts, findings.arrival.paths),
+        "brightness": measures.brightness(thumbnails, splits),
+        **_files(findings, splits),
     }
+    view = View(findings.info, audit, findings.sheet, thumbnails, labels, splits, pairs, doubts, stretches)
+    write_json(folder / contract.AUDIT_FILE, audit)
+    write_text(folder / contract.AUDIT_PAGE, page(view))
+    return audit
 
 
 def meaning(info: DatasetInfo) -> str:
@@ -97,6 +90,12 @@ def meaning(info: DatasetInfo) -> str:
             f"No signer of the test split is in training: an accuracy there says how well the model reads the hands of "
             f"{info.signers['test']} people it has never seen.{drawn}"
         )
+    if info.split_by == "recording":
+        return (
+            "Nobody says who the signers are, so the test split holds whole recordings that training leaves out. An "
+            "accuracy there says how well the model reads another recording, perhaps of the same person in the same "
+            "room. Expect less for another person."
+        )
     return (
         "Nobody says who the signers are, so the test split holds blocks of frames that training leaves out, more than "
         f"{info.source['guard_frames']} frames away from any that it sees. An accuracy there says how well the model "
@@ -104,19 +103,88 @@ def meaning(info: DatasetInfo) -> str:
     )
 
 
-def _reasons(rejected: Any) -> list[dict[str, Any]]:
-    paths = defaultdict(list)
-    for one in rejected:
-        paths[one.reason].append(one.path)
-    ranked = sorted(paths.items(), key=lambda item: (-len(item[1]), item[0]))
-    return [{"reason": reason, "count": len(names), "examples": names[:EXAMPLES]} for reason, names in ranked]
+def _honesty(
+    findings: Findings, thumbnails: NDArray[np.uint8], labels: NDArray[np.int64], splits: NDArray[np.str_]
+) -> dict[str, Any]:
+    by_signer = findings.info.split_by == "signer"
+    groups = findings.placed.signers if by_signer else [place.group for place in findings.placed.places]
+    scores = honesty(thumbnails, labels, splits, np.array(groups), findings.info.seed, findings.external)
+    return {
+        "sentence": confession(scores),
+        "group": findings.info.split_by,
+        "scores": [asdict(score) | {"too_few": score.too_few} for score in scores],
+    }
 
 
-def _same_bytes(kept: Sequence[tuple[Arrived, Place]]) -> dict[str, int]:
-    """Count the pictures that have an identical file, within their split only and in another split."""
-    splits = defaultdict(list)
-    for one, place in kept:
-        splits[one.sha256].append(place.split)
-    twins = [found for found in splits.values() if len(found) > 1]
-    across = sum(len(found) for found in twins if len(set(found)) > 1)
-    return {"within_a_split": sum(map(len, twins)) - across, "across_splits": across}
+def _label_errors(
+    findings: Findings, thumbnails: NDArray[np.uint8], labels: NDArray[np.int64], splits: NDArray[np.str_]
+) -> LabelErrors:
+    kept = np.flatnonzero(np.isin(splits, contract.SPLITS))
+    groups = np.array([place.group for place in findings.placed.places])
+    return label_errors(thumbnails, labels, groups, kept, findings.info.seed)
+
+
+def _counts(findings: Findings, labels: NDArray[np.int64], splits: NDArray[np.str_]) -> dict[str, Any]:
+    places = findings.placed.places
+    return {
+        "pictures": sum(place.kept for place in places),
+        "counts": findings.info.counts,
+        "imbalance": measures.imbalance(findings.info.counts),
+        "signers": findings.info.signers,
+        "groups": {split: len({one.group for one in places if one.split == split}) for split in contract.SPLITS},
+        "guard": measures.by_class(labels[splits == GUARD]),
+    }
+
+
+def _near_duplicates(
+    findings: Findings, labels: NDArray[np.int64], splits: NDArray[np.str_], pairs: list[measures.Pair]
+) -> dict[str, Any]:
+    paths = findings.arrival.paths
+    return {
+        "dropped": measures.by_class(labels[splits == TWIN]),
+        "unmeasurable": findings.info.unmeasurable,
+        "remaining": measures.twins_across(findings.looks, splits),
+        "nearest": [
+            {
+                "paths": [paths[row] for row in (pair.first, pair.second)],
+                "splits": [str(splits[row]) for row in (pair.first, pair.second)],
+                "bits": pair.bits,
+                "correlation": round(pair.correlation, 4),
+            }
+            for pair in pairs
+        ],
+    }
+
+
+def _doubts(doubts: LabelErrors, paths: list[str]) -> dict[str, Any]:
+    return {
+        "judged": doubts.judged,
+        "agreed": round(doubts.agreed, 4),
+        "across_groups": doubts.across_groups,
+        "disputed": doubts.disputed,
+        "suspects": [
+            {
+                "path": paths[one.position],
+                "label": contract.CLASSES[one.label],
+                "neighbours_say": contract.CLASSES[one.voted],
+                "votes": one.votes,
+                "voters": one.voters,
+            }
+            for one in doubts.suspects
+        ],
+    }
+
+
+def _files(findings: Findings, splits: NDArray[np.str_]) -> dict[str, Any]:
+    arrival = findings.arrival
+    kept = np.flatnonzero(np.isin(splits, contract.SPLITS))
+    shapes = list(zip(arrival.column("width_px"), arrival.column("height_px"), strict=True))
+    sha256 = arrival.column("sha256")
+    return {
+        "quarantined": measures.reasons(one for one in arrival.rejected if one.quarantined),
+        "skipped": measures.reasons(one for one in arrival.rejected if not one.quarantined),
+        "private": sum(arrival.column("private")),
+        "file_bytes": measures.file_bytes(np.array(arrival.column("size_bytes"))[kept]),
+        **measures.sizes([shapes[row] for row in kept]),
+        "same_bytes": measures.same_bytes([sha256[row] for row in kept], splits[kept].tolist()),
+    }

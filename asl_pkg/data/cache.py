@@ -1,34 +1,39 @@
 """Pictures decoded once: an array on disk that all epochs and processes map into memory."""
 
 import fcntl
-import itertools
+import math
 import os
+import shutil
+import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from asl_pkg import contract
-from asl_pkg.data.dataset import read_info, read_pictures, read_split
-from asl_pkg.data.preparation import prepare
+from asl_pkg.data.dataset import read_info, read_split
+from asl_pkg.data.decoding import PICTURE_SHAPE, DecodedAnew, Pixels, decode_into
 from asl_pkg.files import written_beside
-from asl_pkg.progress import track
 
 PIXELS_FILE = "pixels.npy"
 LABELS_FILE = "labels.npy"
-SIDE = contract.IMAGE_PX
-BATCH = 64  # pictures that threads decode before progress is shown
+FORM = f"v{contract.PREPARATION_VERSION}-{contract.IMAGE_PX}px"
+NAMES = "[0-9a-f]" * 16 + "-*-v*-*px"  # of caches: cache_dir may hold other things, which are not ours to remove
+GB = 10**9
+SPARE_BYTES = GB  # of the disk or the memory stays free: checkpoints, plots and the network need room too
 
 
-def decoded(dataset_dir: Path, split: str, cache_dir: str) -> tuple[np.ndarray, np.ndarray]:
+def decoded(dataset_dir: Path, split: str, cache_dir: str, cache_gb: float = math.inf) -> tuple[Pixels, np.ndarray]:
     """Give all pictures of a split, prepared; they are decoded at the first call for a data set only.
 
     Args:
         dataset_dir: the data set.
         split: one of contract.SPLITS.
         cache_dir: folder for the decoded pictures; empty keeps them in memory.
+        cache_gb: room for them there, in GB. Where it is too little, or the disk or memory is, the pictures are decoded
+            each time they are asked for, and a line on stderr says so.
 
     Returns:
         Pixels uint8 [n, 200, 200, 3], read-only and mapped where there is a cache, and labels int64 [n], in the order
@@ -37,21 +42,37 @@ def decoded(dataset_dir: Path, split: str, cache_dir: str) -> tuple[np.ndarray, 
     Raises:
         DataError: there is no data set, or it is damaged.
     """
-    digest = read_info(dataset_dir).digest
+    digest = read_info(dataset_dir).digest[:16]
     labels = read_split(dataset_dir, split, ["label"])["label"].to_numpy()
-    shape = (len(labels), SIDE, SIDE, 3)
-    if not cache_dir:
-        pixels = np.empty(shape, np.uint8)
-        _decode_into(pixels, dataset_dir, split)
+    size = len(labels) * math.prod(PICTURE_SHAPE)
+    if cache_dir:
+        target = Path(cache_dir) / f"{digest}-{split}-{FORM}"
+        with _locked(target.parent):
+            if target.exists() or _make_room(target.parent, digest, size, cache_gb * GB):
+                return _mapped(target, dataset_dir, split, labels)
+    elif size <= min(cache_gb * GB, psutil.virtual_memory().available - SPARE_BYTES):
+        pixels = np.empty((len(labels), *PICTURE_SHAPE), np.uint8)
+        decode_into(pixels, dataset_dir, split)
         return pixels, labels
-    target = Path(cache_dir) / f"{digest[:16]}-{split}-v{contract.PREPARATION_VERSION}-{SIDE}px"
-    with _locked(Path(cache_dir)):
-        if not target.exists():
-            with written_beside(target) as folder:
-                pixels = np.lib.format.open_memmap(folder / PIXELS_FILE, "w+", np.uint8, shape)
-                _decode_into(pixels, dataset_dir, split)
-                pixels.flush()
-                np.save(folder / LABELS_FILE, labels)
+    print(
+        f"{split}: {len(labels):,} decoded pictures take {size / GB:.3g} GB, more than there is room for in "
+        f"{cache_dir or 'memory'}: they are decoded anew each epoch, which is slower "
+        f"(data.cache_gb={cache_gb:g} or more free space makes room)",
+        file=sys.stderr,
+    )
+    return DecodedAnew(dataset_dir, split), labels
+
+
+def _mapped(target: Path, dataset_dir: Path, split: str, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Map a cache into memory; it is made where there is none."""
+    if not target.exists():
+        with written_beside(target) as folder:
+            shape = (len(labels), *PICTURE_SHAPE)
+            pixels = np.lib.format.open_memmap(folder / PIXELS_FILE, "w+", np.uint8, shape)
+            decode_into(pixels, dataset_dir, split)
+            pixels.flush()
+            np.save(folder / LABELS_FILE, labels)
+    os.utime(target)  # the time of the last use
     return np.load(target / PIXELS_FILE, mmap_mode="r"), np.load(target / LABELS_FILE)
 
 
@@ -64,14 +85,22 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _decode_into(pixels: np.ndarray, dataset_dir: Path, split: str) -> None:
-    """Fill uint8 [n, 200, 200, 3]; Pillow decodes without Python's lock, so threads suffice."""
+def _make_room(folder: Path, digest: str, size: int, limit: float) -> bool:
+    """Whether a cache of `size` bytes fits; caches of other data sets make way for it, the least recently used first.
 
-    def decode(index: int, data: bytes) -> None:
-        pixels[index] = prepare(data)
-
-    files = track(itertools.chain.from_iterable(read_pictures(dataset_dir, split)), len(pixels), f"Decoding {split}")
-    numbered = enumerate(files)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        while batch := list(itertools.islice(numbered, BATCH)):
-            list(pool.map(decode, *zip(*batch, strict=True)))
+    A process that has mapped one of those keeps its pages (unlink, POSIX).
+    """
+    for leftover in folder.glob(f".{NAMES}-*"):
+        shutil.rmtree(leftover)  # of a maker that was killed: a living one would hold the lock
+    caches = sorted(folder.glob(NAMES), key=lambda one: one.stat().st_mtime_ns)
+    sizes = {one: sum(file.stat().st_size for file in one.iterdir()) for one in caches}
+    others = [one for one in caches if not (one.name.startswith(digest) and one.name.endswith(FORM))]
+    within = limit - size - sum(sizes.values())  # what is left of the limit, if all stay
+    free = shutil.disk_usage(folder).free - SPARE_BYTES - size
+    if min(within, free) + sum(sizes[one] for one in others) < 0:
+        return False
+    while min(within, free) < 0:
+        oldest = others.pop(0)
+        shutil.rmtree(oldest)
+        within, free = within + sizes[oldest], free + sizes[oldest]
+    return True

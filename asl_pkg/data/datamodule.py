@@ -14,6 +14,7 @@ from asl_pkg.config import DataSettings
 from asl_pkg.data.augmentation import augment, draw, follow
 from asl_pkg.data.cache import decoded
 from asl_pkg.data.dataset import read_split
+from asl_pkg.data.decoding import Pixels
 
 LANDMARKS = 21  # of a hand, in MediaPipe's order
 
@@ -31,12 +32,12 @@ class Pictures(Dataset[Batch]):
     """A split whose items are whole batches: one slice of the decoded pictures is far cheaper than n items.
 
     Args:
-        pixels: uint8 [n, 200, 200, 3].
+        pixels: uint8 [n, 200, 200, 3], decoded already or batch by batch.
         labels: int64 [n].
         landmarks: float32 [n, 21, 2].
     """
 
-    def __init__(self, pixels: np.ndarray, labels: np.ndarray, landmarks: np.ndarray) -> None:
+    def __init__(self, pixels: Pixels, labels: np.ndarray, landmarks: np.ndarray) -> None:
         self.pixels = pixels
         self.labels = labels
         self.landmarks = landmarks
@@ -92,8 +93,8 @@ class PictureData(LightningDataModule):
         self.settings = settings
         self.seed = seed
         self.varied = varied
-        self.train_split = _pictures(dataset_dir, "train", settings.cache_dir)
-        self.validation_split = _pictures(dataset_dir, "validation", settings.cache_dir)
+        self.train_split = _pictures(dataset_dir, "train", settings)
+        self.validation_split = _pictures(dataset_dir, "validation", settings)
         self.seen = np.zeros(len(self.train_split), bool)  # which training pictures reached the network
 
     def train_dataloader(self) -> DataLoader[Batch]:
@@ -120,8 +121,9 @@ class PictureData(LightningDataModule):
         return DataLoader(pictures, batch_size=None, sampler=Batches(len(pictures), self.settings.batch_size, seed))
 
 
-def _pictures(dataset_dir: Path, split: str, cache_dir: str) -> Pictures:
+def _pictures(dataset_dir: Path, split: str, settings: DataSettings) -> Pictures:
     found = read_split(dataset_dir, split, ["landmarks_2d"])["landmarks_2d"].to_pylist()
     unknown = np.full((LANDMARKS, 2), np.nan)
     pixels = np.array([unknown if one is None else one for one in found], np.float32)
-    return Pictures(*decoded(dataset_dir, split, cache_dir), 2 * pixels / contract.IMAGE_PX - 1)
+    landmarks = 2 * pixels / contract.IMAGE_PX - 1
+    return Pictures(*decoded(dataset_dir, split, settings.cache_dir, settings.cache_gb), landmarks)

@@ -30,8 +30,9 @@ class DatasetInfo:
         fingerprint: of the settings, seed and source, see sources.fingerprint.
         source: the settings of the source.
         seed: of the source and the splits.
-        split_by: `signer` or `block`.
+        split_by: `signer`, `recording` or `block`: the weakest that any class is held out by.
         unseen_signers: training sees no signer of the other splits.
+        unmeasurable: classes whose held-out pictures look too much like training's to say anything.
         counts: pictures by split and class.
         signers: number of signers by split.
         versions: of what decoded and wrote the pictures.
@@ -44,6 +45,7 @@ class DatasetInfo:
     seed: int
     split_by: str
     unseen_signers: bool
+    unmeasurable: list[str]
     counts: dict[str, dict[str, int]]
     signers: dict[str, int]
     versions: dict[str, str]

@@ -24,7 +24,7 @@ def write_split(dataset_dir: Path, split: str, spool: pa.Table, splits: np.ndarr
     Args:
         dataset_dir: the folder to write into.
         split: one of contract.SPLITS.
-        spool: all pictures, see arrival.SPOOL_SCHEMA.
+        spool: all pictures, see arrival.PARTS_SCHEMA.
         splits: of all pictures, str [n].
         groups: of all pictures.
     """

@@ -1,46 +1,70 @@
-"""Splits without leaks: whole signers, or blocks of neighbouring frames with a guard gap between them.
+"""Splits without leaks: whole signers, else whole recordings, else blocks of frames; a guard gap between neighbours.
 
 Frames that follow one another are near-copies. A random split puts them on both sides and measures memory.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from asl_pkg import contract
+from asl_pkg.data.near_duplicates import Looks
 from asl_pkg.errors import DataError
 
 GUARD = "guard"  # left out: too near to a frame of another split
-MIN_SIGNERS = 3  # one for each split
+TWIN = "near-duplicate"  # left out: looks the same as a held-out picture
+MIN_GROUPS = 3  # signers, recordings or blocks: one for each split
+LARGEST = 0.3  # of a class's pictures: without a recording of that share for training its recordings are cut up
 TRAIN, VALIDATION, TEST = contract.SPLITS
 
-Block = tuple[int, str, str, int]  # label, signer, sequence, window of frame numbers
 U = TypeVar("U", bound=Hashable)
 
 
 class Shot(NamedTuple):
-    """What splitting needs to know of a picture: its class, signer, run of frames and position there."""
+    """What splitting needs to know of a picture: its class, signer, run of frames, position and recording there."""
 
     label: int
     signer: str
     sequence: str
     frame: int
+    recording: int = 0
 
 
 class Place(NamedTuple):
-    """Where a picture goes: its split or GUARD, and the group that stays together there."""
+    """Where a picture goes: its split, GUARD or TWIN, and the group that stays together there."""
 
     split: str
     group: str
+
+    @property
+    def kept(self) -> bool:
+        """Whether the picture is in the data set."""
+        return self.split in contract.SPLITS
+
+
+class Block(NamedTuple):
+    """Pictures that stay together: a recording, or a window of its frame numbers."""
+
+    label: int
+    signer: str
+    sequence: str
+    recording: int
+    window: int | None
+
+    @property
+    def group(self) -> str:
+        """Its name in the data set."""
+        window = "" if self.window is None else f"/{self.window}"
+        return f"{contract.CLASSES[self.label]}/{self.signer}/{self.sequence}/recording{self.recording}{window}"
 
 
 def by_signer(shots: Sequence[Shot], validation_share: float, test_share: float, seed: int) -> list[Place]:
     """Hold out whole signers.
 
     Args:
-        shots: all pictures, of at least MIN_SIGNERS signers.
+        shots: all pictures, of at least MIN_GROUPS signers.
         validation_share: of the signers, at least one of them.
         test_share: of the signers, at least one of them.
         seed: of the choice.
@@ -52,65 +76,98 @@ def by_signer(shots: Sequence[Shot], validation_share: float, test_share: float,
         DataError: there are fewer signers.
     """
     signers = sorted({shot.signer for shot in shots})
-    if len(signers) < MIN_SIGNERS:
-        raise DataError(f"{len(signers)} signers, expected at least {MIN_SIGNERS} to hold out whole ones")
+    if len(signers) < MIN_GROUPS:
+        raise DataError(f"{len(signers)} signers, expected at least {MIN_GROUPS} to hold out whole ones")
     split_of = _allot(signers, validation_share, test_share, np.random.default_rng(seed))
     return [Place(split_of[shot.signer], f"{shot.signer}/{shot.sequence}") for shot in shots]
 
 
-def by_block(
+def by_recording(
     shots: Sequence[Shot],
     block_frames: int,
     guard_frames: int,
     validation_share: float,
     test_share: float,
     seed: int,
-) -> list[Place]:
-    """Hold out blocks of neighbouring frames of each class.
+) -> tuple[list[Place], set[int]]:
+    """Hold out whole recordings of each class, or blocks of neighbouring frames of a class with too few of them.
 
-    A sequence is cut into windows of its frame numbers; whole windows go to a split, chosen anew for each class. Where
-    two windows of different splits meet, the frames of the later one nearer than the guard are left out.
+    Where two blocks of different splits meet, the frames of the later one nearer than the guard are left out.
 
     Args:
         shots: all pictures.
-        block_frames: length of a window.
+        block_frames: length of a block.
         guard_frames: frames of different splits in one sequence are further apart than this.
-        validation_share: of the windows of each class, at least one of them.
-        test_share: of the windows of each class, at least one of them.
+        validation_share: of the groups of each class, at least one of them.
+        test_share: of the groups of each class, at least one of them.
         seed: of the choice.
 
     Returns:
-        The place of each picture, in their order; its group is its window.
+        The place of each picture, in their order, its group being its recording or block; and the classes of which
+        whole recordings are held out.
 
     Raises:
-        DataError: a class has too few windows for all splits.
+        DataError: a class has too few blocks for all splits.
     """
-    blocks = [(shot.label, shot.signer, shot.sequence, shot.frame // block_frames) for shot in shots]
+    pictures_of: dict[int, Counter[Block]] = defaultdict(Counter)
+    for shot in shots:
+        pictures_of[shot.label][_recording(shot)] += 1
+    whole = {label for label, recordings in pictures_of.items() if _divisible(recordings)}
+    blocks = [_recording(shot) if shot.label in whole else _window(shot, block_frames) for shot in shots]
     blocks_of_class: dict[int, set[Block]] = defaultdict(set)
     for block in blocks:
-        blocks_of_class[block[0]].add(block)
+        blocks_of_class[block.label].add(block)
     split_of: dict[Block, str] = {}
     for label, own in sorted(blocks_of_class.items()):
-        if len(own) < len(contract.SPLITS):
+        if len(own) < MIN_GROUPS:
             raise DataError(
                 f"class {contract.CLASSES[label]} has {len(own)} blocks of data.block_frames={block_frames} frames, "
-                f"expected at least {len(contract.SPLITS)}: a smaller data.block_frames makes more"
+                f"expected at least {MIN_GROUPS}: a smaller data.block_frames makes more"
             )
-        split_of |= _allot(sorted(own), validation_share, test_share, np.random.default_rng([seed, label]))
+        first = max(sorted(own), key=pictures_of[label].__getitem__) if label in whole else None
+        split_of |= _allot(sorted(own), validation_share, test_share, np.random.default_rng([seed, label]), first)
     guarded = _guarded(shots, [split_of[block] for block in blocks], guard_frames)
-    return [
-        Place(GUARD if index in guarded else split_of[block], f"{contract.CLASSES[label]}/{signer}/{sequence}/{window}")
-        for index, block in enumerate(blocks)
-        for label, signer, sequence, window in [block]
-    ]
+    places = [Place(GUARD if index in guarded else split_of[block], block.group) for index, block in enumerate(blocks)]
+    return places, whole
 
 
-def require_every_class(labels: Sequence[int], splits: Sequence[str]) -> None:
+def _recording(shot: Shot) -> Block:
+    return Block(shot.label, shot.signer, shot.sequence, shot.recording, None)
+
+
+def _window(shot: Shot, block_frames: int) -> Block:
+    return Block(shot.label, shot.signer, shot.sequence, shot.recording, shot.frame // block_frames)
+
+
+def _divisible(recordings: Counter[Block]) -> bool:
+    """Whether a class has recordings enough, and training gets a fair share of it with the largest."""
+    return len(recordings) >= MIN_GROUPS and max(recordings.values()) >= LARGEST * recordings.total()
+
+
+def without_twins(places: Sequence[Place], looks: Looks) -> list[Place]:
+    """Leave out the pictures that look the same as a held-out one: of training for both, of validation for the test.
+
+    Args:
+        places: of all pictures.
+        looks: of all pictures.
+
+    Returns:
+        The places, TWIN for what is left out.
+    """
+    splits = np.array([place.split for place in places], object)
+    for split, held_out in ((VALIDATION, [TEST]), (TRAIN, [VALIDATION, TEST])):
+        rows, others = np.flatnonzero(splits == split), np.flatnonzero(np.isin(splits, held_out))
+        splits[looks.twins(rows, others)] = TWIN
+    return [Place(split, place.group) for split, place in zip(splits.tolist(), places, strict=True)]
+
+
+def require_every_class(labels: Sequence[int], splits: Sequence[str], unmeasurable: Sequence[str] = ()) -> None:
     """Refuse splits in which a class is missing.
 
     Args:
         labels: of all pictures.
         splits: of all pictures.
+        unmeasurable: names of classes that need not be held out.
 
     Raises:
         DataError: names what is missing where.
@@ -118,16 +175,24 @@ def require_every_class(labels: Sequence[int], splits: Sequence[str]) -> None:
     present = set(zip(splits, labels, strict=True))
     for split in contract.SPLITS:
         missing = [name for label, name in enumerate(contract.CLASSES) if (split, label) not in present]
+        if split != TRAIN:
+            missing = [name for name in missing if name not in unmeasurable]
         if missing:
             raise DataError(f"no picture of {', '.join(missing)} in split {split}, expected every class in every split")
 
 
-def _allot(units: Sequence[U], validation_share: float, test_share: float, rng: np.random.Generator) -> dict[U, str]:
-    """Give each of at least three units to a split, at least one to each."""
+def _allot(
+    units: Sequence[U], validation_share: float, test_share: float, rng: np.random.Generator, first: U | None = None
+) -> dict[U, str]:
+    """Give each of at least three units to a split, at least one to each; `first` to training."""
     test = min(max(1, round(len(units) * test_share)), len(units) - 2)
     validation = min(max(1, round(len(units) * validation_share)), len(units) - test - 1)
     splits = [TEST] * test + [VALIDATION] * validation + [TRAIN] * (len(units) - test - validation)
-    return {units[position]: split for position, split in zip(rng.permutation(len(units)), splits, strict=True)}
+    order = [units[position] for position in rng.permutation(len(units))]
+    if first is not None:
+        order.remove(first)
+        order.append(first)
+    return dict(zip(order, splits, strict=True))
 
 
 def _guarded(shots: Sequence[Shot], splits: Sequence[str], guard_frames: int) -> set[int]:
@@ -135,7 +200,7 @@ def _guarded(shots: Sequence[Shot], splits: Sequence[str], guard_frames: int) ->
     guarded = set()
     kept: dict[Hashable, tuple[int, str]] = {}
     for index in sorted(range(len(shots)), key=lambda index: shots[index].frame):
-        label, signer, sequence, frame = shots[index]
+        label, signer, sequence, frame, _ = shots[index]
         last_frame, last_split = kept.get((label, signer, sequence), (frame, splits[index]))
         if last_split != splits[index] and frame - last_frame <= guard_frames:
             guarded.add(index)

@@ -7,13 +7,14 @@ import torch
 from numpy.typing import NDArray
 
 from asl_pkg import contract
+from asl_pkg.data.decoding import Pixels
 from asl_pkg.models.classifier import Classifier
 from asl_pkg.validation import metrics
 
 BATCH = 64  # pictures
 
 
-def predict(classifier: Classifier, pixels: NDArray[np.uint8]) -> torch.Tensor:
+def predict(classifier: Classifier, pixels: Pixels) -> torch.Tensor:
     """Compute the logits of pictures, on the device where the classifier is.
 
     Args:
@@ -55,9 +56,7 @@ def measure(logits: torch.Tensor, labels: NDArray[np.int64], temperature: float)
     }
 
 
-def statistics(
-    pixels: NDArray[np.uint8], labels: NDArray[np.int64], logits: torch.Tensor, temperature: float
-) -> dict[str, Any]:
+def statistics(pixels: Pixels, labels: NDArray[np.int64], logits: torch.Tensor, temperature: float) -> dict[str, Any]:
     """Describe the validation split, so that what is served later can be compared with it.
 
     Args:

@@ -10,8 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from asl_pkg import contract
+from asl_pkg.config import DataSettings
 from asl_pkg.data.cache import decoded
 from asl_pkg.data.dataset import DatasetInfo, read_split
+from asl_pkg.data.decoding import Pixels
 from asl_pkg.models import load_checkpoint
 from asl_pkg.models.served import Served
 from asl_pkg.progress import track
@@ -26,7 +28,7 @@ class Answers:
     """The test pictures and two answers to each.
 
     Args:
-        pixels: uint8 [n, 200, 200, 3].
+        pixels: uint8 [n, 200, 200, 3], decoded already or when they are asked for.
         truth: class of each [n].
         probabilities: ONNX Runtime's on the bundle [n, 29].
         by_torch: the checkpoint's [n, 29].
@@ -34,7 +36,7 @@ class Answers:
         digests: SHA-256 of each picture file [n].
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     truth: NDArray[np.int64]
     probabilities: NDArray[np.float32]
     by_torch: NDArray[np.float32]
@@ -42,7 +44,7 @@ class Answers:
     digests: Sequence[str]
 
 
-def ask(bundle: Bundle, checkpoint_path: Path, dataset_dir: Path, info: DatasetInfo, cache_dir: str) -> Answers:
+def ask(bundle: Bundle, checkpoint_path: Path, dataset_dir: Path, info: DatasetInfo, cache: DataSettings) -> Answers:
     """Ask bundle and checkpoint about every test picture.
 
     Args:
@@ -50,7 +52,7 @@ def ask(bundle: Bundle, checkpoint_path: Path, dataset_dir: Path, info: DatasetI
         checkpoint_path: what it was made from.
         dataset_dir: the data set.
         info: what dataset.json says of it.
-        cache_dir: folder for decoded pictures; empty keeps them in memory.
+        cache: where decoded pictures are kept: `cache_dir`, `cache_gb`.
 
     Returns:
         Both answers, in the order of the data set.
@@ -60,7 +62,7 @@ def ask(bundle: Bundle, checkpoint_path: Path, dataset_dir: Path, info: DatasetI
         DataError: the data set is not complete.
     """
     served = Served(load_checkpoint(checkpoint_path)).eval()
-    pixels, truth = decoded(dataset_dir, TEST, cache_dir)
+    pixels, truth = decoded(dataset_dir, TEST, cache.cache_dir, cache.cache_gb)
     group_column = "signer" if info.split_by == "signer" else "group"
     rows = read_split(dataset_dir, TEST, [group_column, "sha256"]).to_pydict()
     return Answers(
@@ -73,7 +75,7 @@ def ask(bundle: Bundle, checkpoint_path: Path, dataset_dir: Path, info: DatasetI
     )
 
 
-def answer_by_onnx(session: onnxruntime.InferenceSession, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def answer_by_onnx(session: onnxruntime.InferenceSession, pixels: Pixels) -> NDArray[np.float32]:
     """Compute probabilities in ONNX Runtime.
 
     Args:
@@ -86,7 +88,7 @@ def answer_by_onnx(session: onnxruntime.InferenceSession, pixels: NDArray[np.uin
     return np.concatenate([predict(session, batch) for batch in _batches(pixels, "Asking ONNX Runtime")])
 
 
-def answer_by_torch(served: torch.nn.Module, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def answer_by_torch(served: torch.nn.Module, pixels: Pixels) -> NDArray[np.float32]:
     """Compute probabilities in torch.
 
     Args:
@@ -100,7 +102,7 @@ def answer_by_torch(served: torch.nn.Module, pixels: NDArray[np.uint8]) -> NDArr
         return np.concatenate([served(torch.from_numpy(batch)).numpy() for batch in _batches(pixels, "Asking torch")])
 
 
-def _batches(pixels: NDArray[np.uint8], description: str) -> Iterator[NDArray[np.uint8]]:
+def _batches(pixels: Pixels, description: str) -> Iterator[NDArray[np.uint8]]:
     """Copies, since the pixels may be a read-only map of a file, of which torch makes no tensor."""
     starts = range(0, len(pixels), contract.MAX_BATCH)
     for start in track(starts, len(starts), description, "batches"):

@@ -13,6 +13,7 @@ import torch
 from asl_pkg import contract, files, provenance
 from asl_pkg.data.dataset import DatasetInfo
 from asl_pkg.serving.bundle import Bundle
+from asl_pkg.validation.external import External
 from asl_pkg.validation.gates import Gate
 from asl_pkg.validation.measurements import Measurements
 from asl_pkg.validation.metrics import Interval
@@ -24,6 +25,7 @@ def contents(
     bundle: Bundle | None,
     gates: Sequence[Gate],
     measured: Measurements | None,
+    external: External | None,
     golden_digest: str | None,
 ) -> dict[str, Any]:
     """Put report.json together.
@@ -34,6 +36,7 @@ def contents(
         bundle: the same, None where its files are not what was exported.
         gates: the verdicts.
         measured: None where the model could not be run.
+        external: on other people's pictures, None where it was not asked about them.
         golden_digest: SHA-256 of golden.json, None where there is none.
 
     Returns:
@@ -50,6 +53,7 @@ def contents(
         "golden_digest": golden_digest,
         "gates": [asdict(gate) for gate in gates],
         "metrics": _metrics(measured) if measured else None,
+        "external": external.body if external else None,
         "data": {"split_by": info.split_by, "unseen_signers": info.unseen_signers, "signers": info.signers["test"]},
         "bundle": bundle.manifest if bundle else None,
         "provenance": {
@@ -78,10 +82,14 @@ def headline(info: DatasetInfo, measured: Measurements | None) -> str:
     few = ", too few groups" if found.too_few else ""
     right = f"{found.value:.1%} of {measured.pictures:,} test pictures read right"
     interval = f"(95% interval {found.low:.1%} to {found.high:.1%}{few})"
+    letters = ", ".join(info.unmeasurable)
+    unmeasured = (
+        f"; {letters} cannot be measured on this data set, whose pictures of it are too alike" if letters else ""
+    )
     if info.unseen_signers:
-        return f"{right}, of {signers} signers that training never saw {interval}"
-    blocks = "from held-out blocks of the same signer's frames"
-    return f"{right}, {blocks} {interval}: how well it reads strangers' hands is not known"
+        return f"{right}, of {signers} signers that training never saw {interval}{unmeasured}"
+    held_out = "recordings of the same signer" if info.split_by == "recording" else "blocks of the same signer's frames"
+    return f"{right}, from held-out {held_out} {interval}: how well it reads strangers' hands is not known{unmeasured}"
 
 
 def _metrics(measured: Measurements) -> dict[str, Any]:

@@ -143,14 +143,14 @@ def findings(measured: Measurements, unit: str) -> dict[str, Finding]:
         A finding for each gate that judges answers.
     """
     parity = measured.parity
-    worst_class = contract.CLASSES[int(np.argmin(measured.recall))]
+    worst_class = contract.CLASSES[int(np.nanargmin(measured.recall))]
     few = f"too few groups: the worst {unit} decides" if measured.accuracy.too_few else ""
     return {
         "parity": Finding(parity.greatest),
         "parity_class": Finding(parity.other_class, f"{parity.close} pictures were too close to call"),
         "accuracy": Finding(measured.accuracy.bound, few, unit),
         "macro_f1": Finding(measured.macro_f1.bound, few, unit),
-        "recall": Finding(float(measured.recall.min()), f"worst: {worst_class}"),
+        "recall": Finding(float(np.nanmin(measured.recall)), f"worst: {worst_class}"),
         "calibration": Finding(measured.reliability.error),
     }
 

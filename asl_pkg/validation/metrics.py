@@ -107,6 +107,17 @@ def macro_f1(confusion: Confusion) -> NDArray[np.float64]:
     return _ratio(_ratio(2 * right, named).sum(axis=-1), (named > 0).sum(axis=-1))
 
 
+def macro_f1_of_shown(confusion: Confusion) -> NDArray[np.float64]:
+    """Mean F1 of the classes that have pictures, whatever is answered beside them [..., classes, classes] -> [...].
+
+    Other people's pictures may show 26 classes only: one that they never show has no F1 to be averaged.
+    """
+    right = np.diagonal(confusion, axis1=-2, axis2=-1)
+    shown = confusion.sum(axis=-1) > 0
+    f1 = _ratio(2 * right, confusion.sum(axis=-1) + confusion.sum(axis=-2))
+    return _ratio(np.where(shown, f1, 0).sum(axis=-1), shown.sum(axis=-1))
+
+
 def interval(metric: Metric, confusions: NDArray[np.int64], resamples: int, seed: int) -> Interval:
     """Estimate how far a figure may be off by resampling whole groups with replacement.
 
@@ -158,6 +169,8 @@ def _weights(confusions: NDArray[np.int64], resamples: int, generator: np.random
     """
     has_class = confusions.sum(axis=2) > 0
     strata = has_class.argmax(axis=1) if (has_class.sum(axis=1) == 1).all() else np.zeros(len(confusions), np.int64)
+    alone = np.bincount(strata)[strata] == 1
+    strata = np.where(alone, -1, strata)  # classes with one group each are drawn together: nothing can vary within one
     weights = np.ones((resamples, len(confusions)))
     for stratum in np.unique(strata):
         members = np.flatnonzero(strata == stratum)

@@ -76,7 +76,28 @@ def _metrics(body: dict[str, Any]) -> str:
     worst = metrics["worst_group"]
     rows.append(f"- Worst {_unit(body)}: {worst['name']}, {worst['accuracy']:.1%} of {worst['pictures']} pictures")
     rows.append(f"- Expected calibration error: {metrics['calibration_error']:.3f}; unsure: {metrics['unsure']:.1%}")
+    if body["external"]:
+        rows.append(f"- Other people's pictures, {external_line(body['external'])}")
     return "\n".join(rows)
+
+
+def external_line(external: dict[str, Any]) -> str:
+    """Say in a line how other people's pictures were read.
+
+    Args:
+        external: `external` of report.json.
+
+    Returns:
+        Where they come from, accuracy, interval and its unit, macro F1, and what could not be read.
+    """
+    right, f1, unit = external["accuracy"], external["macro_f1"], external["unit"]
+    few = f", too few {unit}s" if right["too_few_groups"] else ""
+    broken = f", {len(external['broken']):,} broken left out" if external["broken"] else ""
+    return (
+        f"{external['source']}: {right['value']:.1%} of {external['pictures']:,} read right (95% interval "
+        f"{right['low']:.1%} to {right['high']:.1%}, resampled by {unit}{few}), macro F1 {f1['value']:.1%} "
+        f"({f1['low']:.1%} to {f1['high']:.1%}) over {len(external['counts'])} classes{broken}"
+    )
 
 
 def _unit(body: dict[str, Any]) -> str:

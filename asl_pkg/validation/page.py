@@ -13,20 +13,23 @@ from PIL import Image
 from asl_pkg import contract
 from asl_pkg.validation import plots
 from asl_pkg.validation.answers import Answers
+from asl_pkg.validation.external import MISTAKES, External, Mistake
 from asl_pkg.validation.measurements import Measurements
 
 TEMPLATE = "report.html.jinja"
-MISTAKES = 15  # shown as pictures
 CONFUSIONS = 8  # pairs of letters listed
 
 
-def page(body: dict[str, Any], measured: Measurements | None, answers: Answers | None) -> str:
+def page(
+    body: dict[str, Any], measured: Measurements | None, answers: Answers | None, external: External | None
+) -> str:
     """Render the report.
 
     Args:
         body: contents of report.json.
         measured: the same numbers as arrays, None where the model could not be run.
         answers: the pictures and what was said of them, None likewise.
+        external: what was said of other people's pictures, None where there are none.
 
     Returns:
         HTML that needs no other file and no network.
@@ -39,12 +42,16 @@ def page(body: dict[str, Any], measured: Measurements | None, answers: Answers |
             "recall": _embedded(plots.recall_plot(measured.recall, least).encode(), "image/svg+xml"),
             "reliability": _embedded(plots.reliability_plot(measured.reliability).encode(), "image/svg+xml"),
         }
+    if external:
+        drawn["external"] = _embedded(plots.confusion_plot(external.confusion).encode(), "image/svg+xml")
     jinja = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
     return jinja.get_template(TEMPLATE).render(
         body=body,
         plots=drawn,
         mistakes=worst_mistakes(answers) if answers else [],
         confusions=confusions(measured.confusion) if measured else [],
+        strangers=[_mistake(one) for one in external.mistakes] if external else [],
+        taken_for=_taken_for(external.confusion) if external else {},
     )
 
 
@@ -62,13 +69,15 @@ def worst_mistakes(answers: Answers) -> list[dict[str, Any]]:
     wrong = np.flatnonzero(answer != answers.truth)
     surest = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
     return [
-        {
-            "picture": _embedded(_jpeg(answers.pixels[position]), "image/jpeg"),
-            "truth": contract.CLASSES[answers.truth[position]],
-            "answer": contract.CLASSES[answer[position]],
-            "confidence": float(confidence[position]),
-            "group": answers.groups[position],
-        }
+        _mistake(
+            Mistake(
+                origin=answers.groups[position],
+                pixels=answers.pixels[position],
+                truth=int(answers.truth[position]),
+                answer=int(answer[position]),
+                confidence=float(confidence[position]),
+            )
+        )
         for position in surest
     ]
 
@@ -95,6 +104,26 @@ def confusions(confusion: NDArray[np.int64]) -> list[dict[str, Any]]:
         for truth, answer in pairs
         if wrong[truth, answer]
     ]
+
+
+def _mistake(one: Mistake) -> dict[str, Any]:
+    return {
+        "picture": _embedded(_jpeg(one.pixels), "image/jpeg"),
+        "truth": contract.CLASSES[one.truth],
+        "answer": contract.CLASSES[one.answer],
+        "confidence": one.confidence,
+        "group": one.origin,
+    }
+
+
+def _taken_for(confusion: NDArray[np.int64]) -> dict[str, str]:
+    """The wrong answer that each class gets most often, with its pictures."""
+    wrong = confusion - np.diag(np.diag(confusion))
+    return {
+        contract.CLASSES[truth]: f"{contract.CLASSES[row.argmax()]} ({row.max():,})"
+        for truth, row in enumerate(wrong)
+        if row.any()
+    }
 
 
 def _jpeg(pixels: NDArray[np.uint8]) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 from asl_pkg import contract, files
 from asl_pkg.errors import BundleError, GateError
 from asl_pkg.validation.gates import follows
+from asl_pkg.validation.model_card import external_line
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,12 @@ class Report:
         gates = len(self.body["gates"])
         verdict = "passed" if self.passed else "refused"
         return f"{verdict}, {gates - len(self.failed)} of {gates} gates: {self.body['headline']}"
+
+    @property
+    def external(self) -> str:
+        """How other people's pictures were read, in one line; empty where there were none."""
+        found = self.body.get("external")  # an older report has none
+        return external_line(found) if found else ""
 
     @property
     def bundle_digest(self) -> str:

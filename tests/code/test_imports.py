@@ -8,7 +8,10 @@ import pytest
 
 from tests.conftest import PROJECT
 
-VERBS = {"pull", "train", "export", "validate", "deploy", "serve", "infer", "verify", "doctor", "demo", "pipeline"}
+VERBS = {
+    "pull", "train", "export", "validate", "deploy", "serve", "infer", "verify", "doctor", "demo", "pipeline",
+    "publish", "data_track",
+}  # fmt: skip
 PACKAGES = {"data", "models", "serving", "validation"}
 SUPPORT = {"tracking", "registry", "progress", "files", "provenance", "settings", "run_log"}
 LEAVES = {"config", "contract", "errors"}

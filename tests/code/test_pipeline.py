@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from asl_pkg import pipeline
-from asl_pkg.config import TrainSettings
+from asl_pkg.config import DvcData, FolderData, HttpData, S3Data, TrainSettings
 from asl_pkg.errors import AslError, SettingError
 from asl_pkg.settings import walk
 
@@ -29,7 +29,7 @@ def test_every_setting_of_training_has_a_parameter_or_is_refused() -> None:
         try:
             assert pipeline.parameters([f"{name}=1"])
         except SettingError:
-            assert name.endswith(("_dir", "_path"))
+            assert name.endswith(("_dir", "_path")) or name == "to"
 
 
 def test_settings_reach_the_step_that_reads_them() -> None:
@@ -43,12 +43,22 @@ def test_settings_reach_the_step_that_reads_them() -> None:
     }
 
 
-def test_a_changed_source_has_another_version(tmp_path: Path) -> None:
-    (tmp_path / "A").mkdir()
-    (tmp_path / "A" / "A1.jpg").write_bytes(b"one")
-    before = pipeline.source_version(str(tmp_path))
-    (tmp_path / "A" / "A2.jpg").write_bytes(b"two")
-    assert pipeline.source_version(str(tmp_path)) != before
+def test_a_changed_folder_or_table_has_another_version(tmp_path: Path) -> None:
+    folder, table = tmp_path / "A", tmp_path / "signers.csv"
+    folder.mkdir()
+    versions = [pipeline.source_version(FolderData(path=str(folder), signers_csv=str(table)))]
+    for file in (folder / "A1.jpg", table):
+        file.write_bytes(b"one")
+        versions.append(pipeline.source_version(FolderData(path=str(folder), signers_csv=str(table))))
+    assert len(set(versions)) == 3
+    assert pipeline.source_version(FolderData(path=str(folder), signers_csv=str(table))) == versions[-1]
+
+
+def test_a_remote_source_is_taken_from_the_cache_only_where_a_digest_or_commit_pins_it() -> None:
+    pinned = [HttpData(path="https://host/a.zip", sha256="ab" * 32), DvcData(path="a", revision="0" * 40)]
+    assert [pipeline.source_version(one) for one in pinned] == ["ab" * 32, "0" * 40]
+    for data in (HttpData(path="https://host/a.zip"), S3Data(path="s3://b/p"), DvcData(path="a", revision="main")):
+        assert pipeline.source_version(data) != pipeline.source_version(data)
 
 
 TINY = [

@@ -1,14 +1,18 @@
 import dataclasses
 import multiprocessing
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asl_pkg.config import FolderData, Settings
 from asl_pkg.data.cache import decoded
 from asl_pkg.data.dataset import read_info, read_split, write_info
+from asl_pkg.data.decoding import DecodedAnew
 from asl_pkg.data.preparation import prepare
 from asl_pkg.errors import DataError
 from asl_pkg.pull import pull
@@ -80,3 +84,109 @@ def test_a_cache_that_could_not_be_finished_leaves_nothing(dataset_dir: Path, tm
 def test_without_a_data_set_the_error_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no data set in .*`asl pull`"):
         decoded(tmp_path, "train", "")
+
+
+def another(dataset_dir: Path, folder: Path, digest: str) -> Path:
+    """The same pictures under another digest."""
+    shutil.copytree(dataset_dir, folder)
+    write_info(folder, dataclasses.replace(read_info(folder), digest=digest * 64))
+    return folder
+
+
+def size_gb(dataset_dir: Path, split: str) -> float:
+    return len(read_split(dataset_dir, split, ["label"])) * 200 * 200 * 3 / 1e9
+
+
+def caches(folder: Path) -> set[str]:
+    return {path.name.partition("-v")[0] for path in folder.glob("[!.]*")}
+
+
+@pytest.mark.parametrize("cached", [True, False], ids=["on disk", "in memory"])
+def test_what_does_not_fit_is_decoded_anew_and_said_in_a_line(
+    dataset_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], cached: bool
+) -> None:
+    room = 0.9 * size_gb(dataset_dir, "train")
+    pixels, labels = decoded(dataset_dir, "train", str(tmp_path / "cache") if cached else "", room)
+    assert isinstance(pixels, DecodedAnew)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "data.cache_gb" in line
+    assert not (tmp_path / "cache").exists() or not caches(tmp_path / "cache")
+    whole, known = decoded(dataset_dir, "train", "")
+    assert np.array_equal(np.stack(list(pixels)), whole)
+    assert labels.tolist() == known.tolist()
+
+
+@pytest.fixture(scope="module")
+def anew(dataset_dir: Path) -> tuple[DecodedAnew, np.ndarray]:
+    return DecodedAnew(dataset_dir, "test"), np.asarray(decoded(dataset_dir, "test", "")[0])
+
+
+@given(data=st.data())
+def test_pictures_decoded_anew_are_indexed_as_an_array_is(
+    anew: tuple[DecodedAnew, np.ndarray], data: st.DataObject
+) -> None:
+    pixels, array = anew
+    places = st.integers(-len(array), len(array) - 1)
+    rows = data.draw(
+        places | st.slices(len(array)) | st.lists(places, max_size=8).map(lambda chosen: np.array(chosen, np.int64))
+    )
+    assert np.array_equal(pixels[rows], array[rows])
+
+
+def test_a_row_that_is_not_there_is_an_error(anew: tuple[DecodedAnew, np.ndarray]) -> None:
+    pixels, array = anew
+    assert len(pixels) == len(array)
+    with pytest.raises(IndexError):
+        pixels[len(array)]
+
+
+def test_a_full_disk_is_not_filled_further(dataset_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10**9 + 1000))
+    assert isinstance(decoded(dataset_dir, "test", str(tmp_path / "cache"))[0], DecodedAnew)
+    assert not caches(tmp_path / "cache")
+
+
+def test_the_least_recently_used_cache_of_another_data_set_makes_way(dataset_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    one, two, three = (another(dataset_dir, tmp_path / name, name) for name in "abc")
+    room = 2.5 * size_gb(dataset_dir, "test")
+    mapped = {used: decoded(used, "test", str(folder), room)[0] for used in (one, two)}
+    for path in folder.glob("[!.]*"):
+        os.utime(path, (0, 0) if path.name.startswith("a") else (1, 1))
+    decoded(one, "test", str(folder), room)  # the older one, used again
+    decoded(three, "test", str(folder), room)
+    assert caches(folder) == {f"{'a' * 16}-test", f"{'c' * 16}-test"}
+    assert np.array_equal(mapped[two], decoded(two, "test", "")[0])  # who had mapped it goes on reading
+
+
+def test_using_a_cache_makes_it_young(dataset_dir: Path, tmp_path: Path) -> None:
+    decoded(dataset_dir, "test", str(tmp_path))
+    (cache,) = tmp_path.glob("[!.]*")
+    os.utime(cache, (0, 0))
+    decoded(dataset_dir, "test", str(tmp_path))
+    assert cache.stat().st_mtime > 0
+
+
+def test_splits_of_one_data_set_do_not_push_each_other_out(dataset_dir: Path, tmp_path: Path) -> None:
+    room = size_gb(dataset_dir, "train") + 0.5 * size_gb(dataset_dir, "test")
+    decoded(dataset_dir, "train", str(tmp_path), room)
+    assert isinstance(decoded(dataset_dir, "test", str(tmp_path), room)[0], DecodedAnew)
+    assert isinstance(decoded(dataset_dir, "train", str(tmp_path), room)[0], np.memmap)
+
+
+def test_what_is_no_cache_stays(dataset_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "photographs").mkdir()
+    (tmp_path / "photographs" / "a.jpg").write_bytes(bytes(10**6))
+    decoded(another(dataset_dir, tmp_path / "other", "a"), "test", str(tmp_path))
+    decoded(dataset_dir, "test", str(tmp_path), 1.2 * size_gb(dataset_dir, "test"))
+    assert (tmp_path / "photographs" / "a.jpg").stat().st_size == 10**6
+    assert (tmp_path / "other").is_dir()
+    assert not list(tmp_path.glob("a*"))
+
+
+def test_what_a_killed_maker_left_goes(dataset_dir: Path, tmp_path: Path) -> None:
+    leftover = tmp_path / f".{'0' * 16}-train-v1-200px-abc"
+    leftover.mkdir()
+    decoded(dataset_dir, "test", str(tmp_path))
+    assert not leftover.exists()

@@ -1,11 +1,18 @@
 """Batches hold every picture once an epoch, in an order that the seed decides."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asl_pkg.data.datamodule import Batches, Pictures
+from asl_pkg.config import FolderData, Settings
+from asl_pkg.data.datamodule import Batches, PictureData, Pictures
+from asl_pkg.data.decoding import DecodedAnew
+from asl_pkg.pull import pull
+from tests.data.making import public_folder
 
 
 @given(count=st.integers(1, 500), size=st.integers(2, 64), seed=st.none() | st.integers(0, 9), epoch=st.integers(0, 3))
@@ -44,3 +51,17 @@ def test_a_batch_holds_the_pictures_that_were_asked_for(rows: list[int]) -> None
     assert np.array_equal(batch.pixels, pixels[rows])
     assert batch.labels.tolist() == [5 + row for row in rows]
     assert batch.rows.tolist() == rows
+
+
+def test_batches_decoded_anew_are_those_of_the_cache(tmp_path: Path) -> None:
+    source = FolderData(path=str(public_folder(tmp_path / "photographs", 6)), block_frames=1, guard_frames=0)
+    pull(Settings(data=source), tmp_path / "dataset")
+    kept, anew = (
+        PictureData(tmp_path / "dataset", FolderData(cache_dir=str(tmp_path / name), cache_gb=room), 3, varied=False)
+        for name, room in (("roomy", 1.0), ("full", 0.0))
+    )
+    assert isinstance(kept.train_split.pixels, np.memmap)
+    assert isinstance(anew.train_split.pixels, DecodedAnew)
+    for one, other in zip(kept.train_dataloader(), anew.train_dataloader(), strict=True):
+        assert torch.equal(one.pixels, other.pixels)
+        assert torch.equal(one.rows, other.rows)

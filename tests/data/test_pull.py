@@ -133,7 +133,10 @@ def test_a_source_that_is_damaged_as_a_whole_is_refused(photographs: Path, tmp_p
     for name in "AB":
         for file in (folder / "asl_alphabet_train" / name).iterdir():
             file.write_bytes(b"")
-    with pytest.raises(DataError, match=r"41 of 581 pictures are unfit, expected at most 5%: 40 empty file"):
+    with pytest.raises(
+        DataError,
+        match=r"41 of 581 pictures are unfit, expected at most data\.max_quarantined=0\.05 of them: 40 empty file",
+    ):
         pull(settings_for(folder), tmp_path / "dataset")
     assert not (tmp_path / "dataset").exists()
 

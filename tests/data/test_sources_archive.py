@@ -1,47 +1,19 @@
-import io
 import tarfile
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from asl_pkg.config import ArchiveData
 from asl_pkg.contract import CLASSES
 from asl_pkg.data.picture import Picture, Rejected
-from asl_pkg.data.sources import open_source
 from asl_pkg.errors import DataError
+from tests.data.archives import MAKERS, read, tarred, zipped
 from tests.data.making import encoded, noise, public_files
 
 GOOD = {"set/A/A1.jpg": encoded(noise(1)), "set/delete/d2.png": encoded(noise(2), "PNG"), "set/LICENSE": b"text"}
 
 
-def zipped(path: Path, files: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w") as file:
-        for name, data in files.items():
-            file.writestr(name, data)
-    return path
-
-
-def tarred(path: Path, files: dict[str, bytes], mode: str) -> Path:
-    with tarfile.open(path, mode) as file:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            file.addfile(member, io.BytesIO(data))
-    return path
-
-
-MAKERS: dict[str, Callable[[Path, dict[str, bytes]], Path]] = {
-    "x.zip": zipped,
-    "x.tar": lambda path, files: tarred(path, files, "w"),
-    "x.tar.gz": lambda path, files: tarred(path, files, "w:gz"),
-}
 every_kind = pytest.mark.parametrize("name", MAKERS)
-
-
-def read(path: Path) -> list[Picture | Rejected]:
-    return list(open_source(ArchiveData(path=str(path)), 7, path.parent).read(0))
 
 
 @every_kind
@@ -67,7 +39,7 @@ def test_the_public_layout_gives_every_class(name: str, tmp_path: Path) -> None:
 )
 def test_a_member_that_leads_out_is_refused_by_name(name: str, member: str, tmp_path: Path) -> None:
     path = MAKERS[name](tmp_path / name, GOOD | {member: GOOD["set/A/A1.jpg"]})
-    with pytest.raises(DataError, match="leads out of the archive") as caught:
+    with pytest.raises(DataError, match="leads out of the data set") as caught:
         read(path)
     assert "1.jpg" in str(caught.value)
 
@@ -143,10 +115,18 @@ def test_a_truncated_archive_is_one_line(name: str, share: float, tmp_path: Path
 
 
 def test_a_tar_that_ends_after_a_member_is_truncated_too(tmp_path: Path) -> None:
-    path = tarred(tmp_path / "x.tar", {"A/1.jpg": b"1" * 512, "A/2.jpg": b"2" * 512}, "w")
+    path = tarred(tmp_path / "x.tar", {"A/1.jpg": b"1" * 512, "A/2.jpg": b"2" * 512})
     path.write_bytes(path.read_bytes()[: 2 * 512])
     with pytest.raises(DataError, match="its end is missing"):
         read(path)
+
+
+def test_a_tar_of_the_folder_dot_is_read(tmp_path: Path) -> None:
+    (tmp_path / "set" / "A").mkdir(parents=True)
+    (tmp_path / "set" / "A" / "A1.jpg").write_bytes(GOOD["set/A/A1.jpg"])
+    with tarfile.open(tmp_path / "x.tar", "w") as file:
+        file.add(tmp_path / "set", ".")
+    assert [item.path for item in read(tmp_path / "x.tar")] == ["./A/A1.jpg"]
 
 
 @pytest.mark.parametrize("content", [b"", b"hello"], ids=["empty", "text"])

@@ -1,11 +1,14 @@
 from collections import defaultdict
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asl_pkg.contract import CLASSES, SPLITS
-from asl_pkg.data.splitting import GUARD, Place, Shot, by_block, by_signer, require_every_class
+from asl_pkg.data.hashing import dhash
+from asl_pkg.data.near_duplicates import Looks
+from asl_pkg.data.splitting import GUARD, TWIN, Place, Shot, by_recording, by_signer, require_every_class, without_twins
 from asl_pkg.errors import DataError
 
 SHOTS = st.lists(
@@ -22,7 +25,7 @@ SHARES = st.floats(0.01, 0.5)
 
 
 def blocks(shots: list[Shot], block: int = 10, guard: int = 3, seed: int = 1) -> list[Place]:
-    return by_block(shots, block, guard, 0.15, 0.2, seed)
+    return by_recording(shots, block, guard, 0.15, 0.2, seed)[0]
 
 
 def splits_of_groups(places: list[Place]) -> dict[str, set[str]]:
@@ -39,7 +42,7 @@ def test_no_block_is_in_two_splits_and_the_guard_holds(
     shots: list[Shot], block: int, guard: int, validation: float, test: float, seed: int
 ) -> None:
     try:
-        places = by_block(shots, block, guard, validation, test, seed)
+        places, _ = by_recording(shots, block, guard, validation, test, seed)
     except DataError:
         return
     assert all(len(splits) == 1 for splits in splits_of_groups(places).values())
@@ -81,7 +84,7 @@ def test_no_signer_is_in_two_splits(signers: list[int], validation: float, test:
 
 
 def test_shares_are_shares_of_the_blocks() -> None:
-    places = by_block([Shot(0, "x", "a", frame) for frame in range(2000)], 10, 0, 0.15, 0.2, 1)
+    places, _ = by_recording([Shot(0, "x", "a", frame) for frame in range(2000)], 10, 0, 0.15, 0.2, 1)
     assert [sum(place.split == split for place in places) for split in SPLITS] == [1300, 300, 400]
 
 
@@ -90,6 +93,41 @@ def test_a_break_in_the_numbers_longer_than_the_guard_costs_no_picture() -> None
         [Shot(0, "x", "a", frame) for start in range(0, 200, 20) for frame in range(start, start + 10)], 20, 9
     )
     assert GUARD not in {place.split for place in places}
+
+
+def test_whole_recordings_are_held_out_where_there_are_three_and_training_gets_the_largest() -> None:
+    shots = [Shot(0, "x", "a", frame, (frame > 40) + (frame > 300)) for frame in range(400)]
+    places, whole = by_recording(shots, 10, 3, 0.15, 0.2, 1)
+    assert whole == {0}
+    recordings = {
+        split: {shot.recording for shot, place in zip(shots, places, strict=True) if place.split == split}
+        for split in SPLITS
+    }
+    assert recordings["train"] == {1}
+    assert sorted(recordings["validation"] | recordings["test"]) == [0, 2]
+    assert sum(place.split == GUARD for place in places) == 6
+
+
+def test_two_recordings_are_cut_into_blocks_that_never_span_both() -> None:
+    shots = [Shot(0, "x", "a", frame, int(frame > 44)) for frame in range(100)]
+    places, whole = by_recording(shots, 10, 0, 0.15, 0.2, 1)
+    assert whole == set()
+    recording_of: dict[str, int] = {}
+    for shot, place in zip(shots, places, strict=True):
+        assert recording_of.setdefault(place.group, shot.recording) == shot.recording
+
+
+def test_twins_of_held_out_pictures_are_left_out_of_training_first_of_all() -> None:
+    rng = np.random.default_rng(1)
+    looks = rng.integers(0, 256, (6, 32, 32, 3), np.uint8)
+    looks[3] = looks[1]  # training like test
+    looks[4] = looks[2]  # training like validation
+    looks[2] = np.where(looks[2] > 250, looks[2], looks[2] + 1)
+    hashes = np.array([dhash(picture) for picture in looks], np.uint64)
+    places = [Place(split, "g") for split in ("train", "test", "validation", "train", "train", "test")]
+    kept = without_twins(places, Looks(hashes, looks))
+    assert [place.split for place in kept] == ["train", "test", "validation", TWIN, TWIN, "test"]
+    assert [place.kept for place in kept] == [True, True, True, False, False, True]
 
 
 def test_seeds_differ() -> None:

@@ -3,12 +3,26 @@
 import dataclasses
 import hashlib
 import json
+import re
 from pathlib import Path
+from typing import Any
 
-from asl_pkg.config import ArchiveData, DataSettings, FolderData, SyntheticData
+from asl_pkg.config import (
+    ArchiveData,
+    DataSettings,
+    DvcData,
+    FolderData,
+    HttpData,
+    MixData,
+    ParquetData,
+    S3Data,
+    SyntheticData,
+)
 from asl_pkg.data.picture import Source
 from asl_pkg.errors import DataError
+from asl_pkg.files import sha256
 
+SECRETS = re.compile(r"(?<=://)[^/@\s,]+@|\?[^,\s]*")  # of a URL: USER:PASSWORD@ and ?SIGNATURE
 HOW_NOT_WHAT = ("batch_size", "cache_dir", "cache_gb", "external")  # settings that change no picture
 
 
@@ -35,11 +49,46 @@ def open_source(settings: DataSettings, seed: int, downloads: Path) -> Source:
             from asl_pkg.data.sources import archive
 
             return archive.open_source(settings)
+        case HttpData():
+            from asl_pkg.data.sources import http
+
+            return http.open_source(settings, downloads)
+        case S3Data():
+            from asl_pkg.data.sources import s3
+
+            return s3.open_source(settings, downloads)
+        case DvcData():
+            from asl_pkg.data.sources import dvc
+
+            return dvc.open_source(settings, downloads)
+        case ParquetData():
+            from asl_pkg.data.sources import parquet
+
+            return parquet.open_source(settings)
+        case MixData():
+            from asl_pkg.data.sources import mix
+
+            return mix.open_source(settings, seed, downloads)
         case FolderData():
             from asl_pkg.data.sources import folder
 
             return folder.open_source(settings)
     raise DataError(f"data={settings.name}: no such source")
+
+
+def described(settings: DataSettings) -> dict[str, Any]:
+    """Give the settings of a source as a data set may tell them: URLs without passwords and signatures.
+
+    Args:
+        settings: `data` of the settings.
+
+    Returns:
+        A value for each setting.
+    """
+    return {
+        name: SECRETS.sub("", value) if isinstance(value, str) and "://" in value else value
+        for name, value in dataclasses.asdict(settings).items()
+    }
 
 
 def fingerprint(settings: DataSettings, seed: int, source: Source) -> str:
@@ -53,5 +102,8 @@ def fingerprint(settings: DataSettings, seed: int, source: Source) -> str:
     Returns:
         SHA-256 as hex digits.
     """
-    what = {name: value for name, value in dataclasses.asdict(settings).items() if name not in HOW_NOT_WHAT}
+    what = {name: value for name, value in described(settings).items() if name not in HOW_NOT_WHAT}
+    table = Path(what.get("signers_csv") or "-")
+    if table.is_file():
+        what["signers_csv"] = sha256(table)
     return hashlib.sha256(json.dumps([what, seed, source.state], sort_keys=True).encode()).hexdigest()

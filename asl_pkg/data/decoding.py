@@ -1,0 +1,88 @@
+"""Picture files to pixels, many at a time: Pillow decodes without Python's lock, so threads suffice."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from asl_pkg import contract
+from asl_pkg.data.dataset import read_pictures, read_split
+from asl_pkg.data.preparation import prepare
+from asl_pkg.progress import track
+
+BATCH = 64  # pictures that threads decode before progress is shown
+PICTURE_SHAPE = (contract.IMAGE_PX, contract.IMAGE_PX, 3)
+
+
+class Pixels(Protocol):
+    """Prepared pictures, uint8 [n, 200, 200, 3]: an array, or what decodes them when they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any) -> NDArray[np.uint8]: ...
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]: ...
+
+
+class DecodedAnew:
+    """Pictures of a split that are decoded each time they are asked for; indexed as an array is.
+
+    Their files, some ten times smaller than their pixels, stay in memory: a training asks for them in any order.
+
+    Args:
+        dataset_dir: the data set.
+        split: one of contract.SPLITS.
+
+    Raises:
+        DataError: there is no such split, or it is damaged.
+    """
+
+    def __init__(self, dataset_dir: Path, split: str) -> None:
+        self._files = pc.struct_field(read_split(dataset_dir, split, ["image"])["image"], "bytes")
+        self._rows = np.arange(len(self._files))
+        self._pool = ThreadPoolExecutor(os.cpu_count())
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, rows: Any) -> NDArray[np.uint8]:
+        wanted = self._rows[rows]  # a number, a slice or an array, in any order; numpy refuses what is out of range
+        pixels = np.empty((*wanted.shape, *PICTURE_SHAPE), np.uint8)
+        places = pixels.reshape(-1, *PICTURE_SHAPE)
+        list(self._pool.map(self._decode, places, np.atleast_1d(wanted).tolist()))
+        return pixels
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        for start in range(0, len(self), BATCH):
+            yield from self[start : start + BATCH]
+
+    def _decode(self, place: NDArray[np.uint8], row: int) -> None:
+        place[:] = prepare(self._files[row].as_py())
+
+
+def decode_into(pixels: NDArray[np.uint8], dataset_dir: Path, split: str) -> None:
+    """Decode all pictures of a split.
+
+    Args:
+        pixels: uint8 [n, 200, 200, 3], to be filled in the order of `read_split`.
+        dataset_dir: the data set.
+        split: one of contract.SPLITS.
+
+    Raises:
+        DataError: there is no such split, or it is damaged.
+    """
+
+    def decode(index: int, data: bytes) -> None:
+        pixels[index] = prepare(data)
+
+    files = track(itertools.chain.from_iterable(read_pictures(dataset_dir, split)), len(pixels), f"Decoding {split}")
+    numbered = enumerate(files)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        while batch := list(itertools.islice(numbered, BATCH)):
+            list(pool.map(decode, *zip(*batch, strict=True)))

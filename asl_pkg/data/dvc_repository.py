@@ -1,0 +1,89 @@
+"""A DVC repository through DVC's own Python API; its many kinds of errors become one line."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from asl_pkg.errors import DataError
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo
+
+
+def silence() -> None:
+    """Keep DVC from phoning home, and from logging what comes as an error too or what names commands of its own."""
+    os.environ["DVC_NO_ANALYTICS"] = "1"
+    import dvc  # noqa: F401, sets its loggers up
+
+    for name in ("dvc", "dvc_data", "dvc_objects"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def opened(repository: str, revision: str = "") -> Iterator["Repo"]:
+    """Open a DVC repository; the clone of a Git URL goes when it is closed.
+
+    Args:
+        repository: a folder in it, or a Git URL.
+        revision: branch, tag or commit; empty takes the working tree, of a URL the default branch.
+
+    Yields:
+        The repository.
+
+    Raises:
+        DataError: there is none, or no such revision.
+    """
+    silence()
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.repo import Repo
+    from dvc.repo.open_repo import clean_repos
+    from dvc.scm import CloneError, RevError
+
+    try:
+        try:
+            repo = Repo.open(repository, rev=revision or None)
+        except RevError as error:
+            raise DataError(f"{repository}: unknown revision {revision!r}, expected a branch, tag or commit") from error
+        except (NotDvcRepoError, CloneError) as error:
+            raise DataError(
+                f"{repository} is no DVC repository ({reason(error)}): expected a folder where `git init && dvc init` "
+                "was run, or a Git URL"
+            ) from error
+        with repo, failures_reported(repository):
+            yield repo
+    finally:
+        clean_repos()
+
+
+@contextmanager
+def failures_reported(what: str) -> Iterator[None]:
+    """Report any failure of DVC or of a remote in one line.
+
+    Args:
+        what: failed.
+
+    Raises:
+        DataError: says so.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:  # each kind of remote has exceptions of its own, with no ancestor in common
+        raise DataError(f"{what}: {reason(error)}") from error
+
+
+def reason(error: BaseException) -> str:
+    """Say in one line why DVC failed, from the error that began it.
+
+    Args:
+        error: as raised.
+
+    Returns:
+        Its text, its kind where it has none.
+    """
+    while error.__cause__:
+        error = error.__cause__
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,147 @@
+"""What a DVC repository tracks, fetched from its remote.
+
+DVC trusts most remotes to give what was put there; here every file is checked against the MD5 that Git knows.
+"""
+
+import dataclasses
+import itertools
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
+
+from asl_pkg.config import DvcData
+from asl_pkg.data.dvc_repository import failures_reported, opened, reason
+from asl_pkg.data.picture import Source
+from asl_pkg.data.sources.local import open_path
+from asl_pkg.data.sources.names import fault_of
+from asl_pkg.errors import DataError
+from asl_pkg.files import require_space
+from asl_pkg.progress import track
+
+if TYPE_CHECKING:
+    from dvc.output import Output
+    from dvc.repo import Repo
+    from dvc_data.hashfile.db import HashFileDB
+
+BATCH = 256  # files fetched at once, checked and given their names before the next
+
+
+class Wanted(NamedTuple):
+    """A file to fetch: its name for people, the MD5 that Git knows (a listing's ends in .dir), and where it goes."""
+
+    name: str
+    md5: str
+    path: Path
+
+    def is_at(self, path: Path, hash_name: str) -> bool:
+        """Whether a file is this one; DVC before version 3 took line ends of text files as on Unix."""
+        from dvc_data.hashfile.hash import file_md5
+
+        return path.is_file() and file_md5(str(path), name=hash_name) == self.md5.removesuffix(".dir")
+
+
+def open_source(settings: DvcData, downloads: Path) -> Source:
+    """Fetch what is tracked and open it as the folder, archive or Parquet that it is.
+
+    Args:
+        settings: `repository`, `revision`, `path` and `remote`.
+        downloads: what an earlier pull left there is taken where its MD5 is right.
+
+    Returns:
+        Its files; the state is the MD5 in Git.
+
+    Raises:
+        DataError: no such repository, revision or file; the remote lacks a file or gives another than Git knows.
+    """
+    with opened(settings.repository, settings.revision) as repo:
+        out = _tracked(repo, settings)
+        odb = _remote(repo, settings.remote or out.remote, out.hash_name)
+        md5 = out.hash_info.value
+        folder = downloads / md5
+        require_space(downloads, out.meta.size or 0, f"fetching {settings.path}")
+        if out.hash_info.isdir:
+            listing = Wanted(f"the listing of {settings.path}", md5, downloads / f"{md5}.json")
+            _fetch(odb, [listing], downloads)
+            _fetch(odb, _entries(listing, folder), downloads)
+            path = folder
+        else:
+            path = folder / _safe(PurePosixPath(out.fs_path).name)
+            _fetch(odb, [Wanted(path.name, md5, path)], downloads)
+    return dataclasses.replace(open_path(path), state=md5)
+
+
+def _tracked(repo: "Repo", settings: DvcData) -> "Output":
+    """Find what .dvc files and pipelines of the repository track under this name."""
+    from dvc.exceptions import DvcException
+
+    path = repo.fs.join(repo.root_dir, settings.path)
+    try:
+        if not settings.path:
+            raise DataError(f"no data.path: expected what {settings.repository} tracks, such as data/letters.dvc")
+        is_file = path.endswith(".dvc")
+        outs = repo.stage.load_file(path)[0].outs if is_file else repo.find_outs_by_path(path)
+    except DvcException as error:
+        known = ", ".join(sorted(repo.fs.relpath(out.fs_path, repo.root_dir) for out in repo.index.outs)) or "nothing"
+        raise DataError(f"{settings.repository} does not track {settings.path!r}, but: {known}") from error
+    if not outs[0].hash_info:
+        raise DataError(f"{settings.path}: Git knows no MD5 of it, expected what `dvc add` or `asl data track` writes")
+    return outs[0]
+
+
+def _remote(repo: "Repo", name: str | None, hash_name: str) -> "HashFileDB":
+    """Find the remote; for a folder without one DVC takes that folder's cache."""
+    from dvc.config import ConfigError, NoRemoteError
+
+    try:
+        return repo.cloud.get_remote_odb(name, "asl pull", hash_name)
+    except NoRemoteError as error:
+        raise DataError(f"{repo.url} has no DVC remote: `dvc remote add -d NAME URL` there sets one") from error
+    except ConfigError as error:
+        raise DataError(f"data.remote={name or ''}: {reason(error)}; `dvc remote list` shows the remotes") from error
+
+
+def _safe(name: str) -> str:
+    """Refuse a name that could be written outside the folder: no DVC makes one."""
+    fault = fault_of(name) if PurePosixPath(name).parts else "is no name of a file"
+    if fault:
+        raise DataError(f"tracked file {name!r} {fault}")
+    return name
+
+
+def _entries(listing: Wanted, folder: Path) -> list[Wanted]:
+    try:
+        entries = json.loads(listing.path.read_bytes())
+        return [Wanted(one["relpath"], one["md5"], folder / _safe(one["relpath"])) for one in entries]
+    except (ValueError, LookupError, TypeError) as error:
+        raise DataError(f"{listing.name} is none of DVC's, expected a JSON list of relpath and md5") from error
+
+
+def _fetch(odb: "HashFileDB", wanted: Sequence[Wanted], downloads: Path) -> None:
+    """Fetch what is not there yet; a killed pull goes on here."""
+    missing = [one for one in wanted if not one.is_at(one.path, odb.hash_name)]
+    for _ in track(_fetched(odb, iter(missing), downloads / "parts"), len(missing), "Fetching from DVC", "files"):
+        pass
+
+
+def _fetched(odb: "HashFileDB", missing: Iterator[Wanted], parts: Path) -> Iterator[Wanted]:
+    while batch := list(itertools.islice(missing, BATCH)):
+        shutil.rmtree(parts, ignore_errors=True)
+        parts.mkdir(parents=True)
+        arrived = [parts / str(number) for number in range(len(batch))]
+        remote = f"the DVC remote {odb.fs.protocol}:{odb.path}"
+        with failures_reported(remote):
+            try:
+                odb.fs.get([odb.oid_to_path(one.md5) for one in batch], [str(path) for path in arrived])
+            except FileNotFoundError as error:
+                lost = [one.name for one in batch if not odb.fs.exists(odb.oid_to_path(one.md5))]
+                raise DataError(
+                    f"{', '.join(lost[:3])} is not in {remote}: `dvc push` from where it is puts it there"
+                ) from error
+        for one, path in zip(batch, arrived, strict=True):
+            if not one.is_at(path, odb.hash_name):
+                raise DataError(f"{one.name} from {remote} is damaged: Git knows it with MD5 {one.md5}")
+            one.path.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(one.path)
+            yield one

@@ -1,0 +1,116 @@
+"""An archive on a web server."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from asl_pkg.config import HttpData
+from asl_pkg.data.picture import Source
+from asl_pkg.data.sources.archive import open_archive
+from asl_pkg.data.sources.download import CHUNK, Answer, BrokenConnectionError, download
+from asl_pkg.errors import DataError
+from asl_pkg.files import sha256
+
+CONNECT_S, READ_S = 10, 60
+BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, *(code for code in HTTPStatus if code >= 500))
+# A certificate or proxy that is refused will be refused again.
+HOPELESS = (requests.exceptions.SSLError, requests.exceptions.ProxyError)
+PASSING = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    urllib3.exceptions.ProtocolError,
+    urllib3.exceptions.TimeoutError,
+)
+
+
+def open_source(settings: HttpData, downloads: Path) -> Source:
+    """Download the archive, or the rest of it, and open it.
+
+    Args:
+        settings: `path` is the URL; user and password in it, HTTPS_PROXY and ~/.netrc are heeded.
+        downloads: folder where the file stays until the data set is complete.
+
+    Returns:
+        Its members, in its own order.
+
+    Raises:
+        DataError: the server does not give it, it has another SHA-256, or it is no archive that can be read safely.
+    """
+    name = _public(settings.path)
+    file = downloads / hashlib.sha256(settings.path.encode()).hexdigest()
+    download(lambda start, version: _ask(settings.path, start, version), file, name)
+    digest = sha256(file)
+    if settings.sha256 and digest != settings.sha256.strip().lower():
+        file.unlink()
+        raise DataError(f"{name} has SHA-256 {digest}, expected {settings.sha256}: it is removed; check data.sha256")
+    return open_archive(file, name, digest)
+
+
+def _public(url: str) -> str:
+    """A URL as errors and logs may show it: without password and without the signature of a presigned one."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        parts = None
+    if parts is None or not parts.hostname:
+        raise DataError("data.path is no URL, expected https://HOST/ARCHIVE")
+    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
+
+
+@contextmanager
+def _ask(url: str, start: int, version: str) -> Iterator[Answer]:
+    # Not compressed on the way: sizes and the SHA-256 are of the file as it lies there.
+    headers = {"Accept-Encoding": "identity"}
+    if start:
+        headers |= {"Range": f"bytes={start}-", "If-Range": version}
+    try:
+        with requests.get(url, headers=headers, stream=True, timeout=(CONNECT_S, READ_S)) as response:
+            answer = _answer(response, start, version)
+            if answer is not None:
+                yield answer
+                return
+        with _ask(url, 0, "") as answer:
+            yield answer
+    except HOPELESS as error:
+        raise DataError(
+            f"{_public(url)}: {type(error).__name__}, expected a server with a valid certificate"
+        ) from error
+    except PASSING as error:
+        raise BrokenConnectionError(
+            f"{_public(url)}: no connection or a broken one ({type(error).__name__})"
+        ) from error
+    except requests.RequestException as error:
+        raise DataError(f"{_public(url)}: {type(error).__name__}, expected https://HOST/ARCHIVE") from error
+
+
+def _answer(response: requests.Response, start: int, version: str) -> Answer | None:
+    """Read the headers of an answer; None where the server has less than what is here already."""
+    code = response.status_code
+    chunks = response.raw.stream(CHUNK, decode_content=False)
+    if code == HTTPStatus.PARTIAL_CONTENT:
+        found = re.fullmatch(rf"bytes {start}-\d+/(\d+)", response.headers.get("Content-Range", ""))
+        return Answer(start, int(found[1]), version, chunks) if found else None
+    if code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
+        whole = response.headers.get("Content-Range") == f"bytes */{start}"
+        return Answer(start, start, version, iter(())) if whole else None
+    if code in BUSY:
+        raise BrokenConnectionError(f"{_public(response.url)}: the server answered {code} {response.reason}")
+    if code != HTTPStatus.OK:
+        raise DataError(f"{_public(response.url)}: the server answered {code} {response.reason}, expected the archive")
+    length = response.headers.get("Content-Length", "")
+    return Answer(0, int(length) if length.isdecimal() else None, _version(response), chunks)
+
+
+def _version(response: requests.Response) -> str:
+    """What If-Range may carry: a strong ETag or a date (RFC 9110, 13.1.5)."""
+    tag = response.headers.get("ETag", "")
+    return tag if tag.startswith('"') else response.headers.get("Last-Modified", "")

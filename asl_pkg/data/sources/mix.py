@@ -1,0 +1,94 @@
+"""Several sources as one: whoever is unknown in a part is a signer of the part's name."""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from asl_pkg.config import SCHEMES, DvcData, HttpData, MixData, S3Data, SyntheticData
+from asl_pkg.data.picture import UNKNOWN_SIGNER, Picture, Rejected, Source
+from asl_pkg.data.sources.local import open_path
+from asl_pkg.errors import DataError
+
+SYNTHETIC = "synthetic"
+NAME = re.compile(r"[\w.-]+")
+
+Part = tuple[str, Source]
+
+
+def open_source(settings: MixData, seed: int, downloads: Path) -> Source:
+    """Open every part.
+
+    Args:
+        settings: `path` lists them, as `ann=signer1.zip,bob=s3://bucket/x,synthetic`.
+        seed: of what a part makes by chance.
+        downloads: folder for what remote parts fetch, one sub-folder each.
+
+    Returns:
+        Their files, part by part in the order of the list; no part decides a split, since none knows the others.
+
+    Raises:
+        DataError: the list is none, or a part is missing or is not what it has to be.
+    """
+    parts = [(name, _open(text, seed, downloads / name)) for name, text in _listed(settings.path)]
+    totals = [source.total for _, source in parts if source.total is not None]
+    state = hashlib.sha256(json.dumps([(name, source.state) for name, source in parts]).encode()).hexdigest()
+    total = sum(totals) if len(totals) == len(parts) else None
+    return Source(functools.partial(_read, parts), total, state)
+
+
+def _listed(text: str) -> list[tuple[str, str]]:
+    """Take the list apart into (name, source)."""
+    parts = []
+    for part in filter(None, map(str.strip, text.split(","))):
+        name, equals, source = part.partition("=")
+        if part == SYNTHETIC:
+            source = SYNTHETIC
+        elif not equals or not source or not NAME.fullmatch(name) or not name.strip("."):
+            raise DataError(f"{part!r} is no part of a mix, expected data.path=NAME=SOURCE,… or `{SYNTHETIC}`")
+        parts.append((name, source))
+    names = [name for name, _ in parts]
+    if len(set(names)) < max(2, len(names)):
+        raise DataError(f"data.path={text!r} is no mix, expected at least two parts NAME=SOURCE with a name each")
+    return parts
+
+
+def _open(text: str, seed: int, downloads: Path) -> Source:
+    from asl_pkg.data.sources import open_source as open_any
+
+    match SCHEMES.get(text.partition("://")[0]):
+        case "http":
+            return open_any(HttpData(path=text), seed, downloads)
+        case "s3":
+            return open_any(S3Data(path=text), seed, downloads)
+    if text == SYNTHETIC:
+        return open_any(SyntheticData(), seed, downloads)
+    if text.endswith(".dvc"):
+        file = Path(text).absolute()
+        root = next((folder for folder in file.parents if (folder / ".dvc").is_dir()), file.parent)
+        return open_any(DvcData(repository=str(root), path=file.relative_to(root).as_posix()), seed, downloads)
+    return open_path(Path(text))
+
+
+def _read(parts: Sequence[Part], start: int) -> Iterator[Picture | Rejected]:
+    for name, source in parts:
+        skipped = min(start, source.total or 0)
+        start -= skipped
+        if skipped and skipped == source.total:
+            continue
+        for item in source.read(skipped):
+            if start:  # of a source that knows only by reading how many there are
+                start -= 1
+            else:
+                yield _named(name, item)
+
+
+def _named(name: str, item: Picture | Rejected) -> Picture | Rejected:
+    path = f"{name}/{item.path}"
+    if isinstance(item, Rejected):
+        return dataclasses.replace(item, path=path)
+    signer = name if item.signer == UNKNOWN_SIGNER else f"{name}/{item.signer}"
+    return dataclasses.replace(item, path=path, signer=signer, sequence=f"{name}/{item.sequence}", split=None)

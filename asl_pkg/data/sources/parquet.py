@@ -1,0 +1,163 @@
+"""Parquet files of pictures: our own data sets and those of Hugging Face, read a few pictures at a time."""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet
+
+from asl_pkg import contract
+from asl_pkg.config import ParquetData
+from asl_pkg.data.picture import UNKNOWN_SIGNER, Picture, Rejected, Source, label_of
+from asl_pkg.data.preparation import MAX_BYTES
+from asl_pkg.data.sources.layout import picture
+from asl_pkg.errors import DataError
+from asl_pkg.files import sha256
+
+SHARD = re.compile(r"(.*)-\d{5}-of-(\d{5})\.parquet")  # Hugging Face's names, and ours
+ROWS = 32  # decoded at once
+BUFFER_BYTES = 2**20  # read at once: without it a column of a whole row group
+LANDMARKS = {"landmarks_2d": 2, "landmarks_3d": 3}  # columns of our own data sets, and the coordinates of each point
+POINTS = pa.list_(pa.list_(pa.float32()))
+
+
+def open_source(settings: ParquetData) -> Source:
+    """Open the files and read what their columns are.
+
+    Args:
+        settings: `path` names a .parquet file or a folder of them.
+
+    Returns:
+        Their rows, file by file in the order of the names. Columns: image (struct of bytes and path) and label (text,
+        or a number with names in Hugging Face's metadata); signer, group and landmarks where they are there.
+
+    Raises:
+        DataError: there is none, a shard is missing, one is damaged, or labels are numbers that nobody names.
+    """
+    path = Path(settings.path)
+    files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+    if not settings.path or not files or not path.exists():
+        raise DataError(f"no Parquet in {settings.path!r}: `asl pull data=parquet data.path=FOLDER` reads it")
+    _require_all_shards(files)
+    names = [_label_names(file) for file in files]
+    total = sum(_rows_of(file) for file in files)
+    listing = [(file.relative_to(path).as_posix(), file.stat().st_size, sha256(file)) for file in files]
+    state = hashlib.sha256(json.dumps(listing).encode()).hexdigest()
+    return Source(lambda start: _items(files, names, start), total, state)
+
+
+def _require_all_shards(files: Sequence[Path]) -> None:
+    matches = [(file.parent, SHARD.fullmatch(file.name)) for file in files]
+    found = Counter((str(folder), match[1], match[2]) for folder, match in matches if match)
+    for (folder, name, total), count in found.items():
+        if count != int(total):
+            raise DataError(f"{folder} has {count} of {int(total)} shards {name}-*-of-{total}.parquet, expected all")
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[pa.parquet.ParquetFile]:
+    try:
+        with pa.parquet.ParquetFile(file, buffer_size=BUFFER_BYTES) as parquet:
+            yield parquet
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: damaged Parquet ({' '.join(str(error).split())})") from error
+
+
+def _rows_of(file: Path) -> int:
+    with _opened(file) as parquet:
+        rows: int = parquet.metadata.num_rows
+    return rows
+
+
+def _label_names(file: Path) -> Sequence[str]:
+    """Find which class each number means: a number alone says nothing, unless the numbers are just ours."""
+    with _opened(file) as parquet:
+        schema = parquet.schema_arrow
+        columns = {field.name: field.type for field in schema}
+        image = columns.get("image", pa.null())
+        if "label" not in columns or not pa.types.is_struct(image) or image.get_field_index("bytes") < 0:
+            raise DataError(
+                f"{file}: columns {', '.join(columns)}, expected label and image (struct of bytes and path)"
+            )
+        if not pa.types.is_integer(columns["label"]):
+            return ()
+        try:
+            return list(json.loads(schema.metadata[b"huggingface"])["info"]["features"]["label"]["names"])
+        except (LookupError, ValueError, TypeError):
+            numbers = pa.compute.unique(parquet.read(["label"])["label"]).drop_null().to_pylist()
+            if sorted(numbers) == list(range(len(contract.CLASSES))):
+                return contract.CLASSES
+    raise DataError(f"{file}: labels are numbers without names, expected names (Hugging Face's ClassLabel) or text")
+
+
+def _items(files: Sequence[Path], names: Sequence[Sequence[str]], start: int) -> Iterator[Picture | Rejected]:
+    for file, labels in zip(files, names, strict=True):
+        shard = SHARD.fullmatch(file.name)
+        with _opened(file) as parquet:
+            columns = _columns(parquet.schema_arrow)
+            first = 0
+            for group in range(parquet.num_row_groups):
+                count = parquet.metadata.row_group(group).num_rows
+                if start < first + count:
+                    rows = _rows(parquet, group, columns)
+                    for number, row in itertools.islice(enumerate(rows, first), max(0, start - first), None):
+                        yield _item(row, labels, shard[1] if shard else file.stem, f"{file.stem}-{number}")
+                first += count
+            start = max(0, start - first)
+
+
+def _columns(schema: pa.Schema) -> list[str]:
+    """Choose what to read; landmarks only where they are stored as ours are."""
+    ours = [name for name in LANDMARKS if name in schema.names and schema.field(name).type == POINTS]
+    return [name for name in ("image", "label", "signer", "group") if name in schema.names] + ours
+
+
+def _rows(parquet: pa.parquet.ParquetFile, group: int, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for batch in parquet.iter_batches(ROWS, [group], columns):
+        yield from batch.to_pylist()
+
+
+def _item(row: dict[str, Any], names: Sequence[str], split: str, where: str) -> Picture | Rejected:
+    image = row["image"] or {}
+    path = PurePosixPath(image.get("path") or where)
+    if not image.get("bytes"):
+        return Rejected(str(path), "no bytes in column image")
+    if len(image["bytes"]) > MAX_BYTES:
+        return Rejected(str(path), f"more than {MAX_BYTES >> 20} MiB")
+    label = _label(row.get("label"), names)
+    if label is None:
+        return Rejected(str(path), "column label names no class")
+    if label_of(path.parent.name) != label:  # Hugging Face keeps the last part of a path: A1.jpg of train and of test
+        path = PurePosixPath(split) / path.parent / contract.CLASSES[label] / path.name
+    found = picture(str(path), image["bytes"])
+    signer = str(row.get("signer") or UNKNOWN_SIGNER)
+    return dataclasses.replace(
+        found,
+        signer=signer,
+        sequence=str(row.get("group") or found.sequence).removeprefix(f"{signer}/"),
+        landmarks_2d=_landmarks(row, "landmarks_2d"),
+        landmarks_3d=_landmarks(row, "landmarks_3d"),
+    )
+
+
+def _label(value: Any, names: Sequence[str]) -> int | None:
+    if isinstance(value, int):
+        value = names[value] if 0 <= value < len(names) else None
+    return label_of(value) if isinstance(value, str) else None
+
+
+def _landmarks(row: dict[str, Any], column: str) -> np.ndarray | None:
+    points = row.get(column)
+    if points is None or {len(point or ()) for point in points} != {LANDMARKS[column]}:
+        return None
+    return np.array(points, np.float32)

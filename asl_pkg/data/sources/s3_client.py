@@ -1,0 +1,105 @@
+"""The client of an S3 server, and what its errors mean for the user."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore import exceptions
+from botocore.config import Config
+
+from asl_pkg.data.sources.download import BrokenConnectionError
+from asl_pkg.errors import DataError
+
+CONNECTIONS = 16  # objects fetched at once: small ones wait for the network, not for the processor
+CONNECT_S, READ_S = 10, 60
+ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+BROKEN_OFF = (
+    exceptions.ConnectionClosedError,
+    exceptions.IncompleteReadError,
+    exceptions.ReadTimeoutError,
+    exceptions.ResponseStreamingError,
+)
+# By the code where only that tells, else by HTTP's status: codes differ between servers.
+MEANINGS: dict[str | int, str] = {
+    "NoSuchKey": "is gone since it was listed; run the pull again",
+    301: "its bucket is in another region: set AWS_REGION",
+    400: "the server refuses the request: check AWS_REGION and the name of the bucket",
+    403: "access denied: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, which must be allowed to do this",
+    404: "there is no such bucket or object (or, as some servers mean it, key of access): check the URL, "
+    "AWS_ENDPOINT_URL and AWS_ACCESS_KEY_ID",
+    412: "changed while it was read; run the pull again",
+}
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """Take s3://BUCKET/KEY apart.
+
+    Args:
+        url: as the user gives it.
+
+    Returns:
+        (bucket, key); the key may be empty.
+
+    Raises:
+        DataError: it is no such URL.
+    """
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    if not url.startswith("s3://") or not bucket:
+        raise DataError(f"{url!r} is no S3 URL, expected s3://BUCKET/PREFIX or s3://BUCKET/ARCHIVE")
+    return bucket, key
+
+
+def connect() -> Any:
+    """Make a client from the usual AWS_* variables and files.
+
+    Returns:
+        A boto3 S3 client; it retries what may pass.
+
+    Raises:
+        DataError: the settings contradict one another.
+    """
+    # A server named by an endpoint seldom has a DNS name for every bucket.
+    style = "path" if any(os.environ.get(name) for name in ENDPOINTS) else "auto"
+    config = Config(
+        retries={"mode": "standard"},
+        s3={"addressing_style": style},
+        max_pool_connections=CONNECTIONS,
+        connect_timeout=CONNECT_S,
+        read_timeout=READ_S,
+    )
+    with explained("S3"):
+        return boto3.Session().client("s3", config=config)  # boto3.client remembers who asked first in this process
+
+
+@contextmanager
+def explained(name: str) -> Iterator[None]:
+    """Turn the errors of boto3 into one line that says what to do.
+
+    Args:
+        name: what was asked for.
+
+    Raises:
+        BrokenConnectionError: the connection broke.
+        DataError: anything else.
+    """
+    try:
+        yield
+    except exceptions.ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        meaning = MEANINGS.get(code) or MEANINGS.get(status, "the server refuses")
+        raise DataError(f"{name}: {meaning} ({code or status})") from error
+    except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
+        raise DataError(
+            f"{name}: no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+        ) from error
+    except (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError) as error:
+        raise DataError(
+            f"{name}: no S3 server answers at {error.kwargs['endpoint_url']}: check AWS_ENDPOINT_URL"
+        ) from error
+    except BROKEN_OFF as error:
+        raise BrokenConnectionError(f"{name}: the connection broke off ({type(error).__name__})") from error
+    except (exceptions.BotoCoreError, ValueError) as error:
+        raise DataError(f"{name}: {error}: check the AWS_* variables") from error

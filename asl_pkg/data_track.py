@@ -1,0 +1,65 @@
+"""data track: a data set is put under DVC's care and pushed to the team's remote."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from asl_pkg.data.dvc_repository import failures_reported, silence
+from asl_pkg.errors import DataError
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """What is tracked now.
+
+    Args:
+        name: of the .dvc file in the repository, with slashes.
+        remote: where the contents are.
+        to_commit: the files for Git, as seen from the working folder.
+    """
+
+    name: str
+    remote: str
+    to_commit: list[str]
+
+
+def track(path: Path) -> Tracked:
+    """Add a folder or archive to the DVC repository that it lies in (`dvc add`), and push it (`dvc push`).
+
+    Args:
+        path: a data set, a folder of pictures or an archive.
+
+    Returns:
+        What is tracked now; committing it is the user's.
+
+    Raises:
+        DataError: there is no such path, no DVC repository around it or no remote, or DVC fails.
+    """
+    if not path.exists():
+        raise DataError(f"no {path}: `asl pull` makes a data set, `asl data track PATH` tracks a folder or archive")
+    silence()
+    from dvc.config import NoRemoteError
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.repo import Repo
+
+    path = path.absolute()
+    try:
+        repo = Repo(str(path.parent))
+    except NotDvcRepoError as error:
+        raise DataError(
+            f"{path.parent} is in no DVC repository: `git init && dvc init` at the top makes one"
+        ) from error
+    with repo, failures_reported(str(path)):
+        try:
+            remote = repo.cloud.get_remote()
+        except NoRemoteError as error:
+            raise DataError(
+                "no DVC remote to push to: `dvc remote add -d store s3://BUCKET/PREFIX` sets one"
+            ) from error
+        (stage,) = repo.add(str(path))
+        file, url = Path(stage.path), repo.config["remote"][remote.name]["url"]
+        with failures_reported(f"{path} is tracked by {file.name}, but could not be pushed to {url}"):
+            repo.push(targets=[stage.path])
+        to_commit = [one for one in (file, file.with_name(".gitignore")) if one.is_file()]
+        name = file.relative_to(repo.root_dir).as_posix()
+        return Tracked(name, f"{remote.name} ({url})", [os.path.relpath(one) for one in to_commit])

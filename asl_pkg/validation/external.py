@@ -1,0 +1,217 @@
+"""Other people's pictures: how well a model reads hands, cameras and rooms that are not in the data set at all."""
+
+import heapq
+import itertools
+import math
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from asl_pkg import contract
+from asl_pkg.config import FolderData
+from asl_pkg.data.picture import UNKNOWN_SIGNER, Picture, Rejected, Source
+from asl_pkg.data.preparation import prepare
+from asl_pkg.data.sources import folder
+from asl_pkg.errors import DataError
+from asl_pkg.progress import track
+from asl_pkg.serving.onnx_session import predict
+from asl_pkg.validation import metrics
+from asl_pkg.validation.metrics import Interval
+
+BLOCK_FRAMES = FolderData().block_frames
+BLOCKS = 8  # a run of frames too short for so many blocks of BLOCK_FRAMES is cut into as many shorter ones
+MISTAKES = 15  # kept with their pixels
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer.
+
+    Args:
+        origin: path of the picture in its source; of a test picture its group.
+        pixels: uint8 [200, 200, 3].
+        truth: its class.
+        answer: the model's.
+        confidence: of the answer.
+    """
+
+    origin: str
+    pixels: NDArray[np.uint8]
+    truth: int
+    answer: int
+    confidence: float
+
+
+@dataclass(frozen=True)
+class External:
+    """What a model made of other people's pictures.
+
+    Args:
+        source: where they come from.
+        unit: what was resampled: signer, block or picture.
+        confusion: pictures by truth (rows) and answer (columns) [classes, classes].
+        accuracy: share of right answers.
+        macro_f1: mean F1 of the classes that the pictures show.
+        broken: files that should have been pictures, and why they are not.
+        mistakes: the wrong answers that the model was surest of, the surest first.
+    """
+
+    source: str
+    unit: str
+    confusion: NDArray[np.int64]
+    accuracy: Interval
+    macro_f1: Interval
+    broken: Sequence[Rejected]
+    mistakes: Sequence[Mistake]
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What report.json says of it; `recall` and `counts` name the classes that the pictures show."""
+        shown = [label for label, count in enumerate(self.confusion.sum(axis=1)) if count]
+        recall = metrics.recall(self.confusion)
+        return {
+            "source": self.source,
+            "pictures": int(self.confusion.sum()),
+            "unit": self.unit,
+            "accuracy": asdict(self.accuracy) | {"too_few_groups": self.accuracy.too_few},
+            "macro_f1": asdict(self.macro_f1) | {"too_few_groups": self.macro_f1.too_few},
+            "recall": {contract.CLASSES[label]: float(recall[label]) for label in shown},
+            "counts": {contract.CLASSES[label]: int(self.confusion[label].sum()) for label in shown},
+            "confusion": self.confusion.tolist(),
+            "broken": [{"path": one.path, "reason": one.reason} for one in self.broken],
+        }
+
+
+def open_external(path: str) -> Source:
+    """List a folder of other people's pictures.
+
+    Args:
+        path: the folder, with a sub-folder for each of some classes.
+
+    Returns:
+        Its files.
+
+    Raises:
+        DataError: there is no such folder, or it is empty.
+    """
+    if not Path(path).is_dir():
+        raise DataError(f"data.external={path}: no such folder, expected …/<CLASS>/<name>.jpg in one")
+    return folder.open_source(FolderData(path=path))
+
+
+def score(
+    session: onnxruntime.InferenceSession,
+    items: Iterable[Picture | Rejected],
+    source: str,
+    resamples: int,
+    seed: int,
+) -> External:
+    """Let a model name pictures, a batch in memory at a time.
+
+    Args:
+        session: of a graph that keeps the contract.
+        items: pictures with their class, and files that cannot be one, as `Source.read` gives them.
+        source: where they come from, for people.
+        resamples: bootstrap resamples.
+        seed: of the resampling.
+
+    Returns:
+        How good the answers are.
+
+    Raises:
+        DataError: not one picture can be read.
+    """
+    read: list[Picture] = []
+    answers: list[NDArray[np.int64]] = []
+    broken: list[Rejected] = []
+    mistakes: list[Mistake] = []
+    for pictures, pixels, unfit in _prepared(items):
+        broken += [one for one in unfit if one.quarantined]
+        if not pictures:
+            continue
+        probabilities = predict(session, np.stack(pixels))
+        answers.append(probabilities.argmax(axis=1))
+        read += pictures
+        wrong = _wrong(pictures, pixels, probabilities)
+        mistakes = heapq.nlargest(MISTAKES, [*mistakes, *wrong], key=lambda one: one.confidence)
+    if not read:
+        reasons = "; ".join(reason for reason, _ in Counter(one.reason for one in broken).most_common(3))
+        raise DataError(f"{source} holds no picture of a class, expected …/<CLASS>/<name>.jpg ({reasons or 'no file'})")
+    unit, groups = groups_of(read)
+    truth = np.array([one.label for one in read])
+    confusions = metrics.confusion_by_group(truth, np.concatenate(answers), np.unique(groups, return_inverse=True)[1])
+    return External(
+        source=source,
+        unit=unit,
+        confusion=confusions.sum(axis=0),
+        accuracy=metrics.interval(metrics.accuracy, confusions, resamples, seed),
+        macro_f1=metrics.interval(metrics.macro_f1_of_shown, confusions, resamples, seed),
+        broken=broken,
+        mistakes=mistakes,
+    )
+
+
+def groups_of(pictures: Sequence[Picture]) -> tuple[str, list[str]]:
+    """Say which pictures resemble one another, so that they are resampled together.
+
+    Args:
+        pictures: all that were read.
+
+    Returns:
+        The unit, and each picture's group: its signer where several are known; else a block of neighbouring frames,
+        which is the picture alone where names have no numbers.
+    """
+    signers = {one.signer for one in pictures}
+    if len(signers) > 1 and UNKNOWN_SIGNER not in signers:
+        return "signer", [one.signer for one in pictures]
+    frames = defaultdict(list)
+    for one in pictures:
+        frames[one.label, one.sequence].append(one.frame or 0)
+    runs = {run: (min(own), _block_length(max(own) - min(own) + 1)) for run, own in frames.items()}
+    groups = []
+    for one in pictures:
+        first, length = runs[one.label, one.sequence]
+        groups.append(f"{one.label}/{one.sequence}/{((one.frame or 0) - first) // length}")
+    return "block" if len(set(groups)) < len(groups) else "picture", groups
+
+
+def _block_length(frames: int) -> int:
+    return min(BLOCK_FRAMES, math.ceil(frames / BLOCKS))
+
+
+def _prepared(
+    items: Iterable[Picture | Rejected],
+) -> Iterator[tuple[list[Picture], list[NDArray[np.uint8]], list[Rejected]]]:
+    """Batches: pictures, the pixels of each, and what is no picture."""
+    remaining = track(items, None, "Reading other people's pictures")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        while batch := list(itertools.islice(remaining, contract.MAX_BATCH)):
+            outcomes = list(pool.map(_decode, batch))
+            good = [one for one in outcomes if not isinstance(one, Rejected)]
+            unfit = [one for one in outcomes if isinstance(one, Rejected)]
+            yield [one for one, _ in good], [pixels for _, pixels in good], unfit
+
+
+def _decode(item: Picture | Rejected) -> tuple[Picture, NDArray[np.uint8]] | Rejected:
+    if isinstance(item, Rejected):
+        return item
+    try:
+        return replace(item, data=b""), prepare(item.data)  # all pictures are kept in mind, their bytes are not
+    except DataError as error:
+        return Rejected(item.path, str(error))
+
+
+def _wrong(
+    pictures: Sequence[Picture], pixels: Sequence[NDArray[np.uint8]], probabilities: NDArray[np.float32]
+) -> Iterator[Mistake]:
+    for picture, own, answer in zip(pictures, pixels, probabilities, strict=True):
+        if answer.argmax() != picture.label:
+            yield Mistake(picture.path, own, picture.label, int(answer.argmax()), float(answer.max()))

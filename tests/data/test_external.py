@@ -1,0 +1,27 @@
+from pathlib import Path
+
+import pytest
+
+from asl_pkg import contract
+from asl_pkg.data.external import read_external
+from asl_pkg.errors import DataError
+from tests.data.making import encoded, noise, public_folder
+
+
+def test_other_peoples_pictures_come_with_their_classes_and_without_what_is_damaged(tmp_path: Path) -> None:
+    root = public_folder(tmp_path, 1)
+    (root / "asl_alphabet_train/C/C99.jpg").write_bytes(encoded(noise(1))[:700])
+    thumbnails, labels = read_external(str(root))
+    assert thumbnails.shape == (len(contract.CLASSES), 32, 32, 3)
+    assert sorted(labels) == list(range(len(contract.CLASSES)))
+
+
+def test_without_the_setting_there_are_none() -> None:
+    assert read_external("") is None
+
+
+@pytest.mark.parametrize("name", ["missing", "empty"])
+def test_a_folder_without_pictures_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=name):
+        read_external(str(tmp_path / name))
