@@ -189,7 +189,7 @@ def mlflow() -> None:
     from asl_pkg import tracking
 
     command = tracking.ui_command()
-    print(f"MLflow's page: http://{tracking.UI_HOST}:{contract.MLFLOW_PORT}", flush=True)
+    print(f"open {tracking.UI_PAGE}", flush=True)
     os.execve(command[0], command, {**os.environ, **tracking.QUIET})  # noqa: S606
 
 

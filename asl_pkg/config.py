@@ -150,7 +150,7 @@ class ResNetModel(ModelSettings):
 class TrainerSettings:
     """How long and how fast to learn."""
 
-    max_epochs: int = setting(16, "passes over the training pictures at most", "epochs", low=1, high=10_000)
+    max_epochs: int = setting(19, "passes over the training pictures at most", "epochs", low=1, high=10_000)
     patience_epochs: int = setting(6, "epochs without a better validation loss before stopping", "epochs", low=1)
     learning_rate: float = setting(3e-3, "peak of the one-cycle schedule (AdamW)", low=1e-7, high=1.0)
     weight_decay: float = setting(0.02, "AdamW's weight decay", low=0.0, high=1.0)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 STORE = "mlruns"  # in the working folder
 UI_HOST = "127.0.0.1"
+UI_PAGE = f"http://{UI_HOST}:{contract.MLFLOW_PORT}/#/experiments?workflowType=machine_learning"  # not traces of chats
 REACH_S = 5  # a server that has not answered by then is not there
-KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on the runs, not on traces of chats
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "GIT_PYTHON_REFRESH": "quiet"}
 # a training must not hang for long on a server that went away: MLflow's own defaults are 120 s and 7 retries
 PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
@@ -176,8 +176,7 @@ def _open() -> tuple["MlflowClient", str]:
         client = MlflowClient(uri())
         found = client.get_experiment_by_name(contract.MLFLOW_EXPERIMENT)
         if found is None:
-            place = _artifacts() if embedded else None
-            return client, client.create_experiment(contract.MLFLOW_EXPERIMENT, place, KIND)
+            return client, client.create_experiment(contract.MLFLOW_EXPERIMENT, _artifacts() if embedded else None)
         if found.lifecycle_stage == "deleted":
             client.restore_experiment(found.experiment_id)
     except MlflowException as error:
