@@ -7,8 +7,6 @@ PYTHON ?= python3.11
 # Another lock file of our packages, such as one with another build of torch.
 TORCH_REQUIREMENTS ?= images/requirements/local.txt
 ASL := .venv/bin/asl
-export MLFLOW_DISABLE_TELEMETRY := true
-export DO_NOT_TRACK := true
 
 ENVIRONMENTS := .venv .triton asl_platform.egg-info
 CACHES := .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

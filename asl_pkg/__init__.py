@@ -1,1 +1,12 @@
 """Recognises the American Sign Language alphabet in pictures: pull, train, export, validate, deploy, serve, infer."""
+
+import os
+
+# No dependency phones home. Here, because each reads its variable when it is imported: ONNX Runtime looks up
+# Microsoft's hosts from native threads, which no later call prevents.
+os.environ |= {
+    "ORT_DISABLE_TELEMETRY": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DVC_NO_ANALYTICS": "1",
+    "DO_NOT_TRACK": "true",
+}

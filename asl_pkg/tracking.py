@@ -20,7 +20,7 @@ STORE = "mlruns"  # in the working folder
 UI_HOST = "127.0.0.1"
 UI_PAGE = f"http://{UI_HOST}:{contract.MLFLOW_PORT}/#/experiments?workflowType=machine_learning"  # not traces of chats
 REACH_S = 5  # a server that has not answered by then is not there
-QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "GIT_PYTHON_REFRESH": "quiet"}
+QUIET = {"GIT_PYTHON_REFRESH": "quiet"}
 # a training must not hang for long on a server that went away: MLflow's own defaults are 120 s and 7 retries
 PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
 

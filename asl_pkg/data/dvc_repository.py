@@ -1,7 +1,6 @@
 """A DVC repository through DVC's own Python API; its many kinds of errors become one line."""
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
 
 
 def silence() -> None:
-    """Keep DVC from phoning home, and from logging what comes as an error too or what names commands of its own."""
-    os.environ["DVC_NO_ANALYTICS"] = "1"
+    """Keep DVC from logging what comes as an error too or what names commands of its own."""
     import dvc  # noqa: F401, sets its loggers up
 
     for name in ("dvc", "dvc_data", "dvc_objects"):

@@ -5,9 +5,9 @@ import io
 import itertools
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import zstandard
 
@@ -30,6 +30,7 @@ LONG_HEADERS = (
 )
 # What tarfile lets through where a header's fields contradict one another, besides its own errors.
 BROKEN_HEADER = (ValueError, IndexError, KeyError, OverflowError, RecursionError)
+Header = TypeVar("Header", bound=tarfile.TarInfo)
 DAMAGED = (tarfile.TarError, zstandard.ZstdError, zlib.error, EOFError, OSError, *BROKEN_HEADER)
 
 
@@ -39,8 +40,17 @@ class StrictHeader(tarfile.TarInfo):
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         """Read a header; overrides tarfile's."""
+        return cls._strictly(super().frombuf, buf, encoding, errors)
+
+    @classmethod
+    def _frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str, **options: Any) -> Self:
+        """Read a header; later patch releases of Python, and Debian's, call this one."""
+        return cls._strictly(super()._frombuf, buf, encoding, errors, **options)  # type: ignore[misc]
+
+    @staticmethod
+    def _strictly(read: Callable[..., Header], buf: bytes | bytearray, *arguments: Any, **options: Any) -> Header:
         try:
-            header = super().frombuf(buf, encoding, errors)
+            header = read(buf, *arguments, **options)
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
             raise
         except tarfile.HeaderError as error:
@@ -130,6 +140,8 @@ def _items(path: Path, name: str) -> Iterator[Picture | Rejected]:
 def _check(member: tarfile.TarInfo, name: str, seen: set[PurePosixPath]) -> None:
     if fault := fault_of(member.name):
         raise DataError(f"{name}: member {member.name[:100]!r} {fault}")
+    if member.size < 0:  # as extended attributes may say
+        raise DataError(f"{name}: damaged archive (member {member.name!r} has a size of {member.size:,} bytes)")
     if not (member.isdir() or member.isreg()) or member.issparse():
         raise DataError(f"{name}: member {member.name!r} is a link or device, expected plain files")
     path = PurePosixPath(member.name)
