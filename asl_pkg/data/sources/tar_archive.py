@@ -5,7 +5,7 @@ import io
 import itertools
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, Self, TypeVar
 
@@ -38,33 +38,39 @@ class StrictHeader(tarfile.TarInfo):
     """Headers by the letter: tarfile alone takes a broken one, and none at all, for the end of the archive."""
 
     @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        """Read the next header; overrides tarfile's."""
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise
+        except tarfile.EmptyHeaderError as error:  # type: ignore[attr-defined]
+            raise tarfile.ReadError("its end is missing") from error
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from error
+
+    @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        """Read a header; overrides tarfile's."""
-        return cls._strictly(super().frombuf, buf, encoding, errors)
+        """Read the fields of a header; overrides tarfile's."""
+        return _checked(super().frombuf(buf, encoding, errors))
 
     @classmethod
     def _frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str, **options: Any) -> Self:
-        """Read a header; later patch releases of Python, and Debian's, call this one."""
-        return cls._strictly(super()._frombuf, buf, encoding, errors, **options)  # type: ignore[misc]
-
-    @staticmethod
-    def _strictly(read: Callable[..., Header], buf: bytes | bytearray, *arguments: Any, **options: Any) -> Header:
-        try:
-            header = read(buf, *arguments, **options)
-        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
-            raise
-        except tarfile.HeaderError as error:
-            raise tarfile.ReadError(str(error) if buf else "its end is missing") from error
-        if header.type in LONG_HEADERS and header.size > MAX_HEADER:
-            raise tarfile.ReadError(f"member {header.name!r} has a header of {header.size:,} bytes")
-        if header.size < 0:
-            raise tarfile.ReadError(f"member {header.name!r} has a size of {header.size:,} bytes")
-        if header.type == tarfile.GNUTYPE_SPARSE:
-            raise tarfile.ReadError(f"member {header.name!r} is sparse")
-        return header
+        """Read the fields of a header: later patch releases of Python, and Debian's, call this one."""
+        return _checked(super()._frombuf(buf, encoding, errors, **options))  # type: ignore[misc]
 
     def _proc_gnusparse_10(self, *_: Any) -> None:
         raise tarfile.ReadError(f"member {self.name!r} is sparse")
+
+
+def _checked(header: Header) -> Header:
+    if header.type in LONG_HEADERS and header.size > MAX_HEADER:
+        raise tarfile.ReadError(f"member {header.name!r} has a header of {header.size:,} bytes")
+    if header.size < 0:
+        raise tarfile.ReadError(f"member {header.name!r} has a size of {header.size:,} bytes")
+    if header.type == tarfile.GNUTYPE_SPARSE:
+        raise tarfile.ReadError(f"member {header.name!r} is sparse")
+    return header
 
 
 class _Measured(io.BufferedIOBase):
