@@ -165,12 +165,13 @@ def reliability(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) ->
 def _weights(confusions: NDArray[np.int64], resamples: int, generator: np.random.Generator) -> NDArray[np.float64]:
     """How much each group counts in each resample [resamples, groups].
 
-    Blocks of frames belong to one class each and are drawn within it, or some resamples would lack a class.
+    Blocks of frames belong to one class each and are drawn within it, or some resamples would lack a class. But where a
+    class has one group, nothing could vary within it, as if that class were known exactly: then all are drawn at once.
     """
     has_class = confusions.sum(axis=2) > 0
     strata = has_class.argmax(axis=1) if (has_class.sum(axis=1) == 1).all() else np.zeros(len(confusions), np.int64)
-    alone = np.bincount(strata)[strata] == 1
-    strata = np.where(alone, -1, strata)  # classes with one group each are drawn together: nothing can vary within one
+    if (np.bincount(strata)[strata] == 1).any():
+        strata = np.zeros(len(confusions), np.int64)
     weights = np.ones((resamples, len(confusions)))
     for stratum in np.unique(strata):
         members = np.flatnonzero(strata == stratum)

@@ -68,6 +68,15 @@ def test_the_interval_is_right_for_two_blocks_a_class() -> None:
     assert accuracy.high - accuracy.low == pytest.approx(2 * half, rel=0.08)
 
 
+def test_a_class_with_one_group_is_not_taken_for_known() -> None:
+    labels = np.repeat(np.arange(CLASSES), 2)[1:]  # the first class has one block, the others two
+    confusions = np.zeros((len(labels), CLASSES, CLASSES), np.int64)
+    confusions[np.arange(len(labels)), labels, labels] = 20
+    confusions[0, 0] = np.eye(CLASSES, dtype=np.int64)[1] * 20  # and all of it is read wrong
+    found = metrics.interval(metrics.accuracy, confusions, 2000, seed=1)
+    assert found.low < found.value - 0.01 < found.value + 0.01 < found.high
+
+
 @pytest.mark.parametrize(("signers", "bound"), [(7, 0.5), (8, None)], ids=["seven signers", "eight signers"])
 def test_with_too_few_signers_the_worst_one_decides(signers: int, bound: float | None) -> None:
     right = np.full(signers, 90)
