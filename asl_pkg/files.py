@@ -37,7 +37,7 @@ def written_beside(target: Path) -> Iterator[Path]:
 
 def remove_leftovers(target: Path) -> None:
     """Remove what a killed `written_beside` left beside `target`; nobody else may write it at this moment."""
-    made_by_tempfile = re.compile(rf"\.{re.escape(target.name)}-(old-)?(?!arriving$)[a-z0-9_]{{8}}")
+    made_by_tempfile = re.compile(rf"\.{re.escape(target.name)}-(old-)?[a-z0-9_]{{8}}")
     for path in target.parent.iterdir():
         if made_by_tempfile.fullmatch(path.name):
             shutil.rmtree(path, ignore_errors=True)

@@ -84,7 +84,7 @@ def _make(settings: Settings, name: str, arrival: Arrival, external: External | 
 @contextmanager
 def _arriving(dataset_dir: Path) -> Iterator[Path]:
     """Give the folder of what arrived for a data set, to one pull at a time."""
-    folder = dataset_dir.parent / f".{dataset_dir.name}-arriving"
+    folder = dataset_dir.parent / f".{dataset_dir.name}.arriving"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:
         try:

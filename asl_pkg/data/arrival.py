@@ -73,7 +73,7 @@ class Arrival:
         values: list[Any] = self.table[name].to_pylist()
         return values
 
-    @property
+    @cached_property
     def paths(self) -> list[str]:
         """Names of the pictures in the source."""
         paths: list[str] = pa.compute.struct_field(self.table["image"], "path").to_pylist()

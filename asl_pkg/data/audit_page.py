@@ -1,7 +1,5 @@
 """audit.html: the audit for people, one file with everything in it."""
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -9,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
-from PIL import Image
 
 from asl_pkg import contract
 from asl_pkg.data.audit_measures import Pair, Stretch
@@ -19,8 +15,10 @@ from asl_pkg.data.audit_plots import along_frames, brightness_plot, strip
 from asl_pkg.data.dataset import DatasetInfo
 from asl_pkg.data.label_errors import LabelErrors
 from asl_pkg.data.splitting import GUARD, TWIN
+from asl_pkg.pages import data_uri, picture_uri, render
 
-TEMPLATE = "audit.html.jinja"
+TEMPLATE = Path(__file__).with_name("audit.html.jinja")
+QUALITY = 92  # of the thumbnails' JPEG
 
 
 @dataclass(frozen=True)
@@ -59,14 +57,14 @@ def page(view: View) -> str:
     Returns:
         HTML that needs no other file and no network.
     """
-    jinja = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
-    return jinja.get_template(TEMPLATE).render(
+    return render(
+        TEMPLATE,
         audit=view.audit,
         info=view.info,
         classes=contract.CLASSES,
         splits=contract.SPLITS,
         left_out={GUARD: "guard, left out", TWIN: "near-duplicate, left out"},
-        sheet=_embedded(view.sheet),
+        sheet=data_uri(view.sheet),
         pairs=_pairs(view),
         suspects=_suspects(view),
         strips=_strips(view),
@@ -77,7 +75,7 @@ def page(view: View) -> str:
 def _pairs(view: View) -> list[dict[str, Any]]:
     return [
         {
-            "pictures": [_thumbnail(view.thumbnails[row]) for row in pair[:2]],
+            "pictures": [picture_uri(view.thumbnails[row], QUALITY) for row in pair[:2]],
             "classes": [contract.CLASSES[view.labels[row]] for row in pair[:2]],
             **listed,
         }
@@ -87,7 +85,7 @@ def _pairs(view: View) -> list[dict[str, Any]]:
 
 def _suspects(view: View) -> list[dict[str, Any]]:
     return [
-        {"pictures": [_thumbnail(view.thumbnails[row]) for row in (one.position, one.neighbour)], **listed}
+        {"pictures": [picture_uri(view.thumbnails[row], QUALITY) for row in (one.position, one.neighbour)], **listed}
         for one, listed in zip(view.doubts.suspects, view.audit["label_errors"]["suspects"], strict=True)
     ]
 
@@ -108,13 +106,3 @@ def _strips(view: View) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def _thumbnail(pixels: NDArray[np.uint8]) -> str:
-    encoded = io.BytesIO()
-    Image.fromarray(pixels).save(encoded, "JPEG", quality=92)
-    return _embedded(encoded.getvalue())
-
-
-def _embedded(jpeg: bytes) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"

@@ -57,7 +57,7 @@ def place(arrival: Arrival, data: DataSettings, seed: int, looks: Looks) -> Plac
         shots = _shots(arrival, data)
         split_by, places = _split(shots, data, seed)
     else:
-        shots = [Shot(*values) for values in _columns(arrival, "signer")]
+        shots = [Shot(*values) for values in _columns(arrival)]
         split_by, places = "signer", _split_of_source(arrival)
     labels = [shot.label for shot in shots]
     kept = _without_twins(labels, places, looks)
@@ -66,8 +66,8 @@ def place(arrival: Arrival, data: DataSettings, seed: int, looks: Looks) -> Plac
     return Placed(split_by, [shot.signer for shot in shots], shots, kept, unmeasurable)
 
 
-def _columns(arrival: Arrival, *names: str) -> zip:
-    return zip(*(arrival.column(name) for name in ("label", *names, "sequence", "frame")), strict=True)
+def _columns(arrival: Arrival) -> zip:
+    return zip(*(arrival.column(name) for name in ("label", "signer", "sequence", "frame")), strict=True)
 
 
 def _split_of_source(arrival: Arrival) -> list[Place]:
@@ -92,7 +92,7 @@ def _shots(arrival: Arrival, data: FolderData) -> list[Shot]:
     if data.signers_csv and not table.keys() & set(paths):
         raise DataError(f"{data.signers_csv} names no picture of the source, expected paths such as {paths[0]}")
     shots = []
-    for number, (label, signer, sequence, frame) in enumerate(_columns(arrival, "signer")):
+    for number, (label, signer, sequence, frame) in enumerate(_columns(arrival)):
         if signer == UNKNOWN_SIGNER and folders:
             signer = folders[number]
         known = table.get(paths[number])

@@ -1,22 +1,21 @@
 """report.html: the report for people, one file with everything in it."""
 
-import base64
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
-from PIL import Image
 
 from asl_pkg import contract
+from asl_pkg.pages import data_uri, picture_uri, render
 from asl_pkg.validation import plots
 from asl_pkg.validation.answers import Answers
 from asl_pkg.validation.external import MISTAKES, External, Mistake
 from asl_pkg.validation.measurements import Measurements
 
-TEMPLATE = "report.html.jinja"
+TEMPLATE = Path(__file__).with_name("report.html.jinja")
+SVG = "image/svg+xml"
+QUALITY = 85  # of the mistakes' JPEG
 CONFUSIONS = 8  # pairs of letters listed
 
 
@@ -38,14 +37,14 @@ def page(
     if measured:
         least = next(gate["threshold"] for gate in body["gates"] if gate["name"] == "recall")
         drawn = {
-            "confusion": _embedded(plots.confusion_plot(measured.confusion).encode(), "image/svg+xml"),
-            "recall": _embedded(plots.recall_plot(measured.recall, least).encode(), "image/svg+xml"),
-            "reliability": _embedded(plots.reliability_plot(measured.reliability).encode(), "image/svg+xml"),
+            "confusion": data_uri(plots.confusion_plot(measured.confusion).encode(), SVG),
+            "recall": data_uri(plots.recall_plot(measured.recall, least).encode(), SVG),
+            "reliability": data_uri(plots.reliability_plot(measured.reliability).encode(), SVG),
         }
     if external:
-        drawn["external"] = _embedded(plots.confusion_plot(external.confusion).encode(), "image/svg+xml")
-    jinja = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
-    return jinja.get_template(TEMPLATE).render(
+        drawn["external"] = data_uri(plots.confusion_plot(external.confusion).encode(), SVG)
+    return render(
+        TEMPLATE,
         body=body,
         plots=drawn,
         mistakes=worst_mistakes(answers) if answers else [],
@@ -108,7 +107,7 @@ def confusions(confusion: NDArray[np.int64]) -> list[dict[str, Any]]:
 
 def _mistake(one: Mistake) -> dict[str, Any]:
     return {
-        "picture": _embedded(_jpeg(one.pixels), "image/jpeg"),
+        "picture": picture_uri(one.pixels, QUALITY),
         "truth": contract.CLASSES[one.truth],
         "answer": contract.CLASSES[one.answer],
         "confidence": one.confidence,
@@ -124,13 +123,3 @@ def _taken_for(confusion: NDArray[np.int64]) -> dict[str, str]:
         for truth, row in enumerate(wrong)
         if row.any()
     }
-
-
-def _jpeg(pixels: NDArray[np.uint8]) -> bytes:
-    encoded = io.BytesIO()
-    Image.fromarray(pixels).save(encoded, "JPEG", quality=85)
-    return encoded.getvalue()
-
-
-def _embedded(data: bytes, media_type: str) -> str:
-    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"

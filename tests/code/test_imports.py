@@ -13,7 +13,7 @@ VERBS = {
     "publish", "data_track",
 }  # fmt: skip
 PACKAGES = {"data", "models", "serving", "validation"}
-SUPPORT = {"tracking", "registry", "progress", "files", "provenance", "settings", "run_log"}
+SUPPORT = {"tracking", "registry", "progress", "files", "provenance", "settings", "run_log", "pages"}
 LEAVES = {"config", "contract", "errors"}
 ALLOWED = {
     "pipelines": {"components", *LEAVES},

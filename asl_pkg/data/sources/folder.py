@@ -8,7 +8,7 @@ from pathlib import Path
 from asl_pkg.config import FolderData
 from asl_pkg.data.picture import Picture, Rejected, Source
 from asl_pkg.data.preparation import MAX_BYTES
-from asl_pkg.data.sources.layout import picture, rejection_of
+from asl_pkg.data.sources.layout import TOO_LARGE, picture, rejection_of
 from asl_pkg.errors import DataError
 
 
@@ -50,7 +50,7 @@ def _item(root: Path, path: str) -> Picture | Rejected:
     if rejected := rejection_of(path):
         return rejected
     if file.stat().st_size > MAX_BYTES:
-        return Rejected(path, f"more than {MAX_BYTES >> 20} MiB")
+        return Rejected(path, TOO_LARGE)
     try:
         return picture(path, file.read_bytes())
     except OSError as error:

@@ -4,8 +4,10 @@ import re
 from pathlib import PurePosixPath
 
 from asl_pkg.data.picture import UNKNOWN_SIGNER, Picture, Rejected, label_of
+from asl_pkg.data.preparation import MAX_BYTES
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+TOO_LARGE = f"more than {MAX_BYTES >> 20} MiB"  # the reason of every source
 NUMBER = re.compile(r"\d+(?!.*\d)")  # the last one
 
 

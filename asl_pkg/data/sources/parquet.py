@@ -20,7 +20,7 @@ from asl_pkg import contract
 from asl_pkg.config import ParquetData
 from asl_pkg.data.picture import UNKNOWN_SIGNER, Picture, Rejected, Source, label_of
 from asl_pkg.data.preparation import MAX_BYTES
-from asl_pkg.data.sources.layout import picture
+from asl_pkg.data.sources.layout import TOO_LARGE, picture
 from asl_pkg.errors import DataError
 from asl_pkg.files import sha256
 
@@ -133,7 +133,7 @@ def _item(row: dict[str, Any], names: Sequence[str], split: str, where: str) -> 
     if not image.get("bytes"):
         return Rejected(str(path), "no bytes in column image")
     if len(image["bytes"]) > MAX_BYTES:
-        return Rejected(str(path), f"more than {MAX_BYTES >> 20} MiB")
+        return Rejected(str(path), TOO_LARGE)
     label = _label(row.get("label"), names)
     if label is None:
         return Rejected(str(path), "column label names no class")

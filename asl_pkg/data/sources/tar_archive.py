@@ -14,7 +14,7 @@ import zstandard
 from asl_pkg.data.picture import Picture, Rejected, Source
 from asl_pkg.data.preparation import MAX_BYTES
 from asl_pkg.data.sources import limits
-from asl_pkg.data.sources.layout import picture, rejection_of
+from asl_pkg.data.sources.layout import TOO_LARGE, picture, rejection_of
 from asl_pkg.data.sources.names import fault_of
 from asl_pkg.errors import DataError
 
@@ -162,7 +162,7 @@ def _item(file: tarfile.TarFile, member: tarfile.TarInfo) -> Picture | Rejected:
     if rejected := rejection_of(member.name):
         return rejected
     if member.size > MAX_BYTES:
-        return Rejected(member.name, f"more than {MAX_BYTES >> 20} MiB")
+        return Rejected(member.name, TOO_LARGE)
     stream = file.extractfile(member)
     return picture(member.name, stream.read() if stream else b"")
 

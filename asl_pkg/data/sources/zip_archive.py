@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from asl_pkg.data.picture import Picture, Rejected, Source
 from asl_pkg.data.preparation import MAX_BYTES
 from asl_pkg.data.sources import limits
-from asl_pkg.data.sources.layout import picture, rejection_of
+from asl_pkg.data.sources.layout import TOO_LARGE, picture, rejection_of
 from asl_pkg.data.sources.names import fault_of
 from asl_pkg.data.sources.zip_index import check_index
 from asl_pkg.errors import DataError
@@ -17,7 +17,6 @@ from asl_pkg.errors import DataError
 MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # of a first member; of an archive without one
 MAGIC_BYTES = 4
 LOCAL_HEADER_BYTES = 30  # its name and extra fields come on top
-TOO_LARGE = f"more than {MAX_BYTES >> 20} MiB"
 # zipfile unpacks LZMA and bzip2 without a limit: a few bytes would fill the memory.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 

@@ -1,0 +1,37 @@
+"""Pages for people: one HTML file with everything in it, that needs no other file and no network."""
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from numpy.typing import NDArray
+from PIL import Image
+
+
+def render(template: Path, **values: Any) -> str:
+    """Fill a template; values are escaped, and one that is missing is an error.
+
+    Args:
+        template: a Jinja file.
+        values: by the names that it uses.
+
+    Returns:
+        The page.
+    """
+    jinja = Environment(loader=FileSystemLoader(template.parent), autoescape=True, undefined=StrictUndefined)
+    return jinja.get_template(template.name).render(**values)
+
+
+def data_uri(data: bytes, media_type: str = "image/jpeg") -> str:
+    """Write a file as a link that carries it."""
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+
+
+def picture_uri(pixels: NDArray[np.uint8], quality: int) -> str:
+    """Write a picture, uint8 [height, width, 3], as a link that carries it as a JPEG of some quality (0 to 95)."""
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, "JPEG", quality=quality)
+    return data_uri(encoded.getvalue())
