@@ -153,7 +153,7 @@ def score(
         unit=unit,
         confusion=confusions.sum(axis=0),
         accuracy=metrics.interval(metrics.accuracy, confusions, resamples, seed),
-        macro_f1=metrics.interval(metrics.macro_f1_of_shown, confusions, resamples, seed),
+        macro_f1=metrics.interval(metrics.macro_f1, confusions, resamples, seed),
         broken=broken,
         mistakes=mistakes,
     )

@@ -87,7 +87,7 @@ def measure(
     return Measurements(
         confusion=total,
         accuracy=metrics.interval(metrics.accuracy, confusions, resamples, seed),
-        macro_f1=metrics.interval(metrics.macro_f1_of_shown, confusions, resamples, seed),
+        macro_f1=metrics.interval(metrics.macro_f1, confusions, resamples, seed),
         recall=metrics.recall(total),
         reliability=metrics.reliability(probabilities, truth),
         unsure=float((probabilities.max(axis=1) < confidence_threshold).mean()),

@@ -98,19 +98,9 @@ def recall(confusion: Confusion) -> NDArray[np.float64]:
 
 
 def macro_f1(confusion: Confusion) -> NDArray[np.float64]:
-    """Mean over the classes of F1 = 2 right / (pictures + answers), as scikit-learn's f1_score(average="macro").
+    """Mean over the classes that have pictures of F1 = 2 right / (pictures + answers) [..., classes, classes] -> [...].
 
-    A class that neither occurs nor is answered has no F1 and is left out.
-    """
-    right = np.diagonal(confusion, axis1=-2, axis2=-1)
-    named = confusion.sum(axis=-1) + confusion.sum(axis=-2)
-    return _ratio(_ratio(2 * right, named).sum(axis=-1), (named > 0).sum(axis=-1))
-
-
-def macro_f1_of_shown(confusion: Confusion) -> NDArray[np.float64]:
-    """Mean F1 of the classes that have pictures, whatever is answered beside them [..., classes, classes] -> [...].
-
-    Other people's pictures may show 26 classes only: one that they never show has no F1 to be averaged.
+    Other people's pictures, and a resample, may lack a class: it has no F1 to be averaged, whatever is answered.
     """
     right = np.diagonal(confusion, axis1=-2, axis2=-1)
     shown = confusion.sum(axis=-1) > 0
