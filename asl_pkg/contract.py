@@ -76,3 +76,24 @@ MLFLOW_PORT = 8080
 MLFLOW_EXPERIMENT = "asl"
 MLFLOW_MODEL = KUBERNETES_NAME
 MLFLOW_ALIAS = "champion"
+
+# On Kubernetes; manifests/ spells these names too, and a test compares
+NAMESPACE = "asl"
+CANDIDATE_NAME = f"{KUBERNETES_NAME}-candidate"  # the InferenceService that tries a release, without user traffic
+SERVING_RUNTIME = "asl-triton"
+GRPC_SERVICE = f"{KUBERNETES_NAME}-grpc"  # headless: the address of every predictor pod that is ready
+PREDICTOR_ACCOUNT = "asl-predictor"  # reads the store
+TRANSFORMER_ACCOUNT = "asl-transformer"
+PIPELINE_ACCOUNT = "asl-pipeline"  # of the steps; has no right on KServe
+DEPLOYER_ACCOUNT = "asl-deployer"  # may change the two InferenceServices
+DEPLOYER_TOKEN = "asl-deployer-token"  # noqa: S105 - a Secret's name; the deploy step alone mounts it
+S3_SECRET = "asl-s3"  # noqa: S105 - a Secret's name; it holds AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+SETTINGS_CONFIG_MAP = "asl-settings"  # MLFLOW_TRACKING_URI, AWS_ENDPOINT_URL, AWS_DEFAULT_REGION
+VERIFY_CONFIG_MAP = "asl-verify-bundle"  # the script that checks a bundle before Triton starts
+TRITON_IMAGE = "asl-triton"  # logical: an overlay's `images:` block says what it stands for
+TRANSFORMER_IMAGE = "asl-transformer"
+BUNDLE_DIGEST_VARIABLE = "ASL_BUNDLE_DIGEST"  # of the pod: the SHA-256 that its bundle.json must have
+FIELD_MANAGER = "asl-deploy"  # the one writer of the InferenceServices
+POD_HTTP_PORT = 8080  # of predictor and transformer; the predictor's Service offers it as port 80
+POD_GRPC_PORT = 9000
+POD_METRICS_PORT = 8002
