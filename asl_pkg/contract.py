@@ -87,6 +87,7 @@ TRANSFORMER_ACCOUNT = "asl-transformer"
 PIPELINE_ACCOUNT = "asl-pipeline"  # of the steps; has no right on KServe
 DEPLOYER_ACCOUNT = "asl-deployer"  # may change the two InferenceServices
 DEPLOYER_TOKEN = "asl-deployer-token"  # noqa: S105 - a Secret's name; the deploy step alone mounts it
+STORAGE_CONTAINER = "asl-storage"  # KServe's downloader as Pod Security lets it in: predictor.storageContainerName
 S3_SECRET = "asl-s3"  # noqa: S105 - a Secret's name; it holds AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
 SETTINGS_CONFIG_MAP = "asl-settings"  # MLFLOW_TRACKING_URI, AWS_ENDPOINT_URL, AWS_DEFAULT_REGION
 VERIFY_CONFIG_MAP = "asl-verify-bundle"  # the script that checks a bundle before Triton starts

@@ -1,0 +1,106 @@
+"""One fact, one spelling: manifests, contract.py, config.pbtxt and the local Triton say the same."""
+
+from typing import Any
+
+import pytest
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
+
+from asl_pkg import contract
+from asl_pkg.serving import triton_command
+from tests.conftest import PROJECT
+from tests.manifests.rendering import MANIFESTS, named, needs_kubectl, render
+
+pytestmark = needs_kubectl
+
+
+@pytest.fixture(scope="module")
+def base() -> list[dict[str, Any]]:
+    return render(MANIFESTS / "base")
+
+
+@pytest.fixture(scope="module")
+def triton(base: list[dict[str, Any]]) -> dict[str, Any]:
+    """Triton's container."""
+    (container,) = named(base, "ServingRuntime", contract.SERVING_RUNTIME)["spec"]["containers"]
+    return container
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("Namespace", contract.NAMESPACE),
+        ("ServingRuntime", contract.SERVING_RUNTIME),
+        ("ClusterStorageContainer", contract.STORAGE_CONTAINER),
+        ("Service", contract.GRPC_SERVICE),
+        ("ServiceAccount", contract.PREDICTOR_ACCOUNT),
+        ("ServiceAccount", contract.TRANSFORMER_ACCOUNT),
+        ("ServiceAccount", contract.PIPELINE_ACCOUNT),
+        ("ServiceAccount", contract.DEPLOYER_ACCOUNT),
+        ("ConfigMap", contract.VERIFY_CONFIG_MAP),
+    ],
+)
+def test_what_the_code_names_is_there(base: list[dict[str, Any]], kind: str, name: str) -> None:
+    assert named(base, kind, name)
+
+
+def test_everything_is_in_our_namespace_or_in_none(base: list[dict[str, Any]]) -> None:
+    outside = {one["kind"] for one in base if one["metadata"].get("namespace") != contract.NAMESPACE}
+    assert outside == {"Namespace", "ClusterStorageContainer"}
+
+
+def test_no_manifest_holds_what_deploy_writes_or_a_secret(base: list[dict[str, Any]]) -> None:
+    assert not {"InferenceService", "Secret"} & {one["kind"] for one in base}
+
+
+def test_triton_gets_the_model_and_the_ports_of_the_contract(triton: dict[str, Any]) -> None:
+    ports = {one["name"]: one["containerPort"] for one in triton["ports"]}
+    assert ports == {
+        "http": contract.POD_HTTP_PORT,
+        "grpc": contract.POD_GRPC_PORT,
+        "metrics": contract.POD_METRICS_PORT,
+    }
+    for kind, port in ports.items():
+        assert f"--{kind}-port={port}" in triton["args"]
+    assert f"--model-repository=/mnt/models/{contract.REPOSITORY_FOLDER}" in triton["args"]
+    assert f"--load-model={contract.MODEL_NAME}" in triton["args"]
+    assert f"--id={contract.MODEL_NAME}@{{release}}" in triton["args"]
+    for probe in ("startupProbe", "readinessProbe"):
+        assert triton[probe]["httpGet"]["path"] == f"/v2/models/{contract.MODEL_NAME}/ready"
+
+
+def test_the_same_interfaces_are_closed_as_on_one_machine(triton: dict[str, Any]) -> None:
+    for option in ("--http-restricted-api", "--grpc-restricted-protocol"):
+        (found,) = [one for one in triton["args"] if one.startswith(option)]
+        assert found == f"{option}={triton_command.CLOSED_APIS}:asl-admin=$(POD_UID)\n"
+
+
+def test_the_model_computes_with_as_many_threads_as_the_pod_may_use(triton: dict[str, Any]) -> None:
+    text = (PROJECT / "triton_models" / contract.MODEL_NAME / "config.pbtxt").read_text()
+    config = text_format.Parse(text, model_config_pb2.ModelConfig())
+    assert config.parameters["intra_op_thread_count"].string_value == triton["resources"]["limits"]["cpu"]
+
+
+def test_the_headless_service_leads_to_the_predictors_that_serve(base: list[dict[str, Any]]) -> None:
+    spec = named(base, "Service", contract.GRPC_SERVICE)["spec"]
+    assert spec["clusterIP"] == "None"
+    assert [one["port"] for one in spec["ports"]] == [contract.POD_GRPC_PORT]
+    assert spec["selector"] == {
+        "serving.kserve.io/inferenceservice": contract.KUBERNETES_NAME,
+        "component": "predictor",
+    }
+
+
+def test_only_the_deployer_has_rights_and_only_on_the_two_services_by_name(base: list[dict[str, Any]]) -> None:
+    subjects = [one["name"] for binding in base if binding["kind"] == "RoleBinding" for one in binding["subjects"]]
+    assert subjects == [contract.DEPLOYER_ACCOUNT]
+    rules = named(base, "Role", contract.DEPLOYER_ACCOUNT)["rules"]
+    writing = [one for one in rules if set(one["verbs"]) - {"get", "list", "watch"}]
+    assert [(one["apiGroups"], one["resources"], one["resourceNames"]) for one in writing] == [
+        (["serving.kserve.io"], ["inferenceservices"], [contract.KUBERNETES_NAME, contract.CANDIDATE_NAME])
+    ]
+
+
+def test_the_predictor_takes_its_keys_from_the_secret_by_name(base: list[dict[str, Any]]) -> None:
+    account = named(base, "ServiceAccount", contract.PREDICTOR_ACCOUNT)
+    assert account["secrets"] == [{"name": contract.S3_SECRET}]

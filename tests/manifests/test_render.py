@@ -1,0 +1,43 @@
+"""Every overlay with every choice of components renders, and what comes out holds together."""
+
+from collections import Counter
+from itertools import chain, combinations
+from pathlib import Path
+
+import pytest
+
+from asl_pkg import contract
+from tests.manifests.rendering import COMPONENTS, MANIFESTS, OVERLAYS, combine, needs_kubectl, render, render_text
+
+pytestmark = needs_kubectl
+
+EACH_AND_ALL = [[], *([one] for one in COMPONENTS), COMPONENTS]
+CHOICES = list(chain.from_iterable(combinations(COMPONENTS, count) for count in range(len(COMPONENTS) + 1)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_choice_of_components_renders(tmp_path: Path, overlay: str) -> None:
+    for choice in CHOICES:
+        render_text.__wrapped__(combine(tmp_path, overlay, list(choice)))
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("components", EACH_AND_ALL, ids=["plain", *COMPONENTS, "all"])
+def test_no_object_is_there_twice_and_no_image_is_without_a_tag(
+    tmp_path: Path, overlay: str, components: list[str]
+) -> None:
+    objects = render(combine(tmp_path, overlay, components))
+    counts = Counter((one["kind"], one["metadata"]["name"]) for one in objects)
+    assert not [one for one, count in counts.items() if count > 1]
+    images = [line.split()[-1] for line in render_text(tmp_path).splitlines() if line.strip().startswith("image:")]
+    logical = {contract.TRITON_IMAGE}
+    assert images
+    assert not [one for one in images if one in logical or ":" not in one.rpartition("/")[2] or one.endswith("latest")]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_an_overlay_holds_its_differences_only(overlay: str) -> None:
+    """Nothing but patches and images: an object of its own would be missing elsewhere."""
+    names = {(one["kind"], one["metadata"]["name"]) for one in render(MANIFESTS / "overlays" / overlay)}
+    assert names == {(one["kind"], one["metadata"]["name"]) for one in render(MANIFESTS / "base")}
