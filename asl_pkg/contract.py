@@ -12,8 +12,9 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in 0..1, https://docs.pytorch.or
 IMAGENET_STD = (0.229, 0.224, 0.225)
 CONTRACT_VERSION = 1  # of all the above
 PREPARATION_VERSION = 1  # of data/preparation.py: picture file -> 200x200 RGB
-OPSET = 18
-IR_VERSION = 9
+TRITON_RELEASE = "26.07"  # of NVIDIA's image in manifests/; .triton has its ONNX Runtime
+OPSET = 21  # the highest that each of serving/triton_releases.py loads
+IR_VERSION = 10
 
 # Keys of the ONNX graph's metadata_props; the values are text, the classes a JSON list
 METADATA_CLASSES = "classes"

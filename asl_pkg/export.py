@@ -114,7 +114,7 @@ def to_onnx(served: torch.nn.Module, facts: dict[str, str]) -> onnx.ModelProto:
     _strip(graph)
     graph.ir_version = contract.IR_VERSION
     onnx.helper.set_model_props(graph, facts)
-    onnx.checker.check_model(graph, full_check=True)
+    check(graph)
     return graph
 
 
@@ -126,6 +126,12 @@ def _strip(message: Message) -> None:
         elif field.message_type:
             for part in [value] if isinstance(value, Message) else value:
                 _strip(part)
+
+
+def check(graph: onnx.ModelProto) -> None:
+    """Let ONNX's own checker see the graph, and infer every shape: the output's has to follow from the input's."""
+    onnx.checker.check_model(graph, full_check=True)
+    onnx.shape_inference.infer_shapes(graph, check_type=True, strict_mode=True, data_prop=True)
 
 
 def _try(served: torch.nn.Module, graph: Path, settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """Export, on a real graph in a real ONNX Runtime."""
 
+import copy
 import json
 import os
 import subprocess
@@ -49,6 +50,22 @@ def test_the_graph_is_of_the_version_that_the_server_takes(graph: onnx.ModelProt
     onnx.checker.check_model(graph, full_check=True)
     assert graph.ir_version == contract.IR_VERSION
     assert [(one.domain, one.version) for one in graph.opset_import] == [("", contract.OPSET)]
+
+
+def test_the_outputs_shape_follows_from_the_inputs(graph: onnx.ModelProto) -> None:
+    blank = copy.deepcopy(graph)
+    blank.graph.output[0].type.tensor_type.ClearField("shape")
+    inferred = onnx.shape_inference.infer_shapes(blank, check_type=True, strict_mode=True, data_prop=True)
+    shapes = [one.type.tensor_type.shape.dim for one in (inferred.graph.input[0], inferred.graph.output[0])]
+    assert [one.dim_param or one.dim_value for one in shapes[1]] == ["batch", len(contract.CLASSES)]
+    assert shapes[0][0].dim_param == "batch"
+
+
+def test_a_graph_that_declares_another_shape_than_it_computes_is_refused(graph: onnx.ModelProto) -> None:
+    lying = copy.deepcopy(graph)
+    lying.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 30
+    with pytest.raises(onnx.shape_inference.InferenceError, match="29.*30"):
+        step.check(lying)
 
 
 def test_the_graph_says_what_it_is(graph: onnx.ModelProto) -> None:

@@ -184,7 +184,7 @@ def weights_outside(graph: onnx.ModelProto) -> None:
         (graph_change(classes_out_of_order), "the graph names other classes"),
         (graph_change(weights_outside), "weights outside the ONNX file"),
         (graph_change(lambda graph: setattr(graph, "ir_version", 11)), "IR version 11"),
-        (graph_change(lambda graph: setattr(graph.opset_import[0], "version", 21)), "opset 18 at most"),
+        (graph_change(lambda graph: setattr(graph.opset_import[0], "version", 22)), "opset 21 at most"),
         (lambda bundle: (bundle / contract.MODEL_FILE).write_bytes(b"no graph"), "model.onnx is no ONNX graph"),
     ],
     ids=[
