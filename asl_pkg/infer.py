@@ -13,11 +13,10 @@ from asl_pkg import contract
 from asl_pkg.config import InferenceSettings
 from asl_pkg.data.preparation import MAX_BYTES, prepare
 from asl_pkg.errors import DataError, SettingError
+from asl_pkg.serving.letters import name_letter
 from asl_pkg.serving.pictures import STANDARD_INPUT, find_pictures
 from asl_pkg.serving.runtimes import Runtime, open_runtime
 
-UNSURE = "unsure"
-TOP = 3
 PATH_COLUMNS = 40
 
 
@@ -90,7 +89,8 @@ def _answers(runtime: Runtime, threshold: float, pictures: Iterable[Path | None]
         for picture, one in zip(batch, prepared, strict=True):
             path = STANDARD_INPUT if picture is None else str(picture)
             if isinstance(one, np.ndarray):
-                yield _answer(path, runtime.release, threshold, next(rows))
+                named = name_letter(next(rows), threshold)
+                yield Answer(path, runtime.release, named.letter, named.confidence, named.top3)
             else:
                 yield Answer(path, runtime.release, error=one)
 
@@ -101,10 +101,3 @@ def _prepare(picture: Path | None) -> np.ndarray | str:
         return prepare(sys.stdin.buffer.read(MAX_BYTES + 1) if picture is None else picture)
     except DataError as error:
         return str(error).removeprefix(f"{picture}: ")
-
-
-def _answer(path: str, release: str, threshold: float, probabilities: np.ndarray) -> Answer:
-    order = np.argsort(-probabilities, kind="stable")[:TOP]
-    top = [(contract.CLASSES[index], round(float(probabilities[index]), 6)) for index in order]
-    letter, confidence = top[0]
-    return Answer(path, release, letter if confidence >= threshold else UNSURE, confidence, top)

@@ -6,6 +6,7 @@ from asl_pkg import contract
 from asl_pkg.config import InferenceSettings
 from asl_pkg.serving.bundle import Bundle
 from asl_pkg.serving.choice import choose_bundle
+from asl_pkg.serving.ports import free_ports
 from asl_pkg.serving.triton import LocalTriton
 
 
@@ -40,9 +41,10 @@ def _serve_triton(bundle: Bundle, settings: InferenceSettings) -> None:
 
 def _serve_kserve(bundle: Bundle, settings: InferenceSettings) -> None:
     from asl_pkg.serving.kserve_server import KServeServer
+    from asl_pkg.serving.onnx_model import OnnxModel
 
     wanted = [settings.http_port, settings.grpc_port]
-    server = KServeServer(bundle, settings.host, *wanted)
+    server = KServeServer(OnnxModel(bundle), settings.host, *free_ports(settings.host, wanted))
     # its protocol has no model configuration, which is where our Triton tells the threshold
     threshold = f" confidence_threshold={bundle.confidence_threshold}"
     _announce(bundle, "KServe's own server on ONNX Runtime", server.http_url, server.grpc_url, threshold)

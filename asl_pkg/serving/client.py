@@ -11,13 +11,13 @@ import numpy as np
 
 from asl_pkg import contract
 from asl_pkg.errors import ServingError, SettingError
+from asl_pkg.serving.letters import find_fault
 from asl_pkg.serving.triton_config import THRESHOLD_PARAMETER
 
 TIMEOUT_S = 30.0
 # A server that has just become ready can still refuse its first connections.
 RETRY_S = 1.0
 RETRY_PAUSE_S = 0.1
-PROBABILITY_SUM_TOLERANCE = 1e-3
 NO_SUCH_METHOD = ("404", "StatusCode.UNIMPLEMENTED")
 
 
@@ -91,12 +91,9 @@ class Client:
             wanted = [self._kit.InferRequestedOutput(contract.OUTPUT_NAME)]
             return self._connection.infer(contract.MODEL_NAME, [tensor], outputs=wanted, **self._timeout)
 
-        answer = self._call(ask).as_numpy(contract.OUTPUT_NAME)
-        expected = (len(pixels), len(contract.CLASSES))
-        if answer is None or answer.dtype != np.float32 or answer.shape != expected:
-            raise ServingError(f"{self.url} gave {_describe(answer)}, expected float32 {list(expected)}")
-        if not np.allclose(answer.sum(axis=1), 1, atol=PROBABILITY_SUM_TOLERANCE) or (answer < 0).any():
-            raise ServingError(f"{self.url} gave numbers that are no probabilities: it serves another model")
+        answer: np.ndarray = self._call(ask).as_numpy(contract.OUTPUT_NAME)
+        if fault := find_fault(answer, len(pixels)):
+            raise ServingError(f"{self.url} gave {fault}")
         return answer
 
     def _ask(self, method: str, *arguments: str) -> dict[str, Any]:
@@ -156,10 +153,6 @@ def _is_refused(error: Exception) -> bool:
 def _status(error: Exception) -> str:
     """What the server answered, `404` or `StatusCode.UNAVAILABLE`; empty where it did not."""
     return str(getattr(error, "status", str)() or "")
-
-
-def _describe(answer: np.ndarray | None) -> str:
-    return "no such output" if answer is None else f"{answer.dtype} {list(answer.shape)}"
 
 
 def _one_line(error: Exception) -> str:

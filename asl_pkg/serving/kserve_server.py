@@ -1,4 +1,4 @@
-"""KServe's own v2 server on ONNX Runtime, for platforms that have no Triton; the same tensors at the same addresses."""
+"""KServe's own v2 server with one model, over HTTP and gRPC: `engine=kserve` and the transformer share it."""
 
 import asyncio
 import contextlib
@@ -8,82 +8,63 @@ import warnings
 from typing import Any, NoReturn
 
 import grpc
-import numpy as np
 import uvicorn
-from kserve import InferOutput, InferRequest, InferResponse, Model, ModelRepository
-from kserve.errors import InvalidInput, invalid_input_handler
+from kserve import InferRequest, Model, ModelRepository
+from kserve.errors import InvalidInput
 from kserve.model_server import app
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
-from kserve.protocol.grpc.interceptors import ExceptionToStatusInterceptor
 from kserve.protocol.grpc.servicer import InferenceServicer
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 from kserve.protocol.rest.server import RESTServer
 
 from asl_pkg import contract
-from asl_pkg.serving.bundle import Bundle
-from asl_pkg.serving.onnx_session import open_session, predict
-from asl_pkg.serving.ports import free_ports
+from asl_pkg.errors import ServingError
+from asl_pkg.serving.body_limit import BodyLimit
+from asl_pkg.serving.kserve_errors import DecodingInterceptor, add_error_handlers
+from asl_pkg.serving.kserve_requests import read_binary
 
-GRACE_S = 5.0  # for requests that are under way
-INPUT = {"name": contract.INPUT_NAME, "datatype": "UINT8", "shape": [-1, contract.IMAGE_PX, contract.IMAGE_PX, 3]}
-OUTPUT = {"name": contract.OUTPUT_NAME, "datatype": "FP32", "shape": [-1, len(contract.CLASSES)]}
-# What the SDK's decoder lets through on a malformed request; it would answer 500 as if the server were at fault.
-DECODING_ERRORS = (ValueError, TypeError, KeyError, AttributeError, IndexError)
+GRACE_S = 5  # for requests that are under way
+MAX_BYTES = 32 * 2**20  # of one request: 32 pictures as JSON numbers take half of it
+LENGTH_HEADER = "inference-header-content-length"
 
 
-class OnnxModel(Model):
-    """The model of a bundle, answering as Triton does."""
+class ReleasedModel(Model):
+    """A model that knows which release it answers with.
 
-    def __init__(self, bundle: Bundle) -> None:
-        super().__init__(contract.MODEL_NAME)
-        self.session = open_session(bundle.model_path)
-        self.ready = True
+    Args:
+        name: in the v2 protocol.
+    """
 
-    def get_input_types(self) -> list[dict[str, Any]]:
-        """The input, for the model's metadata."""
-        return [INPUT]
+    @property
+    def release(self) -> str:
+        """The release; empty where answers may be of several."""
+        raise NotImplementedError
 
-    def get_output_types(self) -> list[dict[str, Any]]:
-        """The output, for the model's metadata."""
-        return [OUTPUT]
-
-    async def predict(self, payload: InferRequest, headers: dict[str, str] | None = None) -> InferResponse:
-        """Answer one request.
-
-        Args:
-            payload: `input`, UINT8 [n, 200, 200, 3].
-            headers: of the request.
-
-        Returns:
-            `output`, FP32 [n, 29].
-
-        Raises:
-            InvalidInput: the request has other tensors.
-        """
-        pixels = _pixels(payload)
-        probabilities = await asyncio.to_thread(predict, self.session, pixels)
-        output = InferOutput(contract.OUTPUT_NAME, list(probabilities.shape), "FP32")
-        output.set_data_from_numpy(probabilities)
-        return InferResponse(
-            payload.id or "",
-            contract.MODEL_NAME,
-            [output],
-            use_binary_outputs=payload.use_binary_outputs,
-            requested_outputs=payload.request_outputs,
-        )
+    async def work(self) -> None:
+        """What goes on beside the requests, until it is cancelled."""
 
 
 class NamedDataPlane(DataPlane):
-    """Tells the release, as our Triton does, in the server's name."""
+    """Tells the release in the server's name, as our Triton does, and reads tensors as they come."""
 
-    def __init__(self, repository: ModelRepository, release: str) -> None:
+    def __init__(self, repository: ModelRepository, model: ReleasedModel) -> None:
         super().__init__(repository)
-        self.release = release
+        self._model = model
 
     def metadata(self) -> dict[str, Any]:
         """The server's metadata."""
-        return {**super().metadata(), "name": f"{contract.MODEL_NAME}@{self.release}", "extensions": []}
+        return {**super().metadata(), "name": f"{contract.MODEL_NAME}@{self._model.release}", "extensions": []}
+
+    async def ready(self) -> bool:
+        """Whether the server can answer."""
+        return await self._model.healthy()
+
+    def decode_inference_request(self, body: Any, headers: dict[str, str], model_name: str) -> InferRequest:
+        """Read a v2 request."""
+        if isinstance(body, bytes):
+            return read_binary(body, int(headers.get(LENGTH_HEADER, len(body))), model_name)
+        return super().decode_inference_request(body, headers, model_name)
 
 
 class ClosedRepository(ModelRepositoryExtension):
@@ -99,28 +80,30 @@ class ClosedRepository(ModelRepositoryExtension):
 
 
 class KServeServer:
-    """KServe's server on one bundle; it listens from the start and answers in `run`.
+    """KServe's server; it listens from the start and answers in `run`.
 
     Args:
-        bundle: what it serves, already verified.
+        model: what answers.
         host: address to listen on.
-        http_port: for v2 over HTTP; the next free one if taken.
-        grpc_port: for v2 over gRPC; the next free one if taken.
+        http_port: for v2 and v1 over HTTP.
+        grpc_port: for v2 over gRPC.
 
     Raises:
-        ServingError: the host is no address of this machine, or no port is left.
+        ServingError: a port is taken.
     """
 
-    def __init__(self, bundle: Bundle, host: str, http_port: int, grpc_port: int) -> None:
+    def __init__(self, model: ReleasedModel, host: str, http_port: int, grpc_port: int) -> None:
         for name in ("kserve", "uvicorn"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # it logs a traceback for every malformed request
         warnings.filterwarnings("ignore", module="fastapi")  # of what the SDK will have to change
         self.host = host
-        self.ports = free_ports(host, [http_port, grpc_port])
-        self._socket = socket.create_server((host, self.ports[0]))
+        self.ports = [http_port, grpc_port]
+        self._socket = _listen(host, http_port)
+        _listen(host, grpc_port).close()  # gRPC would say in a line of its own that it is taken
+        self._model = model
         repository = ModelRepository()
-        repository.update(OnnxModel(bundle))
-        self._data_plane = NamedDataPlane(repository, bundle.release)
+        repository.update(model)
+        self._data_plane = NamedDataPlane(repository, model)
         self._closed = ClosedRepository(repository)
 
     @property
@@ -139,37 +122,27 @@ class KServeServer:
             asyncio.run(self._serve())
 
     async def _serve(self) -> None:
-        grpc_server = grpc.aio.server(interceptors=[DecodingInterceptor()])
+        options = [("grpc.max_receive_message_length", MAX_BYTES), ("grpc.so_reuseport", 0)]
+        grpc_server = grpc.aio.server(interceptors=[DecodingInterceptor()], options=options)
         add_GRPCInferenceServiceServicer_to_server(InferenceServicer(self._data_plane, self._closed), grpc_server)
         grpc_server.add_insecure_port(f"{self.host}:{self.ports[1]}")
-        rest = RESTServer("kserve.model_server:app", self._data_plane, self._closed, self.ports[0])
+        rest = RESTServer(
+            "kserve.model_server:app", self._data_plane, self._closed, self.ports[0], grace_period=GRACE_S
+        )
         rest.create_application()
-        for error in DECODING_ERRORS:
-            app.add_exception_handler(error, invalid_input_handler)
+        add_error_handlers(app)
+        app.add_middleware(BodyLimit, max_bytes=MAX_BYTES)
         await grpc_server.start()
+        work = asyncio.create_task(self._model.work())
         try:
             await uvicorn.Server(rest.config).serve(sockets=[self._socket])
         finally:
             await grpc_server.stop(GRACE_S)
+            work.cancel()
 
 
-class DecodingInterceptor(ExceptionToStatusInterceptor):
-    """Calls a malformed request over gRPC the client's error, as over HTTP."""
-
-    async def handle_exception(self, ex: Exception, *arguments: Any) -> None:
-        """Translate an exception to a gRPC status."""
-        known = InvalidInput(str(ex)) if isinstance(ex, DECODING_ERRORS) and not isinstance(ex, InvalidInput) else ex
-        await super().handle_exception(known, *arguments)
-
-
-def _pixels(request: InferRequest) -> np.ndarray:
-    """The pixels of a request, uint8 [n, 200, 200, 3]."""
-    found = [(one.name, one.datatype, list(one.shape)) for one in request.inputs]
-    wanted = [(INPUT["name"], INPUT["datatype"], [shape[0], *INPUT["shape"][1:]]) for _, _, shape in found if shape]
-    if len(found) != 1 or found != wanted or not 1 <= found[0][2][0] <= contract.MAX_BATCH:
-        raise InvalidInput(f"got {found}, expected {list(INPUT.values())} with 1 to {contract.MAX_BATCH} pictures")
-    for output in request.request_outputs or []:
-        if output.name != contract.OUTPUT_NAME:
-            raise InvalidInput(f"there is no output {output.name!r}, only {contract.OUTPUT_NAME!r}")
-    values = np.asarray(request.inputs[0].as_numpy())
-    return values.astype(np.uint8, copy=False)
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise ServingError(f"{host}:{port}: {error.strerror}") from error

@@ -17,9 +17,10 @@ from asl_pkg import contract
 from asl_pkg.config import BaselineModel, InferenceSettings, TrainerSettings
 from asl_pkg.data.preparation import prepare
 from asl_pkg.errors import BundleError, DataError, SettingError
-from asl_pkg.infer import UNSURE, Answer, as_json_line, as_table_line, infer
+from asl_pkg.infer import Answer, as_json_line, as_table_line, infer
 from asl_pkg.models.classifier import Classifier
 from asl_pkg.serving.bundle import Bundle, seal
+from asl_pkg.serving.letters import UNSURE
 from asl_pkg.serving.onnx_session import open_session, predict
 from asl_pkg.serving.pictures import find_pictures
 from asl_pkg.serving.runtimes import UNRELEASED

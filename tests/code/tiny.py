@@ -15,10 +15,10 @@ from asl_pkg.serving.triton_config import config_pbtxt, labels
 THRESHOLD = 0.4
 
 
-def tiny_model() -> onnx.ModelProto:
+def tiny_model(seed: int = 0) -> onnx.ModelProto:
     """The mean colour of a picture, times random weights, as probabilities: pictures get different answers."""
     px, classes = contract.IMAGE_PX, len(contract.CLASSES)
-    weights = np.random.default_rng(0).normal(size=(3, classes)).astype(np.float32) / 20
+    weights = np.random.default_rng(seed).normal(size=(3, classes)).astype(np.float32) / 20
     constants = {"weights": weights, "axes": [1, 2], "grey": np.float32(128)}
     graph = helper.make_graph(
         [
@@ -46,10 +46,10 @@ def tiny_model() -> onnx.ModelProto:
     return model
 
 
-def make_bundle(folder: Path, config: str = "") -> Bundle:
-    """Seal a bundle of the tiny model; `config` replaces config.pbtxt."""
+def make_bundle(folder: Path, config: str = "", seed: int = 0) -> Bundle:
+    """Seal a bundle of the tiny model; `config` replaces config.pbtxt, another seed is another model."""
     (folder / contract.MODEL_FILE).parent.mkdir(parents=True)
-    onnx.save(tiny_model(), folder / contract.MODEL_FILE)
+    onnx.save(tiny_model(seed), folder / contract.MODEL_FILE)
     settings = ExportSettings(confidence_threshold=THRESHOLD)
     (folder / contract.CONFIG_FILE).write_text(config or config_pbtxt(settings))
     (folder / contract.LABELS_FILE).write_text(labels())

@@ -1,0 +1,61 @@
+"""From a model's probabilities to a letter: the same for the command line and the transformer."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from asl_pkg import contract
+
+UNSURE = "unsure"
+TOP = 3
+PROBABILITY_SUM_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What a model says of one picture.
+
+    Args:
+        letter: the likeliest class, `unsure` below the confidence threshold.
+        confidence: probability of the likeliest class.
+        top3: the likeliest classes with their probabilities.
+    """
+
+    letter: str
+    confidence: float
+    top3: list[tuple[str, float]]
+
+
+def name_letter(probabilities: np.ndarray, threshold: float) -> Letter:
+    """Name the letter of one picture.
+
+    Args:
+        probabilities: float32 [29], in the order of contract.CLASSES.
+        threshold: the confidence below which the answer is `unsure`.
+
+    Returns:
+        The letter.
+    """
+    order = np.argsort(-probabilities, kind="stable")[:TOP]
+    top = [(contract.CLASSES[index], round(float(probabilities[index]), 6)) for index in order]
+    letter, confidence = top[0]
+    return Letter(letter if confidence >= threshold else UNSURE, confidence, top)
+
+
+def find_fault(answer: np.ndarray | None, pictures: int) -> str:
+    """What is wrong with a server's answer.
+
+    Args:
+        answer: its output, None where it gave none of that name.
+        pictures: how many were asked about.
+
+    Returns:
+        Empty where it is float32 [pictures, 29] and every row are probabilities, else what it is instead.
+    """
+    expected = (pictures, len(contract.CLASSES))
+    if answer is None or answer.dtype != np.float32 or answer.shape != expected:
+        found = "no such output" if answer is None else f"{answer.dtype} {list(answer.shape)}"
+        return f"{found}, expected float32 {list(expected)}"
+    if not np.allclose(answer.sum(axis=1), 1, atol=PROBABILITY_SUM_TOLERANCE) or (answer < 0).any():
+        return "numbers that are no probabilities: it serves another model"
+    return ""
