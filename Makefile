@@ -62,6 +62,7 @@ compile: install ## pipelines/asl.yaml from pipelines/asl.py
 lock: install ## the hash-locked lists in images/requirements
 	.venv/bin/uv pip compile pyproject.toml --all-extras $(LOCK_OPTIONS) -o images/requirements/local.txt
 	.venv/bin/uv pip compile images/requirements/triton.in $(LOCK_OPTIONS) -o images/requirements/triton.txt
+	.venv/bin/uv pip compile pyproject.toml --extra transformer $(LOCK_OPTIONS) -c images/requirements/local.txt -o images/requirements/transformer.txt
 LOCK_OPTIONS := --python-version 3.11 --python-platform x86_64-manylinux_2_35 --generate-hashes --no-header --quiet
 
 ##@ Installing and removing

@@ -20,7 +20,7 @@ from asl_pkg.serving.letters import TOP, Letter, name_letter
 from asl_pkg.serving.predictors import Predictors
 
 MAX_PIXELS = 25_000_000  # of one picture
-DECODERS = 2  # pictures decoded at the same time; with the limit above they bound the memory
+DECODERS = 2  # pictures decoded at the same time; one of the size above takes up to 0.5 GB meanwhile
 PICTURES = {"name": "image", "datatype": "BYTES", "shape": [-1]}
 LETTERS = [
     {"name": "letter", "datatype": "BYTES", "shape": [-1]},

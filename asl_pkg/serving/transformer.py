@@ -20,12 +20,11 @@ def main() -> None:
     """Answer until SIGTERM; an error is one line on stderr and exit code 1."""
     parser = _Parser("transformer", allow_abbrev=False, description="Pictures in, letters out; Triton computes.")
     parser.add_argument("--model_name", default=contract.MODEL_NAME, help="in the v2 protocol")
-    parser.add_argument(
-        "--predictor_host", required=True, help="HOST:PORT of Triton's gRPC; all its addresses take part"
-    )
+    hosts = "HOST:PORT of Triton's gRPC, whose every address takes part; KServe may add one of HTTP, the first counts"
+    parser.add_argument("--predictor_host", required=True, action="append", help=hosts)
     parser.add_argument("--host", default="0.0.0.0", help="address to listen on")  # noqa: S104 - a pod's own
-    parser.add_argument("--http_port", type=int, default=8080, help="for v2 and v1 over HTTP")
-    parser.add_argument("--grpc_port", type=int, default=8081, help="for v2 over gRPC")
+    parser.add_argument("--http_port", type=int, default=contract.POD_HTTP_PORT, help="for v2 and v1 over HTTP")
+    parser.add_argument("--grpc_port", type=int, default=contract.POD_GRPC_PORT, help="for v2 over gRPC")
     options, _ = parser.parse_known_args()  # KServe may add flags that are for its own SDK
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # uvicorn raises it again when it has ended in order
@@ -43,9 +42,10 @@ def _serve(options: argparse.Namespace) -> None:
     from asl_pkg.serving.picture_model import PictureModel
     from asl_pkg.serving.predictors import Predictors
 
-    model = PictureModel(options.model_name, Predictors(options.predictor_host))
+    predictors = options.predictor_host[0]
+    model = PictureModel(options.model_name, Predictors(predictors))
     server = KServeServer(model, options.host, options.http_port, options.grpc_port)
-    print(f"transformer: HTTP {server.http_url}, gRPC {server.grpc_url}, Triton {options.predictor_host}", flush=True)
+    print(f"transformer: HTTP {server.http_url}, gRPC {server.grpc_url}, Triton {predictors}", flush=True)
     server.run()
 
 

@@ -105,9 +105,18 @@ def test_each_answer_tells_the_release_that_computed_it_while_servers_come_and_g
     expected = {release: predict(session, pixels[:4]) for release, session in sessions.items()}
     fleet.start(0)
     until(lambda: running.ready, 10, running.log)
+
+    seen = Counter[str]()
+
+    def roll_out() -> None:
+        """One is ended when the next one answers, as Kubernetes does."""
+        new = fleet.start(1)
+        until(lambda: seen[new], 20, running.log)
+        fleet.end(0)
+        fleet.start(2)
+
     with ThreadPoolExecutor(3) as pool:
-        rollout = pool.submit(lambda: (fleet.start(1), fleet.end(0), fleet.start(2)))
-        seen = Counter[str]()
+        rollout = pool.submit(roll_out)
         while not rollout.done() or len(seen) < 3:
             for release, answer in pool.map(lambda _: ask(running, pixels[:4]), range(2)):
                 np.testing.assert_allclose(answer, expected[release], atol=1e-6)

@@ -1,0 +1,63 @@
+"""The transformer as part of the InferenceService that deploy writes."""
+
+from typing import Any
+
+from asl_pkg import contract
+
+
+def transformer_spec(image: str, namespace: str) -> dict[str, Any]:
+    """Give `spec.transformer` of the InferenceService.
+
+    Args:
+        image: of images/transformer.
+        namespace: where it serves.
+
+    Returns:
+        One pod, which finds every predictor pod through the headless Service of manifests/base.
+    """
+    arguments = {
+        "--model_name": contract.MODEL_NAME,
+        "--predictor_host": f"{contract.GRPC_SERVICE}.{namespace}:{contract.POD_GRPC_PORT}",
+    }
+    container = {
+        "name": "kserve-container",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": [word for pair in arguments.items() for word in pair],
+        "ports": [
+            {"name": "http", "containerPort": contract.POD_HTTP_PORT, "protocol": "TCP"},
+            {"name": "grpc", "containerPort": contract.POD_GRPC_PORT, "protocol": "TCP"},
+        ],
+        "startupProbe": {
+            "httpGet": {"path": "/v2/health/live", "port": "http"},
+            "failureThreshold": 120,
+            "periodSeconds": 1,
+        },
+        "readinessProbe": {"httpGet": {"path": "/v2/health/ready", "port": "http"}, "periodSeconds": 2},
+        "livenessProbe": {
+            "httpGet": {"path": "/v2/health/live", "port": "http"},
+            "periodSeconds": 10,
+            "timeoutSeconds": 5,
+        },
+        # it closes its ports at once on SIGTERM, while Services still lead here for a moment
+        "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
+        "resources": {
+            "requests": {"cpu": "50m", "memory": "300Mi", "ephemeral-storage": "50Mi"},
+            "limits": {"cpu": "2", "memory": "1536Mi", "ephemeral-storage": "200Mi"},
+        },
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - a volume of its own
+    }
+    return {
+        "serviceAccountName": contract.TRANSFORMER_ACCOUNT,
+        "automountServiceAccountToken": False,
+        "containers": [container],
+        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "100Mi"}}],
+    }
