@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import io
+import json
 import os
 import signal
 import sys
@@ -13,7 +14,7 @@ from typing import Any, NoReturn
 
 from asl_pkg import contract, usage
 from asl_pkg.config import InferenceSettings, Settings, TrainSettings
-from asl_pkg.errors import AslError, DataError, GateError
+from asl_pkg.errors import AslError, DataError, GateError, SettingError
 from asl_pkg.settings import load, names
 from asl_pkg.usage import Verb
 
@@ -111,13 +112,48 @@ def validate(*settings: str) -> None:
         raise GateError(f"not fit to be served, gates failed: {', '.join(report.failed)}")
 
 
-def deploy(*settings: str) -> None:
-    """Store the bundle as a release, try it on a Triton of its own, and let it serve."""
+def deploy(*settings: str, rollback: str = "", list: str = "", dry_run: str = "", output: str = "yaml") -> None:  # noqa: A002
+    """Store the bundle as a release, try it without users, let it serve, and try it again.
+
+    asl deploy                                 on this machine: `asl serve` serves it
+    asl deploy store=s3://BUCKET/PREFIX        on the Kubernetes that KUBECONFIG names, by KServe
+    asl deploy store=… --rollback              what served before serves again; --rollback=RELEASE or =DIGEST names one
+    asl deploy store=… --list                  the releases in the store, and which of them serves
+    asl deploy store=s3://… --dry-run -o yaml  the InferenceService, for kubectl and GitOps; nothing changes
+    """
     from asl_pkg import deploy as step
 
-    chosen = load(Settings, settings)
-    release = step.deploy(Path(chosen.bundle_dir), Path(chosen.report_dir), Path(chosen.store))
-    print(f"release {release.release} serves from {chosen.store}; next: asl serve")
+    # Fire hands a flag the word that follows it, which may be a setting.
+    taken = [flag for flag in (rollback, list, dry_run) if "=" in flag]
+    chosen = load(Settings, [*settings, *taken])
+    folders = Path(chosen.bundle_dir), Path(chosen.report_dir)
+    if list:
+        for one in step.releases(chosen):
+            print(
+                f"{one.release}  bundle {one.bundle_digest[:12]}  data {one.dataset_digest[:12]}  {one.role}".rstrip()
+            )
+    elif dry_run:
+        print(_dumped(step.manifest(chosen, *folders), output), end="")
+    elif rollback:
+        named = "" if rollback == "True" or rollback in taken else rollback
+        print(_serves(step.rollback(chosen, named), chosen))
+    else:
+        print(_serves(step.deploy(chosen, *folders), chosen))
+
+
+def _serves(release: Any, chosen: Settings) -> str:
+    then = "asl serve" if "://" not in chosen.store else f"kubectl -n {chosen.deploy.namespace} get inferenceservice"
+    return f"release {release.release} serves from {chosen.store}, {release.latency_ms:.0f} ms a picture; next: {then}"
+
+
+def _dumped(value: dict[str, Any], output: str) -> str:
+    if output == "json":
+        return json.dumps(value, indent=2) + "\n"
+    if output != "yaml":
+        raise SettingError(f"-o {output}: expected yaml or json")
+    import yaml
+
+    return yaml.safe_dump(value, sort_keys=False)
 
 
 def serve(*arguments: str) -> None:
@@ -224,7 +260,9 @@ VERBS: dict[str, Verb] = {
     "validate": Verb(
         validate, Settings, ("seed", "data", "dataset_dir", "bundle_dir", "checkpoint_path", "report_dir", "validate")
     ),
-    "deploy": Verb(deploy, Settings, ("bundle_dir", "report_dir", "store")),
+    "deploy": Verb(
+        deploy, Settings, ("bundle_dir", "report_dir", "store", "deploy"), "[--rollback | --list | --dry-run -o yaml]"
+    ),
     "serve": Verb(
         serve,
         InferenceSettings,
@@ -241,7 +279,9 @@ VERBS: dict[str, Verb] = {
         "[PICTURE …]",
     ),
     "verify": Verb(verify, Settings, ("bundle_dir",), "[BUNDLE …]"),
-    "pipeline run": Verb(run, TrainSettings, ("seed", "data", "model", "trainer", "export", "validate", "store")),
+    "pipeline run": Verb(
+        run, TrainSettings, ("seed", "data", "model", "trainer", "export", "validate", "store", "deploy")
+    ),
     "pipeline compile": Verb(compile, takes="[FILE]"),
     "mlflow": Verb(mlflow),
     "doctor": Verb(doctor),

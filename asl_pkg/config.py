@@ -183,6 +183,20 @@ class ValidateSettings:
 
 
 @dataclass
+class DeploySettings:
+    """How a release comes to serve; the store's address says where: a folder here, s3://… on Kubernetes."""
+
+    namespace: str = setting(contract.NAMESPACE, "where it serves on Kubernetes", "namespace")
+    latency_max_ms: float = setting(1000.0, "for one picture, 95 of 100 times", "ms", low=1.0, high=60_000.0)
+    timeout_s: float = setting(600.0, "wait for a pod to start and be ready", "s", low=1.0, high=86_400.0)
+    canary_requests: int = setting(
+        0, "sent to a canary, which serves users too, and to what serves; 0 for none", "requests", low=0, high=1_000_000
+    )
+    canary_agreement_min: float = setting(0.9, "share that both have to answer alike", low=0.0, high=1.0)
+    canary_slowdown_max: float = setting(2.0, "times as long the canary may take", low=1.0, high=1000.0)
+
+
+@dataclass
 class Settings:
     """default.yaml: what the steps share."""
 
@@ -194,9 +208,12 @@ class Settings:
     checkpoint_path: str = setting("models/checkpoints/best.ckpt", "the checkpoint that export reads", "path")
     bundle_dir: str = setting("models/bundle", "the bundle that export writes", "path")
     report_dir: str = setting("report", "the report that validate writes", "path")
-    store: str = setting("models/store", "the model store that deploy writes to", "path")
+    store: str = setting(
+        "models/store", "the model store: a folder, or s3://BUCKET/PREFIX for Kubernetes", "path or URL"
+    )
     export: ExportSettings = field(default_factory=ExportSettings)
     validate: ValidateSettings = field(default_factory=ValidateSettings)
+    deploy: DeploySettings = field(default_factory=DeploySettings)
 
 
 @dataclass

@@ -1,26 +1,28 @@
-"""The verb deploy: bundle and report -> a release in the model store that serves, tried before anything changes.
+"""The verb deploy: bundle and report -> a release that serves, tried before anything changes.
 
-<store>/asl-model/<release>/          the bundle, immutable
-<store>/asl-model/<release>-report/   the report that let it pass, golden set included
-<store>/asl-model/serving.json        which release serves: written last, in one step
+verify -> store, immutable -> candidate without users -> golden set and latency at its address -> switch, rollout
+watched -> golden set again -> registry. On this machine and on Kubernetes alike: `serving/places` knows the difference.
 """
 
-import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from asl_pkg import files, tracking
-from asl_pkg.errors import BundleError, GateError, ServingError
+from asl_pkg import progress, tracking
+from asl_pkg.config import Settings
+from asl_pkg.errors import BundleError, GateError, ServingError, SettingError
 from asl_pkg.serving.bundle import Bundle, open_bundle
-from asl_pkg.serving.client import Client
-from asl_pkg.serving.store import Serving, read_serving, release_folder, report_folder, write_serving
-from asl_pkg.serving.triton import LocalTriton
-from asl_pkg.validation.golden import Golden, read_golden
+from asl_pkg.serving.places.place import NotRestoredError, Place, open_place
+from asl_pkg.serving.store import Listed, Serving, Store, list_releases
+from asl_pkg.validation.acceptance import accept
+from asl_pkg.validation.golden import read_golden
+from asl_pkg.validation.paired import compare, judge
 from asl_pkg.validation.report import Report, read_report
-
-GOLDEN_TOLERANCE = 1e-4  # of a probability: Triton's ONNX Runtime is another version than the one that validated
 
 
 @dataclass(frozen=True)
@@ -29,25 +31,26 @@ class Release:
 
     Args:
         release: its name: the first digits of the model digest.
-        folder: where it lies in the store.
+        uri: where it lies in the store.
         previous: the release that served before, None for the first.
+        latency_ms: of one picture at the candidate, 95 of 100 times.
         version: in MLflow's registry, None where MLflow did not answer.
     """
 
     release: str
-    folder: Path
+    uri: str
     previous: str | None
+    latency_ms: float
     version: str | None
 
 
-def deploy(bundle_dir: Path, report_dir: Path, store: Path) -> Release:
-    """Make a validated bundle the release that serves; a failure on the way leaves what serves untouched.
+def deploy(settings: Settings, bundle_dir: Path, report_dir: Path) -> Release:
+    """Make a validated bundle the release that serves; a failure on the way leaves what serves as it was.
 
     Args:
-        settings: as every step takes; none of them changes how a release is stored.
+        settings: `store` says where releases lie and so where they serve, `deploy` how.
         bundle_dir: what export wrote.
         report_dir: what validate wrote about it.
-        store: the model store.
 
     Returns:
         The release.
@@ -55,21 +58,88 @@ def deploy(bundle_dir: Path, report_dir: Path, store: Path) -> Release:
     Raises:
         BundleError: bundle or report is missing, damaged, or the report is on another bundle.
         GateError: the report did not let it pass.
-        ServingError: a Triton started on the stored release does not answer the golden set as validated.
+        ServingError: the release does not start, or does not answer the golden set as validated.
     """
-    bundle = open_bundle(bundle_dir)
-    report = read_report(report_dir)
-    _check(bundle, report)
-    stored, report = _store(bundle, report, store)
-    _try_candidate(stored, read_golden(report.golden_folder))
-    serving = _switch(stored, report, store)
-    tags = {"release": stored.release, "bundle_digest": stored.digest, "dataset_digest": stored.dataset_digest}
-    version = tracking.register(stored.folder.resolve().as_uri(), tags)
-    return Release(stored.release, stored.folder, serving.previous, version)
+    bundle, report = _open(bundle_dir, report_dir)
+    place = open_place(settings)
+    before = place.serving()
+    _store(place.store, bundle, report)
+    with _stored(place.store, bundle.release) as (stored, stored_report):
+        if stored.manifest["model_digest"] != bundle.manifest["model_digest"]:
+            raise BundleError(f"{place.store.uri(bundle.release)} holds another model of that name: remove it first")
+        return _serve(place, stored, stored_report, before, settings)
 
 
-def _check(bundle: Bundle, report: Report) -> None:
-    """Refuse a report that is on another bundle or did not let it pass."""
+def rollback(settings: Settings, to: str = "") -> Release:
+    """Make an earlier release serve again, in the same order and with the same checks.
+
+    Args:
+        settings: as for `deploy`.
+        to: first digits of a release or of a bundle digest; empty takes what served before.
+
+    Returns:
+        The release.
+
+    Raises:
+        BundleError: the store has no such release, or what it has is damaged.
+        ServingError: nothing served before, or the release does not start or answer as validated.
+    """
+    place = open_place(settings)
+    before = place.serving()
+    wanted = to or (before.previous if before else None)
+    if not wanted:
+        raise ServingError("nothing served before: `asl deploy --list` lists releases for --rollback=RELEASE")
+    listed = list_releases(place.store, before)
+    found = [one for one in listed if one.release.startswith(wanted) or one.bundle_digest.startswith(wanted)]
+    if len(found) != 1:
+        raise BundleError(f"{len(found)} releases in {settings.store} begin with {wanted}: `asl deploy --list`")
+    with _stored(place.store, found[0].release) as (stored, report):
+        return _serve(place, stored, report, before, settings)
+
+
+def releases(settings: Settings) -> list[Listed]:
+    """List the releases in the store.
+
+    Args:
+        settings: as for `deploy`.
+
+    Returns:
+        Each with its digests and whether it serves.
+    """
+    place = open_place(settings)
+    return list_releases(place.store, place.serving())
+
+
+def manifest(settings: Settings, bundle_dir: Path, report_dir: Path) -> dict[str, Any]:
+    """Give the InferenceService that deploy would apply, for kubectl and GitOps; nothing changes.
+
+    Args:
+        settings: as for `deploy`.
+        bundle_dir: what export wrote.
+        report_dir: what validate wrote about it.
+
+    Returns:
+        The complete object.
+
+    Raises:
+        BundleError: as for `deploy`.
+        GateError: as for `deploy`.
+        SettingError: the store is a folder, so there is no InferenceService.
+    """
+    bundle, report = _open(bundle_dir, report_dir)
+    place = open_place(settings)
+    if not hasattr(place, "manifest"):
+        raise SettingError(f"store={settings.store}: an InferenceService needs store=s3://BUCKET/PREFIX")
+    before = place.serving()
+    if bundle.release in place.store.releases():
+        with _stored(place.store, bundle.release) as (stored, stored_report):
+            return place.manifest(_serving(stored, stored_report, before))
+    return place.manifest(_serving(bundle, report, before))
+
+
+def _open(bundle_dir: Path, report_dir: Path) -> tuple[Bundle, Report]:
+    """Bundle and report that belong together and passed."""
+    bundle, report = open_bundle(bundle_dir), read_report(report_dir)
     if report.bundle_digest != bundle.digest:
         raise BundleError(
             f"the report in {report.folder} is on bundle {report.bundle_digest[:12]}, but {bundle.folder} is "
@@ -77,48 +147,76 @@ def _check(bundle: Bundle, report: Report) -> None:
         )
     if not report.passed:
         raise GateError(f"{bundle.folder} is not fit to be served, gates failed: {', '.join(report.failed)}")
+    return bundle, report
 
 
-def _store(bundle: Bundle, report: Report, store: Path) -> tuple[Bundle, Report]:
-    """Put bundle and report into the store; a release that is there already stays as it is, if it is the same model."""
-    folder, reports = release_folder(store, bundle.release), report_folder(store, bundle.release)
-    if not folder.exists():
-        # The report first: a release without one cannot be there, wherever this is interrupted.
-        for source, target in ((report.folder, reports), (bundle.folder, folder)):
-            with files.written_beside(target) as beside:
-                shutil.copytree(source, beside, dirs_exist_ok=True)
-    try:
-        stored, stored_report = open_bundle(folder), read_report(reports)
-        _check(stored, stored_report)
-    except (BundleError, GateError) as error:
-        raise BundleError(f"the store's copy is damaged: {error}; remove {folder} and {reports} first") from error
-    if stored.manifest["model_digest"] != bundle.manifest["model_digest"]:
-        raise BundleError(f"{folder} holds another model of the same release name: remove it first")
-    return stored, stored_report
+def _store(store: Store, bundle: Bundle, report: Report) -> None:
+    """Put bundle and report into the store; a release that is there already stays as it is."""
+    if bundle.release not in store.releases():
+        progress.say(f"storing release {bundle.release} at {store.uri(bundle.release)}")
+        store.put(bundle.release, bundle.folder, report.folder)
 
 
-def _try_candidate(stored: Bundle, golden: Golden) -> None:
-    """Start a Triton of its own on the stored release and ask it for the golden set."""
-    with LocalTriton(stored) as candidate:
-        client = Client(candidate.http_url)
+@contextmanager
+def _stored(store: Store, release: str) -> Iterator[tuple[Bundle, Report]]:
+    """A release as the store holds it, with the report that let it pass, every digest checked."""
+    with store.opened(release) as (folder, reports):
         try:
-            answers = client.predict(golden.pixels)
-        finally:
-            client.close()
-    difference = np.abs(answers - golden.probabilities).max(axis=1)
-    if (wrong := int((difference > GOLDEN_TOLERANCE).sum())) > 0:
-        raise ServingError(
-            f"Triton answers {wrong} of {len(difference)} golden pictures otherwise than validated (probabilities "
-            f"differ by up to {difference.max():.2g}): what serves was not touched; `make install` mends Triton"
-        )
+            stored = _open(folder, reports)
+            if stored[0].release != release:
+                raise BundleError(f"it holds release {stored[0].release}")
+        except (BundleError, GateError) as error:
+            where = store.uri(release)
+            raise BundleError(f"the store's copy is damaged: {error}; remove {where} and its report first") from error
+        yield stored
 
 
-def _switch(stored: Bundle, report: Report, store: Path) -> Serving:
-    """Make the release the one that serves."""
-    before = read_serving(store)
+def _serving(stored: Bundle, report: Report, before: Serving | None) -> Serving:
+    """What serves once the release does."""
     previous = before.release if before else None
     if before and before.release == stored.release:
         previous = before.previous  # deployed again: going back must not lead to itself
-    serving = Serving(stored.release, stored.digest, report.digest, previous)
-    write_serving(store, serving)
-    return serving
+    return Serving(stored.release, stored.digest, report.digest, previous)
+
+
+def _serve(place: Place, stored: Bundle, report: Report, before: Serving | None, settings: Settings) -> Release:
+    """Try the release as a candidate, then let it serve and try it again, then tell the registry."""
+    latency_max_ms = settings.deploy.latency_max_ms
+    golden = read_golden(report.golden_folder)
+    serving = _serving(stored, report, before)
+    with _or_else("what serves was not touched"):
+        progress.say(f"trying release {stored.release} as a candidate without users")
+        with place.candidate(serving) as urls:
+            latency_ms = max(accept(url, stored.release, golden, latency_max_ms) for url in urls)
+    served = before.release if before else "nothing"
+    with _or_else(f"{served} serves again"):
+        if before and settings.deploy.canary_requests:
+            _share(place, serving, before, golden.pixels, settings)
+        progress.say(f"release {stored.release} is to serve instead of {served}")
+        with place.switched(serving, before) as urls:
+            for url in urls:
+                accept(url, stored.release, golden, latency_max_ms)
+    uri = place.store.uri(stored.release)
+    tags = {"release": stored.release, "bundle_digest": stored.digest, "dataset_digest": stored.dataset_digest}
+    return Release(stored.release, uri, serving.previous, latency_ms, tracking.register(uri, tags))
+
+
+def _share(place: Place, serving: Serving, before: Serving, pixels: NDArray[np.uint8], settings: Settings) -> None:
+    """Let a canary share the users for a while, and compare it with what serves."""
+    chosen = settings.deploy
+    progress.say(f"release {serving.release} shares the users of {before.release} as a canary")
+    with place.canary(serving, before) as (stable, canary):
+        found = compare(stable, canary, pixels, chosen.canary_requests, settings.seed)
+        progress.say(found.summary)
+        judge(found, chosen.canary_agreement_min, chosen.canary_slowdown_max)
+
+
+@contextmanager
+def _or_else(consequence: str) -> Iterator[None]:
+    """Add to an error what it means for users."""
+    try:
+        yield
+    except NotRestoredError:
+        raise
+    except ServingError as error:
+        raise ServingError(f"{error}; {consequence}") from error

@@ -35,6 +35,7 @@ PARAMETERS = {
     "trainer.": "train_settings",
     "export.": "export_settings",
     "validate.": "validate_settings",
+    "deploy.": "deploy_settings",
 }
 
 
@@ -70,7 +71,7 @@ def run(overrides: Sequence[str], run_dir: Path) -> dict[str, Path]:
     """
     settings = load(TrainSettings, overrides)
     arguments = parameters(overrides)
-    arguments["model_store"] = str(Path(settings.store).resolve())
+    arguments["model_store"] = settings.store if "://" in settings.store else str(Path(settings.store).resolve())
     arguments["code_version"] = code_version()
     arguments["data_version"] = source_version(settings.data)
     outputs = _run_locally(arguments, run_dir)

@@ -36,6 +36,11 @@ def track(
         yield from _lines(iterable, total, description, unit, done)
 
 
+def say(text: str) -> None:
+    """Show on stderr which stage of a long piece of work begins."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def _lines(iterable: Iterable[T], total: int | None, description: str, unit: str, before: int) -> Iterator[T]:
     start = time.monotonic()
     due = start + QUIET_S

@@ -1,13 +1,10 @@
 """publish: a finished data set goes to S3 under a name that says its contents, whole or not at all."""
 
-import base64
 from pathlib import Path
-from typing import Any
 
 from asl_pkg import contract
 from asl_pkg.data.dataset import read_info, shards
-from asl_pkg.data.sources.s3_client import connect, explained, split_url
-from asl_pkg.files import sha256
+from asl_pkg.data.sources.s3_client import connect, explained, metadata, split_url, upload
 from asl_pkg.progress import track
 
 NAME_DIGITS = 12  # of the digest: the folder's name in the bucket
@@ -49,37 +46,7 @@ def publish(dataset_dir: Path, to: str) -> str:
     names = [path.name for split in contract.SPLITS for path in shards(dataset_dir, split)]
     names += [contract.AUDIT_FILE, contract.AUDIT_PAGE, contract.CONTACT_SHEET, contract.DATASET_FILE]
     client = connect()
-    if _metadata(client, bucket, f"{folder}/{contract.DATASET_FILE}") is None:
+    if metadata(client, bucket, f"{folder}/{contract.DATASET_FILE}") is None:
         for name in track(names, len(names), f"Publishing to {url}", "files"):
-            _upload(client, dataset_dir / name, bucket, f"{folder}/{name}")
+            upload(client, dataset_dir / name, bucket, f"{folder}/{name}")
     return url
-
-
-def _upload(client: Any, path: Path, bucket: str, key: str) -> None:
-    digest = sha256(path)
-    if _metadata(client, bucket, key) == (path.stat().st_size, digest):
-        return
-    with explained(f"s3://{bucket}/{key}"), path.open("rb") as file:
-        client.put_object(
-            Bucket=bucket,
-            Key=key,
-            Body=file,
-            Metadata={"sha256": digest},
-            ChecksumSHA256=base64.b64encode(
-                bytes.fromhex(digest)
-            ).decode(),  # the server refuses what arrives otherwise
-        )
-
-
-def _metadata(client: Any, bucket: str, key: str) -> tuple[int, str] | None:
-    """Size and SHA-256 of an object that was published, None where there is none."""
-    from botocore.exceptions import ClientError
-
-    with explained(f"s3://{bucket}/{key}"):
-        try:
-            head = client.head_object(Bucket=bucket, Key=key)
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-                return None
-            raise
-    return head["ContentLength"], head["Metadata"].get("sha256", "")

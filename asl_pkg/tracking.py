@@ -126,7 +126,7 @@ def register(source: str, tags: Mapping[str, str]) -> str | None:
 
     Args:
         source: URI of the release in the model store.
-        tags: its digests, for people.
+        tags: its digests; a version that has the same ones becomes the champion again.
 
     Returns:
         The model version, None where MLflow did not take it: that costs a warning, since the release serves already.
@@ -137,7 +137,12 @@ def register(source: str, tags: Mapping[str, str]) -> str | None:
         client, _ = _open()
         if not client.search_registered_models(f"name = '{contract.MLFLOW_MODEL}'"):
             client.create_registered_model(contract.MLFLOW_MODEL)
-        version = client.create_model_version(contract.MLFLOW_MODEL, source, tags=dict(tags), await_creation_for=0)
+        found = [one for one in client.search_model_versions(f"name = '{contract.MLFLOW_MODEL}'") if one.tags == tags]
+        version = (
+            found[0]
+            if found
+            else client.create_model_version(contract.MLFLOW_MODEL, source, tags=dict(tags), await_creation_for=0)
+        )
         client.set_registered_model_alias(contract.MLFLOW_MODEL, contract.MLFLOW_ALIAS, version.version)
     except (AslError, MlflowException, OSError) as error:
         warnings.warn(f"the release serves, but MLflow does not know of it: {_first_line(error)}", stacklevel=2)

@@ -34,6 +34,7 @@ def asl(
     validate_settings: list = [],  # noqa: B006
     seed: int = Settings().seed,
     model_store: str = Settings().store,
+    deploy_settings: list = [],  # noqa: B006
     code_version: str = "",
 ) -> Outputs:
     """Pull, train, export, validate, and deploy what deserves it.
@@ -48,7 +49,8 @@ def asl(
         export_settings: settings of the export, such as `export.threads=…`.
         validate_settings: thresholds of the gates, such as `validate.accuracy_min=…`.
         seed: of every random choice.
-        model_store: where releases lie.
+        model_store: where releases lie and so where they serve: a folder, or s3://BUCKET/PREFIX for Kubernetes.
+        deploy_settings: settings of the deploy, such as `deploy.namespace=…`.
         code_version: hash of the code; a cached result of other code is not taken.
     """
     pulled = pull(
@@ -72,7 +74,10 @@ def asl(
     )
     with dsl.If(validated.outputs["Output"] == True, name="passed"):  # noqa: E712  kfp builds a condition of it
         deploy(
-            model_store=model_store, bundle=exported.outputs["bundle"], report=validated.outputs["report"]
+            model_store=model_store,
+            deploy_settings=deploy_settings,
+            bundle=exported.outputs["bundle"],
+            report=validated.outputs["report"],
         ).set_caching_options(False)
     with dsl.Else(name="failed"):
         refuse(report=validated.outputs["report"]).set_caching_options(False)

@@ -22,6 +22,7 @@ from asl_pkg import contract
 from asl_pkg.config import BaselineModel, Settings, SyntheticData, TrainerSettings, ValidateSettings
 from asl_pkg.data.dataset import DatasetInfo, write_info
 from asl_pkg.export import export
+from asl_pkg.files import sha256
 from asl_pkg.models.classifier import Classifier
 from asl_pkg.serving.bundle import seal
 
@@ -136,6 +137,35 @@ def plant(bundle_dir: Path, target: Path, change: Callable[[Path], object]) -> P
         target, {name: facts[name] for name in ("dataset_digest", "confidence_threshold", "temperature", "provenance")}
     )
     return target
+
+
+def sibling(bundle_dir: Path, target: Path, threads: int = 3) -> Path:
+    """Another release that answers the same: its config.pbtxt asks for other threads."""
+
+    def change(folder: Path) -> None:
+        config = folder / contract.CONFIG_FILE
+        config.write_text(config.read_text().replace('string_value: "2"', f'string_value: "{threads}"', 1))
+
+    return plant(bundle_dir, target, change)
+
+
+def report_on(bundle_dir: Path, report_dir: Path, target: Path, champion: str | None) -> Path:
+    """A copy of a report that passed, as if it were on this bundle and compared with this champion."""
+    shutil.copytree(report_dir, target)
+    body = json.loads((target / contract.REPORT_FILE).read_text())
+    body |= {"bundle_digest": sha256(bundle_dir / contract.BUNDLE_FILE), "champion": champion}
+    (target / contract.REPORT_FILE).write_text(json.dumps(body))
+    return target
+
+
+def promise_otherwise(report_dir: Path) -> None:
+    """Let the golden set of a report promise another answer to its first picture."""
+    golden = report_dir / contract.GOLDEN_FOLDER / contract.GOLDEN_FILE
+    content = json.loads(golden.read_text())
+    content["pictures"][0]["probabilities"] = np.roll(content["pictures"][0]["probabilities"], 1).tolist()
+    golden.write_text(json.dumps(content))
+    body = json.loads((report_dir / contract.REPORT_FILE).read_text())
+    (report_dir / contract.REPORT_FILE).write_text(json.dumps(body | {"golden_digest": sha256(golden)}))
 
 
 @dataclasses.dataclass(frozen=True)

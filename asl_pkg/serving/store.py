@@ -1,8 +1,13 @@
-"""The model store: <store>/asl-model/<release>/, immutable, and serving.json, which names the release that serves."""
+"""The model store: <store>/asl-model/<release>/, immutable; in a folder also serving.json: the release that serves."""
 
+import hashlib
 import json
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 from asl_pkg import contract, files
 from asl_pkg.errors import BundleError
@@ -23,6 +28,78 @@ class Serving:
     bundle_digest: str
     report_digest: str
     previous: str | None
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A release in the store.
+
+    Args:
+        release: its name.
+        bundle_digest: SHA-256 of its bundle.json.
+        dataset_digest: of the data set that it was trained on.
+        role: `serves`, `previous` or empty.
+    """
+
+    release: str
+    bundle_digest: str
+    dataset_digest: str
+    role: str
+
+
+class Store(Protocol):
+    """Where releases lie, each with the report that let it pass. A release is there whole or not at all."""
+
+    def releases(self) -> list[str]:
+        """The releases that are there."""
+
+    def uri(self, release: str) -> str:
+        """Where a release lies."""
+
+    def put(self, release: str, bundle_dir: Path, report_dir: Path) -> None:
+        """Store a release that is not there."""
+
+    def manifest(self, release: str) -> bytes:
+        """The bundle.json of a release."""
+
+    def opened(self, release: str) -> AbstractContextManager[tuple[Path, Path]]:
+        """Bundle and report of a release as folders, which may be read for as long as the context is open."""
+
+
+class FolderStore:
+    """A store on this machine.
+
+    Args:
+        root: the model store.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def releases(self) -> list[str]:
+        """The releases that are there."""
+        found = (self.root / contract.KUBERNETES_NAME).glob(f"[!.]*/{contract.BUNDLE_FILE}")
+        return sorted(path.parent.name for path in found)
+
+    def uri(self, release: str) -> str:
+        """Where a release lies."""
+        return release_folder(self.root, release).resolve().as_uri()
+
+    def put(self, release: str, bundle_dir: Path, report_dir: Path) -> None:
+        """Store a release that is not there."""
+        # The report first: a release without one cannot be there, wherever this is interrupted.
+        for source, place in ((report_dir, report_folder), (bundle_dir, release_folder)):
+            with files.written_beside(place(self.root, release)) as beside:
+                shutil.copytree(source, beside, dirs_exist_ok=True)
+
+    def manifest(self, release: str) -> bytes:
+        """The bundle.json of a release."""
+        return (release_folder(self.root, release) / contract.BUNDLE_FILE).read_bytes()
+
+    @contextmanager
+    def opened(self, release: str) -> Iterator[tuple[Path, Path]]:
+        """Bundle and report of a release as folders."""
+        yield release_folder(self.root, release), report_folder(self.root, release)
 
 
 def release_folder(store: Path, release: str) -> Path:
@@ -56,12 +133,35 @@ def read_serving(store: Path) -> Serving | None:
         raise BundleError(f"{path} is damaged ({error}): `asl deploy` writes a new one") from error
 
 
-def write_serving(store: Path, serving: Serving) -> None:
-    """Make a release the one that serves, in one step."""
-    files.write_json(store / contract.KUBERNETES_NAME / contract.SERVING_FILE, asdict(serving))
+def write_serving(store: Path, serving: Serving | None) -> None:
+    """Make a release the one that serves, in one step; None means that nothing serves."""
+    path = store / contract.KUBERNETES_NAME / contract.SERVING_FILE
+    if serving:
+        files.write_json(path, asdict(serving))
+    else:
+        path.unlink(missing_ok=True)
 
 
 def serving_bundle(store: Path) -> Path | None:
     """The bundle of the release that serves, None before the first deploy."""
     serving = read_serving(store)
     return release_folder(store, serving.release) if serving else None
+
+
+def list_releases(store: Store, serving: Serving | None) -> list[Listed]:
+    """List what a store holds.
+
+    Args:
+        store: the store.
+        serving: what serves, None before the first deploy.
+
+    Returns:
+        Its releases.
+    """
+    roles = {serving.previous: "previous", serving.release: "serves"} if serving else {}
+    listed = []
+    for release in store.releases():
+        manifest = store.manifest(release)
+        digest = hashlib.sha256(manifest).hexdigest()
+        listed.append(Listed(release, digest, str(json.loads(manifest)["dataset_digest"]), roles.get(release, "")))
+    return listed

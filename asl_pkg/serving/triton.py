@@ -16,6 +16,7 @@ from asl_pkg.errors import ServingError
 from asl_pkg.serving import triton_command, triton_environment
 from asl_pkg.serving.bundle import Bundle
 from asl_pkg.serving.ports import free_ports
+from asl_pkg.serving.triton_log import reason
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 2.0 * triton_command.EXIT_TIMEOUT_S
@@ -142,9 +143,9 @@ class LocalTriton:
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
-                reason = _reason(self.log)
-                kind = _PortTakenError if "already in use" in reason else ServingError
-                raise kind(f"Triton refused {self.bundle.folder}: {reason}; its log: {self.log}")
+                why = reason(self.log.read_text(errors="replace"))
+                kind = _PortTakenError if "already in use" in why else ServingError
+                raise kind(f"Triton refused {self.bundle.folder}: {why}; its log: {self.log}")
             # the log, since another server may answer on this port until ours finds it taken
             if "Started Metrics Service" in self.log.read_text(errors="replace") and self._answers():
                 return
@@ -171,11 +172,3 @@ class LocalTriton:
 
 class _PortTakenError(ServingError):
     """Another process took a port between our look and Triton's."""
-
-
-def _reason(log: Path) -> str:
-    """The one line of a failed server's log that says why."""
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("error:")] or [line for line in lines if line.startswith("E")]
-    last = (errors or lines or ["it wrote nothing"])[-1]
-    return last.rpartition("state: ")[2].rstrip(";")

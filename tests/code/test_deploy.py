@@ -1,22 +1,28 @@
 """deploy, with a real Triton as the candidate and a real MLflow as the registry."""
 
+import dataclasses
 import json
 import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from asl_pkg import contract
-from asl_pkg.deploy import Release, deploy
-from asl_pkg.errors import BundleError, GateError, ServingError
+from asl_pkg import deploy as step
+from asl_pkg.deploy import Release
+from asl_pkg.errors import BundleError, GateError, ServingError, SettingError
 from asl_pkg.files import sha256
 from asl_pkg.serving.bundle import open_bundle
-from asl_pkg.serving.store import read_serving, release_folder, report_folder, serving_bundle
+from asl_pkg.serving.places.local import LocalPlace
+from asl_pkg.serving.store import FolderStore, read_serving, release_folder, report_folder, serving_bundle
 from asl_pkg.validate import validate
-from tests.exported import Exported, settings
+from tests.exported import Exported, promise_otherwise, report_on, settings, sibling
+
+
+def deploy(bundle_dir: Path, report_dir: Path, store: Path) -> Release:
+    return step.deploy(dataclasses.replace(settings(), store=str(store)), bundle_dir, report_dir)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +54,9 @@ def test_the_release_serves_with_the_report_that_let_it_pass(
     assert serving.bundle_digest == sha256(exported.bundle / contract.BUNDLE_FILE)
     assert serving.report_digest == sha256(report / contract.REPORT_FILE)
     assert serving.previous is None
-    assert serving_bundle(work / "store") == deployed.folder
-    assert open_bundle(deployed.folder).digest == serving.bundle_digest
+    folder = release_folder(work / "store", deployed.release)
+    assert serving_bundle(work / "store") == folder
+    assert open_bundle(folder).digest == serving.bundle_digest
     assert (report_folder(work / "store", deployed.release) / contract.GOLDEN_FOLDER / contract.GOLDEN_FILE).is_file()
 
 
@@ -59,8 +66,8 @@ def test_the_registry_knows_the_champion(deployed: Release, work: Path) -> None:
         source = database.execute("select source from model_versions").fetchone()[0]
         tags = dict(database.execute("select key, value from model_version_tags").fetchall())
     assert alias == [(contract.MLFLOW_MODEL, contract.MLFLOW_ALIAS, int(deployed.version or 0))]
-    assert source == deployed.folder.as_uri()
-    assert tags["bundle_digest"] == open_bundle(deployed.folder).digest
+    assert source == deployed.uri == release_folder(work / "store", deployed.release).as_uri()
+    assert tags["bundle_digest"] == sha256(release_folder(work / "store", deployed.release) / contract.BUNDLE_FILE)
 
 
 def unpassed(report: Path) -> None:
@@ -118,13 +125,8 @@ def test_a_candidate_that_answers_otherwise_leaves_what_serves(
     shutil.rmtree(release_folder(store, deployed.release))
     shutil.rmtree(report_folder(store, deployed.release))
     shutil.copytree(report, tmp_path / "report")
-    golden = tmp_path / "report" / contract.GOLDEN_FOLDER / contract.GOLDEN_FILE
-    content = json.loads(golden.read_text())
-    content["pictures"][0]["probabilities"] = np.roll(content["pictures"][0]["probabilities"], 1).tolist()
-    golden.write_text(json.dumps(content))
-    body = json.loads((tmp_path / "report" / contract.REPORT_FILE).read_text())
-    (tmp_path / "report" / contract.REPORT_FILE).write_text(json.dumps(body | {"golden_digest": sha256(golden)}))
-    with pytest.raises(ServingError, match="1 of 29 golden pictures otherwise than validated"):
+    promise_otherwise(tmp_path / "report")
+    with pytest.raises(ServingError, match="1 of 29 golden pictures otherwise than validated.*was not touched"):
         deploy(exported.bundle, tmp_path / "report", store)
     assert (store / contract.KUBERNETES_NAME / contract.SERVING_FILE).read_bytes() == before
 
@@ -137,7 +139,7 @@ def test_deploying_again_changes_nothing_and_a_registry_that_is_down_costs_a_war
     with pytest.warns(UserWarning, match="the release serves, but MLflow does not know of it"):
         again = deploy(exported.bundle, report, work / "store")
     assert read_serving(work / "store") == before
-    assert again == Release(deployed.release, deployed.folder, None, None)
+    assert again == dataclasses.replace(deployed, latency_ms=again.latency_ms, version=None)
 
 
 def test_a_release_that_was_changed_in_the_store_is_not_served(
@@ -148,3 +150,72 @@ def test_a_release_that_was_changed_in_the_store_is_not_served(
     (release_folder(store, deployed.release) / contract.LABELS_FILE).write_text("A\n")
     with pytest.raises(BundleError, match="the store's copy is damaged: .*remove "):
         deploy(exported.bundle, report, store)
+
+
+@pytest.fixture(scope="module")
+def second(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return sibling(exported.bundle, tmp_path_factory.mktemp("second") / "bundle")
+
+
+def test_a_second_release_takes_over_and_rollback_brings_the_first_back_without_a_registry(
+    deployed: Release,
+    exported: Exported,
+    second: Path,
+    report: Path,
+    work: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(work / "store", store)
+    monkeypatch.chdir(tmp_path)
+    first = open_bundle(exported.bundle).digest
+    current = report_on(second, report, tmp_path / "current", first)
+    assert deploy(second, current, store).previous == deployed.release
+
+    chosen = dataclasses.replace(settings(), store=str(store))
+    assert {(one.release, one.role) for one in step.releases(chosen)} == {
+        (open_bundle(second).release, "serves"),
+        (deployed.release, "previous"),
+    }
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with pytest.warns(UserWarning, match="MLflow does not know"):
+        back = step.rollback(chosen)
+    assert (back.release, back.previous) == (deployed.release, open_bundle(second).release)
+    assert serving_bundle(store) == release_folder(store, deployed.release)
+
+
+def test_an_error_after_the_switch_restores_what_served(deployed: Release, work: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(work / "store", store)
+    place = LocalPlace(FolderStore(store))
+    before = place.serving()
+    assert before is not None
+    with (
+        pytest.raises(ServingError, match="a picture"),
+        place.switched(dataclasses.replace(before, previous="0" * 12), before),
+    ):
+        raise ServingError("a picture is answered otherwise")
+    assert place.serving() == before
+
+
+def test_a_deploy_beside_another_one_does_not_switch(deployed: Release, work: Path) -> None:
+    place = LocalPlace(FolderStore(work / "store"))
+    with (
+        pytest.raises(ServingError, match="another deploy has changed what serves"),
+        place.switched(read_serving(work / "store"), None),
+    ):
+        pass
+
+
+def test_there_is_nothing_to_go_back_to_before_a_second_release(deployed: Release, work: Path) -> None:
+    chosen = dataclasses.replace(settings(), store=str(work / "store"))
+    with pytest.raises(ServingError, match="nothing served before"):
+        step.rollback(chosen)
+    with pytest.raises(BundleError, match="0 releases .* begin with ffff"):
+        step.rollback(chosen, "ffff")
+
+
+def test_a_folder_has_no_inference_service(exported: Exported, report: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="needs store=s3://"):
+        step.manifest(dataclasses.replace(settings(), store=str(tmp_path)), exported.bundle, report)

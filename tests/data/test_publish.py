@@ -84,7 +84,7 @@ def test_what_is_published_can_be_pulled_from_there(bucket: str, dataset_dir: Pa
 def test_an_interrupted_upload_is_no_data_set_and_goes_on_later(
     client: Any, bucket: str, dataset_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upload, calls = publish._upload, []
+    upload, calls = publish.upload, []
 
     def interrupted(*arguments: Any) -> None:
         calls.append(arguments)
@@ -93,7 +93,7 @@ def test_an_interrupted_upload_is_no_data_set_and_goes_on_later(
         upload(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(publish, "_upload", interrupted)
+        patch.setattr(publish, "upload", interrupted)
         with pytest.raises(KeyboardInterrupt):
             publish.publish(dataset_dir, f"s3://{bucket}")
     first, second = sorted(listing(client, bucket))

@@ -1,8 +1,10 @@
 """The client of an S3 server, and what its errors mean for the user."""
 
+import base64
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -11,6 +13,7 @@ from botocore.config import Config
 
 from asl_pkg.data.sources.download import BrokenConnectionError
 from asl_pkg.errors import DataError
+from asl_pkg.files import sha256
 
 CONNECTIONS = 16  # objects fetched at once: small ones wait for the network, not for the processor
 CONNECT_S, READ_S = 10, 60
@@ -103,3 +106,54 @@ def explained(name: str) -> Iterator[None]:
         raise BrokenConnectionError(f"{name}: the connection broke off ({type(error).__name__})") from error
     except (exceptions.BotoCoreError, ValueError) as error:
         raise DataError(f"{name}: {error}: check the AWS_* variables") from error
+
+
+def upload(client: Any, path: Path, bucket: str, key: str) -> None:
+    """Upload a file, unless the very same was uploaded before.
+
+    Args:
+        client: of `connect`.
+        path: the file.
+        bucket: where to.
+        key: its name there.
+
+    Raises:
+        DataError: S3 refuses.
+    """
+    digest = sha256(path)
+    if metadata(client, bucket, key) == (path.stat().st_size, digest):
+        return
+    with explained(f"s3://{bucket}/{key}"), path.open("rb") as file:
+        client.put_object(
+            Bucket=bucket,
+            Key=key,
+            Body=file,
+            Metadata={"sha256": digest},
+            ChecksumSHA256=base64.b64encode(
+                bytes.fromhex(digest)
+            ).decode(),  # the server refuses what arrives otherwise
+        )
+
+
+def metadata(client: Any, bucket: str, key: str) -> tuple[int, str] | None:
+    """Ask for an object that `upload` wrote.
+
+    Args:
+        client: of `connect`.
+        bucket: where it lies.
+        key: its name there.
+
+    Returns:
+        Size in bytes and SHA-256, None where there is none.
+
+    Raises:
+        DataError: S3 refuses.
+    """
+    with explained(f"s3://{bucket}/{key}"):
+        try:
+            head = client.head_object(Bucket=bucket, Key=key)
+        except exceptions.ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                return None
+            raise
+    return head["ContentLength"], head["Metadata"].get("sha256", "")

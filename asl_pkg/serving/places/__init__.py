@@ -1,0 +1,1 @@
+"""Where a release serves: on this machine, or on Kubernetes."""

@@ -1,0 +1,150 @@
+"""The few calls that deploy makes of a Kubernetes API server, in one namespace, and what its errors mean."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config import ConfigException
+from urllib3.exceptions import HTTPError
+
+from asl_pkg import contract
+from asl_pkg.errors import ServingError
+
+API_VERSION = "serving.kserve.io/v1beta1"
+APPLY = "application/apply-patch+yaml"
+BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT = 400, 403, 404, 409
+TIMEOUT_S = (10, 60)  # to connect, to answer
+HINTS = {
+    FORBIDDEN: ": `kubectl auth can-i --list` shows what this account may do",
+    NOT_FOUND: ": is KServe installed (`make kserve`)?",
+}
+
+
+class Cluster:
+    """An API server: the one that KUBECONFIG or ~/.kube/config names, inside a pod its own.
+
+    Args:
+        namespace: where everything happens.
+
+    Raises:
+        ServingError: no cluster is named.
+    """
+
+    def __init__(self, namespace: str) -> None:
+        self.namespace = namespace
+        self.inside = "KUBECONFIG" not in os.environ and "KUBERNETES_SERVICE_HOST" in os.environ
+        settings = client.Configuration()
+        try:
+            if self.inside:
+                config.load_incluster_config(settings)
+            else:
+                config.load_kube_config(client_configuration=settings)
+        except ConfigException as error:
+            raise ServingError(f"no cluster: {error}: set KUBECONFIG, or ask with `kubectl cluster-info`") from error
+        self._api = client.ApiClient(settings)
+        self._apps, self._core = client.AppsV1Api(self._api), client.CoreV1Api(self._api)
+
+    def get(self, name: str) -> dict[str, Any] | None:
+        """Read an InferenceService, None where there is none."""
+        return self._call("GET", name)
+
+    def apply(self, manifest: dict[str, Any]) -> None:
+        """Apply an InferenceService server-side, as the field manager that owns it.
+
+        Args:
+            manifest: complete; with a resourceVersion it is refused where somebody else wrote meanwhile.
+
+        Raises:
+            ConflictError: somebody else wrote meanwhile.
+            ServingError: the server refuses.
+        """
+        query = {"fieldManager": contract.FIELD_MANAGER, "force": "true"}
+        self._call("PATCH", manifest["metadata"]["name"], manifest, query)
+
+    def delete(self, name: str) -> None:
+        """Have an InferenceService deleted with all that it owns; none is fine."""
+        self._call("DELETE", name, query={"propagationPolicy": "Foreground"})
+
+    def deployment(self, name: str) -> Any:
+        """Read a Deployment, None where there is none."""
+        with self._explained(f"reading Deployment {name}"):
+            try:
+                return self._apps.read_namespaced_deployment(name, self.namespace, _request_timeout=TIMEOUT_S)
+            except ApiException as error:
+                if error.status == NOT_FOUND:
+                    return None
+                raise
+
+    def pods(self, labels: dict[str, str]) -> list[Any]:
+        """List the pods that carry all these labels."""
+        selector = ",".join(f"{name}={value}" for name, value in labels.items())
+        with self._explained("listing pods"):
+            found = self._core.list_namespaced_pod(self.namespace, label_selector=selector, _request_timeout=TIMEOUT_S)
+        return list(found.items)
+
+    def log(self, pod: str, container: str) -> str:
+        """The end of what a container wrote before it ended last; empty where the node no longer has it."""
+        with self._explained(f"reading the log of {pod}"):
+            try:
+                text = self._core.read_namespaced_pod_log(
+                    pod, self.namespace, container=container, previous=True, tail_lines=100, _request_timeout=TIMEOUT_S
+                )
+            except ApiException as error:
+                if error.status in (BAD_REQUEST, NOT_FOUND):
+                    return ""
+                raise
+        return str(text)
+
+    def _call(
+        self, method: str, name: str, body: Any = None, query: dict[str, str] | None = None
+    ) -> dict[str, Any] | None:
+        """Ask for or write an InferenceService; None where there is none."""
+        path = f"/apis/{API_VERSION}/namespaces/{self.namespace}/inferenceservices/{name}"
+        with self._explained(f"{method} InferenceService {name}"):
+            try:
+                answer: dict[str, Any] = self._api.call_api(
+                    path,
+                    method,
+                    query_params=list((query or {}).items()),
+                    header_params={"Accept": "application/json", "Content-Type": APPLY},
+                    body=body,
+                    response_type="object",
+                    auth_settings=["BearerToken"],
+                    _return_http_data_only=True,
+                    _request_timeout=TIMEOUT_S,
+                )
+            except ApiException as error:
+                if error.status == NOT_FOUND and name in str(error.body):
+                    return None  # without KServe the answer names no object
+                raise
+        return answer
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except ApiException as error:
+            kind = ConflictError if error.status == CONFLICT else ServingError
+            raise kind(
+                f"{what} in namespace {self.namespace}: {_reason(error)}{HINTS.get(error.status, '')}"
+            ) from error
+        except HTTPError as error:
+            raise ServingError(
+                f"{what}: the API server does not answer ({type(error).__name__}): check KUBECONFIG"
+            ) from error
+
+
+class ConflictError(ServingError):
+    """Somebody else wrote the object meanwhile."""
+
+
+def _reason(error: ApiException) -> str:
+    """What the server says, in one line."""
+    try:
+        return " ".join(json.loads(error.body)["message"].split())
+    except (TypeError, ValueError, KeyError):
+        return " ".join(str(error.body or error.reason).split())

@@ -1,0 +1,121 @@
+"""The InferenceService that serves a release: all of it, and what it says about the release."""
+
+from typing import Any
+
+from asl_pkg import contract
+from asl_pkg.errors import ServingError
+from asl_pkg.serving.places.cluster import API_VERSION
+from asl_pkg.serving.store import Serving
+
+AUTOSCALER = "serving.kserve.io/autoscalerClass"
+CANARY_PERCENT = 50
+
+
+def inference_service(name: str, namespace: str, uri: str, serving: Serving) -> dict[str, Any]:
+    """Give the complete InferenceService of a release.
+
+    Args:
+        name: its name.
+        namespace: where it serves.
+        uri: where the release lies.
+        serving: the release.
+
+    Returns:
+        The object. Scale and resources are not here: the HPA and the ServingRuntime in manifests/ have them.
+    """
+    annotations = {
+        "serving.kserve.io/deploymentMode": "Standard",
+        AUTOSCALER: "external",
+        contract.BUNDLE_DIGEST_ANNOTATION: serving.bundle_digest,
+        contract.REPORT_DIGEST_ANNOTATION: serving.report_digest,
+    }
+    if serving.previous:
+        annotations[contract.PREVIOUS_ANNOTATION] = serving.previous
+    predictor = {"serviceAccountName": contract.PREDICTOR_ACCOUNT, "storageContainerName": contract.STORAGE_CONTAINER}
+    model = {
+        "modelFormat": {"name": contract.MODEL_FORMAT},
+        "runtime": contract.SERVING_RUNTIME,
+        "protocolVersion": "v2",
+        "storageUri": uri,
+        "env": [{"name": contract.BUNDLE_DIGEST_VARIABLE, "value": serving.bundle_digest}],
+    }
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "InferenceService",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": {contract.RELEASE_LABEL: serving.release},
+            "annotations": annotations,
+        },
+        "spec": {"predictor": {**predictor, "model": model}},
+    }
+
+
+def with_canary(stable: dict[str, Any], canary: dict[str, Any], replicas: int) -> dict[str, Any]:
+    """Give an InferenceService that serves one release and, with as many pods, another one as its canary.
+
+    Args:
+        stable: InferenceService of what serves.
+        canary: InferenceService of the other release.
+        replicas: pods that serve.
+
+    Returns:
+        The object. With a gateway KServe gives the canary half of the requests; without one the headless Service
+        names the pods of both, so that half of the new connections arrive there.
+    """
+    predictor = canary["spec"]["predictor"] | {
+        "name": contract.CANARY_NAME,
+        "minReplicas": replicas,
+        "annotations": {AUTOSCALER: "none"},  # KServe leaves the number of pods alone otherwise
+    }
+    spec = {
+        "predictor": stable["spec"]["predictor"] | {"minReplicas": replicas},
+        "canary": [{"predictor": predictor, "trafficPercent": CANARY_PERCENT}],
+    }
+    return stable | {"spec": spec}
+
+
+def serving_of(live: dict[str, Any]) -> Serving:
+    """Read which release an InferenceService serves.
+
+    Args:
+        live: the object.
+
+    Returns:
+        What serves.
+
+    Raises:
+        ServingError: it was not deploy that wrote it.
+    """
+    metadata = live["metadata"]
+    labels, annotations = metadata.get("labels", {}), metadata.get("annotations", {})
+    try:
+        return Serving(
+            labels[contract.RELEASE_LABEL],
+            annotations[contract.BUNDLE_DIGEST_ANNOTATION],
+            annotations[contract.REPORT_DIGEST_ANNOTATION],
+            annotations.get(contract.PREVIOUS_ANNOTATION),
+        )
+    except KeyError as error:
+        raise ServingError(
+            f"InferenceService {metadata['name']} does not say {error}, so not `asl deploy` wrote it: delete it first"
+        ) from error
+
+
+def as_it_was(live: dict[str, Any]) -> dict[str, Any]:
+    """Give what to apply so that an InferenceService becomes again what it was.
+
+    Args:
+        live: the object as the server gave it.
+
+    Returns:
+        The object without what the server keeps itself.
+    """
+    own = (contract.RELEASE_LABEL.partition("/")[0] + "/", "serving.kserve.io/")
+    kept = {
+        part: {name: value for name, value in live["metadata"].get(part, {}).items() if name.startswith(own)}
+        for part in ("labels", "annotations")
+    }
+    names = {name: live["metadata"][name] for name in ("name", "namespace")}
+    return {"apiVersion": API_VERSION, "kind": live["kind"], "metadata": names | kept, "spec": live["spec"]}

@@ -1,0 +1,129 @@
+"""Kubernetes as the place where a release serves: S3 as the store, an InferenceService of KServe."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from asl_pkg import contract
+from asl_pkg.config import DeploySettings
+from asl_pkg.errors import ServingError
+from asl_pkg.serving.places.addresses import reached
+from asl_pkg.serving.places.cluster import Cluster, ConflictError
+from asl_pkg.serving.places.inference_service import as_it_was, inference_service, serving_of, with_canary
+from asl_pkg.serving.places.place import NotRestoredError
+from asl_pkg.serving.places.rollout import POLL_S, pods_of, wait_until_rolled_out
+from asl_pkg.serving.s3_store import S3Store
+from asl_pkg.serving.store import Serving
+
+WRITE_ATTEMPTS = 10  # KServe writes the object's status between our look and our word
+
+
+class KServePlace:
+    """An InferenceService that serves, beside it a candidate while a release is tried.
+
+    Args:
+        store: the model store.
+        cluster: where it serves.
+        settings: how long to wait.
+    """
+
+    def __init__(self, store: S3Store, cluster: Cluster, settings: DeploySettings) -> None:
+        self.store = store
+        self.cluster = cluster
+        self.settings = settings
+
+    def serving(self) -> Serving | None:
+        """What serves, None before the first deploy."""
+        live = self.cluster.get(contract.KUBERNETES_NAME)
+        return serving_of(live) if live else None
+
+    def manifest(self, serving: Serving, name: str = contract.KUBERNETES_NAME) -> dict[str, Any]:
+        """The InferenceService of a release."""
+        return inference_service(name, self.cluster.namespace, self.store.uri(serving.release), serving)
+
+    @contextmanager
+    def candidate(self, serving: Serving) -> Iterator[list[str]]:
+        """A stored release in an InferenceService of its own, which no user's request reaches."""
+        self._make_room()
+        try:
+            self.cluster.apply(self.manifest(serving, contract.CANDIDATE_NAME))
+            with self._rolled_out(contract.CANDIDATE_NAME, serving) as urls:
+                yield urls
+        finally:
+            self.cluster.delete(contract.CANDIDATE_NAME)
+
+    @contextmanager
+    def canary(self, serving: Serving, before: Serving) -> Iterator[tuple[list[str], list[str]]]:
+        """A stored release that shares the users of what serves, with as many pods."""
+        name, stable = contract.KUBERNETES_NAME, self.manifest(before)
+        pods = pods_of(self.cluster, name, before.bundle_digest)
+        live = self._write(with_canary(stable, self.manifest(serving), len(pods)), before)
+        try:
+            canary = wait_until_rolled_out(
+                self.cluster, name, serving.bundle_digest, self.settings.timeout_s, contract.CANARY_NAME
+            )
+            with reached(self.cluster, pods) as urls, reached(self.cluster, canary) as others:
+                yield urls, others
+        finally:
+            self._restore(live)
+
+    @contextmanager
+    def switched(self, serving: Serving, before: Serving | None) -> Iterator[list[str]]:
+        """A stored release that serves from now on, its rollout watched."""
+        live = self._write(self.manifest(serving), before)
+        try:
+            with self._rolled_out(contract.KUBERNETES_NAME, serving) as urls:
+                yield urls
+        except BaseException:
+            self._restore(live)
+            raise
+
+    @contextmanager
+    def _rolled_out(self, name: str, serving: Serving) -> Iterator[list[str]]:
+        pods = wait_until_rolled_out(self.cluster, name, serving.bundle_digest, self.settings.timeout_s)
+        with reached(self.cluster, pods) as urls:
+            yield urls
+
+    def _make_room(self) -> None:
+        """Remove the candidate of a deploy that was killed; refuse beside one that may be under way."""
+        name, deadline = contract.CANDIDATE_NAME, time.monotonic() + self.settings.timeout_s
+        while live := self.cluster.get(name):
+            if "deletionTimestamp" not in live["metadata"]:
+                made = datetime.fromisoformat(live["metadata"]["creationTimestamp"])
+                if (datetime.now(UTC) - made).total_seconds() < self.settings.timeout_s:
+                    raise ServingError(
+                        f"another deploy is under way since {made:%H:%M} UTC; if it was killed: "
+                        f"`kubectl -n {self.cluster.namespace} delete inferenceservice {name}`"
+                    )
+                self.cluster.delete(name)
+            if time.monotonic() > deadline:
+                raise ServingError(f"InferenceService {name} does not go: is KServe's controller running?")
+            time.sleep(POLL_S)
+
+    def _write(self, wanted: dict[str, Any], before: Serving | None) -> dict[str, Any] | None:
+        """Write the InferenceService, unless somebody changed what serves; the object as it was."""
+        for _ in range(WRITE_ATTEMPTS):
+            live = self.cluster.get(contract.KUBERNETES_NAME)
+            if (serving_of(live) if live else None) != before:
+                break
+            if live:
+                wanted["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
+            try:
+                self.cluster.apply(wanted)
+            except ConflictError:
+                continue
+            return live
+        raise ServingError("another deploy has changed what serves meanwhile: `asl validate`, then deploy again")
+
+    def _restore(self, live: dict[str, Any] | None) -> None:
+        if live is None:
+            self.cluster.delete(contract.KUBERNETES_NAME)
+            return
+        before = serving_of(live)
+        try:
+            self.cluster.apply(as_it_was(live))
+            wait_until_rolled_out(self.cluster, contract.KUBERNETES_NAME, before.bundle_digest, self.settings.timeout_s)
+        except ServingError as error:
+            raise NotRestoredError(f"release {before.release} did not come back: {error}") from error

@@ -1,0 +1,67 @@
+"""What deploy asks of a place where a release serves, and which place the settings name."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from asl_pkg.config import Settings
+from asl_pkg.errors import ServingError
+from asl_pkg.serving.store import FolderStore, Serving, Store
+
+S3 = "s3://"
+
+
+class NotRestoredError(ServingError):
+    """What served before does not serve again."""
+
+
+class Place(Protocol):
+    """Where a release serves."""
+
+    @property
+    def store(self) -> Store:
+        """Where its releases lie."""
+
+    def serving(self) -> Serving | None:
+        """What serves, None before the first deploy."""
+
+    def candidate(self, serving: Serving) -> AbstractContextManager[list[str]]:
+        """A stored release that answers at these URLs, and gets no user's request, until the context ends."""
+
+    def canary(self, serving: Serving, before: Serving) -> AbstractContextManager[tuple[list[str], list[str]]]:
+        """URLs of what serves and of a stored release that shares its users until the context ends.
+
+        Raises:
+            ServingError: it does not start, or what serves is no longer `before`.
+        """
+
+    def switched(self, serving: Serving, before: Serving | None) -> AbstractContextManager[list[str]]:
+        """A stored release that serves from now on, at these URLs; an error in the context restores what served.
+
+        Raises:
+            ServingError: it does not start, or what serves is no longer `before`.
+        """
+
+
+def open_place(settings: Settings) -> Place:
+    """Open the place that the store's address names: a folder means this machine, s3://… means Kubernetes.
+
+    Args:
+        settings: `store` and `deploy`.
+
+    Returns:
+        The place.
+
+    Raises:
+        DataError: there is no such store.
+        ServingError: there is no cluster.
+    """
+    if not settings.store.startswith(S3):
+        from asl_pkg.serving.places.local import LocalPlace
+
+        return LocalPlace(FolderStore(Path(settings.store)))
+    from asl_pkg.serving.places.cluster import Cluster
+    from asl_pkg.serving.places.kserve import KServePlace
+    from asl_pkg.serving.s3_store import S3Store
+
+    return KServePlace(S3Store(settings.store), Cluster(settings.deploy.namespace), settings.deploy)
