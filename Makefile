@@ -16,7 +16,7 @@ STATE := data models mlruns plots report runs
 
 ##@ First steps
 help: ## list every target
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: install ## the whole job: from nothing to letters answered by a real Triton
 	@$(ASL) demo
@@ -42,6 +42,8 @@ verify: ## check every file of a bundle
 mlflow: ## MLflow's page on 127.0.0.1:8080
 pipeline: install ## run the compiled pipeline on this machine
 	@$(ASL) pipeline run $(SET)
+
+include manifests/platform.mk
 
 ##@ Working on the project
 lint: install ## format, lint and type checks

@@ -1,5 +1,6 @@
 """One fact, one spelling: manifests, contract.py, config.pbtxt and the local Triton say the same."""
 
+import re
 from typing import Any
 
 import pytest
@@ -104,3 +105,21 @@ def test_only_the_deployer_has_rights_and_only_on_the_two_services_by_name(base:
 def test_the_predictor_takes_its_keys_from_the_secret_by_name(base: list[dict[str, Any]]) -> None:
     account = named(base, "ServiceAccount", contract.PREDICTOR_ACCOUNT)
     assert account["secrets"] == [{"name": contract.S3_SECRET}]
+
+
+def test_production_runs_the_release_of_triton_that_exports_are_made_for() -> None:
+    objects = render(MANIFESTS / "overlays/production")
+    (container,) = named(objects, "ServingRuntime", contract.SERVING_RUNTIME)["spec"]["containers"]
+    assert container["image"] == f"nvcr.io/nvidia/tritonserver:{contract.TRITON_RELEASE}-py3"
+
+
+def test_the_platforms_targets_name_folders_that_are_there_and_one_version_of_our_images() -> None:
+    text = (MANIFESTS / "platform.mk").read_text()
+    folders = re.findall(r"\$\(INSTALL\) (\S+)", text)
+    assert folders
+    assert not [one for one in folders if not (MANIFESTS / one / "kustomization.yaml").is_file()]
+    registry, version = (re.search(rf"^{name} := (\S+)", text, re.MULTILINE)[1] for name in ("REGISTRY", "VERSION"))
+    (container,) = named(render(MANIFESTS / "overlays/kind"), "ServingRuntime", contract.SERVING_RUNTIME)["spec"][
+        "containers"
+    ]
+    assert container["image"] == f"{registry}/{contract.TRITON_IMAGE}:{version}"

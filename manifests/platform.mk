@@ -1,0 +1,55 @@
+# The platform's targets, included by the Makefile. Each works alone, leaves alone what is there, and can be repeated.
+OVERLAY ?= kind
+REGISTRY := localhost:5001
+VERSION := 0.1.0
+INSTALL := manifests/install
+
+##@ On Kubernetes, on any KUBECONFIG
+kind-up: ## a cluster of kind's and an image registry, on this machine
+	@manifests/kind-up
+
+platform: kserve kfp serving mlflow-platform ## KServe, Kubeflow Pipelines, MLflow and our manifests: what is missing of them
+
+cert-manager: ## cert-manager, which KServe needs
+	@$(INSTALL) third-party/cert-manager crd/certificates.cert-manager.io cert-manager/deployment/cert-manager-webhook
+
+kserve: ## KServe 0.20.0, Standard mode
+	@kubectl -n kserve get deployment kserve-controller-manager >/dev/null 2>&1 || $(MAKE) --no-print-directory cert-manager
+	@$(INSTALL) third-party/kserve crd/inferenceservices.serving.kserve.io kserve/deployment/kserve-controller-manager
+
+kfp: ## Kubeflow Pipelines 2.17.0, SeaweedFS with it
+	@$(INSTALL) third-party/kubeflow-pipelines/cluster-scoped crd/applications.app.k8s.io crd/workflows.argoproj.io
+	@$(INSTALL) third-party/kubeflow-pipelines/instance kubeflow/deployment/seaweedfs kubeflow/deployment/ml-pipeline \
+	  kubeflow/deployment/ml-pipeline-ui
+	@kubectl label namespace kubeflow asl/clients=true --overwrite >/dev/null
+
+serving: ## our manifests: OVERLAY=kind or production; secrets by name
+	@kubectl apply -k manifests/overlays/$(OVERLAY)
+	@[ $(OVERLAY) != kind ] || kubectl apply -f manifests/components/node-port/service.yaml
+	@manifests/make-secrets
+
+buckets: serving ## buckets data, models and mlflow in SeaweedFS, and a user of it for them
+	@manifests/make-buckets
+
+mlflow-platform: buckets ## MLflow's server on PostgreSQL
+	@kubectl apply -f manifests/third-party/mlflow/namespace.yaml
+	@manifests/make-secrets
+	@$(INSTALL) third-party/mlflow mlflow/statefulset/mlflow-database mlflow/deployment/mlflow
+
+images: ## build the image of Triton and push it to the registry of kind-up
+	docker build -t $(REGISTRY)/asl-triton:$(VERSION) -f images/triton/Dockerfile .
+	docker push $(REGISTRY)/asl-triton:$(VERSION)
+
+predict: install ## name the letter in pictures, answered by the cluster: SET="picture.jpg"
+	@kubectl -n asl port-forward service/asl-model-predictor 18000:80 >/dev/null & forward=$$!; \
+	  trap "kill $$forward" EXIT; until (: </dev/tcp/127.0.0.1/18000) 2>/dev/null; do kill -0 $$forward; sleep 0.2; done; \
+	  $(ASL) infer $(SET) runtime=triton url=http://127.0.0.1:18000
+
+status: install ## manifests/STATUS.md: how far each manifest has met a cluster
+	@.venv/bin/python manifests/status.py
+
+kind-down: ## remove the cluster of kind-up and its registry
+	kind delete cluster --name asl
+	docker rm --force kind-registry
+
+.PHONY: kind-up platform cert-manager kserve kfp serving buckets mlflow-platform images predict status kind-down

@@ -1,0 +1,124 @@
+"""Writes STATUS.md: how far each folder of manifests/ has met a Kubernetes API server.
+
+It asks the server of KUBECONFIG. What was found out before about the very same contents stays: so two servers, one with
+a node and one that knows more kinds, complete each other.
+"""
+
+import datetime
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+MANIFESTS = Path(__file__).parent
+STATUS = MANIFESTS / "STATUS.md"
+FAR = ("not rendered: it is fetched from its makers", "rendered only", "dry run with the real CRDs", "ran on a cluster")
+ROW = re.compile(
+    r"\| (?P<folder>\S+) \| (?P<contents>\S+) \| (?P<far>[^|]+) \| (?P<server>[^|]*) \| (?P<date>[^|]*) \|"
+)
+HEAD = f"""# How far each manifest has met a cluster
+
+Written by `make status`, which asks the API server of KUBECONFIG; `contents` is the SHA-256 of what a folder renders
+to, and a test refuses a row about other contents. *{FAR[3]}*: every object is there as rendered.
+*{FAR[2]}*: the server that knows all its kinds would take it. *{FAR[1]}*: kustomize makes it.
+A component is rendered on the overlay production.
+
+| folder | contents | how far | Kubernetes | date |
+|---|---|---|---|---|
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is known about a folder.
+
+    Args:
+        folder: in manifests/.
+        contents: digest of what it renders to.
+        far: one of FAR.
+        server: Kubernetes' version, empty where no server was asked.
+        date: of the finding, ISO.
+    """
+
+    folder: str
+    contents: str
+    far: str
+    server: str
+    date: str
+
+
+def folders() -> list[str]:
+    """Every kustomization in manifests/, in the order of their names."""
+    return sorted(path.parent.relative_to(MANIFESTS).as_posix() for path in MANIFESTS.rglob("kustomization.yaml"))
+
+
+def fetched(folder: str) -> bool:
+    """Whether rendering needs its makers' server."""
+    return "https://" in (MANIFESTS / folder / "kustomization.yaml").read_text(encoding="utf-8")
+
+
+def render(folder: str) -> str:
+    """The objects of a folder as YAML; of one that is fetched, its own files."""
+    if fetched(folder):
+        return "".join(path.read_text(encoding="utf-8") for path in sorted((MANIFESTS / folder).glob("*.yaml")))
+    if not folder.startswith("components/"):
+        return _kubectl("kustomize", str(MANIFESTS / folder))
+    with tempfile.TemporaryDirectory() as place:  # kustomize wants components in the tree of what uses them
+        shutil.copytree(MANIFESTS, Path(place) / "manifests")
+        text = {"kind": "Kustomization", "resources": ["manifests/overlays/production"]}
+        Path(place, "kustomization.yaml").write_text(json.dumps(text | {"components": [f"manifests/{folder}"]}))
+        return _kubectl("kustomize", place)
+
+
+def contents(folder: str) -> str:
+    """The digest of what a folder renders to, its first digits."""
+    return hashlib.sha256(render(folder).encode()).hexdigest()[:12]
+
+
+def read() -> dict[str, Row]:
+    """The rows of STATUS.md, by folder."""
+    text = STATUS.read_text(encoding="utf-8") if STATUS.exists() else ""
+    return {one["folder"]: Row(**one.groupdict()) for one in ROW.finditer(text)}
+
+
+def find(folder: str, server: str) -> Row:
+    """Ask the server about a folder."""
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    far = FAR[0] if fetched(folder) else FAR[1]
+    if server and far == FAR[1]:
+        objects = render(folder)
+        options = ["--server-side", "--force-conflicts", "--field-manager=kubectl", "-f", "-"]
+        if _succeeds(["kubectl", "apply", "--dry-run=server", *options], objects):
+            far = FAR[3] if _succeeds(["kubectl", "diff", *options], objects) else FAR[2]
+    return Row(folder, contents(folder), far, server if FAR.index(far) > 1 else "", today)
+
+
+def main() -> None:
+    """Write STATUS.md."""
+    version = subprocess.run(["kubectl", "version", "-o", "json"], capture_output=True, text=True, check=False)
+    server = json.loads(version.stdout).get("serverVersion", {}).get("gitVersion", "") if version.stdout else ""
+    before, rows = read(), []
+    for folder in folders():
+        row, old = find(folder, server), before.get(folder)
+        if old and old.contents == row.contents and FAR.index(old.far) >= FAR.index(row.far):
+            row = old
+        rows.append(row)
+        print(f"{row.folder}: {row.far}")
+    lines = [f"| {one.folder} | {one.contents} | {one.far} | {one.server} | {one.date} |" for one in rows]
+    STATUS.write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _kubectl(*arguments: str) -> str:
+    return subprocess.run(["kubectl", *arguments], capture_output=True, text=True, check=True).stdout
+
+
+def _succeeds(command: list[str], objects: str) -> bool:
+    return subprocess.run(command, input=objects, capture_output=True, text=True, check=False).returncode == 0
+
+
+if __name__ == "__main__":
+    main()
