@@ -36,9 +36,10 @@ mlflow-platform: buckets ## MLflow's server on PostgreSQL
 	@manifests/make-secrets
 	@$(INSTALL) third-party/mlflow mlflow/statefulset/mlflow-database mlflow/deployment/mlflow
 
-images: ## build the image of Triton and push it to the registry of kind-up
-	docker build -t $(REGISTRY)/asl-triton:$(VERSION) -f images/triton/Dockerfile .
-	docker push $(REGISTRY)/asl-triton:$(VERSION)
+images: ## build our images and push them to the registry of kind-up
+	for name in triton transformer; do \
+	  docker build -t $(REGISTRY)/asl-$$name:$(VERSION) -f images/$$name/Dockerfile . && \
+	  docker push $(REGISTRY)/asl-$$name:$(VERSION) || exit 1; done
 
 predict: install ## name the letter in pictures, answered by the cluster: SET="picture.jpg"
 	@kubectl -n asl port-forward service/asl-model-predictor 18000:80 >/dev/null & forward=$$!; \
