@@ -85,12 +85,16 @@ def export(*settings: str) -> None:
     """Write the best checkpoint as ONNX and as the bundle that is served.
 
     asl export checkpoint_path=models/checkpoints/best.ckpt
+    asl export export.precision=int8 bundle_dir=models/int8    a variant, to be validated by itself
     """
     from asl_pkg import export as step
 
     chosen = load(Settings, settings)
-    onnx_path = Path(chosen.bundle_dir).parent / "model.onnx"
-    bundle = step.export(chosen, Path(chosen.checkpoint_path), Path(chosen.bundle_dir), onnx_path)
+    bundle_dir = Path(chosen.bundle_dir)
+    onnx_path = bundle_dir.with_name(
+        "model.onnx" if chosen.export.precision == contract.FP32 else f"{bundle_dir.name}.onnx"
+    )
+    bundle = step.export(chosen, Path(chosen.checkpoint_path), bundle_dir, onnx_path)
     print(f"{onnx_path}, {bundle.folder}: release {bundle.release}; next: asl validate")
 
 
@@ -256,7 +260,7 @@ VERBS: dict[str, Verb] = {
     "pull": Verb(pull, Settings, ("seed", "data", "dataset_dir", "to")),
     "data track": Verb(track, Settings, ("dataset_dir",), "[PATH …]"),
     "train": Verb(train, TrainSettings, ("seed", "data", "dataset_dir", "training_dir", "model", "trainer")),
-    "export": Verb(export, Settings, ("checkpoint_path", "bundle_dir", "export")),
+    "export": Verb(export, Settings, ("checkpoint_path", "bundle_dir", "dataset_dir", "export")),
     "validate": Verb(
         validate, Settings, ("seed", "data", "dataset_dir", "bundle_dir", "checkpoint_path", "report_dir", "validate")
     ),

@@ -162,8 +162,11 @@ class TrainerSettings:
 
 @dataclass
 class ExportSettings:
-    """What config.pbtxt tells Triton."""
+    """What the graph computes with, and what config.pbtxt tells Triton."""
 
+    precision: str = setting(
+        contract.FP32, "numbers that the graph computes with; int8 needs the data set", choices=contract.PRECISIONS
+    )
     max_queue_delay_us: int = setting(500, "wait for more pictures before a batch runs", "µs", low=0, high=1_000_000)
     instances: int = setting(1, "copies of the model that answer in parallel", "copies", low=1, high=64)
     threads: int = setting(2, "CPU threads of one copy", "threads", low=1, high=256)

@@ -15,6 +15,7 @@ PREPARATION_VERSION = 1  # of data/preparation.py: picture file -> 200x200 RGB
 TRITON_RELEASE = "26.07"  # of NVIDIA's image in manifests/; .triton has its ONNX Runtime
 OPSET = 21  # the highest that each of serving/triton_releases.py loads
 IR_VERSION = 10
+FP32, FP16, INT8 = PRECISIONS = ("fp32", "fp16", "int8")  # what a graph computes with; input and output stay the same
 
 # Keys of the ONNX graph's metadata_props; the values are text, the classes a JSON list
 METADATA_CLASSES = "classes"
@@ -22,6 +23,7 @@ METADATA_THRESHOLD = "confidence_threshold"
 METADATA_DATASET = "dataset_digest"
 METADATA_CONTRACT = "contract_version"
 METADATA_PREPARATION = "preparation_version"
+METADATA_PRECISION = "precision"
 
 # Names: `asl_model` in the v2 protocol and on disk, `asl-model` in Kubernetes, which has no underscores
 MODEL_NAME = "asl_model"

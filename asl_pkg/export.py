@@ -4,7 +4,6 @@ import dataclasses
 import json
 import shutil
 import tempfile
-import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +12,13 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from google.protobuf.message import Message
 
 from asl_pkg import contract, files, provenance
 from asl_pkg.config import ExportSettings, Settings
 from asl_pkg.errors import BundleError
 from asl_pkg.models import load_checkpoint
+from asl_pkg.models.graph import to_onnx
+from asl_pkg.models.precision import calibration_pictures, in_8_bits, in_half
 from asl_pkg.models.served import Served
 from asl_pkg.serving.bundle import Bundle, open_bundle, seal
 from asl_pkg.serving.onnx_session import open_session
@@ -34,7 +34,9 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
     """Write a checkpoint as the bundle that is validated and served.
 
     Args:
-        settings: `export` goes into config.pbtxt; `seed` and `validate.parity_max` try the graph before it is written.
+        settings: `export` says what the graph computes with and goes into config.pbtxt; `seed` and
+            `validate.parity_max` try the graph before it is written; `dataset_dir` has the pictures that int8 is
+            calibrated on.
         checkpoint_path: what `asl train` wrote; the statistics of the same training become the drift reference.
         bundle_dir: the bundle; one that exists is replaced when the new one is complete.
         onnx_path: gets a copy of the graph alone.
@@ -44,19 +46,28 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
 
     Raises:
         BundleError: the checkpoint is missing or damaged, or ONNX Runtime answers differently from torch.
+        DataError: int8 is asked for, and there is no data set or another one than that of the training.
     """
     classifier = load_checkpoint(checkpoint_path)
     served = Served(classifier).eval()
-    graph = to_onnx(served, metadata(classifier.hparams, settings.export)).SerializeToString(deterministic=True)
+    digest = classifier.hparams["dataset_digest"]
+    said = metadata(classifier.hparams, settings.export)
+    graph = to_onnx(served, said)
     facts = {
-        "dataset_digest": classifier.hparams["dataset_digest"],
+        "dataset_digest": digest,
+        "precision": settings.export.precision,
         "confidence_threshold": settings.export.confidence_threshold,
         "temperature": classifier.temperature,
         "provenance": _provenance(classifier.hparams, settings.export),
     }
     with files.written_beside(bundle_dir) as beside:
         _write_repository(beside, graph, settings.export)
-        _try(served, beside / contract.MODEL_FILE, settings)
+        _try(served, beside / contract.MODEL_FILE, settings)  # in fp32; a variant of it is judged by `asl validate`
+        if settings.export.precision == contract.FP16:
+            _write_graph(beside, in_half(served, said))
+        if settings.export.precision == contract.INT8:
+            pixels = calibration_pictures(Path(settings.dataset_dir), digest, settings.seed)
+            _write_graph(beside, in_8_bits(graph, pixels))
         _write_drift_reference(beside, checkpoint_path.parent.parent / contract.STATISTICS_FILE)
         seal(beside, facts)
     bundle = open_bundle(bundle_dir)
@@ -70,7 +81,7 @@ def metadata(hparams: Mapping[str, Any], settings: ExportSettings) -> dict[str, 
 
     Args:
         hparams: the checkpoint's hyper-parameters.
-        settings: the confidence threshold.
+        settings: the confidence threshold and the precision.
 
     Returns:
         The graph's metadata_props.
@@ -81,57 +92,8 @@ def metadata(hparams: Mapping[str, Any], settings: ExportSettings) -> dict[str, 
         contract.METADATA_DATASET: str(hparams["dataset_digest"]),
         contract.METADATA_CONTRACT: str(contract.CONTRACT_VERSION),
         contract.METADATA_PREPARATION: str(contract.PREPARATION_VERSION),
+        contract.METADATA_PRECISION: settings.precision,
     }
-
-
-def to_onnx(served: torch.nn.Module, facts: dict[str, str]) -> onnx.ModelProto:
-    """Trace a module.
-
-    Args:
-        served: uint8 [n, 200, 200, 3] -> float32 [n, 29], in evaluation mode.
-        facts: the graph's metadata_props.
-
-    Returns:
-        One checked graph without stack traces, paths or external data; the same for the same weights and versions.
-    """
-    px = contract.IMAGE_PX
-    example = torch.zeros(2, px, px, 3, dtype=torch.uint8)  # two pictures: a batch of one would be taken for a constant
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's exporter warns about its own deprecations
-        program = torch.onnx.export(
-            served,
-            (example,),
-            dynamo=True,
-            verbose=False,
-            external_data=False,
-            opset_version=contract.OPSET,
-            input_names=[contract.INPUT_NAME],
-            output_names=[contract.OUTPUT_NAME],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
-        )
-    assert program is not None
-    graph = program.model_proto
-    _strip(graph)
-    graph.ir_version = contract.IR_VERSION
-    onnx.helper.set_model_props(graph, facts)
-    check(graph)
-    return graph
-
-
-def _strip(message: Message) -> None:
-    """Take out what the exporter says of the sources: stack traces, paths, modules."""
-    for field, value in message.ListFields():
-        if field.name in ("doc_string", "metadata_props"):
-            message.ClearField(field.name)
-        elif field.message_type:
-            for part in [value] if isinstance(value, Message) else value:
-                _strip(part)
-
-
-def check(graph: onnx.ModelProto) -> None:
-    """Let ONNX's own checker see the graph, and infer every shape: the output's has to follow from the input's."""
-    onnx.checker.check_model(graph, full_check=True)
-    onnx.shape_inference.infer_shapes(graph, check_type=True, strict_mode=True, data_prop=True)
 
 
 def _try(served: torch.nn.Module, graph: Path, settings: Settings) -> None:
@@ -150,11 +112,15 @@ def _try(served: torch.nn.Module, graph: Path, settings: Settings) -> None:
         )
 
 
-def _write_repository(folder: Path, graph: bytes, settings: ExportSettings) -> None:
+def _write_repository(folder: Path, graph: onnx.ModelProto, settings: ExportSettings) -> None:
     (folder / contract.MODEL_FILE).parent.mkdir(parents=True)
-    (folder / contract.MODEL_FILE).write_bytes(graph)
+    _write_graph(folder, graph)
     files.write_text(folder / contract.CONFIG_FILE, config_pbtxt(settings))
     files.write_text(folder / contract.LABELS_FILE, labels())
+
+
+def _write_graph(folder: Path, graph: onnx.ModelProto) -> None:
+    (folder / contract.MODEL_FILE).write_bytes(graph.SerializeToString(deterministic=True))
 
 
 def _write_drift_reference(folder: Path, statistics: Path) -> None:

@@ -1,5 +1,7 @@
 """What is served: pixels in, probabilities out. Export traces this module, parity compares with it."""
 
+import copy
+
 import torch
 from torch import nn
 
@@ -31,3 +33,22 @@ class Served(nn.Module):
         """
         logits = self.network(self.normalise(pixels))
         return torch.softmax(logits / self.temperature, dim=1)
+
+
+class ServedInHalf(nn.Module):
+    """The same with the network in fp16; temperature and softmax stay in fp32, where small probabilities are not 0.
+
+    Args:
+        served: gives a copy of its network.
+    """
+
+    def __init__(self, served: Served) -> None:
+        super().__init__()
+        self.normalise = served.normalise
+        self.network = copy.deepcopy(served.network).half()
+        self.temperature = served.temperature
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Answer, as `Served.forward`."""
+        logits = self.network(self.normalise(pixels).half())
+        return torch.softmax(logits.float() / self.temperature, dim=1)

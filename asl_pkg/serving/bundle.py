@@ -48,6 +48,11 @@ class Bundle:
         return str(self.manifest["dataset_digest"])
 
     @property
+    def precision(self) -> str:
+        """What the graph computes with; a bundle that says nothing of it was made before there were variants."""
+        return str(self.manifest.get("precision", contract.FP32))
+
+    @property
     def confidence_threshold(self) -> float:
         """Below this probability the answer is `unsure`."""
         return float(self.manifest["confidence_threshold"])
@@ -63,7 +68,7 @@ def seal(folder: Path, facts: dict[str, Any]) -> Bundle:
 
     Args:
         folder: holds repository/ and extras/.
-        facts: dataset_digest, confidence_threshold, temperature, provenance.
+        facts: dataset_digest, precision, confidence_threshold, temperature, provenance.
 
     Returns:
         The sealed bundle.

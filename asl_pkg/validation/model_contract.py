@@ -31,7 +31,7 @@ def contract_faults(bundle: Bundle) -> list[str]:
     listed = {one["path"] for one in bundle.manifest["files"] if one["path"].startswith(contract.REPOSITORY_FOLDER)}
     if listed != EXPECTED_FILES:
         return [f"the repository holds {sorted(listed)}, expected {sorted(EXPECTED_FILES)}"]
-    return [*_config_faults(bundle), *_graph_faults(bundle.model_path), *_answer_faults(bundle.model_path)]
+    return [*_config_faults(bundle), *_graph_faults(bundle), *_answer_faults(bundle.model_path)]
 
 
 def _config_faults(bundle: Bundle) -> list[str]:
@@ -54,8 +54,9 @@ def _config_faults(bundle: Bundle) -> list[str]:
     return faults
 
 
-def _graph_faults(path: Path) -> list[str]:
+def _graph_faults(bundle: Bundle) -> list[str]:
     """What is wrong with the graph as it is written."""
+    path = bundle.model_path
     try:
         graph = onnx.load(path, load_external_data=False)
     except DecodeError:
@@ -73,6 +74,9 @@ def _graph_faults(path: Path) -> list[str]:
         faults.append("the graph names other classes, or in another order")
     if facts.get(contract.METADATA_CONTRACT) != str(contract.CONTRACT_VERSION):
         faults.append(f"contract version {facts.get('contract_version')}, expected {contract.CONTRACT_VERSION}")
+    precision = facts.get(contract.METADATA_PRECISION, contract.FP32)
+    if precision != bundle.precision or precision not in contract.PRECISIONS:
+        faults.append(f"precision {precision}, bundle.json says {bundle.precision}: {', '.join(contract.PRECISIONS)}")
     return faults
 
 

@@ -75,3 +75,9 @@ def test_the_onnx_runtime_beside_triton_takes_just_what_the_table_says(
     paths = [write_graph(tmp_path, *one) for one in versions]
     done = subprocess.run([python, "-c", LOAD, *paths], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["loaded", "loaded", "refused", "refused"]
+
+
+def test_the_cluster_runs_the_release_that_the_contract_names() -> None:
+    manifests = [path.read_text() for path in (PROJECT / "manifests").rglob("*.yaml")]
+    tags = {tag for text in manifests for tag in re.findall(r"nvidia/tritonserver[:,]\s*(?:newTag: )?([\w.-]+)", text)}
+    assert tags == {f"{contract.TRITON_RELEASE}-py3"}

@@ -17,6 +17,7 @@ from asl_pkg import contract
 from asl_pkg import export as step
 from asl_pkg.config import ExportSettings
 from asl_pkg.errors import BundleError
+from asl_pkg.models.graph import check
 from asl_pkg.models.served import Served
 from asl_pkg.serving.bundle import open_bundle
 from asl_pkg.serving.triton_config import config_pbtxt, labels
@@ -65,7 +66,7 @@ def test_a_graph_that_declares_another_shape_than_it_computes_is_refused(graph: 
     lying = copy.deepcopy(graph)
     lying.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 30
     with pytest.raises(onnx.shape_inference.InferenceError, match="29.*30"):
-        step.check(lying)
+        check(lying)
 
 
 def test_the_graph_says_what_it_is(graph: onnx.ModelProto) -> None:

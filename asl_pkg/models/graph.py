@@ -1,0 +1,67 @@
+"""From a module of torch to a checked ONNX graph."""
+
+import warnings
+
+import onnx
+import torch
+from google.protobuf.message import Message
+
+from asl_pkg import contract
+
+
+def to_onnx(served: torch.nn.Module, facts: dict[str, str]) -> onnx.ModelProto:
+    """Trace a module.
+
+    Args:
+        served: uint8 [n, 200, 200, 3] -> float32 [n, 29], in evaluation mode.
+        facts: the graph's metadata_props.
+
+    Returns:
+        One checked graph without stack traces, paths or external data; the same for the same weights and versions.
+    """
+    px = contract.IMAGE_PX
+    example = torch.zeros(2, px, px, 3, dtype=torch.uint8)  # two pictures: a batch of one would be taken for a constant
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporter warns about its own deprecations
+        program = torch.onnx.export(
+            served,
+            (example,),
+            dynamo=True,
+            verbose=False,
+            external_data=False,
+            opset_version=contract.OPSET,
+            input_names=[contract.INPUT_NAME],
+            output_names=[contract.OUTPUT_NAME],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+        )
+    assert program is not None
+    graph = program.model_proto
+    _strip(graph)
+    graph.ir_version = contract.IR_VERSION
+    onnx.helper.set_model_props(graph, facts)
+    check(graph)
+    return graph
+
+
+def check(graph: onnx.ModelProto) -> None:
+    """Let ONNX's own checker see a graph, and infer every shape: the output's has to follow from the input's.
+
+    Args:
+        graph: with all its weights.
+
+    Raises:
+        onnx.checker.ValidationError: it is no sound graph.
+        onnx.shape_inference.InferenceError: it declares other shapes or types than it computes.
+    """
+    onnx.checker.check_model(graph, full_check=True)
+    onnx.shape_inference.infer_shapes(graph, check_type=True, strict_mode=True, data_prop=True)
+
+
+def _strip(message: Message) -> None:
+    """Take out what the exporter says of the sources: stack traces, paths, modules."""
+    for field, value in message.ListFields():
+        if field.name in ("doc_string", "metadata_props"):
+            message.ClearField(field.name)
+        elif field.message_type:
+            for part in [value] if isinstance(value, Message) else value:
+                _strip(part)
