@@ -28,7 +28,7 @@ doctor: install ## what is fine on this machine, what is missing, what mends it
 	@$(ASL) doctor
 
 ##@ The steps, each also `asl STEP`; settings by SET="name=value …"
-pull train export validate deploy serve infer verify mlflow: install
+pull train export validate deploy serve infer verify key mlflow: install
 	@$(ASL) $@ $(SET)
 
 pull: ## bring in a data set
@@ -38,7 +38,8 @@ validate: ## let the gates decide
 deploy: ## make a release serve
 serve: ## a real Triton on 127.0.0.1:8000
 infer: ## name the letter in pictures: SET="picture.jpg"
-verify: ## check every file of a bundle
+verify: ## check every file of a bundle, and its signature
+key: ## a key pair for signing
 mlflow: ## MLflow's page on 127.0.0.1:8080
 pipeline: install ## run the compiled pipeline on this machine
 	@$(ASL) pipeline run $(SET)
@@ -100,5 +101,5 @@ uninstall: ## list, then remove environments, caches, data, models and runs
 	[ -n "$$found" ] || { echo "nothing to remove"; exit 0; }; \
 	du -sh $$found; read -rp "remove all these? [y/N] " answer; [ "$$answer" = y ] && rm -rf $$found && echo removed
 
-.PHONY: help demo test doctor pull train export validate deploy serve infer verify mlflow pipeline lint format \
+.PHONY: help demo test doctor pull train export validate deploy serve infer verify key mlflow pipeline lint format \
   test-slow compile lock install machine clean uninstall

@@ -194,16 +194,31 @@ def infer(*arguments: str) -> None:
 
 
 def verify(*arguments: str) -> None:
-    """Check every file of a bundle or a release against its digests.
+    """Check every file of a bundle or a release against its digests, and its signature.
 
     asl verify runs/demo/export
+    ASL_PUBLIC_KEY=keys/signing.pub asl verify …     refuses what is not signed with that key, as every other verb does
     """
     from asl_pkg import verify as step
 
     bundles, settings = _apart(arguments)
     for folder in bundles or [load(Settings, settings).bundle_dir]:
         bundle = step.verify(Path(folder))
-        print(f"{folder}: release {bundle.release}, {len(bundle.manifest['files'])} files as exported; not signed")
+        files = len(bundle.manifest["files"])
+        print(f"{folder}: release {bundle.release}, {files} files as exported; {bundle.signature}")
+
+
+def key(folder: str = contract.KEYS_FOLDER) -> None:
+    """Make a key pair for signing bundles and reports: keys/signing.pem and signing.pub.
+
+    Who exports and validates sets ASL_SIGNING_KEY to the private key. Where ASL_PUBLIC_KEY names the public one,
+    whatever is not signed with it is refused.
+    """
+    from asl_pkg import key as step
+
+    private, public = step.make_keys(Path(folder))
+    print(f"private key, to be kept secret: export {contract.SIGNING_KEY_VARIABLE}={private.resolve()}")
+    print(f"public key, for who checks:     export {contract.PUBLIC_KEY_VARIABLE}={public.resolve()}")
 
 
 def run(*settings: str) -> None:
@@ -283,6 +298,7 @@ VERBS: dict[str, Verb] = {
         "[PICTURE …]",
     ),
     "verify": Verb(verify, Settings, ("bundle_dir",), "[BUNDLE …]"),
+    "key": Verb(key, takes="[FOLDER]"),
     "pipeline run": Verb(
         run, TrainSettings, ("seed", "data", "model", "trainer", "export", "validate", "store", "deploy")
     ),

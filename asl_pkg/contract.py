@@ -57,16 +57,26 @@ REPOSITORY_FOLDER = "repository"
 CONFIG_FILE = f"{REPOSITORY_FOLDER}/{MODEL_NAME}/config.pbtxt"
 LABELS_FILE = f"{REPOSITORY_FOLDER}/{MODEL_NAME}/labels.txt"
 MODEL_FILE = f"{REPOSITORY_FOLDER}/{MODEL_NAME}/1/model.onnx"
+REPOSITORY_FILES = frozenset({CONFIG_FILE, LABELS_FILE, MODEL_FILE})  # Triton runs Python files and libraries it finds
 DRIFT_FILE = "extras/drift_reference.json"  # a copy of the training's statistics
+SIGNATURE_FILE = "bundle.sig"  # over all the other files, where a key is configured; bundle.json does not list it
 RELEASE_DIGITS = 12  # of the model digest: what users see as the model's version
 
 # Report: report/
 REPORT_SCHEMA = 1
 REPORT_FILE = "report.json"
+REPORT_SIGNATURE = "report.sig"  # over report.json, which names the digest of the golden set
 REPORT_PAGE = "report.html"
 MODEL_CARD = "model_card.md"
 GOLDEN_FOLDER = "golden"
 GOLDEN_FILE = "golden.json"
+
+# Keys: keys/, and the variables that name the one to sign with and the one that every load demands
+KEYS_FOLDER = "keys"
+SIGNING_KEY = "signing.pem"
+PUBLIC_KEY = "signing.pub"
+SIGNING_KEY_VARIABLE = "ASL_SIGNING_KEY"
+PUBLIC_KEY_VARIABLE = "ASL_PUBLIC_KEY"
 
 # Model store: <store>/asl-model/<release>/, and beside the releases which of them serves
 SERVING_FILE = "serving.json"

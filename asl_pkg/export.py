@@ -20,6 +20,7 @@ from asl_pkg.models import load_checkpoint
 from asl_pkg.models.graph import to_onnx
 from asl_pkg.models.precision import calibration_pictures, in_8_bits, in_half
 from asl_pkg.models.served import Served
+from asl_pkg.serving import signature
 from asl_pkg.serving.bundle import Bundle, open_bundle, seal
 from asl_pkg.serving.onnx_session import open_session
 from asl_pkg.serving.triton_config import config_pbtxt, labels
@@ -42,7 +43,7 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
         onnx_path: gets a copy of the graph alone.
 
     Returns:
-        The sealed bundle.
+        The sealed bundle, signed where a private key is configured.
 
     Raises:
         BundleError: the checkpoint is missing or damaged, or ONNX Runtime answers differently from torch.
@@ -70,6 +71,7 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
             _write_graph(beside, in_8_bits(graph, pixels))
         _write_drift_reference(beside, checkpoint_path.parent.parent / contract.STATISTICS_FILE)
         seal(beside, facts)
+        signature.sign(beside, beside / contract.SIGNATURE_FILE)
     bundle = open_bundle(bundle_dir)
     if onnx_path:
         _copy_beside(bundle.model_path, onnx_path)

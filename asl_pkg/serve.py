@@ -6,6 +6,7 @@ from asl_pkg import contract
 from asl_pkg.config import InferenceSettings
 from asl_pkg.serving.bundle import Bundle
 from asl_pkg.serving.choice import choose_bundle
+from asl_pkg.serving.onnx_session import read_model
 from asl_pkg.serving.ports import free_ports
 from asl_pkg.serving.triton import LocalTriton
 
@@ -21,6 +22,7 @@ def serve(settings: InferenceSettings) -> None:
         ServingError: the server does not start, or ends by itself.
     """
     bundle = choose_bundle(settings)
+    read_model(bundle.model_path)  # Triton opens whatever a graph names: only one that names nothing gets there
     try:
         if settings.engine == "kserve":
             _serve_kserve(bundle, settings)

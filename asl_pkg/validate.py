@@ -7,6 +7,7 @@ from asl_pkg import contract, files
 from asl_pkg.config import Settings
 from asl_pkg.data.dataset import DatasetInfo, read_info, read_split
 from asl_pkg.errors import BundleError
+from asl_pkg.serving import signature
 from asl_pkg.serving.bundle import Bundle, open_bundle
 from asl_pkg.serving.onnx_session import open_session
 from asl_pkg.validation.answers import TEST, Answers, ask
@@ -56,7 +57,7 @@ def validate(
         report_dir: gets report.json, report.html, model_card.md and the golden set; replaced when the new one is there.
 
     Returns:
-        The report, passed or not.
+        The report, passed or not, signed where a private key is configured.
 
     Raises:
         BundleError: there is no bundle or no checkpoint.
@@ -71,6 +72,7 @@ def validate(
             judged.info, bundle_dir, judged.bundle, judged.gates, judged.measured, judged.external, golden_digest
         )
         files.write_json(beside / contract.REPORT_FILE, body)
+        signature.sign(beside / contract.REPORT_FILE, beside / contract.REPORT_SIGNATURE)
         files.write_text(beside / contract.REPORT_PAGE, page(body, judged.measured, judged.answers, judged.external))
         files.write_text(beside / contract.MODEL_CARD, model_card(body))
     return Report(report_dir, body)

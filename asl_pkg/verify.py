@@ -6,7 +6,7 @@ from asl_pkg.serving.bundle import Bundle, open_bundle
 
 
 def verify(bundle_dir: Path) -> Bundle:
-    """Check every file of a bundle against its digest.
+    """Check every file of a bundle against its digest, and its signature where a public key is configured.
 
     Args:
         bundle_dir: a bundle, or a release in the model store.
@@ -15,6 +15,7 @@ def verify(bundle_dir: Path) -> Bundle:
         The bundle.
 
     Raises:
-        BundleError: there is none, or files are extra, missing or changed; all of them are named.
+        BundleError: there is none, files are extra, missing or changed, of which all are named, or it is not signed
+            as the public key demands.
     """
     return open_bundle(bundle_dir)

@@ -1,13 +1,17 @@
 """The bundle: what is served, byte for byte what was validated, with a digest of every file in bundle.json."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from asl_pkg import contract, files
 from asl_pkg.errors import BundleError
+from asl_pkg.serving import signature
+from asl_pkg.serving.manifest import read_manifest
+
+MAX_ENTRIES = 100  # files and folders; a bundle has about ten
+MAX_BYTES = 2**31  # of all files: an ONNX file that keeps its weights to itself cannot be larger (protobuf)
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,11 @@ class Bundle:
         return files.sha256(self.folder / contract.BUNDLE_FILE)
 
     @property
+    def signature(self) -> str:
+        """What is known of its signature, in a few words."""
+        return signature.described(self.folder / contract.SIGNATURE_FILE)
+
+    @property
     def dataset_digest(self) -> str:
         """Digest of the data set that the model was trained on."""
         return str(self.manifest["dataset_digest"])
@@ -73,7 +82,9 @@ def seal(folder: Path, facts: dict[str, Any]) -> Bundle:
     Returns:
         The sealed bundle.
     """
-    listed = _list(folder)
+    listed = [
+        {"path": name, "size": size, "sha256": files.sha256(folder / name)} for name, size in _sizes(folder).items()
+    ]
     manifest = {
         "schema_version": contract.BUNDLE_SCHEMA,
         "contract_version": contract.CONTRACT_VERSION,
@@ -89,7 +100,7 @@ def seal(folder: Path, facts: dict[str, Any]) -> Bundle:
 
 
 def open_bundle(folder: Path) -> Bundle:
-    """Read a bundle and check every file of it.
+    """Read a bundle and check every file of it, and its signature where a public key is configured.
 
     Args:
         folder: where the bundle lies.
@@ -98,29 +109,33 @@ def open_bundle(folder: Path) -> Bundle:
         The bundle, all its digests verified.
 
     Raises:
-        BundleError: it is missing, of another schema, or a file is extra, missing or changed.
+        BundleError: it is missing, of another schema or too large, a file is extra, missing or changed, or it is not
+            signed as the public key demands.
+        SettingError: the public key cannot be read.
     """
     manifest_path = folder / contract.BUNDLE_FILE
     if not manifest_path.is_file():
         raise BundleError(f"no bundle in {folder}: {contract.BUNDLE_FILE} is missing; `asl export` writes one")
     try:
-        manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-        expected = {one["path"]: (one["size"], one["sha256"]) for one in manifest["files"]}
-        version = manifest["schema_version"]
-        stated = manifest["model_digest"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{manifest_path} is damaged ({error!r}): `asl export` writes a new one") from error
-    if version != contract.BUNDLE_SCHEMA:
-        raise BundleError(f"{folder} has bundle schema {version}, expected {contract.BUNDLE_SCHEMA}: export it again")
-    found = {one["path"]: (one["size"], one["sha256"]) for one in _list(folder)}
-    faults = [f"extra {name}" for name in sorted(found.keys() - expected.keys())]
-    faults += [f"missing {name}" for name in sorted(expected.keys() - found.keys())]
-    faults += [f"changed {name}" for name in sorted(found.keys() & expected.keys()) if found[name] != expected[name]]
+        sizes = _sizes(folder)
+        manifest = read_manifest(manifest_path)
+        faults = _faults(folder, sizes, {one["path"]: one for one in manifest["files"]})
+    except OSError as error:
+        raise BundleError(f"{folder} cannot be read ({error}): `asl export` writes a new one") from error
     if faults:
         raise BundleError(f"{folder} is not what was exported: {', '.join(faults)}; `asl export` writes a new one")
-    if model_digest(manifest["files"]) != stated:
+    if model_digest(manifest["files"]) != manifest["model_digest"]:
         raise BundleError(f"{manifest_path}: the model digest does not follow from the files; `asl export` mends it")
+    signature.check(folder, folder / contract.SIGNATURE_FILE)
     return Bundle(folder, manifest)
+
+
+def repository_fault(bundle: Bundle) -> str:
+    """What is wrong with the names in the model repository; empty where it holds exactly what Triton is to read."""
+    names = {one["path"] for one in bundle.manifest["files"] if one["path"].startswith(contract.REPOSITORY_FOLDER)}
+    if names == contract.REPOSITORY_FILES:
+        return ""
+    return f"the repository holds {sorted(names)}, expected {sorted(contract.REPOSITORY_FILES)}"
 
 
 def model_digest(listed: list[dict[str, Any]]) -> str:
@@ -139,13 +154,33 @@ def model_digest(listed: list[dict[str, Any]]) -> str:
     return digest.hexdigest()
 
 
-def _list(folder: Path) -> list[dict[str, Any]]:
-    """Path, size in bytes and SHA-256 of every file but bundle.json, in the order of their paths."""
-    listed = []
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
+def _sizes(folder: Path) -> dict[str, int]:
+    """Size in bytes of every file but bundle.json and its signature, in the order of their paths; opens none."""
+    sizes: dict[str, int] = {}
+    for number, path in enumerate(folder.rglob("*")):
+        if number == MAX_ENTRIES:
+            raise BundleError(f"{folder} holds more than {MAX_ENTRIES} files and folders: it is no bundle")
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise BundleError(f"{path} is a link or a device: a bundle holds plain files only")
-        if path.is_file() and name != contract.BUNDLE_FILE:
-            listed.append({"path": name, "size": path.stat().st_size, "sha256": files.sha256(path)})
-    return listed
+            raise BundleError(f"{_shown(str(path))} is a link or a device: a bundle holds plain files only")
+        if path.is_file():
+            sizes[path.relative_to(folder).as_posix()] = path.stat().st_size
+    if sum(sizes.values()) > MAX_BYTES:
+        raise BundleError(f"{folder} holds {sum(sizes.values()):,} bytes, more than the {MAX_BYTES:,} of any bundle")
+    return {name: sizes[name] for name in sorted(sizes.keys() - {contract.BUNDLE_FILE, contract.SIGNATURE_FILE})}
+
+
+def _faults(folder: Path, sizes: dict[str, int], expected: dict[str, dict[str, Any]]) -> list[str]:
+    """What is extra, missing or changed; nothing is opened that bundle.json does not list."""
+    common = sorted(sizes.keys() & expected.keys())
+    faults = [f"extra {_shown(name)}" for name in sorted(sizes.keys() - expected.keys())]
+    faults += [f"missing {name}" for name in sorted(expected.keys() - sizes.keys())]
+    return faults + [f"changed {name}" for name in common if _changed(folder / name, sizes[name], expected[name])]
+
+
+def _changed(path: Path, size: int, expected: dict[str, Any]) -> bool:
+    return size != expected["size"] or files.sha256(path) != expected["sha256"]
+
+
+def _shown(name: str) -> str:
+    """A name may hold line breaks or bytes that are no text: neither may reach the terminal."""
+    return name if name.isprintable() else ascii(name)

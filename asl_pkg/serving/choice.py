@@ -5,7 +5,7 @@ from pathlib import Path
 from asl_pkg import contract
 from asl_pkg.config import InferenceSettings, Settings
 from asl_pkg.errors import BundleError
-from asl_pkg.serving.bundle import Bundle, open_bundle
+from asl_pkg.serving.bundle import Bundle, open_bundle, repository_fault
 from asl_pkg.serving.store import serving_bundle
 
 
@@ -33,6 +33,8 @@ def choose_bundle(settings: InferenceSettings) -> Bundle:
             raise BundleError(
                 f"{bundle.folder}: {name} is {bundle.manifest.get(name)!r}, expected {value!r}: `asl export` it again"
             )
+    if fault := repository_fault(bundle):
+        raise BundleError(f"{bundle.folder}: {fault}: `asl export` it again")
     return bundle
 
 

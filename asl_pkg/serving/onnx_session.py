@@ -1,12 +1,17 @@
 """ONNX Runtime in this process, on a model that keeps the contract."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
+from google.protobuf.message import DecodeError, Message
 
 from asl_pkg import contract
 from asl_pkg.errors import BundleError
+
+MAX_BYTES = 2**31 - 1  # of an ONNX file: protobuf's limit
 
 
 def open_session(path: Path) -> onnxruntime.InferenceSession:
@@ -19,14 +24,14 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
         The session.
 
     Raises:
-        BundleError: there is none, it is damaged, or its input and output are not the contract's.
+        BundleError: there is none, it is damaged, it keeps weights elsewhere, or its input and output are not the
+            contract's.
     """
-    if not path.is_file():
-        raise BundleError(f"no ONNX file in {path}: `asl export` writes one")
+    model = read_model(path)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what it refuses arrives as an exception; its warnings are for its own developers
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions share no base class
         raise BundleError(f"{path} is damaged or no ONNX file: `asl export` writes one") from error
     px = contract.IMAGE_PX
@@ -38,6 +43,47 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
     if found != expected:
         raise BundleError(f"{path} has {found}, expected {expected}: `asl export` writes such a model")
     return session
+
+
+def read_model(path: Path) -> bytes:
+    """Read an ONNX file and refuse one that names other files, which ONNX Runtime and Triton would open.
+
+    Args:
+        path: the ONNX file.
+
+    Returns:
+        Its bytes.
+
+    Raises:
+        BundleError: there is none, it is too large or no ONNX file, or a weight is said to lie elsewhere.
+    """
+    if not path.is_file():
+        raise BundleError(f"no ONNX file in {path}: `asl export` writes one")
+    if path.stat().st_size > MAX_BYTES:
+        raise BundleError(f"{path} is larger than {MAX_BYTES:,} bytes: it is no ONNX file")
+    data = path.read_bytes()
+    try:
+        elsewhere = next(_weights_elsewhere(onnx.load_model_from_string(data)), None)
+    except DecodeError as error:
+        raise BundleError(f"{path} is damaged or no ONNX file: `asl export` writes one") from error
+    if elsewhere is not None:
+        where = ascii(elsewhere[:80])
+        raise BundleError(
+            f"{path} keeps weights outside the ONNX file ({where}): `asl export` writes one that does not"
+        )
+    return data
+
+
+def _weights_elsewhere(message: Message) -> Iterator[str]:
+    """Where tensors are said to lie that are not in the file, in whatever part of the graph."""
+    if isinstance(message, onnx.TensorProto):
+        if message.external_data or message.data_location != onnx.TensorProto.DEFAULT:
+            yield ", ".join(f"{one.key} {one.value}" for one in message.external_data)
+        return
+    for field, value in message.ListFields():
+        if field.message_type:
+            for part in [value] if isinstance(value, Message) else value:
+                yield from _weights_elsewhere(part)
 
 
 def predict(session: onnxruntime.InferenceSession, pixels: np.ndarray) -> np.ndarray:

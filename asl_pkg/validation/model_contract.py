@@ -6,17 +6,15 @@ from pathlib import Path
 import numpy as np
 import onnx
 from google.protobuf import text_format
-from google.protobuf.message import DecodeError
 from tritonclient.grpc import model_config_pb2
 
 from asl_pkg import contract
 from asl_pkg.errors import BundleError
 from asl_pkg.serving import triton_config
-from asl_pkg.serving.bundle import Bundle
-from asl_pkg.serving.onnx_session import open_session, predict
+from asl_pkg.serving.bundle import Bundle, repository_fault
+from asl_pkg.serving.onnx_session import open_session, predict, read_model
 
 SUM_TOLERANCE = 1e-4  # by which the probabilities of a picture may miss 1
-EXPECTED_FILES = {contract.CONFIG_FILE, contract.LABELS_FILE, contract.MODEL_FILE}
 
 
 def contract_faults(bundle: Bundle) -> list[str]:
@@ -28,9 +26,8 @@ def contract_faults(bundle: Bundle) -> list[str]:
     Returns:
         One line for each thing that is not as contract.py says; empty for a sound bundle.
     """
-    listed = {one["path"] for one in bundle.manifest["files"] if one["path"].startswith(contract.REPOSITORY_FOLDER)}
-    if listed != EXPECTED_FILES:
-        return [f"the repository holds {sorted(listed)}, expected {sorted(EXPECTED_FILES)}"]
+    if fault := repository_fault(bundle):
+        return [fault]
     return [*_config_faults(bundle), *_graph_faults(bundle), *_answer_faults(bundle.model_path)]
 
 
@@ -58,17 +55,15 @@ def _graph_faults(bundle: Bundle) -> list[str]:
     """What is wrong with the graph as it is written."""
     path = bundle.model_path
     try:
-        graph = onnx.load(path, load_external_data=False)
-    except DecodeError:
-        return [f"{path.name} is no ONNX graph"]
+        graph = onnx.load_model_from_string(read_model(path))
+    except BundleError as error:
+        return [str(error)]
     faults = []
     if graph.ir_version > contract.IR_VERSION:
         faults.append(f"IR version {graph.ir_version}, at most {contract.IR_VERSION}")
     operators = {one.domain: one.version for one in graph.opset_import}
     if set(operators) != {""} or operators[""] > contract.OPSET:
         faults.append(f"operators {operators}, expected the standard ones of opset {contract.OPSET} at most")
-    if any(one.data_location == onnx.TensorProto.EXTERNAL for one in graph.graph.initializer):
-        faults.append("weights outside the ONNX file")
     facts = {one.key: one.value for one in graph.metadata_props}
     if facts.get(contract.METADATA_CLASSES) != json.dumps(contract.CLASSES):
         faults.append("the graph names other classes, or in another order")

@@ -7,6 +7,7 @@ from typing import Any
 
 from asl_pkg import contract, files
 from asl_pkg.errors import BundleError, GateError
+from asl_pkg.serving import signature
 from asl_pkg.validation.gates import follows
 from asl_pkg.validation.model_card import external_line
 
@@ -76,7 +77,7 @@ class Report:
 
 
 def read_report(folder: Path) -> Report:
-    """Read a report and check that its verdict follows from its own numbers.
+    """Read a report, check that its verdict follows from its own numbers, and its signature if a key is configured.
 
     Args:
         folder: what validate wrote.
@@ -85,15 +86,17 @@ def read_report(folder: Path) -> Report:
         The report, passed or not.
 
     Raises:
-        BundleError: it is missing, damaged, of another schema, contradicts itself, or its golden set was changed.
+        BundleError: it is missing, damaged, of another schema, contradicts itself, its golden set was changed, or it is
+            not signed as the public key demands.
     """
     path = folder / contract.REPORT_FILE
     if not path.is_file():
         raise BundleError(f"no report in {folder}: `asl validate` writes one")
+    signature.check(path, folder / contract.REPORT_SIGNATURE)
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
         version = body["schema_version"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"{path} is damaged ({error!r}): `asl validate` writes a new one") from error
     if version != contract.REPORT_SCHEMA:
         raise BundleError(f"{path} has schema {version}, expected {contract.REPORT_SCHEMA}: `asl validate` again")

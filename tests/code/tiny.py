@@ -53,4 +53,11 @@ def make_bundle(folder: Path, config: str = "", seed: int = 0) -> Bundle:
     settings = ExportSettings(confidence_threshold=THRESHOLD)
     (folder / contract.CONFIG_FILE).write_text(config or config_pbtxt(settings))
     (folder / contract.LABELS_FILE).write_text(labels())
-    return seal(folder, {"dataset_digest": "0" * 64, "confidence_threshold": THRESHOLD, "provenance": {}})
+    training = {"commit": "unknown", "run_id": "0", "seed": 0, "model": {}, "trainer": {}}
+    facts = {
+        "dataset_digest": "0" * 64,
+        "confidence_threshold": THRESHOLD,
+        "temperature": 1.0,
+        "provenance": {"exported_at": "2026-11-25T00:00:00+00:00", "training": training},
+    }
+    return seal(folder, facts)

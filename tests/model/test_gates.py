@@ -185,7 +185,7 @@ def weights_outside(graph: onnx.ModelProto) -> None:
         (graph_change(weights_outside), "weights outside the ONNX file"),
         (graph_change(lambda graph: setattr(graph, "ir_version", 11)), "IR version 11"),
         (graph_change(lambda graph: setattr(graph.opset_import[0], "version", 22)), "opset 21 at most"),
-        (lambda bundle: (bundle / contract.MODEL_FILE).write_bytes(b"no graph"), "model.onnx is no ONNX graph"),
+        (lambda bundle: (bundle / contract.MODEL_FILE).write_bytes(b"no graph"), "damaged or no ONNX file"),
     ],
     ids=[
         "labels out of order", "python smuggled in", "batch size", "broken config", "input name", "no softmax",

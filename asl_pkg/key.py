@@ -1,0 +1,36 @@
+"""The verb key: a key pair for signing bundles and reports."""
+
+import os
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from asl_pkg import contract, files
+from asl_pkg.errors import SettingError
+
+
+def make_keys(folder: Path) -> tuple[Path, Path]:
+    """Make a key pair, EC P-256; keys that exist are never touched.
+
+    Args:
+        folder: gets signing.pem, which its owner alone may read, and signing.pub.
+
+    Returns:
+        The private and the public key.
+
+    Raises:
+        SettingError: one of the two files exists.
+    """
+    private, public = folder / contract.SIGNING_KEY, folder / contract.PUBLIC_KEY
+    for path in (private, public):
+        if path.exists():
+            raise SettingError(f"{path} exists, and a key is never overwritten: `asl key FOLDER` writes elsewhere")
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = serialization.Encoding.PEM
+    folder.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    files.write_text(public, key.public_key().public_bytes(pem, form).decode())
+    return private, public

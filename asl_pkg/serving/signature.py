@@ -1,0 +1,92 @@
+"""Signatures by OpenSSF model signing, detached: over every file of a bundle, and over a report.
+
+Who has the private key signs; who has the public key refuses what is not signed with it. Variables name the keys, so
+that no caller can forget to ask for one and no key travels through a pipeline's parameters.
+https://github.com/sigstore/model-transparency
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from asl_pkg import contract
+from asl_pkg.errors import BundleError, SettingError
+
+MAX_BYTES = 2**20  # of a signature, which lists a digest a file
+
+
+def sign(what: Path, signature: Path) -> None:
+    """Sign where a private key is configured; elsewhere nothing happens.
+
+    Args:
+        what: a file, or a folder with every file in it.
+        signature: the file to write; in a folder that is signed it is the one file left out.
+
+    Raises:
+        SettingError: the private key cannot be read.
+    """
+    key = _configured(contract.SIGNING_KEY_VARIABLE)
+    if key is None:
+        return
+    from model_signing import signing
+
+    try:
+        config = signing.Config().use_elliptic_key_signer(private_key=key)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise _unfit(contract.SIGNING_KEY_VARIABLE, key, "private", error) from error
+    config.set_hashing_config(_hashing(what, signature)).sign(what.resolve(), signature)
+
+
+def check(what: Path, signature: Path) -> None:
+    """Where a public key is configured, refuse what is not signed with its private key.
+
+    Args:
+        what: a file, or a folder with every file in it.
+        signature: the signature's file.
+
+    Raises:
+        BundleError: it is not signed, or otherwise.
+        SettingError: the public key cannot be read.
+    """
+    key = _configured(contract.PUBLIC_KEY_VARIABLE)
+    if key is None:
+        return
+    remedy = f"with the private key in {contract.SIGNING_KEY_VARIABLE}, `asl export` and `asl validate` sign"
+    if not signature.is_file():
+        raise BundleError(f"{what} is not signed, and {contract.PUBLIC_KEY_VARIABLE} demands it: {remedy}")
+    if signature.stat().st_size > MAX_BYTES:
+        raise BundleError(f"{signature} is larger than {MAX_BYTES:,} bytes: it is no signature")
+    from model_signing import verifying
+
+    try:
+        config = verifying.Config().use_elliptic_key_verifier(public_key=key)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise _unfit(contract.PUBLIC_KEY_VARIABLE, key, "public", error) from error
+    try:
+        config.set_hashing_config(_hashing(what, signature)).verify(what.resolve(), signature)
+    except Exception as error:  # its exceptions share no base class
+        raise BundleError(f"{what} is not what the owner of {key} signed: {remedy}") from error
+
+
+def described(signature: Path) -> str:
+    """Say what is known of the signature of something that `check` has let pass."""
+    if not signature.is_file():
+        return "not signed"
+    key = _configured(contract.PUBLIC_KEY_VARIABLE)
+    return f"signed with the key of {key}" if key else f"signed, by whom {contract.PUBLIC_KEY_VARIABLE} would check"
+
+
+def _configured(variable: str) -> Path | None:
+    value = os.environ.get(variable)
+    return Path(value) if value else None
+
+
+def _hashing(what: Path, signature: Path) -> Any:
+    from model_signing import hashing
+
+    beside = [signature.name] if what.is_dir() else []
+    return hashing.Config().set_ignored_paths(paths=beside, ignore_git_paths=False)
+
+
+def _unfit(variable: str, key: Path, kind: str, error: Exception) -> SettingError:
+    return SettingError(f"{variable}={key} is no {kind} key, EC in PEM ({error}): `asl key` makes a pair")
