@@ -96,10 +96,14 @@ class Predictors:
     async def _refresh(self) -> None:
         """Connect to those that came and let go of those that went; who cannot be looked up stays."""
         found = {address for host in self._hosts for address in await _look_up(*host)}
+        self._leave(found)  # before new ones are waited for: those that went may answer for seconds only
         known = {predictor.address for predictor in self._watchers}
         await asyncio.gather(*(self._add(address) for address in found - known))
+        self._leave(found)
+
+    def _leave(self, found: set[str]) -> None:
         for predictor in self.ready:
-            if found and predictor.address not in found:
+            if found and predictor.address not in found and len(self._watchers) > 1:
                 self._drop(predictor, "is no longer in its Service")
 
     async def _add(self, address: str) -> None:

@@ -20,8 +20,8 @@ def main() -> None:
     """Answer until SIGTERM; an error is one line on stderr and exit code 1."""
     parser = _Parser("transformer", allow_abbrev=False, description="Pictures in, letters out; Triton computes.")
     parser.add_argument("--model_name", default=contract.MODEL_NAME, help="in the v2 protocol")
-    hosts = "HOST:PORT of Triton's gRPC, whose every address takes part; KServe may add one of HTTP, the first counts"
-    parser.add_argument("--predictor_host", required=True, action="append", help=hosts)
+    hosts = "HOST:PORT of Triton's gRPC, whose every address takes part"
+    parser.add_argument("--predictor_host", required=True, help=hosts)
     parser.add_argument("--host", default="0.0.0.0", help="address to listen on")  # noqa: S104 - a pod's own
     parser.add_argument("--http_port", type=int, default=contract.POD_HTTP_PORT, help="for v2 and v1 over HTTP")
     parser.add_argument("--grpc_port", type=int, default=contract.POD_GRPC_PORT, help="for v2 over gRPC")
@@ -42,10 +42,9 @@ def _serve(options: argparse.Namespace) -> None:
     from asl_pkg.serving.picture_model import PictureModel
     from asl_pkg.serving.predictors import Predictors
 
-    predictors = options.predictor_host[0]
-    model = PictureModel(options.model_name, Predictors(predictors))
+    model = PictureModel(options.model_name, Predictors(options.predictor_host))
     server = KServeServer(model, options.host, options.http_port, options.grpc_port)
-    print(f"transformer: HTTP {server.http_url}, gRPC {server.grpc_url}, Triton {predictors}", flush=True)
+    print(f"transformer: HTTP {server.http_url}, gRPC {server.grpc_url}, Triton {options.predictor_host}", flush=True)
     server.run()
 
 
