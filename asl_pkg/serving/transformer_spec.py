@@ -33,7 +33,11 @@ def transformer_spec(image: str, namespace: str) -> dict[str, Any]:
             "failureThreshold": 120,
             "periodSeconds": 1,
         },
-        "readinessProbe": {"httpGet": {"path": "/v2/health/ready", "port": "http"}, "periodSeconds": 2},
+        "readinessProbe": {
+            "httpGet": {"path": "/v2/health/ready", "port": "http"},
+            "periodSeconds": 2,
+            "timeoutSeconds": 5,
+        },
         "livenessProbe": {
             "httpGet": {"path": "/v2/health/live", "port": "http"},
             "periodSeconds": 10,
