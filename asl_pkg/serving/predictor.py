@@ -34,12 +34,12 @@ class PredictorError(ServingError):
     """No model server answered; the text is for clients and names no address.
 
     Args:
-        code: gRPC's status for it.
+        code: gRPC's status of the last attempt; one that clients would take for their own fault becomes INTERNAL.
     """
 
     def __init__(self, code: grpc.StatusCode) -> None:
         super().__init__(REASONS.get(code, "the model server failed"))
-        self.code = code
+        self.code = code if code in REASONS else grpc.StatusCode.INTERNAL
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,8 +20,9 @@ REFRESH_S = 2.0  # between two looks at who is there
 CONNECT_TIMEOUT_S = 2.0
 ATTEMPTS = 3  # of one request, where a server was not available
 RETRY_PAUSE_S = 0.1
-# A Triton that stops takes its model away before it closes its connections.
-UNAVAILABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND)
+# Asking another one is no use. Whatever else fails may be one server's trouble: a Triton that stops takes its model
+# away before it closes its connections, and says NOT_FOUND or INTERNAL meanwhile.
+FINAL = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.DEADLINE_EXCEEDED)
 LOG = logging.getLogger("asl.predictors")
 
 
@@ -69,7 +70,7 @@ class Predictors:
             PredictorError: nobody is available, or the one asked failed.
         """
         tried: set[Predictor] = set()
-        for _ in range(ATTEMPTS):
+        for attempt in range(1, ATTEMPTS + 1):
             predictor = await self._next(tried)
             tried.add(predictor)
             try:
@@ -79,10 +80,10 @@ class Predictors:
                 raise PredictorError(grpc.StatusCode.INTERNAL) from error
             except grpc.aio.AioRpcError as error:
                 LOG.warning("%s: %s %s", predictor.address, error.code().name, error.details())
-                if error.code() not in UNAVAILABLE:
+                if error.code() in FINAL or attempt == ATTEMPTS:
                     raise PredictorError(error.code()) from error
             await asyncio.sleep(RETRY_PAUSE_S)
-        raise PredictorError(grpc.StatusCode.UNAVAILABLE)
+        raise AssertionError("the last attempt answers or raises")
 
     async def _next(self, tried: set[Predictor]) -> Predictor:
         """Whose turn it is, of those that were not tried while there are such."""
