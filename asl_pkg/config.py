@@ -192,6 +192,7 @@ class DeploySettings:
     namespace: str = setting(contract.NAMESPACE, "where it serves on Kubernetes", "namespace")
     latency_max_ms: float = setting(1000.0, "for one picture, 95 of 100 times", "ms", low=1.0, high=60_000.0)
     timeout_s: float = setting(600.0, "wait for a pod to start and be ready", "s", low=1.0, high=86_400.0)
+    transformer_image: str = setting("", "of the transformer, which takes pictures; empty serves pixels only", "image")
     canary_requests: int = setting(
         0, "sent to a canary, which serves users too, and to what serves; 0 for none", "requests", low=0, high=1_000_000
     )

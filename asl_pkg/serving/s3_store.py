@@ -1,8 +1,10 @@
 """The model store in S3: the same folders under s3://BUCKET/PREFIX/asl-model/, uploaded whole or not at all."""
 
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from asl_pkg import contract
 from asl_pkg.data.sources.names import fault_of
 from asl_pkg.data.sources.s3_client import connect, explained, metadata, split_url, upload
 from asl_pkg.errors import BundleError
+from asl_pkg.serving.store import Serving, parse_serving
 
 
 class S3Store:
@@ -56,6 +59,26 @@ class S3Store:
             for copy in copies:
                 self._download(copy)
             yield copies
+
+    def serving(self) -> Serving | None:
+        """What deploy last let serve from here; on Kubernetes the InferenceService has the last word."""
+        return parse_serving(self._get(contract.SERVING_FILE), self._url) if self._noted() else None
+
+    def write_serving(self, serving: Serving | None) -> None:
+        """Note what serves from here, for those who may read the store and not the cluster: validate does."""
+        where = {"Bucket": self.bucket, "Key": f"{self.prefix}/{contract.SERVING_FILE}"}
+        with explained(self._url):
+            if serving:
+                self._client.put_object(Body=json.dumps(asdict(serving)).encode(), **where)
+            else:
+                self._client.delete_object(**where)
+
+    @property
+    def _url(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}/{contract.SERVING_FILE}"
+
+    def _noted(self) -> bool:
+        return metadata(self._client, self.bucket, f"{self.prefix}/{contract.SERVING_FILE}") is not None
 
     def _keys(self, folder: str) -> Iterator[str]:
         """Names of the objects under a folder, without our prefix."""

@@ -1,4 +1,4 @@
-"""The model store: <store>/asl-model/<release>/, immutable; in a folder also serving.json: the release that serves."""
+"""The model store: <store>/asl-model/<release>/, immutable, and serving.json, which names the release that serves."""
 
 import hashlib
 import json
@@ -11,6 +11,8 @@ from typing import Protocol
 
 from asl_pkg import contract, files
 from asl_pkg.errors import BundleError
+
+S3 = "s3://"
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,12 @@ class Store(Protocol):
     def opened(self, release: str) -> AbstractContextManager[tuple[Path, Path]]:
         """Bundle and report of a release as folders, which may be read for as long as the context is open."""
 
+    def serving(self) -> Serving | None:
+        """What deploy last let serve from here, None before the first deploy."""
+
+    def write_serving(self, serving: Serving | None) -> None:
+        """Note what serves from here, None for nothing."""
+
 
 class FolderStore:
     """A store on this machine.
@@ -101,6 +109,33 @@ class FolderStore:
         """Bundle and report of a release as folders."""
         yield release_folder(self.root, release), report_folder(self.root, release)
 
+    def serving(self) -> Serving | None:
+        """What serves."""
+        return read_serving(self.root)
+
+    def write_serving(self, serving: Serving | None) -> None:
+        """Make a release the one that serves."""
+        write_serving(self.root, serving)
+
+
+def open_store(address: str) -> Store:
+    """Open the store that an address names.
+
+    Args:
+        address: a folder, or s3://BUCKET/PREFIX.
+
+    Returns:
+        The store.
+
+    Raises:
+        DataError: the AWS_* variables contradict one another.
+    """
+    if address.startswith(S3):
+        from asl_pkg.serving.s3_store import S3Store
+
+        return S3Store(address)
+    return FolderStore(Path(address))
+
 
 def release_folder(store: Path, release: str) -> Path:
     """Where a release lies in the store."""
@@ -125,12 +160,26 @@ def read_serving(store: Path) -> Serving | None:
         BundleError: serving.json is damaged.
     """
     path = store / contract.KUBERNETES_NAME / contract.SERVING_FILE
-    if not path.is_file():
-        return None
+    return parse_serving(path.read_bytes(), str(path)) if path.is_file() else None
+
+
+def parse_serving(text: bytes, name: str) -> Serving:
+    """Understand a serving.json.
+
+    Args:
+        text: its contents.
+        name: where it lies, for the error.
+
+    Returns:
+        What serves.
+
+    Raises:
+        BundleError: it is damaged.
+    """
     try:
-        return Serving(**json.loads(path.read_text(encoding="utf-8")))
+        return Serving(**json.loads(text))
     except (ValueError, TypeError) as error:
-        raise BundleError(f"{path} is damaged ({error}): `asl deploy` writes a new one") from error
+        raise BundleError(f"{name} is damaged ({error}): `asl deploy` writes a new one") from error
 
 
 def write_serving(store: Path, serving: Serving | None) -> None:

@@ -99,6 +99,16 @@ def test_the_list_says_what_serves(store: S3Store, bundle: Bundle, report: Path)
     assert (listed.release, listed.bundle_digest, listed.role) == (bundle.release, bundle.digest, "serves")
 
 
+def test_what_serves_is_noted_in_the_store(store: S3Store, bundle: Bundle) -> None:
+    serving = Serving(bundle.release, bundle.digest, "r", None)
+    assert store.serving() is None
+    store.write_serving(serving)
+    assert store.serving() == serving
+    assert store.releases() == []
+    store.write_serving(None)
+    assert store.serving() is None
+
+
 def test_a_bucket_that_is_not_there_is_said(client: Any) -> None:
     with pytest.raises(DataError, match="no such bucket"):
         S3Store("s3://nowhere-at-all/x").releases()

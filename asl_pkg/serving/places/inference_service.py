@@ -6,12 +6,15 @@ from asl_pkg import contract
 from asl_pkg.errors import ServingError
 from asl_pkg.serving.places.cluster import API_VERSION
 from asl_pkg.serving.store import Serving
+from asl_pkg.serving.transformer_spec import transformer_spec
 
 AUTOSCALER = "serving.kserve.io/autoscalerClass"
 CANARY_PERCENT = 50
 
 
-def inference_service(name: str, namespace: str, uri: str, serving: Serving) -> dict[str, Any]:
+def inference_service(
+    name: str, namespace: str, uri: str, serving: Serving, transformer_image: str = ""
+) -> dict[str, Any]:
     """Give the complete InferenceService of a release.
 
     Args:
@@ -19,19 +22,18 @@ def inference_service(name: str, namespace: str, uri: str, serving: Serving) -> 
         namespace: where it serves.
         uri: where the release lies.
         serving: the release.
+        transformer_image: of the transformer; empty for none.
 
     Returns:
         The object. Scale and resources are not here: the HPA and the ServingRuntime in manifests/ have them.
     """
+    # At the predictor: labels and annotations of the whole object would let every release restart the transformer too.
     annotations = {
-        "serving.kserve.io/deploymentMode": "Standard",
-        AUTOSCALER: "external",
         contract.BUNDLE_DIGEST_ANNOTATION: serving.bundle_digest,
         contract.REPORT_DIGEST_ANNOTATION: serving.report_digest,
     }
     if serving.previous:
         annotations[contract.PREVIOUS_ANNOTATION] = serving.previous
-    predictor = {"serviceAccountName": contract.PREDICTOR_ACCOUNT, "storageContainerName": contract.STORAGE_CONTAINER}
     model = {
         "modelFormat": {"name": contract.MODEL_FORMAT},
         "runtime": contract.SERVING_RUNTIME,
@@ -39,17 +41,15 @@ def inference_service(name: str, namespace: str, uri: str, serving: Serving) -> 
         "storageUri": uri,
         "env": [{"name": contract.BUNDLE_DIGEST_VARIABLE, "value": serving.bundle_digest}],
     }
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "InferenceService",
-        "metadata": {
-            "name": name,
-            "namespace": namespace,
-            "labels": {contract.RELEASE_LABEL: serving.release},
-            "annotations": annotations,
-        },
-        "spec": {"predictor": {**predictor, "model": model}},
+    predictor = {
+        "labels": {contract.RELEASE_LABEL: serving.release},
+        "annotations": annotations,
+        "serviceAccountName": contract.PREDICTOR_ACCOUNT,
+        "storageContainerName": contract.STORAGE_CONTAINER,
+        "model": model,
     }
+    transformer = {"transformer": transformer_spec(transformer_image, namespace)} if transformer_image else {}
+    return _object(name, namespace, {"predictor": predictor, **transformer})
 
 
 def with_canary(stable: dict[str, Any], canary: dict[str, Any], replicas: int) -> dict[str, Any]:
@@ -64,16 +64,18 @@ def with_canary(stable: dict[str, Any], canary: dict[str, Any], replicas: int) -
         The object. With a gateway KServe gives the canary half of the requests; without one the headless Service
         names the pods of both, so that half of the new connections arrive there.
     """
-    predictor = canary["spec"]["predictor"] | {
+    predictor = canary["spec"]["predictor"]
+    predictor |= {
         "name": contract.CANARY_NAME,
         "minReplicas": replicas,
-        "annotations": {AUTOSCALER: "none"},  # KServe leaves the number of pods alone otherwise
+        # else KServe leaves the number of pods alone
+        "annotations": predictor["annotations"] | {AUTOSCALER: "none"},
     }
     spec = {
         "predictor": stable["spec"]["predictor"] | {"minReplicas": replicas},
         "canary": [{"predictor": predictor, "trafficPercent": CANARY_PERCENT}],
     }
-    return stable | {"spec": spec}
+    return stable | {"spec": stable["spec"] | spec}
 
 
 def serving_of(live: dict[str, Any]) -> Serving:
@@ -88,18 +90,19 @@ def serving_of(live: dict[str, Any]) -> Serving:
     Raises:
         ServingError: it was not deploy that wrote it.
     """
-    metadata = live["metadata"]
-    labels, annotations = metadata.get("labels", {}), metadata.get("annotations", {})
+    predictor = live["spec"]["predictor"]
+    annotations = predictor.get("annotations", {})
     try:
         return Serving(
-            labels[contract.RELEASE_LABEL],
+            predictor["labels"][contract.RELEASE_LABEL],
             annotations[contract.BUNDLE_DIGEST_ANNOTATION],
             annotations[contract.REPORT_DIGEST_ANNOTATION],
             annotations.get(contract.PREVIOUS_ANNOTATION),
         )
     except KeyError as error:
+        name = live["metadata"]["name"]
         raise ServingError(
-            f"InferenceService {metadata['name']} does not say {error}, so not `asl deploy` wrote it: delete it first"
+            f"InferenceService {name} does not say {error}, so not `asl deploy` wrote it: delete it first"
         ) from error
 
 
@@ -112,10 +115,10 @@ def as_it_was(live: dict[str, Any]) -> dict[str, Any]:
     Returns:
         The object without what the server keeps itself.
     """
-    own = (contract.RELEASE_LABEL.partition("/")[0] + "/", "serving.kserve.io/")
-    kept = {
-        part: {name: value for name, value in live["metadata"].get(part, {}).items() if name.startswith(own)}
-        for part in ("labels", "annotations")
-    }
-    names = {name: live["metadata"][name] for name in ("name", "namespace")}
-    return {"apiVersion": API_VERSION, "kind": live["kind"], "metadata": names | kept, "spec": live["spec"]}
+    return _object(live["metadata"]["name"], live["metadata"]["namespace"], live["spec"])
+
+
+def _object(name: str, namespace: str, spec: dict[str, Any]) -> dict[str, Any]:
+    annotations = {"serving.kserve.io/deploymentMode": "Standard", AUTOSCALER: "external"}
+    metadata = {"name": name, "namespace": namespace, "annotations": annotations}
+    return {"apiVersion": API_VERSION, "kind": "InferenceService", "metadata": metadata, "spec": spec}

@@ -13,9 +13,8 @@ from asl_pkg.serving.places.addresses import reached
 from asl_pkg.serving.places.cluster import Cluster, ConflictError
 from asl_pkg.serving.places.inference_service import as_it_was, inference_service, serving_of, with_canary
 from asl_pkg.serving.places.place import NotRestoredError
-from asl_pkg.serving.places.rollout import POLL_S, pods_of, wait_until_rolled_out
-from asl_pkg.serving.s3_store import S3Store
-from asl_pkg.serving.store import Serving
+from asl_pkg.serving.places.rollout import POLL_S, Workload, pods_of, predictor, transformer, wait_until_rolled_out
+from asl_pkg.serving.store import Serving, Store
 
 WRITE_ATTEMPTS = 10  # KServe writes the object's status between our look and our word
 
@@ -29,7 +28,7 @@ class KServePlace:
         settings: how long to wait.
     """
 
-    def __init__(self, store: S3Store, cluster: Cluster, settings: DeploySettings) -> None:
+    def __init__(self, store: Store, cluster: Cluster, settings: DeploySettings) -> None:
         self.store = store
         self.cluster = cluster
         self.settings = settings
@@ -39,31 +38,31 @@ class KServePlace:
         live = self.cluster.get(contract.KUBERNETES_NAME)
         return serving_of(live) if live else None
 
-    def manifest(self, serving: Serving, name: str = contract.KUBERNETES_NAME) -> dict[str, Any]:
-        """The InferenceService of a release."""
-        return inference_service(name, self.cluster.namespace, self.store.uri(serving.release), serving)
+    def manifest(self, serving: Serving) -> dict[str, Any]:
+        """The InferenceService that serves a release."""
+        uri, image = self.store.uri(serving.release), self.settings.transformer_image
+        return inference_service(contract.KUBERNETES_NAME, self.cluster.namespace, uri, serving, image)
 
     @contextmanager
     def candidate(self, serving: Serving) -> Iterator[list[str]]:
         """A stored release in an InferenceService of its own, which no user's request reaches."""
         self._make_room()
+        name, uri = contract.CANDIDATE_NAME, self.store.uri(serving.release)
         try:
-            self.cluster.apply(self.manifest(serving, contract.CANDIDATE_NAME))
-            with self._rolled_out(contract.CANDIDATE_NAME, serving) as urls:
+            self.cluster.apply(inference_service(name, self.cluster.namespace, uri, serving))
+            with reached(self.cluster, self._wait(predictor(name, serving.bundle_digest))) as urls:
                 yield urls
         finally:
-            self.cluster.delete(contract.CANDIDATE_NAME)
+            self.cluster.delete(name)
 
     @contextmanager
     def canary(self, serving: Serving, before: Serving) -> Iterator[tuple[list[str], list[str]]]:
         """A stored release that shares the users of what serves, with as many pods."""
         name, stable = contract.KUBERNETES_NAME, self.manifest(before)
-        pods = pods_of(self.cluster, name, before.bundle_digest)
+        pods = pods_of(self.cluster, predictor(name, before.bundle_digest))
         live = self._write(with_canary(stable, self.manifest(serving), len(pods)), before)
         try:
-            canary = wait_until_rolled_out(
-                self.cluster, name, serving.bundle_digest, self.settings.timeout_s, contract.CANARY_NAME
-            )
+            canary = self._wait(predictor(name, serving.bundle_digest, contract.CANARY_NAME))
             with reached(self.cluster, pods) as urls, reached(self.cluster, canary) as others:
                 yield urls, others
         finally:
@@ -74,17 +73,18 @@ class KServePlace:
         """A stored release that serves from now on, its rollout watched."""
         live = self._write(self.manifest(serving), before)
         try:
-            with self._rolled_out(contract.KUBERNETES_NAME, serving) as urls:
+            pods = self._wait(predictor(contract.KUBERNETES_NAME, serving.bundle_digest))
+            if image := self.settings.transformer_image:
+                self._wait(transformer(contract.KUBERNETES_NAME, image))
+            with reached(self.cluster, pods) as urls:
                 yield urls
         except BaseException:
             self._restore(live)
             raise
+        self.store.write_serving(serving)
 
-    @contextmanager
-    def _rolled_out(self, name: str, serving: Serving) -> Iterator[list[str]]:
-        pods = wait_until_rolled_out(self.cluster, name, serving.bundle_digest, self.settings.timeout_s)
-        with reached(self.cluster, pods) as urls:
-            yield urls
+    def _wait(self, workload: Workload) -> list[Any]:
+        return wait_until_rolled_out(self.cluster, workload, self.settings.timeout_s)
 
     def _make_room(self) -> None:
         """Remove the candidate of a deploy that was killed; refuse beside one that may be under way."""
@@ -124,6 +124,6 @@ class KServePlace:
         before = serving_of(live)
         try:
             self.cluster.apply(as_it_was(live))
-            wait_until_rolled_out(self.cluster, contract.KUBERNETES_NAME, before.bundle_digest, self.settings.timeout_s)
+            self._wait(predictor(contract.KUBERNETES_NAME, before.bundle_digest))
         except ServingError as error:
             raise NotRestoredError(f"release {before.release} did not come back: {error}") from error

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from asl_pkg.errors import ServingError
 from asl_pkg.serving.bundle import open_bundle
-from asl_pkg.serving.store import FolderStore, Serving, read_serving, release_folder, write_serving
+from asl_pkg.serving.store import FolderStore, Serving, release_folder
 from asl_pkg.serving.triton import LocalTriton
 
 
@@ -21,7 +21,7 @@ class LocalPlace:
 
     def serving(self) -> Serving | None:
         """What serves, None before the first deploy."""
-        return read_serving(self.store.root)
+        return self.store.serving()
 
     @contextmanager
     def candidate(self, serving: Serving) -> Iterator[list[str]]:
@@ -40,10 +40,10 @@ class LocalPlace:
         """A stored release that `asl serve` serves from now on, tried once more in the way that it starts."""
         if self.serving() != before:
             raise ServingError("another deploy has changed what serves meanwhile: `asl validate`, then deploy again")
-        write_serving(self.store.root, serving)
+        self.store.write_serving(serving)
         try:
             with self.candidate(serving) as urls:
                 yield urls
         except BaseException:
-            write_serving(self.store.root, before)
+            self.store.write_serving(before)
             raise

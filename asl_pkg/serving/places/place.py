@@ -1,14 +1,11 @@
 """What deploy asks of a place where a release serves, and which place the settings name."""
 
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Protocol
 
 from asl_pkg.config import Settings
 from asl_pkg.errors import ServingError
-from asl_pkg.serving.store import FolderStore, Serving, Store
-
-S3 = "s3://"
+from asl_pkg.serving.store import FolderStore, Serving, Store, open_store
 
 
 class NotRestoredError(ServingError):
@@ -56,12 +53,12 @@ def open_place(settings: Settings) -> Place:
         DataError: there is no such store.
         ServingError: there is no cluster.
     """
-    if not settings.store.startswith(S3):
+    store = open_store(settings.store)
+    if isinstance(store, FolderStore):
         from asl_pkg.serving.places.local import LocalPlace
 
-        return LocalPlace(FolderStore(Path(settings.store)))
+        return LocalPlace(store)
     from asl_pkg.serving.places.cluster import Cluster
     from asl_pkg.serving.places.kserve import KServePlace
-    from asl_pkg.serving.s3_store import S3Store
 
-    return KServePlace(S3Store(settings.store), Cluster(settings.deploy.namespace), settings.deploy)
+    return KServePlace(store, Cluster(settings.deploy.namespace), settings.deploy)

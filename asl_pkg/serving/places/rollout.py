@@ -1,7 +1,8 @@
 """Watching a rollout on the Deployment: an InferenceService stays Ready while its new pods crash."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from asl_pkg import contract
@@ -14,15 +15,41 @@ CRASHES = 2  # of one container, after which it is not a matter of waiting
 HOPELESS = ("ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError")
 
 
-def wait_until_rolled_out(cluster: Cluster, name: str, digest: str, timeout_s: float, predictor: str = "") -> list[Any]:
-    """Wait until every pod of an InferenceService's predictor is of one bundle and ready.
+@dataclass(frozen=True)
+class Workload:
+    """A Deployment that KServe keeps for an InferenceService, and the pods that it has to get.
+
+    Args:
+        service: the InferenceService.
+        deployment: the Deployment.
+        component: predictor or transformer.
+        belongs: whether a pod's specification is the one wanted.
+    """
+
+    service: str
+    deployment: str
+    component: str
+    belongs: Callable[[Any], bool]
+
+
+def predictor(service: str, digest: str, name: str = "") -> Workload:
+    """The predictor of an InferenceService with a bundle; a canary's has a name."""
+    deployment = "-".join(filter(None, [service, name, "predictor"]))
+    return Workload(service, deployment, "predictor", lambda spec: _digest(spec) == digest)
+
+
+def transformer(service: str, image: str) -> Workload:
+    """The transformer of an InferenceService with an image."""
+    return Workload(service, f"{service}-transformer", "transformer", lambda spec: spec.containers[0].image == image)
+
+
+def wait_until_rolled_out(cluster: Cluster, workload: Workload, timeout_s: float) -> list[Any]:
+    """Wait until every pod of a workload is the one wanted and ready.
 
     Args:
         cluster: where.
-        name: of the InferenceService.
-        digest: of the bundle.
+        workload: what.
         timeout_s: how long.
-        predictor: name of the predictor; empty for the one that has none.
 
     Returns:
         The pods.
@@ -32,34 +59,26 @@ def wait_until_rolled_out(cluster: Cluster, name: str, digest: str, timeout_s: f
     """
     deadline = time.monotonic() + timeout_s
     while True:
-        deployment = cluster.deployment("-".join(filter(None, [name, predictor, "predictor"])))
-        pods = pods_of(cluster, name, digest)
-        if deployment and _digest(deployment.spec.template.spec) == digest and _complete(deployment):
+        deployment = cluster.deployment(workload.deployment)
+        pods = pods_of(cluster, workload)
+        if deployment and workload.belongs(deployment.spec.template.spec) and _complete(deployment):
             return pods
-        for failure in (*_refusals(cluster.get(name)), *(one for pod in pods for one in _failures(cluster, pod))):
-            raise ServingError(f"InferenceService {name}: {failure}")
+        live = cluster.get(workload.service)
+        for failure in (*_refusals(live), *(one for pod in pods for one in _failures(cluster, pod))):
+            raise ServingError(f"InferenceService {workload.service}: {failure}")
         if time.monotonic() > deadline:
             states = ", ".join(f"{pod.metadata.name} is {pod.status.phase}" for pod in pods) or "there is no pod"
             raise ServingError(
-                f"InferenceService {name} was not rolled out in {timeout_s:.0f} s: {states}; "
+                f"Deployment {workload.deployment} was not rolled out in {timeout_s:.0f} s: {states}; "
                 f"`kubectl -n {cluster.namespace} describe pods` says why"
             )
         time.sleep(POLL_S)
 
 
-def pods_of(cluster: Cluster, name: str, digest: str) -> list[Any]:
-    """List the predictor's pods of one bundle that are not on their way out.
-
-    Args:
-        cluster: where.
-        name: of the InferenceService.
-        digest: of the bundle.
-
-    Returns:
-        The pods.
-    """
-    pods = cluster.pods({"serving.kserve.io/inferenceservice": name, "component": "predictor"})
-    return [pod for pod in pods if _digest(pod.spec) == digest and pod.metadata.deletion_timestamp is None]
+def pods_of(cluster: Cluster, workload: Workload) -> list[Any]:
+    """List the pods of a workload that are the ones wanted and not on their way out."""
+    pods = cluster.pods({"serving.kserve.io/inferenceservice": workload.service, "component": workload.component})
+    return [pod for pod in pods if workload.belongs(pod.spec) and pod.metadata.deletion_timestamp is None]
 
 
 def _digest(spec: Any) -> str | None:
