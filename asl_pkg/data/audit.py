@@ -20,6 +20,8 @@ from asl_pkg.data.placing import Placed
 from asl_pkg.data.splitting import GUARD, TWIN
 from asl_pkg.files import write_json, write_text
 
+_, _, TEST = contract.SPLITS
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -61,7 +63,7 @@ def write_audit(folder: Path, findings: Findings) -> dict[str, Any]:
     audit = {
         "digest": findings.info.digest,
         "honesty": _honesty(findings, thumbnails, labels, splits),
-        "meaning": meaning(findings.info),
+        "meaning": meaning(findings.info, _drawn(findings, splits)),
         **_counts(findings, labels, splits),
         "near_duplicates": _near_duplicates(findings, labels, splits, pairs),
         "recordings": measures.recordings(stretches),
@@ -75,20 +77,22 @@ def write_audit(folder: Path, findings: Findings) -> dict[str, Any]:
     return audit
 
 
-def meaning(info: DatasetInfo) -> str:
+def meaning(info: DatasetInfo, drawn: int = 0) -> str:
     """Say in a sentence or two what an accuracy on the test split is worth.
 
     Args:
         info: what dataset.json says.
+        drawn: how many of the test split's signers are synthetic.
 
     Returns:
         Plain words for people.
     """
     if info.unseen_signers:
-        drawn = " They are drawn hands, not photographs." if info.source["name"] == "synthetic" else ""
+        people = info.signers["test"]
+        which = "They" if drawn == people else f"{drawn} of them"
         return (
             f"No signer of the test split is in training: an accuracy there says how well the model reads the hands of "
-            f"{info.signers['test']} people it has never seen.{drawn}"
+            f"{people} people it has never seen." + (f" {which} are drawn hands, not photographs." if drawn else "")
         )
     if info.split_by == "recording":
         return (
@@ -101,6 +105,12 @@ def meaning(info: DatasetInfo) -> str:
         f"{info.source['guard_frames']} frames away from any that it sees. An accuracy there says how well the model "
         "reads unseen moments of the same recordings. Expect less for another person."
     )
+
+
+def _drawn(findings: Findings, splits: NDArray[np.str_]) -> int:
+    """Count the test split's signers whose hands are drawn: of no photograph are the joints known in space."""
+    known = findings.arrival.table["landmarks_3d"].is_valid().to_numpy() & (splits == TEST)
+    return len({findings.placed.signers[row] for row in np.flatnonzero(known).tolist()})
 
 
 def _honesty(

@@ -1,7 +1,7 @@
 """Each picture's place in a data set: signers and recordings found, splits made, near-duplicates left out."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +61,10 @@ def place(arrival: Arrival, data: DataSettings, seed: int, looks: Looks) -> Plac
         split_by, places = "signer", _split_of_source(arrival)
     labels = [shot.label for shot in shots]
     kept = _without_twins(labels, places, looks)
-    unmeasurable = _unmeasurable(labels, places, kept)
+    if isinstance(data, FolderData) and split_by == "block" and (lossy := _lossy(labels, places, kept)):
+        split_by, places = _split(shots, data, seed, lossy)  # blocks of one recording look alike, recordings may not
+        kept = _without_twins(labels, places, looks)
+    unmeasurable = [contract.CLASSES[label] for label in _lossy(labels, places, kept)]
     splitting.require_every_class(labels, [one.split for one in kept], unmeasurable)
     return Placed(split_by, [shot.signer for shot in shots], shots, kept, unmeasurable)
 
@@ -76,11 +79,11 @@ def _split_of_source(arrival: Arrival) -> list[Place]:
     return [Place(split or TRAIN, f"{signer}/{sequence}") for split, signer, sequence in zip(*columns, strict=True)]
 
 
-def _split(shots: Sequence[Shot], data: FolderData, seed: int) -> tuple[str, list[Place]]:
+def _split(shots: Sequence[Shot], data: FolderData, seed: int, uncut: Collection[int] = ()) -> tuple[str, list[Place]]:
     shares = (data.validation_share, data.test_share)
     if len({shot.signer for shot in shots}) >= MIN_GROUPS:
         return "signer", splitting.by_signer(shots, *shares, seed)
-    places, whole = splitting.by_recording(shots, data.block_frames, data.guard_frames, *shares, seed)
+    places, whole = splitting.by_recording(shots, data.block_frames, data.guard_frames, *shares, seed, uncut)
     return "recording" if whole == {shot.label for shot in shots} else "block", places
 
 
@@ -137,7 +140,7 @@ def _without_twins(labels: Sequence[int], places: Sequence[Place], looks: Looks)
     return splitting.without_twins(learnt, looks)
 
 
-def _unmeasurable(labels: Sequence[int], before: Sequence[Place], after: Sequence[Place]) -> list[str]:
+def _lossy(labels: Sequence[int], before: Sequence[Place], after: Sequence[Place]) -> list[int]:
     """Classes that lost a large share of training, or all that was held out, to near-duplicates."""
     had: Counter[tuple[int, str]] = Counter()
     lost: Counter[tuple[int, str]] = Counter()
@@ -145,8 +148,8 @@ def _unmeasurable(labels: Sequence[int], before: Sequence[Place], after: Sequenc
         had[label, old.split] += 1
         lost[label, old.split] += new.split == TWIN
     return [
-        name
-        for label, name in enumerate(contract.CLASSES)
+        label
+        for label in range(len(contract.CLASSES))
         if lost[label, TRAIN] > MOST_LOST * had[label, TRAIN]
         or any(had[label, split] and lost[label, split] == had[label, split] for split in contract.SPLITS)
     ]

@@ -4,7 +4,7 @@ Frames that follow one another are near-copies. A random split puts them on both
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -16,7 +16,8 @@ from asl_pkg.errors import DataError
 GUARD = "guard"  # left out: too near to a frame of another split
 TWIN = "near-duplicate"  # left out: looks the same as a held-out picture
 MIN_GROUPS = 3  # signers, recordings or blocks: one for each split
-LARGEST = 0.3  # of a class's pictures: without a recording of that share for training its recordings are cut up
+LARGEST = 0.3  # of a class's pictures: without a recording of that share for training its recordings are cut up …
+# … and of all pictures: a signer of a greater share is learnt from wherever three others are left
 TRAIN, VALIDATION, TEST = contract.SPLITS
 
 U = TypeVar("U", bound=Hashable)
@@ -61,7 +62,7 @@ class Block(NamedTuple):
 
 
 def by_signer(shots: Sequence[Shot], validation_share: float, test_share: float, seed: int) -> list[Place]:
-    """Hold out whole signers.
+    """Hold out whole signers, not those who show a large part of what there is to learn if others are left.
 
     Args:
         shots: all pictures, of at least MIN_GROUPS signers.
@@ -75,10 +76,14 @@ def by_signer(shots: Sequence[Shot], validation_share: float, test_share: float,
     Raises:
         DataError: there are fewer signers.
     """
-    signers = sorted({shot.signer for shot in shots})
-    if len(signers) < MIN_GROUPS:
-        raise DataError(f"{len(signers)} signers, expected at least {MIN_GROUPS} to hold out whole ones")
-    split_of = _allot(signers, validation_share, test_share, np.random.default_rng(seed))
+    pictures = Counter(shot.signer for shot in shots)
+    if len(pictures) < MIN_GROUPS:
+        raise DataError(f"{len(pictures)} signers, expected at least {MIN_GROUPS} to hold out whole ones")
+    others = sorted(signer for signer, count in pictures.items() if count <= LARGEST * len(shots))
+    chosen = others if len(others) >= MIN_GROUPS else sorted(pictures)
+    split_of = dict.fromkeys(pictures, TRAIN) | _allot(
+        chosen, validation_share, test_share, np.random.default_rng(seed)
+    )
     return [Place(split_of[shot.signer], f"{shot.signer}/{shot.sequence}") for shot in shots]
 
 
@@ -89,6 +94,7 @@ def by_recording(
     validation_share: float,
     test_share: float,
     seed: int,
+    uncut: Collection[int] = (),
 ) -> tuple[list[Place], set[int]]:
     """Hold out whole recordings of each class, or blocks of neighbouring frames of a class with too few of them.
 
@@ -101,6 +107,7 @@ def by_recording(
         validation_share: of the groups of each class, at least one of them.
         test_share: of the groups of each class, at least one of them.
         seed: of the choice.
+        uncut: classes whose recordings stay whole wherever there are enough, however small each of them is.
 
     Returns:
         The place of each picture, in their order, its group being its recording or block; and the classes of which
@@ -112,7 +119,7 @@ def by_recording(
     pictures_of: dict[int, Counter[Block]] = defaultdict(Counter)
     for shot in shots:
         pictures_of[shot.label][_recording(shot)] += 1
-    whole = {label for label, recordings in pictures_of.items() if _divisible(recordings)}
+    whole = {label for label, recordings in pictures_of.items() if _divisible(recordings, label in uncut)}
     blocks = [_recording(shot) if shot.label in whole else _window(shot, block_frames) for shot in shots]
     blocks_of_class: dict[int, set[Block]] = defaultdict(set)
     for block in blocks:
@@ -139,9 +146,10 @@ def _window(shot: Shot, block_frames: int) -> Block:
     return Block(shot.label, shot.signer, shot.sequence, shot.recording, shot.frame // block_frames)
 
 
-def _divisible(recordings: Counter[Block]) -> bool:
+def _divisible(recordings: Counter[Block], uncut: bool) -> bool:
     """Whether a class has recordings enough, and training gets a fair share of it with the largest."""
-    return len(recordings) >= MIN_GROUPS and max(recordings.values()) >= LARGEST * recordings.total()
+    fair = uncut or max(recordings.values()) >= LARGEST * recordings.total()
+    return len(recordings) >= MIN_GROUPS and fair
 
 
 def without_twins(places: Sequence[Place], looks: Looks) -> list[Place]:

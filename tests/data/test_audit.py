@@ -168,8 +168,23 @@ def test_the_meaning_of_recordings_promises_no_other_person() -> None:
     assert "Expect less for another person" in meaning(info(split_by="recording"))
 
 
-@pytest.mark.parametrize(("name", "drawn"), [("synthetic", True), ("folder", False)])
-def test_the_meaning_of_signers_says_how_many_and_whether_they_are_drawn(name: str, drawn: bool) -> None:
-    text = meaning(info(unseen_signers=True, source={"name": name}))
+@pytest.mark.parametrize(
+    ("drawn", "said"),
+    [(0, ""), (2, "2 of them are drawn hands"), (3, "They are drawn hands")],
+    ids=["no", "some", "all"],
+)
+def test_the_meaning_of_signers_says_how_many_and_whether_they_are_drawn(drawn: int, said: str) -> None:
+    text = meaning(info(unseen_signers=True), drawn)
     assert "hands of 3 people it has never seen" in text
-    assert ("drawn hands" in text) == drawn
+    assert said in text
+    assert ("drawn hands" in text) == bool(drawn)
+
+
+def test_signers_whose_joints_are_known_in_space_are_drawn(findings: Findings, tmp_path: Path) -> None:
+    table = findings.arrival.table
+    known = [[[0.0] * 3] * 21 if path.startswith("A/") else None for path in findings.arrival.paths]
+    field = PARTS_SCHEMA.field("landmarks_3d")
+    table = table.set_column(table.schema.get_field_index(field.name), field, pa.array(known, field.type))
+    drawn = replace(findings, info=info(unseen_signers=True), arrival=replace(findings.arrival, table=table))
+    assert "drawn hands" in write_audit(tmp_path, drawn)["meaning"]
+    assert "drawn hands" not in write_audit(tmp_path, replace(findings, info=info(unseen_signers=True)))["meaning"]

@@ -14,7 +14,7 @@ FRAMES = 12
 
 
 def pulled(folder: Path, dataset_dir: Path, **settings: object) -> DatasetInfo:
-    data = FolderData(path=str(folder), block_frames=4, guard_frames=0, **settings)  # type: ignore[arg-type]
+    data = FolderData(path=str(folder), **{"block_frames": 4, "guard_frames": 0} | settings)  # type: ignore[arg-type]
     return pull(Settings(data=data), dataset_dir)
 
 
@@ -96,6 +96,18 @@ def test_a_class_of_twins_is_learnt_called_unmeasurable_and_not_held_out(tmp_pat
     assert info.unmeasurable == ["nothing"]
     assert [info.counts[split]["nothing"] for split in contract.SPLITS] == [4, 0, 0]
     assert all(info.counts[split]["A"] == 4 for split in contract.SPLITS)
+
+
+def test_a_class_whose_blocks_look_alike_is_held_out_by_recordings_however_small_they_are(tmp_path: Path) -> None:
+    """Four recordings of three equal frames each: cut into blocks of two, every recording is on both sides."""
+    folder = public_folder(tmp_path / "set", FRAMES)
+    for frame in range(FRAMES):
+        (folder / f"asl_alphabet_train/B/B{frame}.jpg").write_bytes(encoded(noise(900_000 + frame // 3)))
+    table = tmp_path / "signers.csv"
+    rows = [f"asl_alphabet_train/B/B{frame}.jpg,ann,{frame // 3}" for frame in range(FRAMES)]
+    table.write_text("\n".join(["path,signer,recording", *rows]))
+    info = pulled(folder, tmp_path / "dataset", signers_csv=str(table), block_frames=2)
+    assert (info.unmeasurable, [info.counts[split]["B"] for split in contract.SPLITS]) == ([], [6, 3, 3])
 
 
 def test_twins_that_were_overlooked_stop_the_pull_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,6 +83,16 @@ def test_no_signer_is_in_two_splits(signers: list[int], validation: float, test:
     assert set(split_of.values()) == set(SPLITS)
 
 
+def test_signers_who_show_most_of_what_there_is_are_learnt_from() -> None:
+    shows = {"ann": 500, "bob": 500} | {f"synthetic/{number}": 29 for number in range(20)}
+    shots = [Shot(0, signer, "a", frame) for signer, count in shows.items() for frame in range(count)]
+    for seed in range(9):
+        placed = zip(shots, by_signer(shots, 0.15, 0.2, seed), strict=True)
+        split_of = {shot.signer: place.split for shot, place in placed}
+        assert split_of["ann"] == split_of["bob"] == "train"
+        assert set(split_of.values()) == set(SPLITS)
+
+
 def test_shares_are_shares_of_the_blocks() -> None:
     places, _ = by_recording([Shot(0, "x", "a", frame) for frame in range(2000)], 10, 0, 0.15, 0.2, 1)
     assert [sum(place.split == split for place in places) for split in SPLITS] == [1300, 300, 400]

@@ -4,9 +4,11 @@ import io
 import itertools
 import multiprocessing
 import os
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing.connection import wait
 
 from PIL import Image
 
@@ -48,7 +50,8 @@ def _recordings(settings: SyntheticData, splits: list[str], seed: int, start: in
     pending: deque[Future[list[Picture]]] = deque()
     # Processes, because a third of a picture's work holds Python's lock: beyond three cores threads would wait for it.
     # Not forked, because the caller has threads.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_parent) as pool:
         try:
             for signer, label, recording in tasks:
                 pending.append(pool.submit(_record, settings, seed, signer, label, recording, splits[signer]))
@@ -58,6 +61,18 @@ def _recordings(settings: SyntheticData, splits: list[str], seed: int, start: in
                 yield pending.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """Let a worker end when a pull is killed: nobody is left to tell it, and it would wait for work for ever."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            wait([parent.sentinel])
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _record(settings: SyntheticData, seed: int, signer: int, label: int, recording: int, split: str) -> list[Picture]:
