@@ -17,12 +17,12 @@ from asl_pkg.config import FolderData, Settings
 from asl_pkg.data.arrival import Arrival, receive
 from asl_pkg.data.audit import Findings, write_audit
 from asl_pkg.data.contact_sheet import PICTURES, contact_sheet
-from asl_pkg.data.dataset import DatasetInfo, write_info
+from asl_pkg.data.dataset import ROW_GROUP, DatasetInfo, write_info
 from asl_pkg.data.external import External, read_external
 from asl_pkg.data.hashing import dataset_digest
 from asl_pkg.data.near_duplicates import Looks
 from asl_pkg.data.placing import Placed, place
-from asl_pkg.data.shard_writer import write_split
+from asl_pkg.data.shard_writer import write_splits
 from asl_pkg.data.sources import described, fingerprint, open_source
 from asl_pkg.data.splitting import Place
 from asl_pkg.errors import DataError
@@ -147,12 +147,17 @@ def _info(settings: Settings, fingerprint: str, arrival: Arrival, placed: Placed
 
 
 def _write_splits(folder: Path, arrival: Arrival, placed: Placed) -> None:
+    splits = np.array([one.split for one in placed.places], object)
+    write_splits(folder, _spool(arrival, placed), splits, [one.group for one in placed.places])
+
+
+def _spool(arrival: Arrival, placed: Placed) -> Iterator[pa.Table]:
+    """All pictures with their signers, some at a time."""
     signer = arrival.table.schema.get_field_index("signer")
     table = arrival.table.set_column(signer, "signer", pa.array(placed.signers, pa.string()))
-    splits = np.array([one.split for one in placed.places], object)
-    groups = [one.group for one in placed.places]
-    for split in contract.SPLITS:
-        write_split(folder, split, table, splits, groups)
+    for start in range(0, len(table), ROW_GROUP):
+        yield table[start : start + ROW_GROUP]
+        arrival.forget()
 
 
 def _examples(arrival: Arrival, places: Sequence[Place]) -> dict[int, list[bytes]]:

@@ -7,9 +7,10 @@ killed goes on after the last part.
 import hashlib
 import itertools
 import json
+import mmap
 import os
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -63,10 +64,12 @@ class Arrival:
     Args:
         table: the pictures that passed, in the order of arrival, mapped from the parts: columns of PARTS_SCHEMA.
         rejected: the files that did not pass.
+        maps: of the parts.
     """
 
     table: pa.Table
     rejected: list[Rejected]
+    maps: Sequence[mmap.mmap] = ()
 
     def column(self, name: str) -> list[Any]:
         """A column's values; not for `image`, which is large."""
@@ -83,7 +86,14 @@ class Arrival:
     def thumbnails(self) -> np.ndarray:
         """The pictures at a glance, uint8 [n, THUMBNAIL_PX, THUMBNAIL_PX, 3]."""
         stored = [np.frombuffer(chunk.buffers()[1], np.uint8) for chunk in self.table["thumbnail"].chunks if len(chunk)]
-        return np.concatenate(stored).reshape(-1, THUMBNAIL_PX, THUMBNAIL_PX, 3)
+        thumbnails = np.concatenate(stored).reshape(-1, THUMBNAIL_PX, THUMBNAIL_PX, 3)
+        self.forget()
+        return thumbnails
+
+    def forget(self) -> None:
+        """Give back the memory of what was read of the parts; it is read again where it is asked for again."""
+        for one in self.maps:
+            one.madvise(mmap.MADV_DONTNEED)
 
 
 def receive(source: Source, folder: Path, strip_private: bool = False) -> Arrival:
@@ -156,9 +166,15 @@ def _write_part(path: Path, items: list[Picture | Rejected], strip_private: bool
 
 
 def _open(parts: list[Path]) -> Arrival:
-    tables = [pa.ipc.open_file(pa.memory_map(str(part))).read_all() for part in parts]
+    maps = [_mapped(part) for part in parts]
+    tables = [pa.ipc.open_file(pa.py_buffer(one)).read_all() for one in maps]
     rejected = [Rejected(**one) for part in parts for one in json.loads(part.with_suffix(".json").read_text("utf-8"))]
-    return Arrival(pa.concat_tables([PARTS_SCHEMA.empty_table(), *tables]), rejected)
+    return Arrival(pa.concat_tables([PARTS_SCHEMA.empty_table(), *tables]), rejected, maps)
+
+
+def _mapped(part: Path) -> mmap.mmap:
+    with part.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _examine(item: Picture, strip_private: bool) -> Rejected | dict[str, object]:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 MAX_BITS = 5  # of 64 in which the hashes of twins may differ
 LEAST_CORRELATION = 0.95  # of the grey thumbnails of twins …
 MOST_DIFFERENCE = 3.0  # … or their mean difference in grey levels: an empty wall has no pattern that could correlate
-ROWS = 512  # pictures whose hashes are compared with all others at once
-PAIRS = 8192  # compared on pixels at once
+ROWS = 64  # pictures whose hashes are compared with all others at once: tens of MB for 87,000
+PAIRS = 1024  # compared on pixels at once: likewise
 
 
 @dataclass(frozen=True)

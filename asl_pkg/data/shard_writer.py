@@ -4,60 +4,89 @@ Column names and the `image` struct are those of Hugging Face datasets, so that 
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset
+import pyarrow.parquet
 
 from asl_pkg import contract
 from asl_pkg.data.dataset import ROW_GROUP
 
 SHARD_BYTES = 256 * 2**20
+REPEATED = ("signer", "group", "split")  # columns worth a dictionary
 
 
-def write_split(dataset_dir: Path, split: str, spool: pa.Table, splits: np.ndarray, groups: Sequence[str]) -> None:
-    """Write the shards of a split, a few hundred pictures in memory at a time.
+def write_splits(dataset_dir: Path, spool: Iterable[pa.Table], splits: np.ndarray, groups: Sequence[str]) -> None:
+    """Write the shards of all splits, a few hundred pictures of each in memory at a time.
 
     Args:
         dataset_dir: the folder to write into.
-        split: one of contract.SPLITS.
-        spool: all pictures, see arrival.PARTS_SCHEMA.
-        splits: of all pictures, str [n].
+        spool: all pictures in the order of arrival, some at a time, see arrival.PARTS_SCHEMA.
+        splits: of all pictures, str [n]; those of no split are left out.
         groups: of all pictures.
     """
-    schema = _schema(spool.schema)
-    rows = np.flatnonzero(splits == split)
-    picture_bytes = spool.nbytes / max(1, len(spool))
-    pa.dataset.write_dataset(
-        _batches(spool, split, splits, groups, schema),
-        dataset_dir,
-        schema=schema,
-        format="parquet",
-        basename_template=f"{split}-{{i}}.parquet",
-        max_rows_per_file=max(ROW_GROUP, int(SHARD_BYTES / picture_bytes)),
-        min_rows_per_group=min(ROW_GROUP, len(rows)),
-        max_rows_per_group=ROW_GROUP,
-        file_options=pa.dataset.ParquetFileFormat().make_write_options(use_dictionary=["signer", "group", "split"]),
-        existing_data_behavior="overwrite_or_ignore",
-        use_threads=False,
-    )
-    written = sorted(dataset_dir.glob(f"{split}-*.parquet"), key=lambda path: int(path.stem.rpartition("-")[2]))
-    for number, path in enumerate(written):
-        path.rename(dataset_dir / f"{split}-{number:05}-of-{len(written):05}.parquet")
+    shards = {split: _Shards(dataset_dir, split) for split in contract.SPLITS}
+    start = 0
+    for some in spool:
+        own, schema = splits[start : start + len(some)], _schema(some.schema)
+        table = some.append_column("group", pa.array(groups[start : start + len(some)], pa.string()))
+        table = table.append_column("split", pa.array(own, pa.string())).select(schema.names).cast(schema)
+        for split, written in shards.items():
+            written.add(table.filter(pa.array(own == split)))
+        start += len(some)
+    for written in shards.values():
+        written.close()
 
 
-def _batches(
-    spool: pa.Table, split: str, splits: np.ndarray, groups: Sequence[str], schema: pa.Schema
-) -> Iterator[pa.RecordBatch]:
-    for start in range(0, len(spool), ROW_GROUP):
-        chosen = pa.array(splits[start : start + ROW_GROUP] == split)
-        part = spool.slice(start, ROW_GROUP)
-        part = part.append_column("group", pa.array(groups[start : start + ROW_GROUP], pa.string())).filter(chosen)
-        part = part.append_column("split", pa.array([split] * len(part), pa.string()))
-        yield from part.select(schema.names).cast(schema).to_batches()
+class _Shards:
+    """The files of a split: a new one wherever the last is large enough.
+
+    Not pyarrow's write_dataset: it takes rows faster than it writes them and holds the rest in memory.
+
+    Args:
+        folder: of the data set.
+        split: one of contract.SPLITS.
+    """
+
+    def __init__(self, folder: Path, split: str) -> None:
+        self._folder, self._split = folder, split
+        self._waiting: list[pa.Table] = []
+        self._writers: list[pa.parquet.ParquetWriter] = []
+        self._room = 0  # bytes that the last file may still take
+
+    def add(self, table: pa.Table) -> None:
+        """Take some rows; whole row groups are written."""
+        self._waiting.append(table)
+        while sum(map(len, self._waiting)) >= ROW_GROUP:
+            together = pa.concat_tables(self._waiting)
+            self._write(together[:ROW_GROUP])
+            self._waiting = [together[ROW_GROUP:]]
+
+    def close(self) -> None:
+        """Write the rest, and say in the files' names how many there are."""
+        rest = pa.concat_tables(self._waiting)
+        if len(rest) or not self._writers:
+            self._write(rest)
+        self._writers[-1].close()
+        for number in range(len(self._writers)):
+            path = self._path(number)
+            path.rename(path.with_name(f"{self._split}-{number:05}-of-{len(self._writers):05}.parquet"))
+
+    def _write(self, rows: pa.Table) -> None:
+        if self._room <= 0:
+            if self._writers:
+                self._writers[-1].close()
+            path = self._path(len(self._writers))
+            self._writers.append(pa.parquet.ParquetWriter(path, rows.schema, use_dictionary=list(REPEATED)))
+            self._room = SHARD_BYTES
+        self._writers[-1].write_table(rows)
+        self._room -= rows.nbytes
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{self._split}-{number}.parquet"
 
 
 def _schema(spool: pa.Schema) -> pa.Schema:

@@ -11,7 +11,7 @@ from asl_pkg import contract
 from asl_pkg.data import shard_writer
 from asl_pkg.data.arrival import PARTS_SCHEMA
 from asl_pkg.data.dataset import ROW_GROUP, read_info, read_split, shards
-from asl_pkg.data.shard_writer import write_split
+from asl_pkg.data.shard_writer import write_splits
 from asl_pkg.errors import DataError
 
 ROWS = 1300
@@ -36,8 +36,8 @@ def spool(rows: int, picture_bytes: int = 10) -> pa.Table:
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
     splits = np.array([contract.SPLITS[number % 3] for number in range(ROWS)])
-    for split in contract.SPLITS:
-        write_split(tmp_path, split, spool(ROWS), splits, [f"g{number // 9}" for number in range(ROWS)])
+    table = spool(ROWS)
+    write_splits(tmp_path, [table[:333], table[333:]], splits, [f"g{number // 9}" for number in range(ROWS)])
     return tmp_path
 
 
@@ -70,7 +70,7 @@ def test_pandas_opens_a_shard(written: Path) -> None:
 
 def test_large_splits_have_several_shards_and_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shard_writer, "SHARD_BYTES", 600 * 1000)
-    write_split(tmp_path, "train", spool(ROWS, 1000), np.full(ROWS, "train"), ["g"] * ROWS)
+    write_splits(tmp_path, [spool(ROWS, 1000)], np.full(ROWS, "train"), ["g"] * ROWS)
     found = shards(tmp_path, "train")
     assert [path.name for path in found] == [
         f"train-{number:05}-of-{len(found):05}.parquet" for number in range(len(found))
