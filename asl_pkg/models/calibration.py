@@ -3,6 +3,8 @@
 import torch
 from torch.nn import functional
 
+from asl_pkg import contract
+
 
 def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
     """Find the temperature with the least negative log-likelihood.
@@ -28,4 +30,4 @@ def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
 
     optimizer.step(loss)
     # A split without a mistake has no minimum: the likelihood grows for ever as the temperature falls.
-    return float(log_temperature.detach().exp().clamp(0.25, 4.0))
+    return float(log_temperature.detach().exp().clamp(*contract.TEMPERATURES))

@@ -130,12 +130,33 @@ def open_bundle(folder: Path) -> Bundle:
     return Bundle(folder, manifest)
 
 
-def repository_fault(bundle: Bundle) -> str:
-    """What is wrong with the names in the model repository; empty where it holds exactly what Triton is to read."""
-    names = {one["path"] for one in bundle.manifest["files"] if one["path"].startswith(contract.REPOSITORY_FOLDER)}
-    if names == contract.REPOSITORY_FILES:
-        return ""
-    return f"the repository holds {sorted(names)}, expected {sorted(contract.REPOSITORY_FILES)}"
+def stated_faults(bundle: Bundle) -> list[str]:
+    """List what bundle.json says that is not as contract.py says; such a bundle is not loaded.
+
+    Args:
+        bundle: its digests already verified.
+
+    Returns:
+        One line each: another contract, preparation or classes, a temperature that no calibration finds, and other
+        files in the model repository than Triton is to read.
+    """
+    expected = {
+        "contract_version": contract.CONTRACT_VERSION,
+        "preparation_version": contract.PREPARATION_VERSION,
+        "image_px": contract.IMAGE_PX,
+        "classes": list(contract.CLASSES),
+    }
+    said = bundle.manifest
+    faults = [
+        f"{name} is {said[name]!r}, expected {value!r}" for name, value in expected.items() if said[name] != value
+    ]
+    least, greatest = contract.TEMPERATURES
+    if not least <= said["temperature"] <= greatest:
+        faults.append(f"temperature is {said['temperature']:g}, expected {least:g} to {greatest:g}")
+    names = {one["path"] for one in said["files"] if one["path"].startswith(contract.REPOSITORY_FOLDER)}
+    if names != contract.REPOSITORY_FILES:
+        faults.append(f"the repository holds {sorted(names)}, expected {sorted(contract.REPOSITORY_FILES)}")
+    return faults
 
 
 def model_digest(listed: list[dict[str, Any]]) -> str:

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from asl_pkg import contract
 from asl_pkg.config import InferenceSettings, Settings
 from asl_pkg.errors import BundleError
-from asl_pkg.serving.bundle import Bundle, open_bundle, repository_fault
+from asl_pkg.serving.bundle import Bundle, open_bundle, stated_faults
 from asl_pkg.serving.store import serving_bundle
 
 
@@ -22,19 +21,8 @@ def choose_bundle(settings: InferenceSettings) -> Bundle:
         BundleError: there is none, it is damaged, or of another contract.
     """
     bundle = open_bundle(_folder(settings))
-    expected = {
-        "contract_version": contract.CONTRACT_VERSION,
-        "preparation_version": contract.PREPARATION_VERSION,
-        "image_px": contract.IMAGE_PX,
-        "classes": list(contract.CLASSES),
-    }
-    for name, value in expected.items():
-        if bundle.manifest.get(name) != value:
-            raise BundleError(
-                f"{bundle.folder}: {name} is {bundle.manifest.get(name)!r}, expected {value!r}: `asl export` it again"
-            )
-    if fault := repository_fault(bundle):
-        raise BundleError(f"{bundle.folder}: {fault}: `asl export` it again")
+    if faults := stated_faults(bundle):
+        raise BundleError(f"{bundle.folder}: {'; '.join(faults)}: `asl export` it again")
     return bundle
 
 

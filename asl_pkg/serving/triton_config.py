@@ -3,6 +3,7 @@
 from asl_pkg import contract
 from asl_pkg.config import ExportSettings
 
+BACKEND = "onnxruntime"
 # Parameters of config.pbtxt that tell people and clients something and change nothing in the server.
 THRESHOLD_PARAMETER = "confidence_threshold"
 INFORMATION_PARAMETERS = (THRESHOLD_PARAMETER,)
@@ -24,7 +25,7 @@ def config_pbtxt(settings: ExportSettings) -> str:
     """
     px = contract.IMAGE_PX
     return f"""name: "{contract.MODEL_NAME}"
-backend: "onnxruntime"
+backend: "{BACKEND}"
 default_model_filename: "model.onnx"
 max_batch_size: {contract.MAX_BATCH}
 input [

@@ -11,7 +11,7 @@ from tritonclient.grpc import model_config_pb2
 from asl_pkg import contract
 from asl_pkg.errors import BundleError
 from asl_pkg.serving import triton_config
-from asl_pkg.serving.bundle import Bundle, repository_fault
+from asl_pkg.serving.bundle import Bundle, stated_faults
 from asl_pkg.serving.onnx_session import open_session, predict, read_model
 
 SUM_TOLERANCE = 1e-4  # by which the probabilities of a picture may miss 1
@@ -26,8 +26,8 @@ def contract_faults(bundle: Bundle) -> list[str]:
     Returns:
         One line for each thing that is not as contract.py says; empty for a sound bundle.
     """
-    if fault := repository_fault(bundle):
-        return [fault]
+    if faults := stated_faults(bundle):
+        return faults
     return [*_config_faults(bundle), *_graph_faults(bundle), *_answer_faults(bundle.model_path)]
 
 
@@ -48,6 +48,8 @@ def _config_faults(bundle: Bundle) -> list[str]:
     ]
     if (config.name, config.max_batch_size, tensors) != (contract.MODEL_NAME, contract.MAX_BATCH, expected):
         faults.append("config.pbtxt has another name, batch size or other tensors than the contract")
+    if config.backend != triton_config.BACKEND:  # the Python backend would run whatever model.onnx is
+        faults.append(f"config.pbtxt asks for backend {config.backend!r}, expected {triton_config.BACKEND!r}")
     return faults
 
 

@@ -207,6 +207,26 @@ def test_a_program_beside_the_model_is_not_served(bundle: Bundle, tmp_path: Path
         choose_bundle(InferenceSettings(bundle=str(planted)))
 
 
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ({"preparation_version": 2}, "preparation_version is 2, expected 1"),
+        ({"temperature": 0.01}, "temperature is 0.01, expected 0.25 to 4"),
+        ({"classes": ["A"]}, r"classes is \['A'\], expected"),
+    ],
+    ids=["prepared otherwise", "temperature", "classes"],
+)
+def test_a_bundle_that_says_otherwise_than_this_program_is_not_served(
+    bundle: Bundle, tmp_path: Path, said: dict[str, object], fault: str
+) -> None:
+    copy = Path(shutil.copytree(bundle.folder, tmp_path / "bundle"))
+    path = copy / contract.BUNDLE_FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | said))
+    open_bundle(copy)  # its digests are right
+    with pytest.raises(BundleError, match=fault):
+        choose_bundle(InferenceSettings(bundle=str(copy)))
+
+
 def of_initializer(model: onnx.ModelProto) -> onnx.TensorProto:
     return model.graph.initializer[0]
 

@@ -50,7 +50,8 @@ def blue_taken_for_red(made: Classifier) -> None:
 
 
 def never_sure(made: Classifier) -> None:
-    made.hparams["temperature"] = 8.0
+    for parameter in (made.network.head.weight, made.network.head.bias):
+        parameter.div_(8)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +127,11 @@ def another_batch_size(bundle: Path) -> None:
     path.write_text(path.read_text().replace(f"max_batch_size: {contract.MAX_BATCH}", "max_batch_size: 0"))
 
 
+def another_backend(bundle: Path) -> None:
+    path = bundle / contract.CONFIG_FILE
+    path.write_text(path.read_text().replace('backend: "onnxruntime"', 'backend: "python"'))
+
+
 def config_that_is_none(bundle: Path) -> None:
     (bundle / contract.CONFIG_FILE).write_text("name: [")
 
@@ -176,6 +182,7 @@ def weights_outside(graph: onnx.ModelProto) -> None:
         (labels_out_of_order, "labels.txt does not list the classes in order"),
         (python_smuggled_in, "model.py"),
         (another_batch_size, "config.pbtxt has another name, batch size"),
+        (another_backend, "asks for backend 'python'"),
         (config_that_is_none, "config.pbtxt cannot be read"),
         (graph_change(other_input_name), "pixels"),
         (graph_change(no_softmax), "the output holds no probabilities"),
@@ -188,8 +195,9 @@ def weights_outside(graph: onnx.ModelProto) -> None:
         (lambda bundle: (bundle / contract.MODEL_FILE).write_bytes(b"no graph"), "damaged or no ONNX file"),
     ],
     ids=[
-        "labels out of order", "python smuggled in", "batch size", "broken config", "input name", "no softmax",
-        "not a number", "fixed batch", "classes out of order", "weights outside", "ir version", "opset", "no graph",
+        "labels out of order", "python smuggled in", "batch size", "backend", "broken config", "input name",
+        "no softmax", "not a number", "fixed batch", "classes out of order", "weights outside",
+        "ir version", "opset", "no graph",
     ],
 )  # fmt: skip
 def test_a_bundle_that_breaks_the_contract_is_caught(
