@@ -59,6 +59,9 @@ format: install ## put the code in its form
 test-slow: install ## the tests that take longer than a minute
 	.venv/bin/python -m pytest -m slow
 
+e2e: install ## the tests on the cluster of KUBECONFIG; tests/e2e/conftest.py says what they need
+	.venv/bin/python -m pytest tests/e2e -m e2e
+
 compile: install ## pipelines/asl.yaml from pipelines/asl.py
 	$(ASL) pipeline compile
 
@@ -102,4 +105,4 @@ uninstall: ## list, then remove environments, caches, data, models and runs
 	du -sh $$found; read -rp "remove all these? [y/N] " answer; [ "$$answer" = y ] && rm -rf $$found && echo removed
 
 .PHONY: help demo test doctor pull train export validate deploy serve infer verify key mlflow pipeline lint format \
-  test-slow compile lock install machine clean uninstall
+  test-slow e2e compile lock install machine clean uninstall
