@@ -101,13 +101,18 @@ def export(*settings: str) -> None:
 def validate(*settings: str) -> None:
     """Measure the bundle on pictures that training never saw; exit 1 where a gate fails.
 
-    asl validate data.external=DIR             other people's pictures too: DIR/<CLASS>/<name>.jpg; for information
+    asl validate data.external=DIR             other people's pictures too: DIR/<CLASS>/<name>.jpg
     """
     from asl_pkg import validate as step
 
     chosen = load(Settings, settings)
-    folders = [chosen.bundle_dir, chosen.dataset_dir, chosen.checkpoint_path, chosen.report_dir]
-    report = step.validate(chosen, *map(Path, folders))
+    report = step.validate(
+        chosen,
+        Path(chosen.bundle_dir),
+        Path(chosen.dataset_dir),
+        Path(chosen.checkpoint_path),
+        Path(chosen.report_dir),
+    )
     print(report.summary)
     if report.external:
         print(f"other people's pictures, {report.external}")

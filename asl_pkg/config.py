@@ -180,8 +180,20 @@ class ValidateSettings:
     accuracy_min: float = setting(0.85, "lower bound of test accuracy", low=0.0, high=1.0)
     macro_f1_min: float = setting(0.85, "lower bound of macro F1", low=0.0, high=1.0)
     recall_min: float = setting(0.3, "recall of the worst class", low=0.0, high=1.0)
+    worst_group_min: float = setting(0.6, "accuracy for the worst signer", low=0.0, high=1.0)
+    external_min: float = setting(0.1, "lower bound of accuracy on data.external", low=0.0, high=1.0)
     calibration_error_max: float = setting(0.1, "expected calibration error, 15 bins", low=0.0, high=1.0)
+    unsure_max: float = setting(0.25, "share of answers below the confidence threshold", low=0.0, high=1.0)
+    champion_loss_max: float = setting(
+        0.005, "lower bound of the accuracy lost to the release that serves", low=0.0, high=1.0
+    )
+    stability_min: float = setting(0.8, "share of right answers that small changes leave right", low=0.0, high=1.0)
+    empty_scenes_min: float = setting(0.5, "share of plain scenes answered with `nothing`", low=0.0, high=1.0)
+    noise_max: float = setting(0.5, "share of noise pictures in which a letter is surely seen", low=0.0, high=1.0)
+    independence_max: float = setting(1e-5, "greatest change of a probability with its batch", low=0.0, high=1.0)
     parity_max: float = setting(1e-4, "greatest difference of log-probabilities to torch", low=0.0, high=1.0)
+    latency_max: float = setting(3.0, "time for a picture as a multiple of torch's", low=0.1, high=1000.0)
+    thorough: bool = setting(False, "compare with torch on at least 5,000 pictures, test pictures varied")
     resamples: int = setting(1000, "bootstrap resamples for an interval", "resamples", low=100, high=100_000)
 
 

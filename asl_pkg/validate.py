@@ -9,17 +9,18 @@ from asl_pkg.data.dataset import DatasetInfo, read_info, read_split
 from asl_pkg.errors import BundleError
 from asl_pkg.serving import signature
 from asl_pkg.serving.bundle import Bundle, open_bundle
-from asl_pkg.serving.onnx_session import open_session
-from asl_pkg.validation.answers import TEST, Answers, ask
+from asl_pkg.validation.answers import TEST, Answers
 from asl_pkg.validation.contents import contents
-from asl_pkg.validation.external import External, open_external, score
-from asl_pkg.validation.gates import Finding, Gate, decide, findings
+from asl_pkg.validation.evidence import Evidence, gather
+from asl_pkg.validation.external import open_external
+from asl_pkg.validation.gates import Finding, Gate, decide
 from asl_pkg.validation.golden import choose, write_golden
-from asl_pkg.validation.measurements import Measurements, measure
+from asl_pkg.validation.leak import find_leak
 from asl_pkg.validation.model_card import model_card
 from asl_pkg.validation.model_contract import contract_faults
 from asl_pkg.validation.page import page
 from asl_pkg.validation.report import Report
+from asl_pkg.validation.rules import asked
 
 
 @dataclass(frozen=True)
@@ -30,31 +31,34 @@ class Judgement:
         info: the data set.
         bundle: None where its files are not what was exported.
         gates: the verdicts.
-        measured: on the test pictures, None where the model could not be run.
-        answers: to the test pictures, None likewise.
-        external: on other people's pictures, None likewise and where there are none.
+        evidence: None where the model could not be run.
     """
 
     info: DatasetInfo
     bundle: Bundle | None
     gates: list[Gate]
-    measured: Measurements | None
-    answers: Answers | None
-    external: External | None
+    evidence: Evidence | None
 
 
 def validate(
-    settings: Settings, bundle_dir: Path, dataset_dir: Path, checkpoint_path: Path, report_dir: Path
+    settings: Settings,
+    bundle_dir: Path,
+    dataset_dir: Path,
+    checkpoint_path: Path,
+    report_dir: Path,
+    champion: str | None = None,
 ) -> Report:
     """Write the report on a bundle. A gate that fails is no error: the report says so.
 
     Args:
-        settings: `validate` has the thresholds, `seed` that of the resampling, `data` where decoded pictures
-            are kept and the folder of other people's pictures, if any.
+        settings: `validate` has the thresholds, `seed` that of every random choice, `data` where decoded pictures are
+            kept and the folder of other people's pictures, if any; `store` tells which release serves.
         bundle_dir: what is judged, as it would be served.
         dataset_dir: the data set whose test split judges it.
-        checkpoint_path: what the bundle was made from, for the comparison with torch.
+        checkpoint_path: what the bundle was made from, for the comparison with torch; two folders above it lies the
+            training's account of the pictures that it read.
         report_dir: gets report.json, report.html, model_card.md and the golden set; replaced when the new one is there.
+        champion: the release that the bundle is compared with, empty for nothing; None looks up what serves.
 
     Returns:
         The report, passed or not, signed where a private key is configured.
@@ -63,48 +67,42 @@ def validate(
         BundleError: there is no bundle or no checkpoint.
         DataError: there is no data set, or no picture in the folder of other people's.
     """
-    judged = judge(settings, bundle_dir, dataset_dir, checkpoint_path)
+    judged = judge(settings, bundle_dir, dataset_dir, checkpoint_path, champion)
     with files.written_beside(report_dir) as beside:
         golden_digest = None
-        if judged.answers:
-            golden_digest = _write_golden(beside / contract.GOLDEN_FOLDER, dataset_dir, judged.answers)
-        body = contents(
-            judged.info, bundle_dir, judged.bundle, judged.gates, judged.measured, judged.external, golden_digest
-        )
+        if judged.evidence:
+            golden_digest = _write_golden(beside / contract.GOLDEN_FOLDER, dataset_dir, judged.evidence.answers)
+        body = contents(judged.info, bundle_dir, judged.bundle, judged.gates, judged.evidence, golden_digest)
         files.write_json(beside / contract.REPORT_FILE, body)
         signature.sign(beside / contract.REPORT_FILE, beside / contract.REPORT_SIGNATURE)
-        files.write_text(beside / contract.REPORT_PAGE, page(body, judged.measured, judged.answers, judged.external))
+        files.write_text(beside / contract.REPORT_PAGE, page(body, judged.evidence))
         files.write_text(beside / contract.MODEL_CARD, model_card(body))
     return Report(report_dir, body)
 
 
-def judge(settings: Settings, bundle_dir: Path, dataset_dir: Path, checkpoint_path: Path) -> Judgement:
+def judge(
+    settings: Settings, bundle_dir: Path, dataset_dir: Path, checkpoint_path: Path, champion: str | None = None
+) -> Judgement:
     """Let every gate decide; the arguments and errors are those of `validate`."""
     info = read_info(dataset_dir)
     bundle, found = examine(bundle_dir, info)
+    found["leak"] = _leak(dataset_dir, checkpoint_path.parent.parent / contract.SEEN_FILE)
     strangers = open_external(settings.data.external) if settings.data.external else None
-    answers, measured, external = None, None, None
+    evidence = None
     if bundle and found["contract"].measured == 0:
-        answers = ask(bundle, checkpoint_path, dataset_dir, info, settings.data)
-        measured = measure(
-            answers.probabilities,
-            answers.by_torch,
-            answers.truth,
-            answers.groups,
-            bundle.confidence_threshold,
-            settings.validate.resamples,
-            settings.seed,
-        )
-        found |= findings(measured, info.split_by)
-        if strangers:
-            external = score(
-                open_session(bundle.model_path),
-                strangers.read(0),
-                settings.data.external,
-                settings.validate.resamples,
-                settings.seed,
-            )
-    return Judgement(info, bundle, decide(found, settings.validate), measured, answers, external)
+        evidence = gather(settings, bundle, checkpoint_path, dataset_dir, info, strangers, champion)
+        found |= evidence.found
+    external = evidence.external if evidence else None
+    names = asked({"data": {"unseen_signers": info.unseen_signers}, "external": external})
+    return Judgement(info, bundle, decide(found, settings.validate, names), evidence)
+
+
+def _leak(dataset_dir: Path, seen_path: Path) -> Finding:
+    try:
+        leak = find_leak(dataset_dir, seen_path)
+    except BundleError as error:
+        return Finding(None, str(error))
+    return Finding(leak.pictures, leak.detail)
 
 
 def examine(bundle_dir: Path, info: DatasetInfo) -> tuple[Bundle | None, dict[str, Finding]]:

@@ -6,6 +6,8 @@ from kfp import dsl
 @dsl.component(base_image="asl-train", install_kfp_package=False)
 def validate(
     validate_settings: list,
+    model_store: str,
+    champion: str,
     code_version: str,
     bundle: dsl.Input[dsl.Model],
     dataset: dsl.Input[dsl.Dataset],
@@ -17,6 +19,9 @@ def validate(
 
     Args:
         validate_settings: thresholds such as `validate.accuracy_min=…`.
+        model_store: where releases lie, the one that serves among them.
+        champion: the release that the new one is compared with, so that a verdict against another one is not taken
+            from the cache.
         code_version: hash of the code, so that a cached result of other code is not taken.
         bundle: what export wrote.
         dataset: what pull wrote.
@@ -36,9 +41,8 @@ def validate(
     from asl_pkg.settings import load
 
     checkpoint = Path(training.path) / contract.BEST_CHECKPOINT
-    made = step.validate(
-        load(Settings, validate_settings), Path(bundle.path), Path(dataset.path), checkpoint, Path(report.path)
-    )
+    settings = load(Settings, [*validate_settings, f"store={model_store}"])
+    made = step.validate(settings, Path(bundle.path), Path(dataset.path), checkpoint, Path(report.path), champion)
     print(made.summary)
     metrics.log_metric("accuracy", made.accuracy)
     metrics.log_metric("macro_f1", made.macro_f1)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from kfp import compiler, dsl
 
 from asl_pkg.config import Settings, TrainerSettings
+from components.champion import champion
 from components.deploy import deploy
 from components.export import export
 from components.pull import pull
@@ -65,8 +66,11 @@ def asl(
         dataset=pulled.outputs["dataset"],
     )
     exported = export(export_settings=export_settings, code_version=code_version, training=trained.outputs["training"])
+    serving = champion(model_store=model_store, bundle=exported.outputs["bundle"]).set_caching_options(False)
     validated = validate(
         validate_settings=validate_settings,
+        model_store=model_store,
+        champion=serving.output,
         code_version=code_version,
         bundle=exported.outputs["bundle"],
         dataset=pulled.outputs["dataset"],

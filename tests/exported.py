@@ -21,10 +21,13 @@ from PIL import Image
 from asl_pkg import contract
 from asl_pkg.config import BaselineModel, Settings, SyntheticData, TrainerSettings, ValidateSettings
 from asl_pkg.data.dataset import DatasetInfo, write_info
+from asl_pkg.data.hashing import dhash
 from asl_pkg.export import export
 from asl_pkg.files import sha256
 from asl_pkg.models.classifier import Classifier
 from asl_pkg.serving.bundle import seal
+from asl_pkg.train import SEEN_COLUMNS
+from asl_pkg.validation.behaviour import noise, scenes
 
 COLUMNS, CELL_PX = 6, 33
 CLASSES = len(contract.CLASSES)
@@ -50,21 +53,36 @@ def png(pixels: np.ndarray) -> bytes:
     return encoded.getvalue()
 
 
-def write_dataset(folder: Path, signers: int = SIGNERS, unseen: bool = True) -> Path:
-    """A data set that has a test split only: one picture of each class by each signer."""
-    folder.mkdir(parents=True)
+def patchwork(label: int) -> np.ndarray:
+    """uint8 [200, 200, 3], like no other picture here."""
+    patches = np.random.default_rng([label, 1]).integers(0, 256, (10, 10, 3), np.uint8)
+    return patches.repeat(contract.IMAGE_PX // 10, axis=0).repeat(contract.IMAGE_PX // 10, axis=1)
+
+
+def rows(split: str, signers: int) -> pa.Table:
+    """One picture of each class by each signer; of a training split, which nobody learns from here, patchwork."""
     shown = [(label, signer) for signer in range(signers) for label in range(CLASSES)]
-    data = [png(picture(label, signer)) for label, signer in shown]
-    rows = {
+    pixels = [patchwork(label) if split == "train" else picture(label, signer) for label, signer in shown]
+    data = [png(one) for one in pixels]
+    columns = {
         "image": [
             {"bytes": one, "path": f"{label}/{signer}.png"} for one, (label, signer) in zip(data, shown, strict=True)
         ],
         "label": [label for label, _ in shown],
-        "signer": [f"signer {signer}" for _, signer in shown],
+        "signer": [f"{split} signer {signer}" for _, signer in shown],
         "group": [f"block {signer}" for _, signer in shown],
+        "split": [split for _ in shown],
         "sha256": [hashlib.sha256(one).hexdigest() for one in data],
+        "dhash": pa.array([dhash(one) for one in pixels], pa.uint64()),
     }
-    pa.parquet.write_table(pa.table(rows), folder / "test-00000-of-00001.parquet")
+    return pa.table(columns)
+
+
+def write_dataset(folder: Path, signers: int = SIGNERS, unseen: bool = True) -> Path:
+    """A data set without a validation split."""
+    folder.mkdir(parents=True)
+    for split, count in (("train", 1), ("test", signers)):
+        pa.parquet.write_table(rows(split, count), folder / f"{split}-00000-of-00001.parquet")
     info = DatasetInfo(
         schema_version=contract.DATASET_SCHEMA,
         digest=DIGEST,
@@ -98,8 +116,10 @@ def classifier() -> Classifier:
             "seed": 0,
         }
     ).eval()
-    labels = torch.arange(CLASSES).repeat(12)
-    pixels = np.stack([picture(int(label), 100 + number) for number, label in enumerate(labels)])
+    shown = torch.arange(CLASSES).repeat(12)
+    empty = np.concatenate([scenes(seed=1), noise(seed=1)])
+    labels = torch.cat([shown, torch.full([len(empty)], contract.CLASSES.index("nothing"))])
+    pixels = np.concatenate([[picture(int(label), 100 + number) for number, label in enumerate(shown)], empty])
     seen: list[torch.Tensor] = []
     hook = made.network.head.register_forward_hook(lambda _module, inputs, _output: seen.append(inputs[0]))
     with torch.inference_mode():
@@ -116,16 +136,17 @@ def classifier() -> Classifier:
 
 
 def save(made: Classifier, folder: Path) -> Path:
-    """The checkpoint as training leaves it."""
+    """The checkpoint as training leaves it, and its account of the pictures that it read."""
     path = folder / contract.BEST_CHECKPOINT
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"state_dict": made.state_dict(), "hyper_parameters": dict(made.hparams)}, path)
+    pa.parquet.write_table(rows("train", 1).select(SEEN_COLUMNS), folder / contract.SEEN_FILE)
     return path
 
 
 def settings(**thresholds: float) -> Settings:
     """Settings that keep decoded pictures in memory."""
-    return Settings(data=SyntheticData(cache_dir=""), validate=ValidateSettings(**thresholds))
+    return Settings(data=SyntheticData(cache_dir=""), store="no store", validate=ValidateSettings(**thresholds))
 
 
 def plant(bundle_dir: Path, target: Path, change: Callable[[Path], object]) -> Path:

@@ -20,9 +20,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
-from PIL import Image
 
-from asl_pkg.data.hashing import dhash
+from asl_pkg.data.hashing import THUMBNAIL_PX, dhash, thumbnail
 from asl_pkg.data.picture import Picture, Rejected, Source
 from asl_pkg.data.preparation import picture_size, prepare
 from asl_pkg.data.privacy import is_private, without_private
@@ -33,7 +32,6 @@ from asl_pkg.progress import track
 MIN_PX = 16  # a hand in less shows no fingers
 BATCH = 256  # pictures checked at once and written together
 PART = 4 * BATCH  # pictures that a killed pull has to read again at most
-THUMBNAIL_PX = 32  # for comparing pictures: enough to tell a twin, small enough to keep of all
 COPIES = 2.2  # of the pictures' bytes on disk for a moment: the parts and the shards
 
 PARTS_SCHEMA = pa.schema(
@@ -188,7 +186,6 @@ def _examine(item: Picture, strip_private: bool) -> Rejected | dict[str, object]
         return Rejected(item.path, f"a side is shorter than {MIN_PX} px")
     private = is_private(item.data)
     data = without_private(item.data) if private and strip_private else item.data
-    thumbnail = Image.fromarray(pixels).resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
     return {
         "image": {"bytes": data, "path": item.path},
         "label": item.label,
@@ -198,7 +195,7 @@ def _examine(item: Picture, strip_private: bool) -> Rejected | dict[str, object]
         "source_split": item.split,
         "sha256": hashlib.sha256(data).hexdigest(),
         "dhash": dhash(pixels),
-        "thumbnail": thumbnail.tobytes(),
+        "thumbnail": thumbnail(pixels).tobytes(),
         "size_bytes": len(data),
         "width_px": width_px,
         "height_px": height_px,

@@ -7,6 +7,8 @@ Some pictures are mirrored, which needs a reason: a left-handed signer makes eve
 the mirror image of a right-handed one's, J's and Z's motions too, and no letter is the mirror image of another. So
 mirroring keeps the letter. One signer in ten is left-handed: without it a network meets too few left hands and fails
 those people. The share stays below a half, because most hands to be read are right ones.
+
+Some pictures of `nothing` become static, as of a broken camera: a network that never met any sees letters in it.
 """
 
 import math
@@ -14,6 +16,8 @@ import math
 import numpy as np
 import torch
 from torch.nn import functional
+
+from asl_pkg import contract
 
 SHIFT = 0.1  # of the side, each way
 SCALE = 1.15  # greatest enlargement, and reduction
@@ -27,8 +31,10 @@ ERASED = 0.2  # longest side of the rectangle that hides something, of the pictu
 NOISE = 0.04  # greatest standard deviation of sensor noise, of full scale
 
 MIRRORED = 0.3  # share of the pictures
+STATIC = 0.15  # share of the pictures of `nothing`
+NOTHING = contract.CLASSES.index("nothing")
 
-DRAWS = 22  # numbers a picture
+DRAWS = 23  # numbers a picture
 PART = 8  # pictures changed together: about what the processor's cache holds
 MARGIN_PX = 64  # choice of places in the noise that all pictures share
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
@@ -71,8 +77,32 @@ def _augment_part(pixels: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
     pictures = _recolour(pictures, draws[:, 5:11])
     pictures *= _light(draws[:, 11:13], *pixels.shape[1:3])
     _add_noise(pictures, draws[:, 13:16])
-    _erase(pictures, draws[:, 16:22])
+    _erase(pictures, draws[:, 17:23])
     return pictures.clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def lose_signal(pixels: torch.Tensor, labels: torch.Tensor, draws: torch.Tensor) -> None:
+    """Put static in the place of some pictures of `nothing`.
+
+    Args:
+        pixels: uint8 [n, h, w, 3], RGB; changed in place.
+        labels: int64 [n].
+        draws: float32 [n, DRAWS], from `draw`.
+    """
+    lost = (labels == NOTHING) & (draws[:, 16] < 2 * STATIC - 1)
+    for row in lost.nonzero().flatten().tolist():
+        pixels[row] = _static(draws[row].tolist(), *pixels.shape[1:3]).to(pixels.device)
+
+
+def _static(draws: list[float], height: int, width: int) -> torch.Tensor:
+    """Soft noise in grains of one to some ten pixels, grey or coloured, of any contrast: uint8 [h, w, 3]."""
+    generator = torch.Generator().manual_seed(int((draws[16] + 1) * 2**40))
+    cells = int(20 * (width / 20) ** ((draws[0] + 1) / 2))
+    channels = 1 if draws[1] < 0 else 3
+    noise = torch.randn(1, channels, cells, cells, generator=generator)
+    noise = functional.interpolate(noise, (height, width), mode="bilinear")[0].permute(1, 2, 0)
+    contrast = 128 * (draws[2] + 1) / 2
+    return (128 + contrast * noise).clamp(0, 255).to(torch.uint8).expand(height, width, 3)
 
 
 def follow(landmarks: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 DHASH_SIDE = 8  # 8 x 8 comparisons: 64 bits
+THUMBNAIL_PX = 32  # for comparing pictures: enough to tell a twin, small enough to keep of all
 
 
 def dhash(pixels: np.ndarray) -> int:
@@ -24,6 +25,11 @@ def dhash(pixels: np.ndarray) -> int:
     small = Image.fromarray(pixels).convert("L").resize((DHASH_SIDE + 1, DHASH_SIDE), Image.Resampling.BOX)
     grey = np.asarray(small)
     return int.from_bytes(np.packbits(grey[:, 1:] > grey[:, :-1]).tobytes(), "big")
+
+
+def thumbnail(pixels: np.ndarray) -> np.ndarray:
+    """Shrink a picture for comparing: uint8 [height, width, 3] -> uint8 [THUMBNAIL_PX, THUMBNAIL_PX, 3]."""
+    return np.asarray(Image.fromarray(pixels).resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX))
 
 
 def dataset_digest(rows: Iterable[tuple[str, int, str, str]]) -> str:

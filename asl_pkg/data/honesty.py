@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.svm import SVC
 
 from asl_pkg import contract
-from asl_pkg.data.arrival import THUMBNAIL_PX
+from asl_pkg.data.hashing import THUMBNAIL_PX
 from asl_pkg.data.hog import embedding
 from asl_pkg.validation.metrics import FEWEST_GROUPS
 

@@ -44,6 +44,25 @@ class Pairs:
         return Pairs(*(column[chosen] for column in vars(self).values()))
 
 
+def near_hashes(
+    hashes: np.ndarray, others: np.ndarray, max_bits: int = MAX_BITS
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]]:
+    """Find the pairs of hashes that differ in few bits.
+
+    Args:
+        hashes: uint64 [a].
+        others: uint64 [b].
+        max_bits: in which they may differ.
+
+    Yields:
+        Positions in `hashes` and in `others`, and the bits of each pair, some at a time.
+    """
+    for start in range(0, len(hashes), ROWS):
+        bits = np.bitwise_count(hashes[start : start + ROWS][:, None] ^ others)
+        first, second = np.nonzero(bits <= max_bits)
+        yield first + start, second, bits[first, second]
+
+
 class Looks:
     """What all pictures look like, made for comparing.
 
@@ -70,13 +89,10 @@ class Looks:
         Yields:
             The pairs with near hashes, some at a time.
         """
-        for start in range(0, len(rows), ROWS):
-            some = rows[start : start + ROWS]
-            bits = np.bitwise_count(self.hashes[some][:, None] ^ self.hashes[others])
-            first, second = np.nonzero(bits <= max_bits)
+        for first, second, bits in near_hashes(self.hashes[rows], self.hashes[others], max_bits):
             for begin in range(0, len(first), PAIRS):
-                a, b = first[begin : begin + PAIRS], second[begin : begin + PAIRS]
-                yield self._compared(some[a], others[b], bits[a, b])
+                part = slice(begin, begin + PAIRS)
+                yield self._compared(rows[first[part]], others[second[part]], bits[part])
 
     def twins(self, rows: np.ndarray, others: np.ndarray) -> NDArray[np.int64]:
         """Find those of `rows` that have a twin among `others`, in rising order."""

@@ -14,11 +14,12 @@ from asl_pkg.errors import BundleError
 MAX_BYTES = 2**31 - 1  # of an ONNX file: protobuf's limit
 
 
-def open_session(path: Path) -> onnxruntime.InferenceSession:
+def open_session(path: Path, threads: int = 0) -> onnxruntime.InferenceSession:
     """Load a model for the CPU.
 
     Args:
         path: the ONNX file.
+        threads: that compute one answer; 0 takes all cores.
 
     Returns:
         The session.
@@ -29,6 +30,7 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
     """
     model = read_model(path)
     options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
     options.log_severity_level = 4  # what it refuses arrives as an exception; its warnings are for its own developers
     try:
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -98,3 +100,11 @@ def predict(session: onnxruntime.InferenceSession, pixels: np.ndarray) -> np.nda
     """
     probabilities: np.ndarray = session.run([contract.OUTPUT_NAME], {contract.INPUT_NAME: pixels})[0]
     return probabilities
+
+
+def predict_in_batches(
+    session: onnxruntime.InferenceSession, pixels: np.ndarray, size: int = contract.MAX_BATCH
+) -> np.ndarray:
+    """Compute the probabilities of any number of pictures, `size` of them at a time; otherwise as `predict`."""
+    starts = range(0, len(pixels), size)
+    return np.concatenate([predict(session, pixels[start : start + size]) for start in starts])

@@ -191,6 +191,21 @@ def write_serving(store: Path, serving: Serving | None) -> None:
         path.unlink(missing_ok=True)
 
 
+def champion(serving: Serving | None, release: str) -> str:
+    """Name the release that a new one has to be compared with.
+
+    Args:
+        serving: what serves, None before the first deploy.
+        release: the new one.
+
+    Returns:
+        The release that serves, or the one before it where the new one serves already; empty for the first.
+    """
+    if serving is None:
+        return ""
+    return (serving.previous or "") if serving.release == release else serving.release
+
+
 def serving_bundle(store: Path) -> Path | None:
     """The bundle of the release that serves, None before the first deploy."""
     serving = read_serving(store)

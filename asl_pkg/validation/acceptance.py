@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 
 from asl_pkg.errors import ServingError
 from asl_pkg.serving.client import Client
-from asl_pkg.validation.golden import Golden
-
-TOLERANCE = 1e-4  # of a probability: the server's ONNX Runtime is another version than the one that validated
+from asl_pkg.validation.golden import Golden, compare
 
 
 def accept(url: str, release: str, golden: Golden, latency_max_ms: float) -> float:
@@ -31,13 +29,13 @@ def accept(url: str, release: str, golden: Golden, latency_max_ms: float) -> flo
     with closing(Client(url)) as client:
         if client.release != release:
             raise ServingError(f"{url} answers as release {client.release}, expected {release}")
-        _compare(client.predict(golden.pixels), golden.probabilities)
+        _check(golden, client.predict(golden.pixels))
         times_s, answers = [], []
         for picture in golden.pixels:
             started = time.perf_counter()
             answers.append(client.predict(picture[np.newaxis]))
             times_s.append(time.perf_counter() - started)
-    _compare(np.concatenate(answers), golden.probabilities)
+    _check(golden, np.concatenate(answers))
     latency_ms = 1000 * float(np.percentile(times_s, 95))
     if latency_ms > latency_max_ms:
         raise ServingError(
@@ -47,10 +45,11 @@ def accept(url: str, release: str, golden: Golden, latency_max_ms: float) -> flo
     return latency_ms
 
 
-def _compare(answers: NDArray[np.float32], expected: NDArray[np.float32]) -> None:
-    difference = np.abs(answers - expected).max(axis=1)
-    if (wrong := int((difference > TOLERANCE).sum())) > 0:
+def _check(golden: Golden, answers: NDArray[np.float32]) -> None:
+    found = compare(golden, answers)
+    if found.otherwise:
         raise ServingError(
-            f"Triton answers {wrong} of {len(difference)} golden pictures otherwise than validated (probabilities "
-            f"differ by up to {difference.max():.2g}): look for another version of Triton or of the model there"
+            f"Triton answers {found.otherwise} of {len(answers)} golden pictures otherwise than validated "
+            f"(probabilities differ by up to {found.greatest:.2g}): "
+            "look for another version of Triton or of the model there"
         )

@@ -14,11 +14,8 @@ from asl_pkg.config import DataSettings
 from asl_pkg.data.cache import decoded
 from asl_pkg.data.dataset import DatasetInfo, read_split
 from asl_pkg.data.decoding import Pixels
-from asl_pkg.models import load_checkpoint
-from asl_pkg.models.served import Served
 from asl_pkg.progress import track
-from asl_pkg.serving.bundle import Bundle
-from asl_pkg.serving.onnx_session import open_session, predict
+from asl_pkg.serving.onnx_session import predict
 
 TEST = contract.SPLITS[2]
 
@@ -44,12 +41,18 @@ class Answers:
     digests: Sequence[str]
 
 
-def ask(bundle: Bundle, checkpoint_path: Path, dataset_dir: Path, info: DatasetInfo, cache: DataSettings) -> Answers:
+def ask(
+    session: onnxruntime.InferenceSession,
+    served: torch.nn.Module,
+    dataset_dir: Path,
+    info: DatasetInfo,
+    cache: DataSettings,
+) -> Answers:
     """Ask bundle and checkpoint about every test picture.
 
     Args:
-        bundle: keeps the model contract.
-        checkpoint_path: what it was made from.
+        session: of the bundle's graph, which keeps the model contract.
+        served: the network of the checkpoint that it was made from.
         dataset_dir: the data set.
         info: what dataset.json says of it.
         cache: where decoded pictures are kept: `cache_dir`, `cache_gb`.
@@ -58,17 +61,15 @@ def ask(bundle: Bundle, checkpoint_path: Path, dataset_dir: Path, info: DatasetI
         Both answers, in the order of the data set.
 
     Raises:
-        BundleError: there is no checkpoint.
         DataError: the data set is not complete.
     """
-    served = Served(load_checkpoint(checkpoint_path)).eval()
     pixels, truth = decoded(dataset_dir, TEST, cache.cache_dir, cache.cache_gb)
     group_column = "signer" if info.split_by == "signer" else "group"
     rows = read_split(dataset_dir, TEST, [group_column, "sha256"]).to_pydict()
     return Answers(
         pixels=pixels,
         truth=truth,
-        probabilities=answer_by_onnx(open_session(bundle.model_path), pixels),
+        probabilities=answer_by_onnx(session, pixels),
         by_torch=answer_by_torch(served, pixels),
         groups=rows[group_column],
         digests=rows["sha256"],

@@ -13,7 +13,7 @@ import torch
 from asl_pkg import contract, files, provenance
 from asl_pkg.data.dataset import DatasetInfo
 from asl_pkg.serving.bundle import Bundle
-from asl_pkg.validation.external import External
+from asl_pkg.validation.evidence import Evidence
 from asl_pkg.validation.gates import Gate
 from asl_pkg.validation.measurements import Measurements
 from asl_pkg.validation.metrics import Interval
@@ -24,8 +24,7 @@ def contents(
     bundle_dir: Path,
     bundle: Bundle | None,
     gates: Sequence[Gate],
-    measured: Measurements | None,
-    external: External | None,
+    evidence: Evidence | None,
     golden_digest: str | None,
 ) -> dict[str, Any]:
     """Put report.json together.
@@ -35,13 +34,15 @@ def contents(
         bundle_dir: the bundle that was judged.
         bundle: the same, None where its files are not what was exported.
         gates: the verdicts.
-        measured: None where the model could not be run.
-        external: on other people's pictures, None where it was not asked about them.
+        evidence: None where the model could not be run.
         golden_digest: SHA-256 of golden.json, None where there is none.
 
     Returns:
         The contents, ready for JSON.
     """
+    measured = evidence.measured if evidence else None
+    champion = evidence.champion if evidence else None
+    external = evidence.external if evidence else None
     return {
         "headline": headline(info, measured),
         "passed": all(gate.passed for gate in gates),
@@ -49,10 +50,11 @@ def contents(
         "release": bundle.release if bundle else None,
         "bundle_digest": files.sha256(bundle_dir / contract.BUNDLE_FILE),
         "dataset_digest": info.digest,
-        "champion": None,
+        "champion": champion.digest if champion else None,
         "golden_digest": golden_digest,
         "gates": [asdict(gate) for gate in gates],
         "metrics": _metrics(measured) if measured else None,
+        "champion_loss": _interval(champion.loss) if champion else None,
         "external": external.body if external else None,
         "data": {"split_by": info.split_by, "unseen_signers": info.unseen_signers, "signers": info.signers["test"]},
         "bundle": bundle.manifest if bundle else None,

@@ -9,73 +9,8 @@ import numpy as np
 from asl_pkg import contract
 from asl_pkg.config import ValidateSettings
 from asl_pkg.validation.measurements import Measurements
-
-AT_LEAST = "at least"
-AT_MOST = "at most"
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What a gate asks.
-
-    Args:
-        direction: AT_LEAST or AT_MOST the threshold.
-        measures: what the measured number is.
-        remedy: what to do where the gate fails.
-    """
-
-    direction: str
-    measures: str
-    remedy: str
-
-
-RULES = {
-    "integrity": Rule(
-        AT_MOST,
-        "faults of the bundle against the digests in bundle.json",
-        "`asl export` writes the bundle again",
-    ),
-    "contract": Rule(
-        AT_MOST,
-        "departures from the model contract: files, tensors, types, shapes, classes, operators",
-        "export with this version of the code: `asl export`",
-    ),
-    "data_set": Rule(
-        AT_MOST,
-        "data sets other than the one whose training split the model learnt from",
-        "validate with the data set of the training: its test pictures are the ones that training never saw",
-    ),
-    "parity": Rule(
-        AT_MOST,
-        "greatest difference of log-probabilities between ONNX Runtime and torch",
-        "name the checkpoint that the bundle was made from, or export again",
-    ),
-    "parity_class": Rule(
-        AT_MOST,
-        "pictures for which ONNX Runtime names another class than torch, though torch was not torn between the two",
-        "name the checkpoint that the bundle was made from, or export again",
-    ),
-    "accuracy": Rule(
-        AT_LEAST,
-        "share of right answers, lower bound",
-        "train longer, on more signers, or with model=resnet; the confusion matrix shows which letters are mixed up",
-    ),
-    "macro_f1": Rule(
-        AT_LEAST,
-        "mean F1 of the classes, lower bound",
-        "see which classes have a low recall, and give training more pictures of them",
-    ),
-    "recall": Rule(
-        AT_LEAST,
-        "recall of the worst class",
-        "look at that class's pictures in the data set's contact sheet: a wrong label or too few signers are usual",
-    ),
-    "calibration": Rule(
-        AT_MOST,
-        "expected calibration error: how far confidence is from the share of right answers",
-        "train again: the temperature is fitted on the validation split, whose signers may be too few",
-    ),
-}
+from asl_pkg.validation.metrics import Interval
+from asl_pkg.validation.rules import AT_LEAST, RULES, asked
 
 
 @dataclass(frozen=True)
@@ -86,11 +21,13 @@ class Finding:
         measured: the number, None where it could not be measured.
         detail: what people should know of it.
         unit: what was resampled, empty for a number without an interval.
+        interval: 95% interval of the figure whose bound was measured, None for a number without one.
     """
 
     measured: float | None
     detail: str = ""
     unit: str = ""
+    interval: list[float] | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +41,7 @@ class Gate:
         direction: AT_LEAST or AT_MOST.
         threshold: what the number is compared with.
         unit: what was resampled, empty for a number without an interval.
+        interval: 95% interval of the figure whose bound was measured, None for a number without one.
         why: what was measured, and what to do where the gate fails.
     """
 
@@ -113,6 +51,7 @@ class Gate:
     direction: str
     threshold: float
     unit: str
+    interval: list[float] | None
     why: str
 
 
@@ -137,42 +76,52 @@ def findings(measured: Measurements, unit: str) -> dict[str, Finding]:
 
     Args:
         measured: on the test pictures.
-        unit: what was resampled, `signer` or `block`.
+        unit: what was resampled: `signer`, `recording` or `block`.
 
     Returns:
         A finding for each gate that judges answers.
     """
     parity = measured.parity
     worst_class = contract.CLASSES[int(np.nanargmin(measured.recall))]
-    few = f"too few groups: the worst {unit} decides" if measured.accuracy.too_few else ""
     return {
-        "parity": Finding(parity.greatest),
+        "finite": Finding(measured.not_finite),
+        "parity": Finding(parity.greatest, f"over {parity.pictures:,} pictures"),
         "parity_class": Finding(parity.other_class, f"{parity.close} pictures were too close to call"),
-        "accuracy": Finding(measured.accuracy.bound, few, unit),
-        "macro_f1": Finding(measured.macro_f1.bound, few, unit),
+        "accuracy": bounded(measured.accuracy, unit),
+        "macro_f1": bounded(measured.macro_f1, unit),
         "recall": Finding(float(np.nanmin(measured.recall)), f"worst: {worst_class}"),
+        "worst_group": Finding(measured.worst.accuracy, f"worst: {measured.worst.name}"),
         "calibration": Finding(measured.reliability.error),
+        "unsure": Finding(measured.unsure),
     }
 
 
-def decide(found: Mapping[str, Finding], settings: ValidateSettings) -> list[Gate]:
+def bounded(found: Interval, unit: str) -> Finding:
+    """Give a gate the lower bound of a figure, or its worst group where there are too few of them.
+
+    Args:
+        found: the figure.
+        unit: what was resampled.
+
+    Returns:
+        The finding.
+    """
+    few = f"too few groups: the worst {unit} decides" if found.too_few else ""
+    return Finding(found.bound, few, unit, [found.low, found.high])
+
+
+def decide(found: Mapping[str, Finding], settings: ValidateSettings, names: list[str]) -> list[Gate]:
     """Decide every gate, so that all failures are seen at once.
 
     Args:
         found: by gate; a gate without a finding was not measured and fails.
         settings: the thresholds.
+        names: of the gates, from `rules.asked`.
 
     Returns:
-        One verdict for each of RULES, in its order.
+        One verdict for each name.
     """
-    thresholds = {
-        "parity": settings.parity_max,
-        "accuracy": settings.accuracy_min,
-        "macro_f1": settings.macro_f1_min,
-        "recall": settings.recall_min,
-        "calibration": settings.calibration_error_max,
-    }
-    return [_gate(name, found.get(name, Finding(None)), thresholds.get(name, 0.0)) for name in RULES]
+    return [_gate(name, found.get(name, Finding(None)), settings) for name in names]
 
 
 def follows(body: dict[str, Any]) -> bool:
@@ -182,23 +131,25 @@ def follows(body: dict[str, Any]) -> bool:
         body: contents of report.json.
 
     Returns:
-        True where every gate of RULES is there once, each `passed` follows from measured and threshold, and the
-        report's own `passed` from theirs.
+        True where every gate that has to be there is there once, each `passed` follows from measured and threshold, and
+        the report's own `passed` from theirs.
     """
     try:
         gates = body["gates"]
         each = all(gate["passed"] is holds(gate["name"], gate["measured"], gate["threshold"]) for gate in gates)
-        complete = [gate["name"] for gate in gates] == list(RULES)
+        complete = [gate["name"] for gate in gates] == asked(body)
         return each and complete and body["passed"] is all(gate["passed"] for gate in gates)
     except (KeyError, TypeError):
         return False
 
 
-def _gate(name: str, finding: Finding, threshold: float) -> Gate:
+def _gate(name: str, finding: Finding, settings: ValidateSettings) -> Gate:
     rule = RULES[name]
+    threshold = float(getattr(settings, rule.setting)) if rule.setting else 0.0
     measured = finding.measured
     measured = None if measured is None or not np.isfinite(measured) else float(measured)  # JSON knows no infinity
     passed = holds(name, measured, threshold)
     said = [rule.measures if measured is not None else f"not measured: {rule.measures}", finding.detail]
     said += [] if passed else [rule.remedy]
-    return Gate(name, passed, measured, rule.direction, threshold, finding.unit, "; ".join(filter(None, said)))
+    why = "; ".join(filter(None, said))
+    return Gate(name, passed, measured, rule.direction, threshold, finding.unit, finding.interval, why)

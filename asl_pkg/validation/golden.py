@@ -13,6 +13,8 @@ from asl_pkg import contract, files
 from asl_pkg.data.preparation import prepare
 from asl_pkg.errors import BundleError
 
+TOLERANCE = 1e-4  # of a probability: a server's ONNX Runtime is another version than the one that validated
+
 
 @dataclass(frozen=True)
 class Golden:
@@ -25,6 +27,25 @@ class Golden:
 
     pixels: NDArray[np.uint8]
     probabilities: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a server answered the golden set.
+
+    Args:
+        otherwise: pictures of which a probability differs by more than TOLERANCE.
+        greatest: difference of a probability.
+    """
+
+    otherwise: int
+    greatest: float
+
+
+def compare(golden: Golden, answers: NDArray[np.float32]) -> Comparison:
+    """Compare a server's answers [n, 29] with those expected; what is no number differs."""
+    difference = np.nan_to_num(np.abs(answers - golden.probabilities), nan=np.inf).max(axis=1)
+    return Comparison(int((difference > TOLERANCE).sum()), float(difference.max()))
 
 
 def choose(labels: NDArray[np.int64], digests: Sequence[str]) -> list[int]:

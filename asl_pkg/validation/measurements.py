@@ -39,6 +39,7 @@ class Measurements:
         unsure: share of answers below the confidence threshold.
         worst: the group with the lowest accuracy.
         parity: ONNX Runtime against torch.
+        not_finite: answers with a value that is infinite or no number.
     """
 
     confusion: NDArray[np.int64]
@@ -49,6 +50,7 @@ class Measurements:
     unsure: float
     worst: Group
     parity: Parity
+    not_finite: int
 
     @property
     def pictures(self) -> int:
@@ -93,4 +95,5 @@ def measure(
         unsure=float((probabilities.max(axis=1) < confidence_threshold).mean()),
         worst=Group(str(names[worst]), int(confusions[worst].sum()), float(by_group[worst])),
         parity=compare(by_torch, probabilities),
+        not_finite=int((~np.isfinite(probabilities)).any(axis=1).sum()),
     )

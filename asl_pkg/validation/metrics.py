@@ -131,6 +131,28 @@ def interval(metric: Metric, confusions: NDArray[np.int64], resamples: int, seed
     return Interval(float(value), float(low), float(high), float(metric(confusions).min()), len(confusions))
 
 
+def paired_loss(champion: NDArray[np.int64], challenger: NDArray[np.int64], resamples: int, seed: int) -> Interval:
+    """Estimate how much accuracy a challenger loses against a champion on the same pictures.
+
+    Whole groups are resampled, both models' answers together: what makes a group hard for both does not count.
+
+    Args:
+        champion: its confusion matrices, one a group [groups, classes, classes].
+        challenger: likewise, of the same groups.
+        resamples: how often to draw.
+        seed: of the drawing.
+
+    Returns:
+        The loss with its 95% interval, in shares of the pictures, negative for a gain; `worst` is the greatest loss.
+    """
+    weights = _weights(champion, resamples, np.random.default_rng(seed))
+    lost = np.trace(champion, axis1=1, axis2=2) - np.trace(challenger, axis1=1, axis2=2)
+    pictures = champion.sum(axis=(1, 2))
+    low, high = np.percentile((weights @ lost) / (weights @ pictures), [2.5, 97.5])
+    worst = float((lost / pictures).max())
+    return Interval(float(lost.sum() / pictures.sum()), float(low), float(high), worst, len(champion))
+
+
 def reliability(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> Reliability:
     """Compare how sure the model is with how often it is right (Guo et al. 2017, equations 1 to 3).
 

@@ -10,8 +10,8 @@ from asl_pkg import contract
 from asl_pkg.pages import data_uri, picture_uri, render
 from asl_pkg.validation import plots
 from asl_pkg.validation.answers import Answers
-from asl_pkg.validation.external import MISTAKES, External, Mistake
-from asl_pkg.validation.measurements import Measurements
+from asl_pkg.validation.evidence import Evidence
+from asl_pkg.validation.external import MISTAKES, Mistake
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 SVG = "image/svg+xml"
@@ -19,21 +19,19 @@ QUALITY = 85  # of the mistakes' JPEG
 CONFUSIONS = 8  # pairs of letters listed
 
 
-def page(
-    body: dict[str, Any], measured: Measurements | None, answers: Answers | None, external: External | None
-) -> str:
+def page(body: dict[str, Any], evidence: Evidence | None) -> str:
     """Render the report.
 
     Args:
         body: contents of report.json.
-        measured: the same numbers as arrays, None where the model could not be run.
-        answers: the pictures and what was said of them, None likewise.
-        external: what was said of other people's pictures, None where there are none.
+        evidence: the same numbers as arrays, and the pictures; None where the model could not be run.
 
     Returns:
         HTML that needs no other file and no network.
     """
     drawn: dict[str, str] = {}
+    measured = evidence.measured if evidence else None
+    external = evidence.external if evidence else None
     if measured:
         least = next(gate["threshold"] for gate in body["gates"] if gate["name"] == "recall")
         drawn = {
@@ -47,7 +45,7 @@ def page(
         TEMPLATE,
         body=body,
         plots=drawn,
-        mistakes=worst_mistakes(answers) if answers else [],
+        mistakes=worst_mistakes(evidence.answers) if evidence else [],
         confusions=confusions(measured.confusion) if measured else [],
         strangers=[_mistake(one) for one in external.mistakes] if external else [],
         taken_for=_taken_for(external.confusion) if external else {},

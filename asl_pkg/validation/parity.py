@@ -1,5 +1,6 @@
 """Whether the exported graph computes what the checkpoint computes in torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +18,13 @@ class Parity:
         greatest: greatest difference of log-probabilities where either reaches LEAST_PROBABILITY.
         other_class: pictures answered differently though torch's top two classes are further apart than CLOSE.
         close: pictures whose top two classes are nearer than that.
+        pictures: that were compared.
     """
 
     greatest: float
     other_class: int
     close: int
+    pictures: int
 
 
 def compare(reference: NDArray[np.float32], other: NDArray[np.float32]) -> Parity:
@@ -38,8 +41,18 @@ def compare(reference: NDArray[np.float32], other: NDArray[np.float32]) -> Parit
     close = top[:, 1] - top[:, 0] <= CLOSE
     differs = reference.argmax(axis=1) != other.argmax(axis=1)
     if not (np.isfinite(reference).all() and np.isfinite(other).all()):
-        return Parity(float("inf"), int((differs & ~close).sum()), int(close.sum()))
+        return Parity(float("inf"), int((differs & ~close).sum()), int(close.sum()), len(reference))
     large = np.maximum(reference, other) >= LEAST_PROBABILITY
     logarithms = np.log(np.clip([reference, other], LEAST_PROBABILITY, None))
     difference = np.abs(logarithms[0] - logarithms[1])[large]
-    return Parity(float(difference.max(initial=0.0)), int((differs & ~close).sum()), int(close.sum()))
+    return Parity(float(difference.max(initial=0.0)), int((differs & ~close).sum()), int(close.sum()), len(reference))
+
+
+def joined(parts: Sequence[Parity]) -> Parity:
+    """Put comparisons of different pictures together."""
+    return Parity(
+        greatest=max(one.greatest for one in parts),
+        other_class=sum(one.other_class for one in parts),
+        close=sum(one.close for one in parts),
+        pictures=sum(one.pictures for one in parts),
+    )

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from asl_pkg import contract
-from asl_pkg.data.augmentation import DRAWS, augment, draw, follow
+from asl_pkg.data.augmentation import DRAWS, NOTHING, STATIC, augment, draw, follow, lose_signal
 
 SIDE = contract.IMAGE_PX
 
@@ -90,3 +90,17 @@ def test_landmarks_follow_what_they_mark() -> None:
         weight = varied[..., channel]
         seen = torch.stack([(weight * axis).sum(dim=(1, 2)) / weight.sum(dim=(1, 2)) for axis in (x, y)], dim=1)
         assert (seen - followed[:, channel]).abs().max() < 1.5
+
+
+def test_some_pictures_of_nothing_become_static_and_no_picture_of_a_letter() -> None:
+    labels = torch.full([400], NOTHING)
+    labels[:50] = 0
+    small = torch.full([400, 20, 20, 3], 77, dtype=torch.uint8)
+    draws = draw(2, 0, np.arange(400))
+    lose_signal(small, labels, draws)
+    changed = (small != 77).flatten(1).any(dim=1)
+    assert not changed[:50].any()
+    assert changed[50:].float().mean() == pytest.approx(STATIC, abs=0.06)
+    again = torch.full([400, 20, 20, 3], 77, dtype=torch.uint8)
+    lose_signal(again[60:], labels[60:], draws[60:])
+    assert torch.equal(again[60:], small[60:])

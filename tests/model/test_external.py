@@ -37,14 +37,14 @@ def scored(exported: Exported, folder: Path) -> External:
     return score(session, open_external(str(folder)).read(0), str(folder), 200, 0)
 
 
-def asked(folder: Path) -> Settings:
-    made = settings()
+def asked(folder: Path, **thresholds: float) -> Settings:
+    made = settings(**thresholds)
     made.data.external = str(folder)
     return made
 
 
-def run(exported: Exported, folder: Path, report_dir: Path) -> Report:
-    return validate(asked(folder), exported.bundle, exported.dataset, exported.checkpoint, report_dir)
+def run(exported: Exported, folder: Path, report_dir: Path, **thresholds: float) -> Report:
+    return validate(asked(folder, **thresholds), exported.bundle, exported.dataset, exported.checkpoint, report_dir)
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +73,16 @@ def test_a_broken_picture_is_named_and_stops_nothing(report: Report) -> None:
     assert "picture" in broken["reason"]
 
 
-def test_it_is_no_gate(report: Report) -> None:
+def test_it_has_a_gate_of_its_own(report: Report) -> None:
+    (gate,) = (one for one in report.body["gates"] if one["name"] == "external")
     assert report.passed
+    assert gate["measured"] == report.body["external"]["accuracy"]["low"]
     assert read_report(report.folder) == report
+
+
+def test_strangers_who_are_read_too_badly_are_a_reason_to_refuse(exported: Exported, tmp_path: Path) -> None:
+    made = run(exported, folder_of(tmp_path, wrong=24), tmp_path / "report", external_min=0.5)
+    assert made.failed == ["external"]
 
 
 def test_page_card_and_line_tell_of_it(report: Report) -> None:

@@ -1,0 +1,135 @@
+"""What is measured on a bundle that keeps the model contract: everything that the gates judge, and the pages show."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from asl_pkg.config import Settings
+from asl_pkg.data.dataset import DatasetInfo
+from asl_pkg.data.picture import Source
+from asl_pkg.errors import BundleError
+from asl_pkg.models import load_checkpoint
+from asl_pkg.models.served import Served
+from asl_pkg.serving.bundle import Bundle, open_bundle
+from asl_pkg.serving.onnx_session import open_session
+from asl_pkg.serving.store import champion, open_store
+from asl_pkg.validation.answers import Answers, ask
+from asl_pkg.validation.behaviour import called_empty, letters_in_noise, stability, stratified
+from asl_pkg.validation.champion import Champion, champion_finding, compare_with_champion
+from asl_pkg.validation.external import External, score
+from asl_pkg.validation.gates import Finding, bounded, findings
+from asl_pkg.validation.golden import Golden, choose
+from asl_pkg.validation.in_triton import ask_triton
+from asl_pkg.validation.independence import greatest_change
+from asl_pkg.validation.latency import latency_ratio
+from asl_pkg.validation.measurements import Measurements, measure
+from asl_pkg.validation.thorough import thorough_parity
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was measured.
+
+    Args:
+        found: what each gate judges.
+        answers: to the test pictures.
+        measured: on them.
+        champion: the release that serves, None before the first deployment.
+        external: on other people's pictures, None where there are none.
+    """
+
+    found: dict[str, Finding]
+    answers: Answers
+    measured: Measurements
+    champion: Champion | None
+    external: External | None
+
+
+def gather(
+    settings: Settings,
+    bundle: Bundle,
+    checkpoint_path: Path,
+    dataset_dir: Path,
+    info: DatasetInfo,
+    strangers: Source | None,
+    champion_release: str | None,
+) -> Evidence:
+    """Measure a bundle.
+
+    Args:
+        settings: those of `validate`.
+        bundle: keeps the model contract.
+        checkpoint_path: what it was made from.
+        dataset_dir: the data set.
+        info: what dataset.json says of it.
+        strangers: other people's pictures, if any.
+        champion_release: what the bundle is compared with, empty for nothing; None looks up what serves.
+
+    Returns:
+        The evidence.
+
+    Raises:
+        BundleError: there is no checkpoint, or the release that serves is damaged.
+        DataError: the data set is not complete, or no picture of other people's can be read.
+    """
+    session = open_session(bundle.model_path)
+    served = Served(load_checkpoint(checkpoint_path)).eval()
+    resamples, seed = settings.validate.resamples, settings.seed
+    answers = ask(session, served, dataset_dir, info, settings.data)
+    measured = measure(
+        answers.probabilities,
+        answers.by_torch,
+        answers.truth,
+        answers.groups,
+        bundle.confidence_threshold,
+        resamples,
+        seed,
+    )
+    if settings.validate.thorough:
+        parity = thorough_parity(measured.parity, session, served, answers.pixels, seed)
+        measured = replace(measured, parity=parity)
+    before = _champion(settings, bundle, answers, champion_release)
+    external = score(session, strangers.read(0), settings.data.external, resamples, seed) if strangers else None
+    found = findings(measured, info.split_by) | {
+        "independence": Finding(greatest_change(session, answers.pixels)),
+        "champion": champion_finding(before, info.split_by),
+        "triton": ask_triton(bundle, golden_set(answers)),
+        "latency": Finding(latency_ratio(bundle.model_path, served, answers.pixels[:1])),
+    }
+    found |= _behaviour(session, answers, bundle.confidence_threshold, seed)
+    if external:
+        found["external"] = bounded(external.accuracy, external.unit)
+    return Evidence(found, answers, measured, before, external)
+
+
+def golden_set(answers: Answers) -> Golden:
+    """Take the pictures that a server is asked, with ONNX Runtime's answers."""
+    chosen = choose(answers.truth, answers.digests)
+    return Golden(answers.pixels[chosen], answers.probabilities[chosen])
+
+
+def _champion(settings: Settings, bundle: Bundle, answers: Answers, release: str | None) -> Champion | None:
+    store = open_store(settings.store)
+    if release is None:
+        release = champion(store.serving(), bundle.release)
+    if not release:
+        return None
+    try:
+        with store.opened(release) as (folder, _):
+            return compare_with_champion(open_bundle(folder), answers, settings.validate.resamples, settings.seed)
+    except BundleError as error:
+        raise BundleError(f"release {release} serves and cannot be compared with: {error}") from error
+
+
+def _behaviour(
+    session: onnxruntime.InferenceSession, answers: Answers, threshold: float, seed: int
+) -> dict[str, Finding]:
+    rows = stratified(answers.truth, seed)
+    stable = stability(session, np.asarray(answers.pixels[rows]), answers.truth[rows])
+    return {
+        "stability": Finding(stable.share, f"worst of {stable.pictures} pictures: {stable.change}"),
+        "empty_scenes": Finding(called_empty(session, seed)),
+        "noise": Finding(letters_in_noise(session, threshold, seed)),
+    }

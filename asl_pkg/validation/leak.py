@@ -1,0 +1,98 @@
+"""Whether training read what it is measured on: its own account of the pictures it read, against the test split."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from asl_pkg import contract
+from asl_pkg.data.dataset import read_split
+from asl_pkg.data.hashing import THUMBNAIL_PX, thumbnail
+from asl_pkg.data.near_duplicates import Looks, near_hashes
+from asl_pkg.data.preparation import prepare
+from asl_pkg.errors import BundleError
+
+TRAIN, _, TEST = contract.SPLITS
+
+
+@dataclass(frozen=True)
+class Leak:
+    """What training read that it should not have read.
+
+    Args:
+        same: test pictures that it read.
+        near: further test pictures of which it read a near-duplicate.
+        unknown: pictures it read that are in no training split of the data set.
+    """
+
+    same: int
+    near: int
+    unknown: int
+
+    @property
+    def pictures(self) -> int:
+        """All of them."""
+        return self.same + self.near + self.unknown
+
+    @property
+    def detail(self) -> str:
+        """What they are, for people."""
+        return (
+            f"{self.same} test pictures read in training, {self.near} with a near-duplicate read there, "
+            f"{self.unknown} pictures read that are not of the training split"
+        )
+
+
+def find_leak(dataset_dir: Path, seen_path: Path) -> Leak:
+    """Compare the test split with what reached the network.
+
+    Args:
+        dataset_dir: the data set.
+        seen_path: seen.parquet of the training.
+
+    Returns:
+        What is wrong; nothing for an honest training.
+
+    Raises:
+        BundleError: the account is missing or damaged.
+    """
+    try:
+        seen = pa.parquet.read_table(seen_path, columns=["sha256", "dhash"])
+    except (pa.ArrowException, OSError) as error:
+        raise BundleError(f"{seen_path} is missing or damaged: `asl train` writes it beside the checkpoints") from error
+    test, train = (read_split(dataset_dir, split, ["sha256", "dhash"]) for split in (TEST, TRAIN))
+    read = set(seen["sha256"].to_pylist())
+    digests = np.array(test["sha256"].to_pylist())
+    same = np.isin(digests, list(read))
+    return Leak(
+        same=int(same.sum()),
+        near=len(_with_twins(dataset_dir, test, train, np.flatnonzero(~same), read)),
+        unknown=len(read - set(train["sha256"].to_pylist())),
+    )
+
+
+def _with_twins(
+    dataset_dir: Path, test: pa.Table, train: pa.Table, rows: NDArray[np.int64], read: set[str]
+) -> NDArray[np.int64]:
+    """Those of some rows of the test split that have a near-duplicate among the training pictures that were read."""
+    others = np.flatnonzero([digest in read for digest in train["sha256"].to_pylist()])
+    hashes, other_hashes = (np.asarray(table["dhash"], np.uint64) for table in (test, train))
+    found = list(near_hashes(hashes[rows], other_hashes[others]))
+    first = rows[np.concatenate([np.zeros(0, np.int64), *(pair[0] for pair in found)])]
+    second = others[np.concatenate([np.zeros(0, np.int64), *(pair[1] for pair in found)])]
+    own, theirs = np.unique(first), np.unique(second)
+    looks = Looks(
+        np.concatenate([hashes[own], other_hashes[theirs]]),
+        np.concatenate([_thumbnails(dataset_dir, TEST, own), _thumbnails(dataset_dir, TRAIN, theirs)]),
+    )
+    return looks.twins(np.arange(len(own)), len(own) + np.arange(len(theirs)))
+
+
+def _thumbnails(dataset_dir: Path, split: str, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Small copies of some pictures [n, side, side, 3]."""
+    pictures = read_split(dataset_dir, split, ["image"]).take(rows)["image"].to_pylist() if len(rows) else []
+    small = [thumbnail(prepare(one["bytes"])) for one in pictures]
+    return np.array(small, np.uint8).reshape(-1, THUMBNAIL_PX, THUMBNAIL_PX, 3)
