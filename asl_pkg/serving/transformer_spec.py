@@ -30,7 +30,7 @@ def transformer_spec(image: str, namespace: str) -> dict[str, Any]:
         ],
         "startupProbe": {
             "httpGet": {"path": "/v2/health/live", "port": "http"},
-            "failureThreshold": 120,
+            "failureThreshold": 300,
             "periodSeconds": 1,
         },
         "readinessProbe": {

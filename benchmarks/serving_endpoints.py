@@ -1,0 +1,178 @@
+"""The servers that benchmarks/serving.py compares: how each is started and asked."""
+
+import base64
+import contextlib
+import io
+import json
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+from PIL import Image
+
+from asl_pkg import contract
+from asl_pkg.config import ExportSettings
+from asl_pkg.serving.bundle import Bundle, seal
+from asl_pkg.serving.triton import LocalTriton
+from asl_pkg.serving.triton_config import config_pbtxt
+
+PORT = 19000
+INFER = f"/v2/models/{contract.MODEL_NAME}/infer"
+PREDICT = f"/v1/models/{contract.MODEL_NAME}:predict"
+PEERS = Path(__file__).parent / "serving_peers"
+START_S = 300.0
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a server answers, how it is asked, and its processes."""
+
+    url: str
+    headers: dict[str, str]
+    body: bytes
+    pids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A server that is not ours: its script in serving_peers/, what it needs, where it says that it is ready."""
+
+    script: str
+    packages: tuple[str, ...]
+    ready: str
+    path: str
+
+
+FOREIGN = {
+    "fastapi": Peer("fastapi_app.py", ("fastapi", "uvicorn", "onnxruntime", "numpy"), "/docs", "/predict"),
+    "kserve": Peer("kserve_model.py", ("kserve", "onnxruntime", "numpy"), "/v2/health/ready", INFER),
+}
+OURS = ("triton-binary", "triton-json", "transformer")
+
+
+def picture() -> np.ndarray:
+    """One picture with detail at several scales, uint8 [1, 200, 200, 3]."""
+    rng = np.random.default_rng(1)
+    coarse = rng.integers(0, 128, (1, 8, 8, 3), np.uint8).repeat(25, axis=1).repeat(25, axis=2)
+    return coarse + rng.integers(0, 128, coarse.shape, np.uint8)
+
+
+@contextlib.contextmanager
+def endpoint(name: str, bundle: Bundle, work: Path, copies: int, threads: int) -> Iterator[Endpoint]:
+    """Start a server.
+
+    Args:
+        name: one of OURS or FOREIGN.
+        bundle: that it serves.
+        work: folder for what it needs.
+        copies: of the model: instances, or worker processes.
+        threads: of one copy.
+
+    Yields:
+        Where it answers.
+    """
+    start = _foreign(FOREIGN[name], bundle, work, copies, threads) if name in FOREIGN else None
+    with start or _ours(name, bundle, work, copies, threads) as started:
+        yield started
+
+
+@contextlib.contextmanager
+def _foreign(peer: Peer, bundle: Bundle, work: Path, copies: int, threads: int) -> Iterator[Endpoint]:
+    url = f"http://127.0.0.1:{PORT}"
+    command = [str(_environment(work, peer.packages)), peer.script, str(bundle.model_path.absolute())]
+    with _process([*command, str(PORT), str(copies), str(threads)], url + peer.ready, work) as pid:
+        headers, body = _binary(picture()) if peer.path == INFER else ({}, picture().tobytes())
+        yield Endpoint(url + peer.path, headers, body, (pid,))
+
+
+@contextlib.contextmanager
+def _ours(name: str, bundle: Bundle, work: Path, copies: int, threads: int) -> Iterator[Endpoint]:
+    changed = _with_settings(bundle, work / "bundle", copies, threads)
+    with LocalTriton(changed, http_port=PORT, grpc_port=PORT + 1, metrics_port=PORT + 2) as server:
+        if name != "transformer":
+            headers, body = _binary(picture()) if name == "triton-binary" else _json(picture())
+            yield Endpoint(server.http_url + INFER, headers, body, (server.pid,))
+            return
+        url, ports = f"http://127.0.0.1:{PORT + 10}", ["--http_port", str(PORT + 10), "--grpc_port", str(PORT + 11)]
+        address = server.grpc_url.removeprefix("grpc://")
+        command = [sys.executable, "-m", "asl_pkg.serving.transformer", "--host", "127.0.0.1", *ports]
+        with _process([*command, "--predictor_host", address], f"{url}/v2/health/ready", work) as pid:
+            yield Endpoint(url + PREDICT, *_jpeg(picture()), (pid, server.pid))
+
+
+def _with_settings(bundle: Bundle, folder: Path, copies: int, threads: int) -> Bundle:
+    """A copy of a bundle whose Triton has so many instances, of so many threads."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(bundle.folder, folder)
+    settings = ExportSettings(instances=copies, threads=threads, confidence_threshold=bundle.confidence_threshold)
+    (folder / contract.CONFIG_FILE).write_text(config_pbtxt(settings))
+    (folder / contract.BUNDLE_FILE).unlink()
+    return seal(folder, {name: bundle.manifest[name] for name in ("dataset_digest", "confidence_threshold")})
+
+
+def _environment(work: Path, packages: tuple[str, ...]) -> Path:
+    """The Python of a peer's own environment, made once."""
+    python, done = (work / "venv/bin/python").absolute(), work / "installed"
+    if not done.exists():
+        subprocess.run([sys.executable, "-m", "venv", work / "venv"], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
+        done.touch()
+    return python
+
+
+@contextlib.contextmanager
+def _process(command: list[str], ready: str, work: Path) -> Iterator[int]:
+    """A server as a process, when it answers."""
+    log = work / "server.log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(command, cwd=PEERS, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        _wait(ready, server, log)
+        yield server.pid
+    finally:
+        family = [*psutil.Process(server.pid).children(recursive=True), psutil.Process(server.pid)]
+        for one in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.terminate()
+        for one in psutil.wait_procs(family, 10)[1]:
+            one.kill()
+
+
+def _wait(ready: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and server.poll() is None:
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(ready, timeout=1).close()
+            return
+        time.sleep(0.1)
+    raise SystemExit(f"{server.args}: {log.read_text()[-2000:]}")
+
+
+def _binary(pixels: np.ndarray) -> tuple[dict[str, str], bytes]:
+    """v2 with the tensor after the JSON, the answer likewise."""
+    tensor = {"name": contract.INPUT_NAME, "datatype": "UINT8", "shape": pixels.shape}
+    tensor["parameters"] = {"binary_data_size": pixels.nbytes}
+    header = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
+    headers = {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": str(len(header))}
+    return headers, header + pixels.tobytes()
+
+
+def _json(pixels: np.ndarray) -> tuple[dict[str, str], bytes]:
+    """v2 all in JSON."""
+    tensor = {"name": contract.INPUT_NAME, "datatype": "UINT8", "shape": pixels.shape, "data": pixels.ravel().tolist()}
+    return {"Content-Type": "application/json"}, json.dumps({"inputs": [tensor]}).encode()
+
+
+def _jpeg(pixels: np.ndarray) -> tuple[dict[str, str], bytes]:
+    """A picture file for the transformer, in v1."""
+    file = io.BytesIO()
+    Image.fromarray(pixels[0]).save(file, "JPEG", quality=90)
+    text = base64.b64encode(file.getvalue()).decode()
+    return {"Content-Type": "application/json"}, json.dumps({"instances": [{"b64": text}]}).encode()

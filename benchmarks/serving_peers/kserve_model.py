@@ -1,0 +1,30 @@
+"""KServe's SDK on ONNX Runtime, as its documentation writes a model: kserve_model.py MODEL PORT WORKERS THREADS."""
+
+import sys
+
+import onnxruntime
+from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
+
+
+class Letters(Model):
+    """v2 in, v2 out."""
+
+    def __init__(self, path: str, threads: int) -> None:
+        super().__init__("asl_model")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self.ready = True
+
+    def predict(self, payload: InferRequest, headers: dict[str, str] | None = None) -> InferResponse:
+        """One answer."""
+        probabilities = self.session.run(None, {"input": payload.inputs[0].as_numpy()})[0]
+        output = InferOutput("output", list(probabilities.shape), "FP32")
+        output.set_data_from_numpy(probabilities)
+        return InferResponse(payload.id or "0", "asl_model", [output], use_binary_outputs=True)
+
+
+if __name__ == "__main__":
+    path, port, workers, threads = sys.argv[1:]
+    sys.argv = sys.argv[:1]
+    ModelServer(http_port=int(port), workers=int(workers), enable_grpc=False).start([Letters(path, int(threads))])
