@@ -47,14 +47,9 @@ def pull(settings: Settings, dataset_dir: Path) -> DatasetInfo:
         DataError: the source is missing, dangerous or too damaged, a class is missing in a split, or another pull
             writes the same data set.
     """
-    data, seed = settings.data, settings.seed
     with _arriving(dataset_dir) as folder:
-        external = read_external(data.external)
-        source = open_source(data, seed, folder / "downloads")
-        name = fingerprint(data, seed, source)
-        parts = folder / f"parts-{name[:12]}"
-        _forget_others(folder, parts)
-        arrival = receive(source, parts, isinstance(data, FolderData) and data.strip_private)
+        external = read_external(settings.data.external)
+        name, arrival = _receive(settings, folder)
         try:
             info = _make(settings, name, arrival, external, dataset_dir)
         except DataError:
@@ -62,6 +57,16 @@ def pull(settings: Settings, dataset_dir: Path) -> DatasetInfo:
             raise
         shutil.rmtree(folder)
     return info
+
+
+def _receive(settings: Settings, folder: Path) -> tuple[str, Arrival]:
+    """Read the source to its end; gives the fingerprint too. The source's own index is not kept in memory."""
+    data, seed = settings.data, settings.seed
+    source = open_source(data, seed, folder / "downloads")
+    name = fingerprint(data, seed, source)
+    parts = folder / f"parts-{name[:12]}"
+    _forget_others(folder, parts)
+    return name, receive(source, parts, isinstance(data, FolderData) and data.strip_private)
 
 
 def _make(settings: Settings, name: str, arrival: Arrival, external: External | None, dataset_dir: Path) -> DatasetInfo:

@@ -13,6 +13,7 @@ from asl_pkg.data.audit_measures import Stretch
 WIDTH, HEIGHT = 1000, 16  # of a strip, in its own units: the page stretches it
 PLOT_HEIGHT = 150
 MOST_STRETCHES = 300  # of a class; with more, neighbours of one split are joined whatever their recording
+MOST_CUTS = 60  # of a class; more would hide what lies between them
 Span = tuple[float, float]  # from and to
 
 
@@ -44,10 +45,10 @@ def strip(stretches: Sequence[Stretch]) -> Markup:
     for number, (bar, (start, stop)) in enumerate(zip(bars, spans, strict=True)):
         left, width = (start - spans[0][0]) * scale, (stop - start) * scale
         boxes[bar.split].append(f"M{left:.1f} 0h{width:.1f}v{HEIGHT}h-{width:.1f}z")
-        if number and len(bars) <= MOST_STRETCHES and bars[number - 1].recording != bar.recording:
+        if number and bars[number - 1].recording != bar.recording:
             cuts.append(f"M{left:.1f} 0v{HEIGHT}")
     paths = "".join(f'<path class="{split}" d="{"".join(marks)}"/>' for split, marks in boxes.items())
-    paths += f'<path class="cut" d="{"".join(cuts)}"/>' if cuts else ""
+    paths += f'<path class="cut" d="{"".join(cuts)}"/>' if 0 < len(cuts) <= MOST_CUTS else ""
     return Markup(  # noqa: S704 - numbers and names of splits only
         f'<svg class="strip" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none">{paths}</svg>'
     )

@@ -36,5 +36,11 @@ def test_thousands_of_recordings_make_a_small_drawing() -> None:
     assert len(drawing) < 1000
 
 
+def test_so_many_cuts_that_they_would_hide_the_recordings_are_left_out() -> None:
+    many = [Stretch(0, str(row), "test" if row % 2 else "train", row, row, 1) for row in range(100)]
+    assert 'class="cut"' in strip(many[:30])
+    assert 'class="cut"' not in strip(many)
+
+
 def test_one_picture_is_drawn() -> None:
     assert boxes(strip([Stretch(0, "a", "train", 7, 7, 1)]), "train") == [(0, WIDTH)]
