@@ -37,7 +37,7 @@ mlflow-platform: buckets ## MLflow's server on PostgreSQL
 	@$(INSTALL) third-party/mlflow mlflow/statefulset/mlflow-database mlflow/deployment/mlflow
 
 images: ## build our images and push them to the registry of kind-up
-	for name in triton transformer; do \
+	for name in triton transformer mlflow; do \
 	  docker build -t $(REGISTRY)/asl-$$name:$(VERSION) -f images/$$name/Dockerfile . && \
 	  docker push $(REGISTRY)/asl-$$name:$(VERSION) || exit 1; done
 

@@ -91,9 +91,9 @@ def find(folder: str, server: str) -> Row:
     far = FAR[0] if fetched(folder) else FAR[1]
     if server and far == FAR[1]:
         objects = render(folder)
-        options = ["--server-side", "--force-conflicts", "--field-manager=kubectl", "-f", "-"]
-        if _succeeds(["kubectl", "apply", "--dry-run=server", *options], objects):
-            far = FAR[3] if _succeeds(["kubectl", "diff", *options], objects) else FAR[2]
+        dry_run = ["kubectl", "apply", "--dry-run=server", "--server-side", "--force-conflicts", "-f", "-"]
+        if _succeeds(dry_run, objects):
+            far = FAR[3] if _succeeds(["kubectl", "diff", "-f", "-"], objects) else FAR[2]
     return Row(folder, contents(folder), far, server if FAR.index(far) > 1 else "", today)
 
 
