@@ -192,7 +192,7 @@ class ValidateSettings:
     noise_max: float = setting(0.5, "share of noise pictures in which a letter is surely seen", low=0.0, high=1.0)
     independence_max: float = setting(1e-5, "greatest change of a probability with its batch", low=0.0, high=1.0)
     parity_max: float = setting(1e-4, "greatest difference of log-probabilities to torch", low=0.0, high=1.0)
-    latency_max: float = setting(3.0, "time for a picture as a multiple of torch's", low=0.1, high=1000.0)
+    latency_max: float = setting(2.0, "time for a picture as a multiple of torch's", low=0.1, high=1000.0)
     thorough: bool = setting(False, "compare with torch on at least 5,000 pictures, test pictures varied")
     resamples: int = setting(1000, "bootstrap resamples for an interval", "resamples", low=100, high=100_000)
 

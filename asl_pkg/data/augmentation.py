@@ -8,7 +8,8 @@ the mirror image of a right-handed one's, J's and Z's motions too, and no letter
 mirroring keeps the letter. One signer in ten is left-handed: without it a network meets too few left hands and fails
 those people. The share stays below a half, because most hands to be read are right ones.
 
-Some pictures of `nothing` become static, as of a broken camera: a network that never met any sees letters in it.
+Some pictures of `nothing` become a bare wall, or static as of a broken camera: data sets seldom have such pictures, and
+a network that never met any sees letters in them.
 """
 
 import math
@@ -31,7 +32,7 @@ ERASED = 0.2  # longest side of the rectangle that hides something, of the pictu
 NOISE = 0.04  # greatest standard deviation of sensor noise, of full scale
 
 MIRRORED = 0.3  # share of the pictures
-STATIC = 0.15  # share of the pictures of `nothing`
+EMPTIED = 0.2  # share of the pictures of `nothing`: half become walls, half static
 NOTHING = contract.CLASSES.index("nothing")
 
 DRAWS = 23  # numbers a picture
@@ -81,17 +82,28 @@ def _augment_part(pixels: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
     return pictures.clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
-def lose_signal(pixels: torch.Tensor, labels: torch.Tensor, draws: torch.Tensor) -> None:
-    """Put static in the place of some pictures of `nothing`.
+def empty(pixels: torch.Tensor, labels: torch.Tensor, draws: torch.Tensor) -> None:
+    """Put a bare wall or static in the place of some pictures of `nothing`.
 
     Args:
         pixels: uint8 [n, h, w, 3], RGB; changed in place.
         labels: int64 [n].
         draws: float32 [n, DRAWS], from `draw`.
     """
-    lost = (labels == NOTHING) & (draws[:, 16] < 2 * STATIC - 1)
-    for row in lost.nonzero().flatten().tolist():
-        pixels[row] = _static(draws[row].tolist(), *pixels.shape[1:3]).to(pixels.device)
+    chosen = (labels == NOTHING) & (draws[:, 16] < 2 * EMPTIED - 1)
+    for row in chosen.nonzero().flatten().tolist():
+        make = _wall if draws[row, 16] < EMPTIED - 1 else _static
+        pixels[row] = make(draws[row].tolist(), *pixels.shape[1:3]).to(pixels.device)
+
+
+def _wall(draws: list[float], height: int, width: int) -> torch.Tensor:
+    """One colour, lit from somewhere, with a little sensor noise: uint8 [h, w, 3]."""
+    generator = torch.Generator().manual_seed(int((draws[16] + 1) * 2**40))
+    colour = 20 + 215 * torch.rand(3, generator=generator)
+    x, y = _axes(height, width, torch.device("cpu"))
+    light = 40 * (draws[0] * x + draws[1] * y)[0, :, :, None]
+    noise = 5 * (draws[2] + 1) / 2 * torch.randn(height, width, 3, generator=generator)
+    return (colour + light + noise).clamp(0, 255).to(torch.uint8)
 
 
 def _static(draws: list[float], height: int, width: int) -> torch.Tensor:

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from asl_pkg import contract
 from asl_pkg.config import DataSettings
-from asl_pkg.data.augmentation import augment, draw, follow, lose_signal
+from asl_pkg.data.augmentation import augment, draw, empty, follow
 from asl_pkg.data.cache import decoded
 from asl_pkg.data.dataset import read_split
 from asl_pkg.data.decoding import Pixels
@@ -115,7 +115,7 @@ class PictureData(LightningDataModule):
             return batch
         draws = draw(self.seed, self.trainer.current_epoch, rows).to(batch.pixels.device)
         pixels = augment(batch.pixels, draws)
-        lose_signal(pixels, batch.labels, draws)
+        empty(pixels, batch.labels, draws)
         return batch._replace(pixels=pixels, landmarks=follow(batch.landmarks, draws))
 
     def _loader(self, pictures: Pictures, seed: int | None) -> DataLoader[Batch]:

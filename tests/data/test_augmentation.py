@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from asl_pkg import contract
-from asl_pkg.data.augmentation import DRAWS, NOTHING, STATIC, augment, draw, follow, lose_signal
+from asl_pkg.data.augmentation import DRAWS, EMPTIED, NOTHING, augment, draw, empty, follow
 
 SIDE = contract.IMAGE_PX
 
@@ -92,15 +92,15 @@ def test_landmarks_follow_what_they_mark() -> None:
         assert (seen - followed[:, channel]).abs().max() < 1.5
 
 
-def test_some_pictures_of_nothing_become_static_and_no_picture_of_a_letter() -> None:
+def test_some_pictures_of_nothing_become_walls_or_static_and_no_picture_of_a_letter() -> None:
     labels = torch.full([400], NOTHING)
     labels[:50] = 0
     small = torch.full([400, 20, 20, 3], 77, dtype=torch.uint8)
     draws = draw(2, 0, np.arange(400))
-    lose_signal(small, labels, draws)
+    empty(small, labels, draws)
     changed = (small != 77).flatten(1).any(dim=1)
     assert not changed[:50].any()
-    assert changed[50:].float().mean() == pytest.approx(STATIC, abs=0.06)
+    assert changed[50:].float().mean() == pytest.approx(EMPTIED, abs=0.06)
     again = torch.full([400, 20, 20, 3], 77, dtype=torch.uint8)
-    lose_signal(again[60:], labels[60:], draws[60:])
+    empty(again[60:], labels[60:], draws[60:])
     assert torch.equal(again[60:], small[60:])
