@@ -18,7 +18,7 @@ MANIFESTS = Path(__file__).parent
 STATUS = MANIFESTS / "STATUS.md"
 FAR = ("not rendered: it is fetched from its makers", "rendered only", "dry run with the real CRDs", "ran on a cluster")
 ROW = re.compile(
-    r"\| (?P<folder>\S+) \| (?P<contents>\S+) \| (?P<far>[^|]+) \| (?P<server>[^|]*) \| (?P<date>[^|]*) \|"
+    r"\| (?P<folder>\S+) \| (?P<contents>[0-9a-f]{12}) \| (?P<far>[^|]+) \| (?P<server>[^|]*) \| (?P<date>[^|]*) \|"
 )
 HEAD = f"""# How far each manifest has met a cluster
 
