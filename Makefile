@@ -12,7 +12,7 @@ ENVIRONMENTS := .venv .triton asl_platform.egg-info
 CACHES := .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 # Of pip's many lines, those that show how far it is.
 NAMES := sed -un 's/^Collecting \([^ ]*\).*/  \1/p; s/^Installing collected.*/  unpacking them all/p'
-STATE := data models mlruns plots report runs
+STATE := data models mlruns monitor plots report runs
 
 ##@ First steps
 help: ## list every target
@@ -28,7 +28,7 @@ doctor: install ## what is fine on this machine, what is missing, what mends it
 	@$(ASL) doctor
 
 ##@ The steps, each also `asl STEP`; settings by SET="name=value …"
-pull train export validate deploy serve infer verify key mlflow: install
+pull train export validate deploy serve infer monitor verify key mlflow: install
 	@$(ASL) $@ $(SET)
 
 pull: ## bring in a data set
@@ -38,6 +38,7 @@ validate: ## let the gates decide
 deploy: ## make a release serve
 serve: ## a real Triton on 127.0.0.1:8000
 infer: ## name the letter in pictures: SET="picture.jpg"
+monitor: ## compare what is shown now with what was measured: SET="FOLDER"
 verify: ## check every file of a bundle, and its signature
 key: ## a key pair for signing
 mlflow: ## MLflow's page on 127.0.0.1:8080
@@ -105,5 +106,5 @@ uninstall: ## list, then remove environments, caches, data, models and runs
 	[ -n "$$found" ] || { echo "nothing to remove"; exit 0; }; \
 	du -sh $$found; read -rp "remove all these? [y/N] " answer; [ "$$answer" = y ] && rm -rf $$found && echo removed
 
-.PHONY: help demo test doctor pull train export validate deploy serve infer verify key mlflow pipeline lint format \
-  test-slow e2e compile lock install machine clean uninstall
+.PHONY: help demo test doctor pull train export validate deploy serve infer monitor verify key mlflow pipeline lint \
+  format test-slow e2e compile lock install machine clean uninstall

@@ -9,12 +9,13 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
 from asl_pkg import contract, usage
 from asl_pkg.config import InferenceSettings, Settings, TrainSettings
-from asl_pkg.errors import AslError, DataError, GateError, SettingError
+from asl_pkg.errors import AslError, DataError, DriftError, GateError, SettingError
 from asl_pkg.settings import load, names
 from asl_pkg.usage import Verb
 
@@ -213,6 +214,28 @@ def verify(*arguments: str) -> None:
         print(f"{folder}: release {bundle.release}, {files} files as exported; {bundle.signature}")
 
 
+def monitor(*arguments: str) -> None:
+    """Compare what the model is shown now with what it was measured on; exit 1 where it drifted.
+
+    asl monitor FOLDER                          pictures: files, globs or folders
+    asl monitor answers.jsonl                   lines of `asl infer … output=json`: numbers only, no pictures
+    """
+    from asl_pkg import infer as first
+    from asl_pkg import monitor as step
+
+    names, settings = _apart(arguments)
+    chosen = load(InferenceSettings, [*settings, "output=json"])
+    if len(names) == 1 and names[0].endswith(".jsonl"):
+        answers = step.read_answers(Path(names[0]))
+    else:
+        answers = (asdict(answer) for answer in first.infer(chosen, names))
+    found = step.monitor(chosen, answers)
+    print(found.summary)
+    print(f"look at {Path(chosen.monitor_dir) / contract.MONITOR_PAGE}")
+    if found.drifted:
+        raise DriftError(f"not like what the model was measured on: {', '.join(one.name for one in found.drifted)}")
+
+
 def key(folder: str = contract.KEYS_FOLDER) -> None:
     """Make a key pair for signing bundles and reports: keys/signing.pem and signing.pub.
 
@@ -301,6 +324,9 @@ VERBS: dict[str, Verb] = {
             "url", "confidence_threshold", "img_size", "output",
         ),
         "[PICTURE …]",
+    ),
+    "monitor": Verb(
+        monitor, InferenceSettings, ("bundle", "store", "monitor_dir", "monitor"), "[PICTURE … | FILE.jsonl]"
     ),
     "verify": Verb(verify, Settings, ("bundle_dir",), "[BUNDLE …]"),
     "key": Verb(key, takes="[FOLDER]"),

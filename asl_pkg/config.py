@@ -241,6 +241,18 @@ class TrainSettings(Settings):
 
 
 @dataclass
+class MonitorSettings:
+    """When what the model is shown has drifted from what it was measured on."""
+
+    distance_max: float = setting(
+        0.3, "distance of a measure's distribution (Kolmogorov-Smirnov: 0 same, 1 apart)", low=0.0, high=1.0
+    )
+    letters_max: float = setting(
+        0.6, "share of the answers that would have to be others; English text alone moves 0.4", low=0.0, high=1.0
+    )
+
+
+@dataclass
 class InferenceSettings:
     """inference.yaml: which model answers, and how."""
 
@@ -265,6 +277,8 @@ class InferenceSettings:
     metrics_port: int = setting(
         contract.METRICS_PORT, "Prometheus; the next free one if taken", "port", low=1, high=65535
     )
+    monitor_dir: str = setting("monitor", "the page and the numbers that monitor writes", "path")
+    monitor: MonitorSettings = field(default_factory=MonitorSettings)
 
 
 FILES: dict[type, str] = {Settings: "default", TrainSettings: "train", InferenceSettings: "inference"}

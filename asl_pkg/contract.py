@@ -72,6 +72,10 @@ MODEL_CARD = "model_card.md"
 GOLDEN_FOLDER = "golden"
 GOLDEN_FILE = "golden.json"
 
+# Drift: monitor/
+MONITOR_FILE = "monitor.json"
+MONITOR_PAGE = "monitor.html"
+
 # Keys: keys/, and the variables that name the one to sign with and the one that every load demands
 KEYS_FOLDER = "keys"
 SIGNING_KEY = "signing.pem"

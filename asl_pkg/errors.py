@@ -21,5 +21,9 @@ class ServingError(AslError):
     """A model server could not be started or gave no valid answer."""
 
 
+class DriftError(AslError):
+    """What a model is shown is not like what it was measured on."""
+
+
 class GateError(AslError):
     """Validation refused the model; the text names every gate that failed."""

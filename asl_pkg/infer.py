@@ -11,6 +11,7 @@ import numpy as np
 
 from asl_pkg import contract
 from asl_pkg.config import InferenceSettings
+from asl_pkg.data.description import describe
 from asl_pkg.data.preparation import MAX_BYTES, prepare
 from asl_pkg.errors import DataError, SettingError
 from asl_pkg.serving.letters import name_letter
@@ -31,6 +32,7 @@ class Answer:
         confidence: probability of the likeliest class.
         top3: the likeliest classes with their probabilities.
         error: why there is no answer.
+        measures: the picture in a few numbers, for `asl monitor`; only where the answer is for programs.
     """
 
     path: str
@@ -39,6 +41,7 @@ class Answer:
     confidence: float = 0.0
     top3: list[tuple[str, float]] = field(default_factory=list)
     error: str | None = None
+    measures: dict[str, float] = field(default_factory=dict)
 
 
 def infer(settings: InferenceSettings, pictures: Sequence[str]) -> Iterator[Answer]:
@@ -62,7 +65,8 @@ def infer(settings: InferenceSettings, pictures: Sequence[str]) -> Iterator[Answ
     if settings.img_size not in (None, runtime.image_px):
         raise SettingError(f"img_size={settings.img_size}: release {runtime.release} takes {runtime.image_px} only")
     threshold = settings.confidence_threshold
-    return _answers(runtime, runtime.confidence_threshold if threshold is None else threshold, found)
+    threshold = runtime.confidence_threshold if threshold is None else threshold
+    return _answers(runtime, threshold, settings.output == "json", found)
 
 
 def as_table_line(answer: Answer) -> str:
@@ -80,7 +84,7 @@ def as_json_line(answer: Answer) -> str:
     return json.dumps(asdict(answer))
 
 
-def _answers(runtime: Runtime, threshold: float, pictures: Iterable[Path | None]) -> Iterator[Answer]:
+def _answers(runtime: Runtime, threshold: float, described: bool, pictures: Iterable[Path | None]) -> Iterator[Answer]:
     remaining = iter(pictures)
     while batch := list(itertools.islice(remaining, contract.MAX_BATCH)):
         prepared = [_prepare(picture) for picture in batch]
@@ -90,7 +94,8 @@ def _answers(runtime: Runtime, threshold: float, pictures: Iterable[Path | None]
             path = STANDARD_INPUT if picture is None else str(picture)
             if isinstance(one, np.ndarray):
                 named = name_letter(next(rows), threshold)
-                yield Answer(path, runtime.release, named.letter, named.confidence, named.top3)
+                measures = describe(one) if described else {}
+                yield Answer(path, runtime.release, named.letter, named.confidence, named.top3, measures=measures)
             else:
                 yield Answer(path, runtime.release, error=one)
 

@@ -4,11 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
-from threadpoolctl import threadpool_limits
 
 CELL_PX = 8
 ORIENTATIONS = 9  # over half a turn, as in the paper
+FEATURES = 3 * 3 * 4 * ORIENTATIONS  # of a picture of 4x4 cells
 COMPONENTS = 64  # kept of them; with 128 photographs are read no better
 CHUNK = 256  # pictures at once: their gradients fit the processor's cache
 
@@ -28,25 +27,35 @@ def embedding(
     Returns:
         [m, COMPONENTS], or fewer columns where there are fewer references.
     """
+    from sklearn.decomposition import PCA
+    from threadpoolctl import threadpool_limits
+
     # So small a matrix is faster on one core, by far where others use the rest; plain pictures have no variance at all.
     with ThreadPoolExecutor() as pool, threadpool_limits(1), np.errstate(invalid="ignore"):
-        known = np.concatenate(list(pool.map(lambda some: _features(thumbnails[some]), _chunks(references))))
+        known = np.concatenate(list(pool.map(lambda some: features(thumbnails[some]), _chunks(references))))
         pca = PCA(min(COMPONENTS, *known.shape), svd_solver="covariance_eigh").fit(known)
         # By chunks: the features of all pictures at once would be five times as large.
-        return np.concatenate(list(pool.map(lambda some: pca.transform(_features(thumbnails[some])), _chunks(rows))))
+        return np.concatenate(list(pool.map(lambda some: pca.transform(features(thumbnails[some])), _chunks(rows))))
 
 
-def _chunks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    return [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
+def features(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Compute what `embedding` takes the principal components of.
 
+    Args:
+        thumbnails: RGB [n, 32, 32, 3].
 
-def _features(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Blocks of cells [n, 324]."""
+    Returns:
+        Blocks of cells [n, FEATURES].
+    """
     cells = _cells(thumbnails)
     corners = [cells[:, :-1, :-1], cells[:, :-1, 1:], cells[:, 1:, :-1], cells[:, 1:, 1:]]
     blocks = np.concatenate(corners, axis=-1)  # [n, 3, 3, 36]
     blocks /= np.linalg.norm(blocks, axis=-1, keepdims=True) + 1  # + 1: a plain wall stays near 0
     return blocks.reshape(len(thumbnails), -1)
+
+
+def _chunks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    return [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
 
 
 def _cells(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 
 from asl_pkg import contract
 from asl_pkg.data.decoding import Pixels
+from asl_pkg.data.description import MEASURES, describe
 from asl_pkg.models.classifier import Classifier
 from asl_pkg.validation import metrics
+from asl_pkg.validation.drift import CONFIDENCE, CONFIDENCE_DIGITS, LETTER
 
 BATCH = 64  # pictures
+SAMPLE = 1000  # pictures that the drift reference describes: their share of anything is known to within 0.04
 
 
 def predict(classifier: Classifier, pixels: Pixels) -> torch.Tensor:
@@ -66,8 +69,8 @@ def statistics(pixels: Pixels, labels: NDArray[np.int64], logits: torch.Tensor, 
         temperature: divides the logits.
 
     Returns:
-        pictures, class_prior and predicted_prior by class, confidence_mean, and the mean and standard deviation of each
-        colour channel in 0..1.
+        pictures, class_prior and predicted_prior by class, confidence_mean, the mean and standard deviation of each
+        colour channel in 0..1, and of a sample of the pictures the numbers that `asl monitor` compares.
     """
     probabilities = torch.softmax(logits / temperature, dim=1)
     means, squares = np.zeros(3), np.zeros(3)
@@ -82,6 +85,19 @@ def statistics(pixels: Pixels, labels: NDArray[np.int64], logits: torch.Tensor, 
         "confidence_mean": float(probabilities.amax(dim=1).mean()),
         "pixel_mean": means.tolist(),
         "pixel_std": np.sqrt(squares - means**2).tolist(),
+        "sample": _sample(pixels, probabilities),
+    }
+
+
+def _sample(pixels: Pixels, probabilities: torch.Tensor) -> dict[str, list[Any]]:
+    """Measures, confidence and answer of so many pictures that further ones would tell no more."""
+    chosen = np.sort(np.random.default_rng(0).permutation(len(pixels))[:SAMPLE])
+    described = [describe(np.asarray(pixels[row])) for row in chosen]
+    confidence, answer = (part[chosen].tolist() for part in probabilities.max(dim=1))
+    return {
+        **{name: [one[name] for one in described] for name in MEASURES},
+        CONFIDENCE: [round(one, CONFIDENCE_DIGITS) for one in confidence],
+        LETTER: [contract.CLASSES[label] for label in answer],
     }
 
 

@@ -10,7 +10,7 @@ from tests.conftest import PROJECT
 
 VERBS = {
     "pull", "train", "export", "validate", "deploy", "serve", "infer", "verify", "doctor", "demo", "pipeline",
-    "publish", "data_track", "key",
+    "publish", "data_track", "key", "monitor",
 }  # fmt: skip
 PACKAGES = {"data", "models", "serving", "validation"}
 SUPPORT = {"tracking", "registry", "progress", "files", "provenance", "settings", "run_log", "pages"}

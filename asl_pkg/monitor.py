@@ -1,0 +1,148 @@
+"""The verb monitor: compare what a model is shown now with what it was measured on, its bundle's drift reference."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from asl_pkg import contract, files
+from asl_pkg.config import InferenceSettings
+from asl_pkg.data.description import MEASURES
+from asl_pkg.errors import BundleError, DataError
+from asl_pkg.serving.bundle import Bundle
+from asl_pkg.serving.choice import choose_bundle
+from asl_pkg.validation.drift import CONFIDENCE, CONFIDENCE_DIGITS, LETTER, Shift, compare
+from asl_pkg.validation.drift_page import page
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What the comparison said.
+
+    Args:
+        release: of the model.
+        pictures: compared.
+        unread: pictures that could not be read.
+        shifts: how far each measure moved.
+    """
+
+    release: str
+    pictures: int
+    unread: int
+    shifts: list[Shift]
+
+    @property
+    def drifted(self) -> list[Shift]:
+        """What drifted, the farthest first."""
+        return sorted((one for one in self.shifts if one.drifted), key=lambda one: -one.distance)
+
+    @property
+    def summary(self) -> str:
+        """The verdict in one line."""
+        moved = ", ".join(f"{one.name} by {one.distance:.2f} ({one.allowed:.2f} allowed)" for one in self.drifted)
+        unread = f", {self.unread} could not be read" if self.unread else ""
+        return f"{self.pictures:,} pictures{unread}: {moved or 'as what release ' + self.release + ' was measured on'}"
+
+
+def monitor(settings: InferenceSettings, answers: Iterable[dict[str, Any]]) -> Drift:
+    """Compare answers with the drift reference and write a page about it; pictures are neither kept nor shown.
+
+    Args:
+        settings: `bundle` or `store` say whose reference, `monitor` what is allowed, `monitor_dir` where the page goes.
+        answers: as `asl infer output=json` gives them, one a picture.
+
+    Returns:
+        The verdict.
+
+    Raises:
+        BundleError: there is no bundle, or it has no drift reference.
+        DataError: there is no answer to compare, or one of another release.
+    """
+    bundle = choose_bundle(settings)
+    reference = read_reference(bundle)
+    shown, unread = _table(answers, bundle.release)
+    shifts = compare(reference, shown, settings.monitor)
+    found = Drift(bundle.release, len(shown[LETTER]), unread, shifts)
+    body = {
+        "drifted": [one.name for one in found.drifted],
+        "release": found.release,
+        "pictures": found.pictures,
+        "unread": unread,
+        "reference_pictures": len(reference[LETTER]),
+        "measures": [asdict(one) | {"drifted": one.drifted} for one in shifts],
+    }
+    folder = Path(settings.monitor_dir)
+    files.write_json(folder / contract.MONITOR_FILE, body)
+    files.write_text(folder / contract.MONITOR_PAGE, page(body, reference, shown))
+    return found
+
+
+def read_reference(bundle: Bundle) -> dict[str, list[Any]]:
+    """Read what a bundle's model was measured on.
+
+    Args:
+        bundle: verified.
+
+    Returns:
+        Numbers by measure, one a picture, the confidence and the answers.
+
+    Raises:
+        BundleError: it has none, or one that an older version wrote.
+    """
+    path = bundle.folder / contract.DRIFT_FILE
+    try:
+        sample = json.loads(path.read_text(encoding="utf-8"))["sample"]
+        return {name: list(sample[name]) for name in (*MEASURES, CONFIDENCE, LETTER)}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{bundle.folder} has no drift reference: `asl train` and `asl export` make one") from error
+
+
+def read_answers(path: Path) -> Iterator[dict[str, Any]]:
+    """Read lines of `asl infer output=json`.
+
+    Args:
+        path: the file.
+
+    Yields:
+        An answer a line.
+
+    Raises:
+        DataError: there is no such file, or a line is none of them.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                yield dict(json.loads(line))
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{path} does not hold lines of `asl infer output=json` ({error})") from error
+
+
+def _table(answers: Iterable[dict[str, Any]], release: str) -> tuple[dict[str, list[Any]], int]:
+    """The answers by measure, and how many pictures could not be read."""
+    shown: dict[str, list[Any]] = {name: [] for name in (*MEASURES, CONFIDENCE, LETTER)}
+    unread = 0
+    for answer in answers:
+        if answer.get("error"):
+            unread += 1
+            continue
+        try:
+            letter, confidence = answer["top3"][0]  # also where the answer is `unsure`
+            row = {name: float(answer["measures"][name]) for name in MEASURES}
+            row |= {
+                CONFIDENCE: round(float(confidence), CONFIDENCE_DIGITS),
+                LETTER: contract.CLASSES[contract.CLASSES.index(letter)],
+            }
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise DataError(
+                f"an answer lacks what is compared ({error!r}): `asl infer output=json` writes it"
+            ) from error
+        if answer.get("release") != release:
+            raise DataError(
+                f"answers of release {answer.get('release')!a}, the bundle is {release}: bundle=FOLDER names another"
+            )
+        for name, value in row.items():
+            shown[name].append(value)
+    if not shown[LETTER]:
+        raise DataError("no picture could be read: there is nothing to compare")
+    return shown, unread
