@@ -48,6 +48,7 @@ HISTORY_FILE = "history.csv"
 METRICS_FILE = "metrics.json"
 SEEN_FILE = "seen.parquet"
 STATISTICS_FILE = "statistics.json"
+SBOM_FILE = "sbom.cdx.json"  # the packages that it was made with, CycloneDX
 PLOTS_FOLDER = "plots"
 PLOTS = ("loss_curves.png", "accuracy_curves.png", "f1_score.png", "metrics_overview.png")
 
@@ -59,6 +60,7 @@ CONFIG_FILE = f"{REPOSITORY_FOLDER}/{MODEL_NAME}/config.pbtxt"
 LABELS_FILE = f"{REPOSITORY_FOLDER}/{MODEL_NAME}/labels.txt"
 MODEL_FILE = f"{REPOSITORY_FOLDER}/{MODEL_NAME}/1/model.onnx"
 REPOSITORY_FILES = frozenset({CONFIG_FILE, LABELS_FILE, MODEL_FILE})  # Triton runs Python files and libraries it finds
+BUNDLE_SBOM = f"extras/{SBOM_FILE}"  # a copy of the training's
 DRIFT_FILE = "extras/drift_reference.json"  # a copy of the training's statistics
 SIGNATURE_FILE = "bundle.sig"  # over all the other files, where a key is configured; bundle.json does not list it
 RELEASE_DIGITS = 12  # of the model digest: what users see as the model's version

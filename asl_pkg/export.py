@@ -69,7 +69,7 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
         if settings.export.precision == contract.INT8:
             pixels = calibration_pictures(Path(settings.dataset_dir), digest, settings.seed)
             _write_graph(beside, in_8_bits(graph, pixels))
-        _write_drift_reference(beside, checkpoint_path.parent.parent / contract.STATISTICS_FILE)
+        _write_extras(beside, checkpoint_path.parent.parent)
         seal(beside, facts)
         signature.sign(beside, beside / contract.SIGNATURE_FILE)
     bundle = open_bundle(bundle_dir)
@@ -125,11 +125,12 @@ def _write_graph(folder: Path, graph: onnx.ModelProto) -> None:
     (folder / contract.MODEL_FILE).write_bytes(graph.SerializeToString(deterministic=True))
 
 
-def _write_drift_reference(folder: Path, statistics: Path) -> None:
-    """A checkpoint that was moved away from its training has no statistics: then there is no drift reference."""
-    if statistics.is_file():
-        (folder / contract.DRIFT_FILE).parent.mkdir()
-        shutil.copyfile(statistics, folder / contract.DRIFT_FILE)
+def _write_extras(folder: Path, training: Path) -> None:
+    """Drift reference and bill of materials; a checkpoint that was moved away from its training has neither."""
+    for source, target in ((contract.STATISTICS_FILE, contract.DRIFT_FILE), (contract.SBOM_FILE, contract.BUNDLE_SBOM)):
+        if (training / source).is_file():
+            (folder / target).parent.mkdir(exist_ok=True)
+            shutil.copyfile(training / source, folder / target)
 
 
 def _provenance(hparams: Mapping[str, Any], settings: ExportSettings) -> dict[str, Any]:

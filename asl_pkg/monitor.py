@@ -128,7 +128,7 @@ def _table(answers: Iterable[dict[str, Any]], release: str) -> tuple[dict[str, l
             continue
         try:
             letter, confidence = answer["top3"][0]  # also where the answer is `unsure`
-            row = {name: float(answer["measures"][name]) for name in MEASURES}
+            row: dict[str, Any] = {name: float(answer["measures"][name]) for name in MEASURES}
             row |= {
                 CONFIDENCE: round(float(confidence), CONFIDENCE_DIGITS),
                 LETTER: contract.CLASSES[contract.CLASSES.index(letter)],

@@ -20,7 +20,7 @@ from asl_pkg import contract, provenance
 from asl_pkg.config import TrainSettings
 from asl_pkg.data.datamodule import PictureData
 from asl_pkg.data.dataset import read_info, read_split
-from asl_pkg.files import write_json, written_beside
+from asl_pkg.files import write_json, write_text, written_beside
 from asl_pkg.models import load_checkpoint, plots
 from asl_pkg.models.calibration import fit_temperature
 from asl_pkg.models.checkpoint import set_temperature
@@ -29,6 +29,7 @@ from asl_pkg.models.evaluation import confusion, measure, predict, statistics
 from asl_pkg.models.fitting import device, fit
 from asl_pkg.models.history import History, Row
 from asl_pkg.models.resnet import TransferResNet
+from asl_pkg.sbom import sbom
 from asl_pkg.tracking import Run, tracked
 
 SEEN_COLUMNS = ("sha256", "dhash", "group", "split")
@@ -95,6 +96,7 @@ def _train(
     _write_history(folder / contract.HISTORY_FILE, history.rows)
     write_json(folder / contract.METRICS_FILE, metrics)
     write_json(folder / contract.STATISTICS_FILE, statistics(pixels, labels, logits, temperature))
+    write_text(folder / contract.SBOM_FILE, sbom())
     plots.draw(folder / contract.PLOTS_FOLDER, history.rows, best, confusion(logits, labels), metrics)
     return metrics
 

@@ -47,7 +47,7 @@ def _histogram(before: Sequence[float], now: Sequence[float]) -> Markup:
         axes = figure.subplots()
         edges = np.linspace(min(*before, *now), max(*before, *now) + 1e-9, BINS + 1)
         for values, style in ((before, {"color": GREY}), (now, {"histtype": "step", "color": BLUE, "linewidth": 1.4})):
-            axes.hist(values, edges, weights=np.full(len(values), 1 / len(values)), **style)
+            axes.hist(values, edges.tolist(), weights=np.full(len(values), 1 / len(values)), **style)
         axes.set_yticks([])
         axes.locator_params(axis="x", nbins=4)
         return _svg(figure, axes)
@@ -70,5 +70,5 @@ def _letters(before: Sequence[str], now: Sequence[str]) -> Markup:
 def _svg(figure: Figure, axes: Axes) -> Markup:
     axes.spines[["top", "right"]].set_visible(False)
     drawn = io.StringIO()
-    figure.savefig(drawn, format="svg", metadata={"Date": None})
+    figure.savefig(drawn, format="svg", metadata={"Date": None}, transparent=True)
     return Markup(drawn.getvalue()[drawn.getvalue().index("<svg") :])  # noqa: S704 - drawn here, from numbers

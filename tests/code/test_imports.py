@@ -13,7 +13,7 @@ VERBS = {
     "publish", "data_track", "key", "monitor",
 }  # fmt: skip
 PACKAGES = {"data", "models", "serving", "validation"}
-SUPPORT = {"tracking", "registry", "progress", "files", "provenance", "settings", "run_log", "pages"}
+SUPPORT = {"tracking", "registry", "progress", "files", "provenance", "settings", "run_log", "pages", "sbom"}
 LEAVES = {"config", "contract", "errors"}
 ALLOWED = {
     "pipelines": {"components", *LEAVES},

@@ -94,6 +94,14 @@ def test_another_process_writes_the_same_release(exported: Exported, tmp_path: P
     assert len(digests) == 1
 
 
+def test_the_bill_of_materials_of_the_training_goes_along(exported: Exported, tmp_path: Path) -> None:
+    checkpoint = save(exported.classifier, tmp_path / "models")
+    (tmp_path / "models" / contract.SBOM_FILE).write_text("{}")
+    bundle = step.export(settings(), checkpoint, tmp_path / "bundle")
+    assert (bundle.folder / contract.BUNDLE_SBOM).read_text() == "{}"
+    assert contract.BUNDLE_SBOM in {one["path"] for one in bundle.manifest["files"]}
+
+
 def test_the_graph_alone_is_copied_where_asked(exported: Exported, tmp_path: Path) -> None:
     step.export(settings(), exported.checkpoint, tmp_path / "bundle", tmp_path / "model.onnx")
     assert (tmp_path / "model.onnx").read_bytes() == (tmp_path / "bundle" / contract.MODEL_FILE).read_bytes()

@@ -18,10 +18,12 @@ from PIL import Image
 from asl_pkg import contract
 from asl_pkg.data.cache import decoded
 from asl_pkg.data.dataset import read_info, read_split
+from asl_pkg.data.description import MEASURES, describe
 from asl_pkg.errors import AslError, DataError, SettingError
 from asl_pkg.models import load_checkpoint
 from asl_pkg.models.evaluation import predict
 from asl_pkg.train import train
+from asl_pkg.validation.drift import CONFIDENCE, LETTER
 from tests.model.conftest import Training, small_settings
 
 
@@ -34,6 +36,7 @@ from tests.model.conftest import Training, small_settings
         contract.METRICS_FILE,
         contract.SEEN_FILE,
         contract.STATISTICS_FILE,
+        contract.SBOM_FILE,
     ],
 )
 def test_everything_that_the_contract_lists_is_there(training: Training, name: str) -> None:
@@ -88,6 +91,11 @@ def test_statistics_describe_the_validation_split(training: Training, dataset_di
     assert statistics["class_prior"] == pytest.approx(dict.fromkeys(contract.CLASSES, 1 / 29))
     assert sum(statistics["predicted_prior"].values()) == pytest.approx(1)
     assert 1 / 29 < statistics["confidence_mean"] <= 1
+    sample = statistics["sample"]
+    assert sample.keys() == {*MEASURES, CONFIDENCE, LETTER}
+    assert all(len(column) == len(labels) for column in sample.values())  # so few that all of them are described
+    first = [sample[name][0] for name in MEASURES]
+    assert first == list(describe(np.asarray(pixels[0])).values())
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(

@@ -1,0 +1,37 @@
+"""Which packages, in which versions, a result was made with: a software bill of materials, CycloneDX 1.6."""
+
+import json
+from importlib import metadata
+
+from cyclonedx.model.bom import Bom
+from cyclonedx.model.component import Component
+from cyclonedx.model.license import DisjunctiveLicense, LicenseExpression
+from cyclonedx.output.json import JsonV1Dot6
+from packageurl import PackageURL
+from packaging.utils import canonicalize_name
+
+
+def sbom() -> str:
+    """List every distribution installed in this environment.
+
+    Returns:
+        CycloneDX JSON. The same environment gives the same text: no time, serial number or path is in it.
+    """
+    found = {canonicalize_name(one.name): one for one in metadata.distributions()}
+    components = [_component(name, one) for name, one in sorted(found.items())]
+    body = json.loads(JsonV1Dot6(Bom(components=components)).output_as_string())
+    del body["serialNumber"], body["metadata"]["timestamp"]
+    return json.dumps(body, indent=2, sort_keys=True) + "\n"
+
+
+def _component(name: str, one: metadata.Distribution) -> Component:
+    url = PackageURL("pypi", name=name, version=one.version)
+    return Component(name=name, version=one.version, purl=url, bom_ref=str(url), licenses=_licences(one))
+
+
+def _licences(one: metadata.Distribution) -> list[LicenseExpression] | list[DisjunctiveLicense]:
+    if expression := one.metadata.get_all("License-Expression"):
+        return [LicenseExpression(expression[0])]
+    classifiers = one.metadata.get_all("Classifier") or []
+    names = {line.rpartition(" :: ")[2] for line in classifiers if line.startswith("License :: ")}
+    return [DisjunctiveLicense(name=name) for name in sorted(names)]
