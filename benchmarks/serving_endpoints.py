@@ -137,12 +137,18 @@ def _process(command: list[str], ready: str, work: Path) -> Iterator[int]:
         _wait(ready, server, log)
         yield server.pid
     finally:
-        family = [*psutil.Process(server.pid).children(recursive=True), psutil.Process(server.pid)]
-        for one in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                one.terminate()
-        for one in psutil.wait_procs(family, 10)[1]:
-            one.kill()
+        _end(server)
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    if server.poll() is not None:
+        return
+    family = [*psutil.Process(server.pid).children(recursive=True), psutil.Process(server.pid)]
+    for one in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.terminate()
+    for one in psutil.wait_procs(family, 10)[1]:
+        one.kill()
 
 
 def _wait(ready: str, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -1,5 +1,6 @@
 """KServe's SDK on ONNX Runtime, as its documentation writes a model: kserve_model.py MODEL PORT WORKERS THREADS."""
 
+import functools
 import sys
 
 import onnxruntime
@@ -11,10 +12,15 @@ class Letters(Model):
 
     def __init__(self, path: str, threads: int) -> None:
         super().__init__("asl_model")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self.path, self.threads = path, threads
         self.ready = True
+
+    @functools.cached_property
+    def session(self) -> onnxruntime.InferenceSession:
+        """Made in the worker: a session cannot be sent to one."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        return onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
 
     def predict(self, payload: InferRequest, headers: dict[str, str] | None = None) -> InferResponse:
         """One answer."""
