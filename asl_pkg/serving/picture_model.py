@@ -1,8 +1,6 @@
 """The transformer's model: pictures in, letters out; a model server behind it computes."""
 
 import asyncio
-import base64
-import binascii
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,15 +10,13 @@ from kserve import InferRequest, InferResponse
 from kserve.errors import InvalidInput
 
 from asl_pkg import contract
-from asl_pkg.data.preparation import picture_size, prepare
-from asl_pkg.errors import DataError
 from asl_pkg.serving.kserve_requests import PIXELS, PROBABILITIES, check, read_pixels, respond
 from asl_pkg.serving.kserve_server import ReleasedModel
 from asl_pkg.serving.letters import TOP, Letter, name_letter
+from asl_pkg.serving.picture_files import read_instances, read_picture
 from asl_pkg.serving.predictors import Predictors
 
-MAX_PIXELS = 25_000_000  # of one picture
-DECODERS = 2  # pictures decoded at the same time; one of the size above takes up to 0.5 GB meanwhile
+DECODERS = 2  # pictures decoded at the same time; the largest take up to 0.5 GB meanwhile
 PICTURES = {"name": "image", "datatype": "BYTES", "shape": [-1]}
 LETTERS = [
     {"name": "letter", "datatype": "BYTES", "shape": [-1]},
@@ -119,9 +115,9 @@ class PictureModel(ReleasedModel):
                 return Question(payload, [""] * len(pixels), pixels)
             files = list(payload.inputs[0].as_numpy())
         else:
-            files = _instances(payload)
+            files = read_instances(payload)
         loop = asyncio.get_running_loop()
-        read = await asyncio.gather(*(loop.run_in_executor(self._decoders, _read, one) for one in files))
+        read = await asyncio.gather(*(loop.run_in_executor(self._decoders, read_picture, one) for one in files))
         whole = [one for one in read if isinstance(one, np.ndarray)]
         errors = [one if isinstance(one, str) else "" for one in read]
         if not whole:
@@ -169,33 +165,6 @@ class PictureModel(ReleasedModel):
         else:
             shown = [one.name for one in request.request_outputs]
         return respond(request, {name: outputs[name] for name in shown}, result.release)
-
-
-def _instances(payload: Any) -> list[bytes | str]:
-    """The pictures of a request in v1."""
-    instances = payload.get("instances") if isinstance(payload, dict) else None
-    expected = f'expected JSON {{"instances": [{{"b64": "…"}}]}} with 1 to {contract.MAX_BATCH} pictures'
-    if not isinstance(instances, list) or not 1 <= len(instances) <= contract.MAX_BATCH:
-        raise InvalidInput(expected)
-    texts = [one.get("b64") for one in instances if isinstance(one, dict)]
-    pictures: list[bytes | str] = [text for text in texts if isinstance(text, str)]
-    if len(pictures) < len(instances):
-        raise InvalidInput(expected)
-    return pictures
-
-
-def _read(file: bytes | str) -> np.ndarray | str:
-    """The prepared pixels of a picture, or what is wrong with it; JSON, which has no bytes, holds it in base64."""
-    try:
-        data = base64.b64decode(file, validate=True) if isinstance(file, str) else file
-        width, height = picture_size(data)
-        if width * height > MAX_PIXELS:
-            return f"more than {MAX_PIXELS:,} pixels, expected a smaller picture"
-        return prepare(data)
-    except binascii.Error:
-        return "not base64, which JSON takes pictures in"
-    except DataError as error:
-        return str(error)
 
 
 def _prediction(named: Letter | None, error: str, release: str) -> dict[str, Any]:

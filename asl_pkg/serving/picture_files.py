@@ -1,0 +1,58 @@
+"""Picture files as they come to the transformer."""
+
+import base64
+import binascii
+from typing import Any
+
+import numpy as np
+from kserve.errors import InvalidInput
+
+from asl_pkg import contract
+from asl_pkg.data.preparation import picture_size, prepare
+from asl_pkg.errors import DataError
+
+MAX_PIXELS = 25_000_000  # of one picture
+
+
+def read_instances(payload: Any) -> list[bytes | str]:
+    """Find the pictures of a request in v1.
+
+    Args:
+        payload: its JSON.
+
+    Returns:
+        The pictures, in base64.
+
+    Raises:
+        InvalidInput: it is of another form.
+    """
+    instances = payload.get("instances") if isinstance(payload, dict) else None
+    expected = f'expected JSON {{"instances": [{{"b64": "…"}}]}} with 1 to {contract.MAX_BATCH} pictures'
+    if not isinstance(instances, list) or not 1 <= len(instances) <= contract.MAX_BATCH:
+        raise InvalidInput(expected)
+    texts = [one.get("b64") for one in instances if isinstance(one, dict)]
+    pictures: list[bytes | str] = [text for text in texts if isinstance(text, str)]
+    if len(pictures) < len(instances):
+        raise InvalidInput(expected)
+    return pictures
+
+
+def read_picture(file: bytes | str) -> np.ndarray | str:
+    """Prepare a picture.
+
+    Args:
+        file: its bytes, or base64 of them from JSON, which has no bytes.
+
+    Returns:
+        uint8 [200, 200, 3], or what is wrong with it.
+    """
+    try:
+        data = base64.b64decode(file, validate=True) if isinstance(file, str) else file
+        width, height = picture_size(data)
+        if width * height > MAX_PIXELS:
+            return f"more than {MAX_PIXELS:,} pixels, expected a smaller picture"
+        return prepare(data)
+    except binascii.Error:
+        return "not base64, which JSON takes pictures in"
+    except DataError as error:
+        return str(error)
