@@ -57,12 +57,13 @@ def deploy(settings: Settings, bundle_dir: Path, report_dir: Path) -> Release:
 
     Raises:
         BundleError: bundle or report is missing, damaged, or the report is on another bundle.
-        GateError: the report did not let it pass.
+        GateError: the report did not let it pass, or compared it with another model than the one that serves.
         ServingError: the release does not start, or does not answer the golden set as validated.
     """
     bundle, report = _open(bundle_dir, report_dir)
     place = open_place(settings)
     before = place.serving()
+    _check_champion(bundle, report, before)
     _store(place.store, bundle, report)
     with _stored(place.store, bundle.release) as (stored, stored_report):
         if stored.manifest["model_digest"] != bundle.manifest["model_digest"]:
@@ -131,6 +132,7 @@ def manifest(settings: Settings, bundle_dir: Path, report_dir: Path) -> dict[str
     if not hasattr(place, "manifest"):
         raise SettingError(f"store={settings.store}: an InferenceService needs store=s3://BUCKET/PREFIX")
     before = place.serving()
+    _check_champion(bundle, report, before)
     if bundle.release in place.store.releases():
         with _stored(place.store, bundle.release) as (stored, stored_report):
             return place.manifest(_serving(stored, stored_report, before))
@@ -148,6 +150,18 @@ def _open(bundle_dir: Path, report_dir: Path) -> tuple[Bundle, Report]:
     if not report.passed:
         raise GateError(f"{bundle.folder} is not fit to be served, gates failed: {', '.join(report.failed)}")
     return bundle, report
+
+
+def _check_champion(bundle: Bundle, report: Report, before: Serving | None) -> None:
+    """Refuse a report that compared the bundle with another model than the one that serves."""
+    champion = before.bundle_digest if before else None
+    if before and before.release == bundle.release:
+        return  # it serves already: a step that is tried again
+    if report.body["champion"] != champion:
+        raise GateError(
+            f"the report compared with {(report.body['champion'] or 'no model')[:12]}, but "
+            f"{(champion or 'no model')[:12]} serves: `asl validate` compares with what serves"
+        )
 
 
 def _store(store: Store, bundle: Bundle, report: Report) -> None:

@@ -14,7 +14,7 @@ from asl_pkg import contract
 from asl_pkg import deploy as step
 from asl_pkg.config import DeploySettings, Settings
 from asl_pkg.data.sources.s3_client import connect, split_url
-from asl_pkg.errors import BundleError, ServingError
+from asl_pkg.errors import BundleError, GateError, ServingError
 from asl_pkg.serving.bundle import open_bundle
 from asl_pkg.serving.client import Client
 from asl_pkg.serving.places.addresses import reached
@@ -157,6 +157,16 @@ def test_a_candidate_that_answers_otherwise_than_validated_leaves_what_serves(
     assert_no_candidate(cluster)
 
 
+def test_a_report_that_compared_with_another_champion_is_refused(
+    cluster: Cluster, chosen: Settings, second: Deployable, first: Deployable, tmp_path: Path
+) -> None:
+    stale = report_on(second.bundle, second.report, tmp_path / "report", "0" * 64)
+    before = state(cluster)
+    with pytest.raises(GateError, match=f"compared with 000000000000, but {first.digest[:12]} serves"):
+        step.deploy(chosen, second.bundle, stale)
+    assert state(cluster) == before
+
+
 def test_the_second_release_replaces_the_first(cluster: Cluster, chosen: Settings, second: Deployable) -> None:
     before = serving_of(live(cluster))
     step.deploy(chosen, second.bundle, second.report)
@@ -296,3 +306,20 @@ def test_the_deployers_account_changes_nothing_else(kubectl: Kubectl, namespace:
     for wrong in (["delete", "inferenceservice", "another"], ["get", "secret", contract.S3_SECRET]):
         with pytest.raises(AssertionError, match="forbidden"):
             kubectl(*identity, *wrong)
+
+
+def test_the_deployers_account_is_enough_to_deploy(
+    cluster: Cluster, chosen: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but forwarding ports, which a deploy inside the cluster does not need."""
+
+    class AsDeployer(Cluster):
+        def __init__(self, namespace: str) -> None:
+            super().__init__(namespace)
+            account = f"system:serviceaccount:{namespace}:{contract.DEPLOYER_ACCOUNT}"
+            self._api.set_default_header("Impersonate-User", account)
+
+    monkeypatch.setattr("asl_pkg.serving.places.cluster.Cluster", AsDeployer)
+    before = serving_of(live(cluster))
+    step.rollback(chosen)
+    assert serving_of(live(cluster)).release == before.previous
