@@ -93,7 +93,8 @@ def judge(
         evidence = gather(settings, bundle, checkpoint_path, dataset_dir, info, strangers, champion)
         found |= evidence.found
     external = evidence.external if evidence else None
-    names = asked({"data": {"unseen_signers": info.unseen_signers}, "external": external})
+    manifest = bundle.manifest if bundle else None
+    names = asked({"data": {"unseen_signers": info.unseen_signers}, "external": external, "bundle": manifest})
     return Judgement(info, bundle, decide(found, settings.validate, names), evidence)
 
 

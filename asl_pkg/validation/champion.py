@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asl_pkg.serving.bundle import Bundle
 from asl_pkg.serving.onnx_session import open_session
@@ -43,13 +44,28 @@ def compare_with_champion(champion: Bundle, answers: Answers, resamples: int, se
     Raises:
         BundleError: the champion does not keep the model contract.
     """
-    _, groups = np.unique(np.asarray(answers.groups), return_inverse=True)
     by_champion = answer_by_onnx(open_session(champion.model_path), answers.pixels)
-    before, after = (
+    return Champion(champion.release, champion.digest, accuracy_loss(by_champion, answers, resamples, seed))
+
+
+def accuracy_loss(before: NDArray[np.float32], answers: Answers, resamples: int, seed: int) -> Interval:
+    """Estimate what a bundle loses against other answers to the same pictures.
+
+    Args:
+        before: the other probabilities [n, 29].
+        answers: the bundle's, and which pictures belong together.
+        resamples: bootstrap resamples.
+        seed: of the resampling.
+
+    Returns:
+        The loss of accuracy, in shares of the pictures.
+    """
+    _, groups = np.unique(np.asarray(answers.groups), return_inverse=True)
+    first, second = (
         confusion_by_group(answers.truth, probabilities.argmax(axis=1), groups)
-        for probabilities in (by_champion, answers.probabilities)
+        for probabilities in (before, answers.probabilities)
     )
-    return Champion(champion.release, champion.digest, paired_loss(before, after, resamples, seed))
+    return paired_loss(first, second, resamples, seed)
 
 
 def champion_finding(found: Champion | None, unit: str) -> Finding:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from asl_pkg import contract
 from asl_pkg.config import Settings
 from asl_pkg.data.dataset import DatasetInfo
 from asl_pkg.data.picture import Source
@@ -26,6 +27,7 @@ from asl_pkg.validation.independence import greatest_change
 from asl_pkg.validation.latency import latency_ratio
 from asl_pkg.validation.measurements import Measurements, measure
 from asl_pkg.validation.thorough import thorough_parity
+from asl_pkg.validation.variant import compare_with_fp32, variant_findings
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,8 @@ def gather(
         "latency": Finding(latency_ratio(bundle.model_path, served, answers.pixels[:1])),
     }
     found |= _behaviour(session, answers, bundle.confidence_threshold, seed)
+    if bundle.precision != contract.FP32:
+        found |= variant_findings(compare_with_fp32(bundle, served, answers, resamples, seed), info.split_by)
     if external:
         found["external"] = bounded(external.accuracy, external.unit)
     return Evidence(found, answers, measured, before, external)

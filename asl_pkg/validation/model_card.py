@@ -59,7 +59,8 @@ def _details(body: dict[str, Any]) -> str:
     settings = ", ".join(f"{name} {value}" for name, value in training["model"].items())
     return (
         f"Convolutional network ({settings}), trained from commit {training['commit']}, seed {training['seed']}, "
-        f"calibrated with temperature {bundle['temperature']:.3f} (Guo et al. 2017). "
+        f"calibrated with temperature {bundle['temperature']:.3f} (Guo et al. 2017), computing in "
+        f"{bundle.get('precision', contract.FP32)}. "
         f"Input: {bundle['image_px']}x{bundle['image_px']} RGB. Output: {len(bundle['classes'])} probabilities."
     )
 

@@ -1,12 +1,16 @@
 """What each gate asks, and what to do where it fails. The thresholds are settings: config.ValidateSettings."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from asl_pkg import contract
 
 AT_LEAST = "at least"
 AT_MOST = "at most"
 EXPORT_AGAIN = "name the checkpoint that the bundle was made from, or export again: `asl export`"
+
+NOT_OFFERED = "the variant is not offered: serve fp32"
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,24 @@ RULES = {
         AT_MOST,
         "pictures for which ONNX Runtime names another class than torch, though torch was not torn between the two",
         EXPORT_AGAIN,
+    ),
+    "agreement": Rule(
+        AT_LEAST,
+        "share of test pictures for which the variant names the class that fp32 names",
+        NOT_OFFERED,
+        "agreement_min",
+    ),
+    "not_worse": Rule(
+        AT_MOST,
+        "accuracy lost to fp32 on the same pictures, upper bound",
+        NOT_OFFERED,
+        "variant_loss_max",
+    ),
+    "faster": Rule(
+        AT_MOST,
+        "processor time for one picture as a multiple of fp32's, nine of ten times",
+        NOT_OFFERED,
+        "variant_time_max",
     ),
     "accuracy": Rule(
         AT_LEAST,
@@ -148,8 +170,15 @@ RULES = {
     ),
 }
 
+
+def _of_variant(body: Mapping[str, Any]) -> bool:
+    return (body.get("bundle") or {}).get("precision", contract.FP32) != contract.FP32
+
+
 # Gates that only some reports have, and how such a report is known.
-ASKED_ONLY_WHERE = {
+ASKED_ONLY_WHERE: dict[str, Callable[[Mapping[str, Any]], bool]] = {
+    **dict.fromkeys(("parity", "parity_class"), lambda body: not _of_variant(body)),
+    **dict.fromkeys(("agreement", "not_worse", "faster"), _of_variant),
     "worst_group": lambda body: body["data"]["unseen_signers"],
     "external": lambda body: body["external"] is not None,
 }

@@ -1,0 +1,86 @@
+"""A variant in fp16 or int8 beside the same checkpoint in fp32: as good as that, and worth it?"""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from asl_pkg import contract
+from asl_pkg.models.graph import to_onnx
+from asl_pkg.serving.bundle import Bundle
+from asl_pkg.serving.onnx_session import open_session, predict
+from asl_pkg.validation.answers import Answers
+from asl_pkg.validation.champion import accuracy_loss
+from asl_pkg.validation.gates import Finding
+from asl_pkg.validation.latency import in_turn
+from asl_pkg.validation.metrics import Interval
+
+ROUNDS = 31  # calls of each in turn
+SLOW_ROUND = 90  # percentile of the ratios: nine of ten rounds are faster
+ON_CPU = "on this machine's processor"
+ON_GPU = "fp16 is for GPUs, and nothing here times one"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How a variant compares with fp32 on the test pictures.
+
+    Args:
+        agreement: share of the pictures for which both name the same class.
+        loss: of accuracy, in shares of the pictures; negative for a gain.
+        time_ratio: of processor time for a picture, None where nothing here can tell.
+    """
+
+    agreement: float
+    loss: Interval
+    time_ratio: float | None
+
+
+def compare_with_fp32(bundle: Bundle, served: torch.nn.Module, answers: Answers, resamples: int, seed: int) -> Variant:
+    """Compare a variant. Torch's answers stand for those of the graph in fp32: export lets no other graph pass.
+
+    Args:
+        bundle: of the variant.
+        served: the checkpoint's network, in evaluation mode.
+        answers: the variant's and torch's.
+        resamples: bootstrap resamples.
+        seed: of the resampling.
+
+    Returns:
+        How the two compare.
+    """
+    same = answers.probabilities.argmax(axis=1) == answers.by_torch.argmax(axis=1)
+    loss = accuracy_loss(answers.by_torch, answers, resamples, seed)
+    on_cpu = bundle.precision != contract.FP16
+    return Variant(float(same.mean()), loss, _time_ratio(bundle, served, answers.pixels[:1]) if on_cpu else None)
+
+
+def variant_findings(found: Variant, unit: str) -> dict[str, Finding]:
+    """Give the gates what they judge: of the loss the upper bound, for it has to be surely small.
+
+    Args:
+        found: how the variant compares.
+        unit: what was resampled.
+
+    Returns:
+        A finding for each gate that only variants have.
+    """
+    loss = found.loss
+    few = f"too few groups: the worst {unit} decides" if loss.too_few else ""
+    return {
+        "agreement": Finding(found.agreement),
+        "not_worse": Finding(loss.worst if loss.too_few else loss.high, few, unit, [loss.low, loss.high]),
+        "faster": Finding(found.time_ratio, ON_GPU if found.time_ratio is None else ON_CPU),
+    }
+
+
+def _time_ratio(bundle: Bundle, served: torch.nn.Module, picture: np.ndarray) -> float:
+    """Of the variant's time to that of the graph in fp32, which is made anew, in a slow round."""
+    with tempfile.TemporaryDirectory(prefix="asl-fp32-") as folder:
+        path = Path(folder) / "model.onnx"
+        path.write_bytes(to_onnx(served, {}).SerializeToString())
+        variant, full = open_session(bundle.model_path, threads=1), open_session(path, threads=1)
+    times_s = in_turn(lambda: predict(variant, picture), lambda: predict(full, picture), ROUNDS)
+    return float(np.percentile(times_s[:, 0] / times_s[:, 1], SLOW_ROUND))
