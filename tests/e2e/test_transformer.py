@@ -1,0 +1,154 @@
+"""The transformer on a real cluster: letters for pictures, its predictors in turn, new ones, rollouts without a loss.
+
+The image that ASL_E2E_TRANSFORMER_IMAGE names has to be there.
+"""
+
+import base64
+import json
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from asl_pkg import contract
+from asl_pkg.config import DeploySettings
+from asl_pkg.serving.bundle import Bundle, open_bundle
+from asl_pkg.serving.places.addresses import reached
+from asl_pkg.serving.places.cluster import Cluster
+from asl_pkg.serving.places.kserve import KServePlace
+from asl_pkg.serving.s3_store import S3Store
+from asl_pkg.serving.store import Serving
+from tests.code.transformers import until
+from tests.e2e.conftest import TRANSFORMER_IMAGE, Kubectl
+from tests.exported import Exported, picture, png, sibling
+
+pytestmark = pytest.mark.e2e
+
+PREDICTOR, TRANSFORMER = (
+    f"deploy/{contract.KUBERNETES_NAME}-predictor",
+    f"deploy/{contract.KUBERNETES_NAME}-transformer",
+)
+LETTER = 2
+WAIT_S = 300
+
+
+@pytest.fixture(scope="module")
+def releases(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> list[Bundle]:
+    """Two that answer the same."""
+    other = sibling(exported.bundle, tmp_path_factory.mktemp("other") / "bundle", threads=1)
+    return [open_bundle(exported.bundle), open_bundle(other)]
+
+
+@pytest.fixture(scope="module")
+def place(namespace: str, store: str, releases: list[Bundle], tmp_path_factory: pytest.TempPathFactory) -> KServePlace:
+    """Where they are stored and can be switched to; the gates are not what is looked at here."""
+    report = tmp_path_factory.mktemp("report")
+    (report / contract.REPORT_FILE).write_text("{}")
+    stored = S3Store(store)
+    for bundle in releases:
+        stored.put(bundle.release, bundle.folder, report)
+    settings = DeploySettings(namespace=namespace, transformer_image=TRANSFORMER_IMAGE, timeout_s=WAIT_S)
+    return KServePlace(stored, Cluster(namespace), settings)
+
+
+def switch(place: KServePlace, bundle: Bundle) -> None:
+    """Make a release serve, and wait until it does."""
+    with place.switched(Serving(bundle.release, bundle.digest, "0" * 64, None), place.serving()):
+        pass
+
+
+@pytest.fixture(scope="module")
+def url(place: KServePlace, releases: list[Bundle], kubectl: Kubectl) -> Iterator[str]:
+    """Where the transformer answers, the first release behind it."""
+    switch(place, releases[0])
+    kubectl("-n", place.cluster.namespace, "rollout", "status", TRANSFORMER, f"--timeout={WAIT_S}s")
+    (pod,) = pods(place, "transformer")
+    with reached(place.cluster, [pod]) as (address,):
+        yield address
+
+
+def pods(place: KServePlace, component: str) -> list[Any]:
+    """Those that are ready and not on their way out."""
+    labels = {"serving.kserve.io/inferenceservice": contract.KUBERNETES_NAME, "component": component}
+    found = [pod for pod in place.cluster.pods(labels) if pod.metadata.deletion_timestamp is None]
+    return [pod for pod in found if any(status.ready for status in pod.status.container_statuses or ())]
+
+
+def ask(url: str, label: int = LETTER) -> dict[str, Any]:
+    """The prediction for one picture, in v1."""
+    text = base64.b64encode(png(picture(label, signer=1))).decode()
+    body = json.dumps({"instances": [{"b64": text}]}).encode()
+    request = urllib.request.Request(
+        f"{url}/v1/models/{contract.MODEL_NAME}:predict", body, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        (prediction,) = json.load(answer)["predictions"]
+    return prediction
+
+
+def counts(place: KServePlace, predictors: list[Any]) -> dict[str, int]:
+    """How many pictures each predictor has answered."""
+    with reached(place.cluster, predictors) as urls:
+        stats = [json.load(urllib.request.urlopen(f"{one}/v2/models/{contract.MODEL_NAME}/stats")) for one in urls]
+    answered = [one["model_stats"][0].get("inference_count", 0) for one in stats]
+    return {pod.metadata.name: count for pod, count in zip(predictors, answered, strict=True)}
+
+
+def scale(place: KServePlace, kubectl: Kubectl, replicas: int) -> list[Any]:
+    """Let the autoscaler hold so many; they, as soon as all are ready."""
+    limits = json.dumps({"spec": {"minReplicas": replicas, "maxReplicas": replicas}})
+    kubectl("-n", place.cluster.namespace, "patch", "hpa", contract.KUBERNETES_NAME, "-p", limits)
+    found: list[Any] = []
+
+    def complete() -> bool:
+        found[:] = pods(place, "predictor")
+        return len(found) == replicas
+
+    until(complete, WAIT_S)
+    return found
+
+
+def test_every_letter_is_read_from_its_picture(url: str, releases: list[Bundle]) -> None:
+    for label, name in enumerate(contract.CLASSES):
+        prediction = ask(url, label)
+        assert (prediction["letter"], prediction["release"]) == (name, releases[0].release)
+
+
+def test_two_predictors_get_half_each_and_a_third_takes_part_within_10_s(
+    url: str, place: KServePlace, kubectl: Kubectl
+) -> None:
+    two = scale(place, kubectl, 2)
+    time.sleep(10)  # by then the second one takes part, which is tested with the third one
+    before = counts(place, two)
+    for _ in range(50):
+        ask(url)
+    shares = [(count - before[pod]) / 50 for pod, count in counts(place, two).items()]
+    assert all(0.4 <= share <= 0.6 for share in shares), shares
+
+    three, started = scale(place, kubectl, 3), time.monotonic()
+    (new,) = [pod for pod in three if pod.metadata.name not in before]
+    while time.monotonic() - started < 10:
+        ask(url)
+    assert counts(place, [new])[new.metadata.name] > 1, "1 is its warm-up"
+    scale(place, kubectl, 1)
+
+
+def test_no_request_is_lost_and_every_answer_tells_its_release_while_releases_change(
+    url: str, place: KServePlace, releases: list[Bundle]
+) -> None:
+    told = Counter[str]()
+    with ThreadPoolExecutor(1) as pool:
+        rollout = pool.submit(lambda: [switch(place, releases[number]) for number in (1, 0)])
+        while not rollout.done():
+            prediction = ask(url)
+            assert prediction["letter"] == contract.CLASSES[LETTER]
+            told[prediction["release"]] += 1
+            time.sleep(0.1)
+        rollout.result()
+    assert set(told) == {bundle.release for bundle in releases}
+    time.sleep(10)  # what the transformer may know late of pods that went
+    assert {ask(url)["release"] for _ in range(5)} == {releases[0].release}
