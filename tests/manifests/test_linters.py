@@ -26,6 +26,7 @@ EXCEPTIONS = {
     ("networkpolicy-targets-pod", "asl/training"): "of a TrainJob's pods, which Kubeflow Trainer makes",
     ("horizontalpodautoscaler-replicas", "asl/asl-model"): "kind has one node: one pod is enough",
     ("service-type", "asl/asl-model-node-port"): "kind maps node ports to the user's machine",
+    ("deployment-strategy", "mlflow/mlflow"): "two servers must not change the tables of the database at once",
     ("service-type", "mlflow/mlflow"): "kind maps node ports to the user's machine",
     ("deployment-replicas", "asl/asl-model-predictor"): "the component autoscaling lets KEDA count the pods",
     ("deployment-replicas", "mlflow/mlflow"): "one server: its work is small, its state is in the database",
