@@ -185,7 +185,7 @@ class ValidateSettings:
     calibration_error_max: float = setting(0.1, "expected calibration error, 15 bins", low=0.0, high=1.0)
     unsure_max: float = setting(0.25, "share of answers below the confidence threshold", low=0.0, high=1.0)
     champion_loss_max: float = setting(
-        0.005, "lower bound of the accuracy lost to the release that serves", low=0.0, high=1.0
+        0.001, "lower bound of the accuracy lost to the release that serves", low=0.0, high=1.0
     )
     stability_min: float = setting(0.8, "share of right answers that small changes leave right", low=0.0, high=1.0)
     empty_scenes_min: float = setting(0.5, "share of plain scenes answered with `nothing`", low=0.0, high=1.0)
@@ -195,7 +195,7 @@ class ValidateSettings:
     agreement_min: float = setting(0.995, "share of answers of a variant that are fp32's", low=0.0, high=1.0)
     variant_loss_max: float = setting(0.005, "upper bound of the accuracy a variant loses to fp32", low=0.0, high=1.0)
     variant_time_max: float = setting(0.9, "a variant's time for a picture as a multiple of fp32's", low=0.1, high=10.0)
-    latency_max: float = setting(2.0, "time for a picture as a multiple of torch's", low=0.1, high=1000.0)
+    latency_max: float = setting(1.0, "time for a picture as a multiple of torch's", low=0.1, high=1000.0)
     thorough: bool = setting(False, "compare with torch on at least 5,000 pictures, test pictures varied")
     resamples: int = setting(1000, "bootstrap resamples for an interval", "resamples", low=100, high=100_000)
 
