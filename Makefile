@@ -12,7 +12,7 @@ ENVIRONMENTS := .venv .triton asl_platform.egg-info
 CACHES := .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 # Of pip's many lines, those that show how far it is.
 NAMES := sed -un 's/^Collecting \([^ ]*\).*/  \1/p; s/^Installing collected.*/  unpacking them all/p'
-STATE := data models mlruns monitor plots report runs
+STATE := data gate-study gate-thresholds models mlruns monitor plots report runs
 
 ##@ First steps
 help: ## list every target
@@ -56,6 +56,9 @@ lint: install ## format, lint and type checks
 format: install ## put the code in its form
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
+
+gate-study: install ## do the gates refuse what is bad and pass what is good? three hours
+	.venv/bin/python -m benchmarks.gate_study --docs docs/gates.md
 
 test-slow: install ## the tests that take longer than a minute
 	.venv/bin/python -m pytest -m slow
@@ -107,4 +110,4 @@ uninstall: ## list, then remove environments, caches, data, models and runs
 	du -sh $$found; read -rp "remove all these? [y/N] " answer; [ "$$answer" = y ] && rm -rf $$found && echo removed
 
 .PHONY: help demo test doctor pull train export validate deploy serve infer monitor verify key mlflow pipeline lint \
-  format test-slow e2e compile lock install machine clean uninstall
+  format gate-study test-slow e2e compile lock install machine clean uninstall

@@ -9,7 +9,6 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +25,10 @@ from asl_pkg.export import export
 from asl_pkg.files import sha256
 from asl_pkg.models.classifier import Classifier
 from asl_pkg.models.evaluation import predict, statistics
-from asl_pkg.serving.bundle import seal
 from asl_pkg.train import SEEN_COLUMNS
 from asl_pkg.validation.behaviour import noise, scenes
+from benchmarks.planted import case as planting
+from benchmarks.planted.case import plant
 
 COLUMNS, CELL_PX = 6, 33
 CLASSES = len(contract.CLASSES)
@@ -121,15 +121,7 @@ def classifier() -> Classifier:
     empty = np.concatenate([scenes(seed=1), noise(seed=1)])
     labels = torch.cat([shown, torch.full([len(empty)], contract.CLASSES.index("nothing"))])
     pixels = np.concatenate([[picture(int(label), 100 + number) for number, label in enumerate(shown)], empty])
-    seen: list[torch.Tensor] = []
-    hook = made.network.head.register_forward_hook(lambda _module, inputs, _output: seen.append(inputs[0]))
-    with torch.inference_mode():
-        made(torch.from_numpy(pixels))
-    hook.remove()
-    features = torch.cat([seen[0].double(), torch.ones(len(labels), 1)], dim=1)
-    targets = 20 * torch.nn.functional.one_hot(labels, CLASSES).double()
-    ridge = 1e-3 * torch.eye(features.shape[1], dtype=torch.float64)
-    solved = torch.linalg.solve(features.T @ features + ridge, features.T @ targets).float()
+    solved = planting.solve(planting.features(made, pixels), 20 * torch.nn.functional.one_hot(labels, CLASSES).double())
     with torch.no_grad():
         made.network.head.weight.copy_(solved[:-1].T)
         made.network.head.bias.copy_(solved[-1])
@@ -138,9 +130,7 @@ def classifier() -> Classifier:
 
 def save(made: Classifier, folder: Path) -> Path:
     """The checkpoint as training leaves it, and its account of the pictures that it read."""
-    path = folder / contract.BEST_CHECKPOINT
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"state_dict": made.state_dict(), "hyper_parameters": dict(made.hparams)}, path)
+    path = planting.save(made, folder)
     pa.parquet.write_table(rows("train", 1).select(SEEN_COLUMNS), folder / contract.SEEN_FILE)
     return path
 
@@ -148,17 +138,6 @@ def save(made: Classifier, folder: Path) -> Path:
 def settings(**thresholds: float) -> Settings:
     """Settings that keep decoded pictures in memory."""
     return Settings(data=SyntheticData(cache_dir=""), store="no store", validate=ValidateSettings(**thresholds))
-
-
-def plant(bundle_dir: Path, target: Path, change: Callable[[Path], object]) -> Path:
-    """A copy of a bundle with a change, and digests that fit it: what a faulty export would have written."""
-    shutil.copytree(bundle_dir, target)
-    facts = json.loads((target / contract.BUNDLE_FILE).read_text())
-    change(target)
-    seal(
-        target, {name: facts[name] for name in ("dataset_digest", "confidence_threshold", "temperature", "provenance")}
-    )
-    return target
 
 
 def sibling(bundle_dir: Path, target: Path, threads: int = 3) -> Path:

@@ -40,7 +40,9 @@ DEFECTS = [
     # What training says that it read.
     Defect("trained on another data set", "bundle and checkpoint name another digest", "data_set"),
     Defect("trained on the test split", "every test picture in seen.parquet", "leak"),
-    Defect("tuned to near-duplicates", "test pictures of two bits' distance in seen.parquet, other bytes", "leak"),
+    Defect(
+        "tuned to near-duplicates", "test pictures, encoded anew, in the training split and in seen.parquet", "leak"
+    ),
     Defect("nobody knows what was read", "no seen.parquet beside the checkpoint", "leak"),
     # The graph computes something else than the checkpoint.
     Defect("BGR instead of RGB", "the graph flips the channels", "parity"),
@@ -56,7 +58,7 @@ DEFECTS = [
     Defect("batch statistics in the graph", "logits are centred by a twentieth of their batch's mean", "independence"),
     Defect("answers shifted in the batch", "each picture gets the answer to the one before it", "independence"),
     Defect("dropout left on", "random noise in the graph", "independence"),
-    Defect("ten times slower", "the network runs ten times, the answers are averaged", "latency"),
+    Defect("ten times slower", "everything is computed twenty times; a call has a cost of its own", "latency"),
     # The graph is not what the contract says.
     Defect("NaN in a weight", "one weight of the first layer", "contract"),
     Defect("softmax forgotten", "the output is logits", "contract"),

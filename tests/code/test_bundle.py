@@ -19,8 +19,8 @@ from asl_pkg.serving.bundle import Bundle, open_bundle, seal
 from asl_pkg.serving.choice import choose_bundle
 from asl_pkg.serving.manifest import SHAPE
 from asl_pkg.serving.onnx_session import open_session
+from benchmarks.planted.case import plant
 from tests.code.tiny import make_bundle, tiny_model
-from tests.exported import plant
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 VALUES = st.recursive(

@@ -18,7 +18,8 @@ from asl_pkg.validation.answers import Answers
 from asl_pkg.validation.gates import follows
 from asl_pkg.validation.page import confusions, worst_mistakes
 from asl_pkg.validation.report import Report, read_report, refuse
-from tests.exported import DIGEST, SIGNERS, Exported, picture, plant, settings, write_dataset
+from benchmarks.planted.case import plant
+from tests.exported import DIGEST, SIGNERS, Exported, picture, settings, write_dataset
 
 
 @pytest.fixture(scope="module")
