@@ -74,6 +74,7 @@ lock: install ## the hash-locked lists in images/requirements
 	.venv/bin/uv pip compile images/requirements/triton.in $(LOCK_OPTIONS) -o images/requirements/triton.txt
 	.venv/bin/uv pip compile pyproject.toml --extra transformer $(LOCK_OPTIONS) -c images/requirements/local.txt -o images/requirements/transformer.txt
 	.venv/bin/uv pip compile images/requirements/mlflow.in $(LOCK_OPTIONS) -o images/requirements/mlflow.txt
+	for file in local transformer; do .venv/bin/python images/requirements/name_plainly.py images/requirements/$$file.txt; done
 LOCK_OPTIONS := --no-strip-extras --python-version 3.11 --python-platform x86_64-manylinux_2_35 --generate-hashes --no-header --quiet
 
 ##@ Installing and removing
