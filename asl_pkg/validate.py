@@ -9,12 +9,12 @@ from asl_pkg.data.dataset import DatasetInfo, read_info, read_split
 from asl_pkg.errors import BundleError
 from asl_pkg.serving import signature
 from asl_pkg.serving.bundle import Bundle, open_bundle
-from asl_pkg.validation.answers import TEST, Answers
+from asl_pkg.validation.answers import TEST
 from asl_pkg.validation.contents import contents
 from asl_pkg.validation.evidence import Evidence, gather
 from asl_pkg.validation.external import open_external
 from asl_pkg.validation.gates import Finding, Gate, decide
-from asl_pkg.validation.golden import choose, write_golden
+from asl_pkg.validation.golden import write_golden
 from asl_pkg.validation.leak import find_leak
 from asl_pkg.validation.model_card import model_card
 from asl_pkg.validation.model_contract import contract_faults
@@ -71,7 +71,7 @@ def validate(
     with files.written_beside(report_dir) as beside:
         golden_digest = None
         if judged.evidence:
-            golden_digest = _write_golden(beside / contract.GOLDEN_FOLDER, dataset_dir, judged.evidence.answers)
+            golden_digest = _write_golden(beside / contract.GOLDEN_FOLDER, dataset_dir, judged.evidence)
         body = contents(judged.info, bundle_dir, judged.bundle, judged.gates, judged.evidence, golden_digest)
         files.write_json(beside / contract.REPORT_FILE, body)
         signature.sign(beside / contract.REPORT_FILE, beside / contract.REPORT_SIGNATURE)
@@ -133,9 +133,9 @@ def examine(bundle_dir: Path, info: DatasetInfo) -> tuple[Bundle | None, dict[st
     }
 
 
-def _write_golden(folder: Path, dataset_dir: Path, answers: Answers) -> str:
+def _write_golden(folder: Path, dataset_dir: Path, evidence: Evidence) -> str:
     """SHA-256 of its list, which names the digest of each picture."""
-    chosen = choose(answers.truth, answers.digests)
-    pictures = read_split(dataset_dir, TEST, ["image"]).take(chosen)["image"].to_pylist()
-    write_golden(folder, answers.truth[chosen].tolist(), pictures, answers.probabilities[chosen])
+    rows, answers = evidence.golden_rows, evidence.answers
+    pictures = read_split(dataset_dir, TEST, ["image"]).take(rows)["image"].to_pylist()
+    write_golden(folder, answers.truth[rows].tolist(), pictures, answers.probabilities[rows])
     return files.sha256(folder / contract.GOLDEN_FILE)

@@ -38,6 +38,7 @@ class Evidence:
         found: what each gate judges.
         answers: to the test pictures.
         measured: on them.
+        golden_rows: which of them are the golden set.
         champion: the release that serves, None before the first deployment.
         external: on other people's pictures, None where there are none.
     """
@@ -45,6 +46,7 @@ class Evidence:
     found: dict[str, Finding]
     answers: Answers
     measured: Measurements
+    golden_rows: list[int]
     champion: Champion | None
     external: External | None
 
@@ -93,11 +95,13 @@ def gather(
         parity = thorough_parity(measured.parity, session, served, answers.pixels, seed)
         measured = replace(measured, parity=parity)
     before = _champion(settings, bundle, answers, champion_release)
+    golden_rows = choose(answers.truth, answers.digests)
+    golden = Golden(np.asarray(answers.pixels[golden_rows]), answers.probabilities[golden_rows])
     external = score(session, strangers.read(0), settings.data.external, resamples, seed) if strangers else None
     found = findings(measured, info.split_by) | {
         "independence": Finding(greatest_change(session, answers.pixels)),
         "champion": champion_finding(before, info.split_by),
-        "triton": ask_triton(bundle, golden_set(answers)),
+        "triton": ask_triton(bundle, golden),
         "latency": Finding(latency_ratio(bundle.model_path, served, answers.pixels[:1])),
     }
     found |= _behaviour(session, answers, bundle.confidence_threshold, seed)
@@ -105,13 +109,7 @@ def gather(
         found |= variant_findings(compare_with_fp32(bundle, served, answers, resamples, seed), info.split_by)
     if external:
         found["external"] = bounded(external.accuracy, external.unit)
-    return Evidence(found, answers, measured, before, external)
-
-
-def golden_set(answers: Answers) -> Golden:
-    """Take the pictures that a server is asked, with ONNX Runtime's answers."""
-    chosen = choose(answers.truth, answers.digests)
-    return Golden(answers.pixels[chosen], answers.probabilities[chosen])
+    return Evidence(found, answers, measured, golden_rows, before, external)
 
 
 def _champion(settings: Settings, bundle: Bundle, answers: Answers, release: str | None) -> Champion | None:

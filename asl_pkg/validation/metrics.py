@@ -165,7 +165,7 @@ def reliability(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) ->
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == truth
-    bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1)
+    bins = np.clip(np.ceil(np.nan_to_num(confidence) * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1)
     counts = np.bincount(bins, minlength=CALIBRATION_BINS)
     return Reliability(
         counts,
