@@ -1,4 +1,4 @@
-"""One family of errors. Only commands.py turns them into a line on stderr and an exit code."""
+"""One family of errors. Only commands/ turns them into a line on stderr and an exit code."""
 
 
 class AslError(Exception):

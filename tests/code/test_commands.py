@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from asl_pkg.commands import VERBS
+from asl_pkg.commands.table import VERBS
 from tests.conftest import Asl
 
 

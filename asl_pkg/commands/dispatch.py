@@ -1,0 +1,94 @@
+"""From the words of a command line to a verb, and from what it raises to one line and an exit code."""
+
+import contextlib
+import functools
+import io
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from asl_pkg import usage
+from asl_pkg.commands.table import VERBS
+from asl_pkg.errors import AslError
+
+
+def main() -> NoReturn:
+    """Run one verb and exit: 0, 1 for an error, 2 for an unknown verb or flag, 130 when interrupted."""
+    signal.signal(signal.SIGTERM, _raise_interrupt)
+    warnings.showwarning = lambda message, *_: print(f"asl: warning: {message}", file=sys.stderr)
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments
+    try:
+        sys.exit(_dispatch([one for one in arguments if one != "--debug"]))
+    except AslError as error:
+        if debug:
+            raise
+        print(f"asl: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        _end_children()
+        print("asl: interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def _raise_interrupt(*_: object) -> NoReturn:
+    """Unwind as after Ctrl-C, so that nothing half-written is left."""
+    raise KeyboardInterrupt
+
+
+def _end_children() -> None:
+    """End the processes of running steps. Ctrl-C has reached them already, a signal to this process alone has not."""
+    import psutil
+
+    children = psutil.Process().children(recursive=True)
+    for grace_s, then in ((2, signal.SIGINT), (10, signal.SIGKILL)):
+        _, children = psutil.wait_procs(children, timeout=grace_s)
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.send_signal(then)
+
+
+def _dispatch(arguments: Sequence[str]) -> int:
+    """Answer a call for help, or let Fire call the verb; the exit code."""
+    asks = bool({"--help", "-h"} & set(arguments)) or not arguments
+    words = [one for one in arguments if one not in ("--help", "-h")]
+    name = next((name for name in (" ".join(words[:2]), *words[:1]) if name in VERBS), "")
+    if name and asks:
+        print(usage.describe(name, VERBS[name]))
+        return 0
+    if not name and asks and not words:
+        print(usage.overview(VERBS))
+        return 0
+    if not name:
+        likely = usage.nearest(" ".join(words[:2]), list(VERBS))
+        print(f"asl: unknown verb {words[0]!r}: did you mean {likely!r}? `asl --help` lists them", file=sys.stderr)
+        return 2
+    return _fire(name, words[len(name.split()) :])
+
+
+def _fire(name: str, arguments: Sequence[str]) -> int:
+    """Call a verb through Fire, which knows the flags of its function; the exit code."""
+    from fire import Fire
+    from fire.core import FireExit
+    from fire.decorators import SetParseFn
+
+    bound: list[Callable[[], None]] = []
+
+    # Fire would read `1` as a number and `-` as its separator; here both can be the name of a picture.
+    @SetParseFn(str)
+    @functools.wraps(VERBS[name].function)
+    def bind(*words: str, **flags: str) -> None:
+        bound.append(functools.partial(VERBS[name].function, *words, **flags))
+
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            Fire(bind, [*arguments, "--", "--separator", "\0"], f"asl {name}")
+    except FireExit as stop:
+        text = complaint.getvalue().partition("ERROR: ")[2].splitlines()[0]
+        print(f"asl {name}: {text}; `asl {name} --help` lists what it takes", file=sys.stderr)
+        return int(stop.code)
+    bound[0]()
+    return 0

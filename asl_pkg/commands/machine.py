@@ -1,0 +1,26 @@
+"""The verbs about this machine."""
+
+import os
+
+from asl_pkg.errors import AslError
+
+
+def mlflow() -> None:
+    """Open MLflow's UI on 127.0.0.1:8080, over what training logged; Ctrl-C stops it."""
+    from asl_pkg import tracking
+
+    command = tracking.ui_command()
+    print(f"open {tracking.UI_PAGE}", flush=True)
+    os.execve(command[0], command, {**os.environ, **tracking.QUIET})  # noqa: S606
+
+
+def doctor() -> None:
+    """Check this machine, and say for each thing what is fine, what is missing and what mends it."""
+    from asl_pkg import doctor as step
+
+    missing = 0
+    for finding in step.examine():
+        print(finding)
+        missing += finding.needed and not finding.fine
+    if missing:
+        raise AslError(f"{missing} needed things are missing, each is named above with the command that mends it")

@@ -1,0 +1,36 @@
+"""The verbs that run all five steps."""
+
+from pathlib import Path
+
+from asl_pkg import contract
+from asl_pkg.config import TrainSettings
+from asl_pkg.settings import load
+
+
+def run(*settings: str) -> None:
+    """Run the compiled pipeline on this machine; its results lie in runs/pipeline/<step>.
+
+    asl pipeline run data=archive data.path=FILE.zip trainer.max_epochs=10
+    """
+    from asl_pkg import pipeline
+
+    for step, folder in pipeline.run(settings, Path(contract.RUNS_FOLDER, "pipeline")).items():
+        print(f"{step:9} {folder}")
+
+
+def compile(path: str = "pipelines/asl.yaml") -> None:  # noqa: A001
+    """Compile the pipeline to one YAML file, for the Kubeflow Pipelines UI."""
+    from asl_pkg import pipeline
+
+    print(f"compiled to {pipeline.compile_pipeline(Path(path))}")
+
+
+def demo(*settings: str) -> None:
+    """Run the whole job: pull, train, export, validate, deploy, then ask a real Triton for letters."""
+    from asl_pkg import demo as step
+    from asl_pkg import pipeline, tracking
+
+    chosen = load(TrainSettings, settings)
+    results = pipeline.run(settings, Path(contract.RUNS_FOLDER, "demo"))
+    print(step.ask(Path(chosen.store), results["pull"], chosen.seed))
+    print(step.next_steps(results, tracking.uri()))

@@ -1,0 +1,93 @@
+"""The verbs that use a model: serve it, ask it, watch it, and trust it."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from asl_pkg import contract
+from asl_pkg.commands.words import apart
+from asl_pkg.config import InferenceSettings, Settings
+from asl_pkg.errors import DataError, DriftError
+from asl_pkg.settings import load
+
+
+def serve(*arguments: str) -> None:
+    """Start a real Triton on a bundle; Ctrl-C stops it.
+
+    asl serve                 models/bundle, else the release that deploy made serve
+    asl serve runs/demo/export engine=kserve
+    """
+    from asl_pkg import serve as step
+
+    bundles, settings = apart(arguments)
+    step.serve(load(InferenceSettings, [*settings, *(f"bundle={bundle}" for bundle in bundles)]))
+
+
+def infer(*arguments: str) -> None:
+    """Name the letter in pictures: files, globs, folders, or `-` for standard input.
+
+    asl infer image_path=picture.jpg
+    asl infer picture.jpg folder/ "many/*.png" output=json
+    asl infer picture.jpg runtime=triton url=grpc://127.0.0.1:8001
+    """
+    from asl_pkg import infer as step
+
+    pictures, settings = apart(arguments)
+    chosen = load(InferenceSettings, settings)
+    pictures += [chosen.image_path] if chosen.image_path else []
+    as_line = step.as_json_line if chosen.output == "json" else step.as_table_line
+    broken = 0
+    for answer in step.infer(chosen, pictures):
+        print(as_line(answer), flush=True)
+        broken += answer.error is not None
+    if broken:
+        raise DataError(f"{broken} of the pictures could not be read, each is named above")
+
+
+def verify(*arguments: str) -> None:
+    """Check every file of a bundle or a release against its digests, and its signature.
+
+    asl verify runs/demo/export
+    ASL_PUBLIC_KEY=keys/signing.pub asl verify …     refuses what is not signed with that key, as every other verb does
+    """
+    from asl_pkg import verify as step
+
+    bundles, settings = apart(arguments)
+    for folder in bundles or [load(Settings, settings).bundle_dir]:
+        bundle = step.verify(Path(folder))
+        files = len(bundle.manifest["files"])
+        print(f"{folder}: release {bundle.release}, {files} files as exported; {bundle.signature}")
+
+
+def monitor(*arguments: str) -> None:
+    """Compare what the model is shown now with what it was measured on; exit 1 where it drifted.
+
+    asl monitor FOLDER                          pictures: files, globs or folders
+    asl monitor answers.jsonl                   lines of `asl infer … output=json`: numbers only, no pictures
+    """
+    from asl_pkg import infer as first
+    from asl_pkg import monitor as step
+
+    names, settings = apart(arguments)
+    chosen = load(InferenceSettings, [*settings, "output=json"])
+    if len(names) == 1 and names[0].endswith(".jsonl"):
+        answers = step.read_answers(Path(names[0]))
+    else:
+        answers = (asdict(answer) for answer in first.infer(chosen, names))
+    found = step.monitor(chosen, answers)
+    print(found.summary)
+    print(f"look at {Path(chosen.monitor_dir) / contract.MONITOR_PAGE}")
+    if found.drifted:
+        raise DriftError(f"not like what the model was measured on: {', '.join(one.name for one in found.drifted)}")
+
+
+def key(folder: str = contract.KEYS_FOLDER) -> None:
+    """Make a key pair for signing bundles and reports: keys/signing.pem and signing.pub.
+
+    Who exports and validates sets ASL_SIGNING_KEY to the private key. Where ASL_PUBLIC_KEY names the public one,
+    whatever is not signed with it is refused.
+    """
+    from asl_pkg import key as step
+
+    private, public = step.make_keys(Path(folder))
+    print(f"private key, to be kept secret: export {contract.SIGNING_KEY_VARIABLE}={private.resolve()}")
+    print(f"public key, for who checks:     export {contract.PUBLIC_KEY_VARIABLE}={public.resolve()}")

@@ -1,0 +1,21 @@
+"""Words of a command line that are no settings."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from asl_pkg.config import InferenceSettings
+from asl_pkg.settings import names
+
+
+def apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Tell names of files from settings: a word with `=` is a setting unless a file has that very name.
+
+    Args:
+        arguments: the words after the verb.
+
+    Returns:
+        The names and the settings.
+    """
+    known = names(InferenceSettings)
+    settings = [one for one in arguments if one.partition("=")[0] in known or ("=" in one and not Path(one).exists())]
+    return [one for one in arguments if one not in settings], settings
