@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3.11
-# Another lock file of our packages, such as one with another build of torch.
+# Another lock file of our packages, such as one with another build of torch; for `make images`, of the train image's.
 TORCH_REQUIREMENTS ?= images/requirements/local.txt
 ASL := .venv/bin/asl
 
@@ -45,6 +45,17 @@ mlflow: ## MLflow's page on 127.0.0.1:8080
 pipeline: install ## run the compiled pipeline on this machine
 	@$(ASL) pipeline run $(SET)
 
+##@ Images, made with docker, podman or buildah; IMAGES="data train" names some
+images: ## build them; one that is here with this content is not built again
+	@$(PYTHON) images/build $(IMAGES)
+
+push: ## build and push them: REGISTRY=registry.example.com/team
+	@[ "$(REGISTRY)" ] || { echo "push: say where to: make push REGISTRY=registry.example.com/team" >&2; exit 1; }
+	@$(PYTHON) images/build --push $(REGISTRY) $(IMAGES)
+
+images-kind: ## build and push them to the registry of kind-up
+	@$(PYTHON) images/build --push localhost:5001 $(IMAGES)
+
 include manifests/platform.mk
 
 ##@ Working on the project
@@ -72,9 +83,11 @@ compile: install ## pipelines/asl.yaml from pipelines/asl.py
 lock: install ## the hash-locked lists in images/requirements
 	.venv/bin/uv pip compile pyproject.toml --all-extras $(LOCK_OPTIONS) -o images/requirements/local.txt
 	.venv/bin/uv pip compile images/requirements/triton.in $(LOCK_OPTIONS) -o images/requirements/triton.txt
-	.venv/bin/uv pip compile pyproject.toml --extra transformer $(LOCK_OPTIONS) -c images/requirements/local.txt -o images/requirements/transformer.txt
+	for image in data train transformer; do .venv/bin/uv pip compile pyproject.toml --extra $$image $(LOCK_OPTIONS) \
+	  -c images/requirements/local.txt -o images/requirements/$$image.txt; done
+	.venv/bin/uv pip compile images/requirements/kfp.in --no-deps $(LOCK_OPTIONS) -c images/requirements/local.txt -o images/requirements/kfp.txt
 	.venv/bin/uv pip compile images/requirements/mlflow.in $(LOCK_OPTIONS) -o images/requirements/mlflow.txt
-	for file in local transformer; do .venv/bin/python images/requirements/name_plainly.py images/requirements/$$file.txt; done
+	for file in local data train transformer; do .venv/bin/python images/requirements/name_plainly.py images/requirements/$$file.txt; done
 LOCK_OPTIONS := --no-strip-extras --python-version 3.11 --python-platform x86_64-manylinux_2_35 --generate-hashes --no-header --quiet
 
 ##@ Installing and removing
@@ -111,4 +124,4 @@ uninstall: ## list, then remove environments, caches, data, models and runs
 	du -sh $$found; read -rp "remove all these? [y/N] " answer; [ "$$answer" = y ] && rm -rf $$found && echo removed
 
 .PHONY: help demo test doctor pull train export validate deploy serve infer monitor verify key mlflow pipeline lint \
-  format gate-study test-slow e2e compile lock install machine clean uninstall
+  images push images-kind format gate-study test-slow e2e compile lock install machine clean uninstall

@@ -1,7 +1,5 @@
 # The platform's targets, included by the Makefile. Each works alone, leaves alone what is there, and can be repeated.
 OVERLAY ?= kind
-REGISTRY := localhost:5001
-VERSION := 0.1.0
 INSTALL := manifests/install
 
 ##@ On Kubernetes, on any KUBECONFIG
@@ -36,11 +34,6 @@ mlflow-platform: buckets ## MLflow's server on PostgreSQL
 	@manifests/make-secrets
 	@$(INSTALL) third-party/mlflow mlflow/statefulset/mlflow-database mlflow/deployment/mlflow
 
-images: ## build our images and push them to the registry of kind-up
-	for name in triton transformer mlflow; do \
-	  docker build -t $(REGISTRY)/asl-$$name:$(VERSION) -f images/$$name/Dockerfile . && \
-	  docker push $(REGISTRY)/asl-$$name:$(VERSION) || exit 1; done
-
 predict: install ## name the letter in pictures, answered by the cluster: SET="picture.jpg"
 	@kubectl -n asl port-forward service/asl-model-predictor 18000:80 >/dev/null & forward=$$!; \
 	  trap "kill $$forward" EXIT; until (: </dev/tcp/127.0.0.1/18000) 2>/dev/null; do kill -0 $$forward; sleep 0.2; done; \
@@ -53,4 +46,4 @@ kind-down: ## remove the cluster of kind-up and its registry
 	kind delete cluster --name asl
 	docker rm --force kind-registry
 
-.PHONY: kind-up platform cert-manager kserve kfp serving buckets mlflow-platform images predict status kind-down
+.PHONY: kind-up platform cert-manager kserve kfp serving buckets mlflow-platform predict status kind-down

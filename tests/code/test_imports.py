@@ -13,7 +13,10 @@ VERBS = {
     "publish", "data_track", "key", "monitor",
 }  # fmt: skip
 PACKAGES = {"data", "models", "serving", "validation"}
-SUPPORT = {"tracking", "registry", "progress", "files", "provenance", "settings", "run_log", "pages", "sbom"}
+SUPPORT = {
+    "tracking", "registry", "progress", "files", "provenance", "settings", "run_log", "pages", "sbom",
+    "images",
+}  # fmt: skip
 LEAVES = {"config", "contract", "errors"}
 ALLOWED = {
     "pipelines": {"components", *LEAVES},
