@@ -204,6 +204,7 @@ class ValidateSettings:
 class DeploySettings:
     """How a release comes to serve; the store's address says where: a folder here, s3://… on Kubernetes."""
 
+    name: str = setting(contract.KUBERNETES_NAME, "of the InferenceService on Kubernetes", "name")
     namespace: str = setting(contract.NAMESPACE, "where it serves on Kubernetes", "namespace")
     latency_max_ms: float = setting(1000.0, "for one picture, 95 of 100 times", "ms", low=1.0, high=60_000.0)
     timeout_s: float = setting(600.0, "wait for a pod to start and be ready", "s", low=1.0, high=86_400.0)
@@ -241,6 +242,40 @@ class TrainSettings(Settings):
 
     model: ModelSettings = field(default_factory=BaselineModel)
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
+
+
+@dataclass
+class PodSettings:
+    """What the pods of the pipeline's steps are and may use on Kubernetes."""
+
+    cpu: str = setting("2", "processors that pull, train, export and validate may use each", "Kubernetes quantity")
+    memory: str = setting("4Gi", "memory that pull, train, export and validate get each", "Kubernetes quantity")
+    accelerator_type: str = setting("nvidia.com/gpu", "resource of the accelerators that train gets", "name")
+    accelerator_count: int = setting(0, "how many accelerators train gets", "accelerators", low=0, high=64)
+    data_image: str = setting(f"{contract.DATA_IMAGE}:{contract.IMAGE_VERSION}", "in which pull runs", "image")
+    train_image: str = setting(f"{contract.TRAIN_IMAGE}:{contract.IMAGE_VERSION}", "in which all else runs", "image")
+
+
+@dataclass
+class KfpSettings:
+    """Which Kubeflow Pipelines `asl pipeline submit` and `schedule` speak to."""
+
+    host: str = setting("http://127.0.0.1:8080", "address of its UI", "URL")
+    namespace: str = setting("kubeflow", "where the steps' pods run", "namespace")
+    service_account: str = setting("pipeline-runner", "account that the steps' pods run as", "name")
+    experiment: str = setting("asl", "under which its UI lists the runs", "name")
+    cron: str = setting(
+        "0 0 3 * * *", "when `schedule` runs it: second, minute, hour, day, month, weekday, in UTC", "cron"
+    )
+
+
+@dataclass
+class PipelineSettings(TrainSettings):
+    """pipeline.yaml: train.yaml, and how the pipeline runs."""
+
+    cache: bool = setting(True, "take results that are still right from the cache")
+    pod: PodSettings = field(default_factory=PodSettings)
+    kfp: KfpSettings = field(default_factory=KfpSettings)
 
 
 @dataclass
@@ -284,7 +319,12 @@ class InferenceSettings:
     monitor: MonitorSettings = field(default_factory=MonitorSettings)
 
 
-FILES: dict[type, str] = {Settings: "default", TrainSettings: "train", InferenceSettings: "inference"}
+FILES: dict[type, str] = {
+    Settings: "default",
+    TrainSettings: "train",
+    PipelineSettings: "pipeline",
+    InferenceSettings: "inference",
+}
 SCHEMES = {"http": "http", "https": "http", "s3": "s3"}  # `data=SCHEME://…` chooses the kind of source
 GROUPS: dict[str, dict[str, type]] = {
     "data": {

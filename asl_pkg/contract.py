@@ -99,20 +99,27 @@ MLFLOW_ALIAS = "champion"
 
 # On Kubernetes; manifests/ spells these names too, and a test compares
 NAMESPACE = "asl"
-CANDIDATE_NAME = f"{KUBERNETES_NAME}-candidate"  # the InferenceService that tries a release, without user traffic
+CANDIDATE_SUFFIX = "-candidate"
+CANDIDATE_NAME = (
+    f"{KUBERNETES_NAME}{CANDIDATE_SUFFIX}"  # the InferenceService that tries a release, without user traffic
+)
 CANARY_NAME = "canary"  # of the predictor that shares the users' requests with the one that serves
 SERVING_RUNTIME = "asl-triton"
 MODEL_FORMAT = "triton"  # that the ServingRuntime supports
 STORAGE_CONTAINER = "asl-storage"  # how KServe fetches a release
-GRPC_SERVICE = f"{KUBERNETES_NAME}-grpc"  # headless: the address of every predictor pod that is ready
+GRPC_SUFFIX = "-grpc"
+GRPC_SERVICE = f"{KUBERNETES_NAME}{GRPC_SUFFIX}"  # headless: the address of every predictor pod that is ready
 PREDICTOR_ACCOUNT = "asl-predictor"  # reads the store
 TRANSFORMER_ACCOUNT = "asl-transformer"
 PIPELINE_ACCOUNT = "asl-pipeline"  # of the steps; has no right on KServe
 DEPLOYER_ACCOUNT = "asl-deployer"  # may change the two InferenceServices
 DEPLOYER_TOKEN = "asl-deployer-token"  # noqa: S105 - a Secret's name; the deploy step alone mounts it
+DEPLOYER_FOLDER = "/var/run/secrets/asl-deployer"  # where
 STORAGE_CONTAINER = "asl-storage"  # KServe's downloader as Pod Security lets it in: predictor.storageContainerName
-S3_SECRET = "asl-s3"  # noqa: S105 - a Secret's name; it holds AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
-SETTINGS_CONFIG_MAP = "asl-settings"  # MLFLOW_TRACKING_URI, AWS_ENDPOINT_URL, AWS_DEFAULT_REGION
+S3_SECRET = "asl-s3"  # noqa: S105 - a Secret's name; it holds what follows
+S3_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+SETTINGS_CONFIG_MAP = "asl-settings"
+SETTINGS_VARIABLES = ("MLFLOW_TRACKING_URI", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION")
 VERIFY_CONFIG_MAP = "asl-verify-bundle"  # the script that checks a bundle before Triton starts
 IMAGE_VERSION = "0.1.0"  # the tag of our images that overlays and the compiled pipeline ask for: the project's version
 DATA_IMAGE = "asl-data"  # of the step pull

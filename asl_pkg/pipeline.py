@@ -1,23 +1,28 @@
 """The verb pipeline: compile the steps, or run the compiled pipeline on this machine."""
 
 import hashlib
+import json
 import os
 import re
+import shutil
 import uuid
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from asl_pkg.config import DataSettings, DvcData, FolderData, HttpData, SyntheticData, TrainSettings
+from asl_pkg.code_version import PROJECT, code_version
+from asl_pkg.config import DataSettings, DvcData, FolderData, HttpData, PipelineSettings, SyntheticData
 from asl_pkg.errors import AslError, SettingError
-from asl_pkg.run_log import shown
-from asl_pkg.settings import load
+from asl_pkg.run_log import RunLog, shown
+from asl_pkg.serving import signature
+from asl_pkg.settings import kind_of, load, walk
 
-PROJECT = Path(__file__).parent.parent
 COMPILED = PROJECT / "pipelines" / "asl.yaml"
 LOG_FILE = "log.txt"
-STEPS = {"dataset": "pull", "training": "train", "bundle": "export", "report": "validate"}
+CACHE_FOLDER = ".cache"
+RETRY = re.compile(r"\n +retryPolicy:(\n +(backoff\w+|maxRetryCount): .+)+")
+STEPS = {"dataset": "pull", "training": "train", "bundle": "export", "report": "validate"}  # by what people look for
 
 # Which parameter of the pipeline takes a setting: an exact name, else the longest prefix.
 PARAMETERS = {
@@ -26,6 +31,17 @@ PARAMETERS = {
     "model": "model",
     "trainer.max_epochs": "max_epochs",
     "store": "model_store",
+    "deploy.name": "service_name",
+    "deploy.namespace": "namespace",
+    "validate.accuracy_min": "accuracy_min",
+    "validate.macro_f1_min": "macro_f1_min",
+    "validate.recall_min": "recall_min",
+    "pod.cpu": "cpu",
+    "pod.memory": "memory",
+    "pod.accelerator_type": "accelerator_type",
+    "pod.accelerator_count": "accelerator_count",
+    "pod.data_image": "data_image",
+    "pod.train_image": "train_image",
     "data.": "data_settings",
     "data.batch_size": "train_settings",
     "data.cache_dir": "train_settings",
@@ -37,6 +53,8 @@ PARAMETERS = {
     "validate.": "validate_settings",
     "deploy.": "deploy_settings",
 }
+TEXTS = {"accelerator_count"}  # numbers that the backend wants as texts
+HOW = {"cache", "kfp."}  # settings that say how the pipeline runs, and so are none of its parameters
 
 
 def compile_pipeline(path: Path) -> Path:
@@ -59,28 +77,43 @@ def run(overrides: Sequence[str], run_dir: Path) -> dict[str, Path]:
     """Run the compiled pipeline here: every step a process, results that are still right taken from the cache.
 
     Args:
-        overrides: settings of TrainSettings, as on the command line.
+        overrides: settings of PipelineSettings, as on the command line.
         run_dir: gets one entry a step.
 
     Returns:
-        Where each step's result lies: pull, train, export, validate.
+        Where each step's result lies: pull, train, export, validate. Those of a run that failed lie there as well.
 
     Raises:
         SettingError: a setting is wrong, or has no parameter in the pipeline.
         AslError: a step failed.
     """
-    settings = load(TrainSettings, overrides)
-    arguments = parameters(overrides)
+    settings = load(PipelineSettings, overrides)
+    arguments = parameters(overrides) | versions(settings)
     arguments["model_store"] = settings.store if "://" in settings.store else str(Path(settings.store).resolve())
-    arguments["code_version"] = code_version()
-    arguments["data_version"] = source_version(settings.data)
-    outputs = _run_locally(arguments, run_dir)
-    results = {}
-    for output, step in STEPS.items():
-        results[step] = run_dir / step
-        results[step].unlink(missing_ok=True)
-        results[step].symlink_to(os.path.relpath(outputs[output].path, run_dir))
+    arguments["signer"] = signature.signer()
+    if not settings.cache:
+        shutil.rmtree(run_dir / CACHE_FOLDER, ignore_errors=True)
+    with shown(run_dir / LOG_FILE) as log:
+        try:
+            _run_locally(arguments, run_dir)
+        except RuntimeError as error:
+            raise AslError(f"{log.error or error} (everything that the run said: {log.path})") from error
+        finally:
+            results = _link(log, run_dir)
     return results
+
+
+def versions(settings: PipelineSettings) -> dict[str, str]:
+    """The parameters that are part of the steps' cache keys alone.
+
+    Args:
+        settings: of the run.
+
+    Returns:
+        Versions of code and data.
+    """
+    codes = {f"{step}_code": code_version(step) for step in STEPS.values()}
+    return codes | {"data_version": source_version(settings.data)}
 
 
 def parameters(overrides: Sequence[str]) -> dict[str, Any]:
@@ -96,28 +129,20 @@ def parameters(overrides: Sequence[str]) -> dict[str, Any]:
         SettingError: a setting says where one machine keeps things, which the pipeline decides itself.
     """
     arguments: dict[str, Any] = {}
+    kinds = {name: kind_of(one) for name, one in walk(PipelineSettings)}
     for override in overrides:
         name, _, value = override.partition("=")
         prefix = name.partition(".")[0] + "."
+        if name in HOW or prefix in HOW:
+            continue
         parameter = PARAMETERS.get(name) or (PARAMETERS.get(prefix) if "." in name else None)
         if parameter is None:
             raise SettingError(f"{name} is decided by the pipeline: its results lie in runs/<name>/<step>")
         if parameter.endswith("_settings"):
             arguments.setdefault(parameter, []).append(override)
         else:
-            arguments[parameter] = int(value) if parameter in ("seed", "max_epochs") else value
+            arguments[parameter] = value if parameter in TEXTS else kinds.get(name, str)(value)
     return arguments
-
-
-def code_version() -> str:
-    """SHA-256 over the code and the locked packages: part of every step's cache key."""
-    digest = hashlib.sha256()
-    sources = [path for folder in ("asl_pkg", "components") for path in (PROJECT / folder).rglob("*")]
-    sources += (PROJECT / "images" / "requirements").glob("*.txt")
-    for path in sorted(sources):
-        if path.suffix in {".py", ".yaml", ".jinja", ".txt"} and path.is_file():
-            digest.update(f"{path.relative_to(PROJECT)}\0".encode() + path.read_bytes())
-    return digest.hexdigest()
 
 
 def source_version(data: DataSettings) -> str:
@@ -150,8 +175,7 @@ def _listing(*roots: Path) -> str:
     return digest.hexdigest()
 
 
-def _run_locally(arguments: dict[str, Any], run_dir: Path) -> dict[str, Any]:
-    """The outputs of the compiled pipeline."""
+def _run_locally(arguments: dict[str, Any], run_dir: Path) -> None:
     # kfp warns that our images are not named "python", and about its own deprecations: nothing a user can mend.
     warnings.simplefilter("ignore")
     from kfp import components, local
@@ -160,11 +184,32 @@ def _run_locally(arguments: dict[str, Any], run_dir: Path) -> dict[str, Any]:
         local.SubprocessRunner(use_venv=False),
         pipeline_root=str(run_dir),
         enable_caching=True,
-        cache_root=str(run_dir / ".cache"),
+        cache_root=str(run_dir / CACHE_FOLDER),
     )
-    with shown(run_dir / LOG_FILE) as log:
-        try:
-            task = components.load_component_from_file(str(COMPILED))(**arguments)
-        except RuntimeError as error:
-            raise AslError(f"{log.error or error} (everything that the run said: {log.path})") from error
-    return dict(task.outputs)
+    components.load_component_from_text(without_retries(COMPILED.read_text()))(**arguments)
+
+
+def without_retries(compiled: str) -> str:
+    """Take the retries out of a compiled pipeline: on this machine a step that failed would only fail again.
+
+    Args:
+        compiled: YAML.
+
+    Returns:
+        The YAML without them, otherwise unchanged.
+    """
+    return RETRY.sub("", compiled)
+
+
+def _link(log: RunLog, run_dir: Path) -> dict[str, Path]:
+    """Link the results of the steps that are done; kfp's cache knows where they lie, new ones last."""
+    entries = sorted((run_dir / CACHE_FOLDER).glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    results = {}
+    for output, step in STEPS.items():
+        if step in log.done:
+            found = (json.loads(path.read_text()) for path in entries if path.name.startswith(log.done[step]))
+            made = [outputs[output]["uri"] for outputs in found if output in outputs]
+            results[step] = run_dir / step
+            results[step].unlink(missing_ok=True)
+            results[step].symlink_to(os.path.relpath(made[-1], run_dir))
+    return results

@@ -12,7 +12,8 @@ from typing import Self
 
 COLOUR = re.compile(r"\x1b\[\d+m")
 STARTS = re.compile(r"Executing task '(?P<step>[\w-]+)'")
-CACHED = re.compile(r"Task (?P<step>[\w-]+) cache hit")
+CACHED = re.compile(r"Task (?P<step>[\w-]+) cache hit \(key=(?P<key>\w+)\)")
+ENDS_WELL = re.compile(r"Task '(?P<step>[\w-]+)' finished with status SUCCESS")
 ERROR = re.compile(r"^asl_pkg\.errors\.\w+: (?P<text>.*)")
 OUTPUTS = re.compile(r"Task '[\w-]+' outputs:")
 STEP_INDENT = "    "  # kfp indents the lines of a step by this
@@ -30,6 +31,9 @@ class RunLog(io.TextIOBase):
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.error = ""
+        self.done: dict[
+            str, str
+        ] = {}  # steps that are done, each with the first digits of its key in the cache if it came from there
         self._terminal = sys.stdout
         self._file = path.open("w", encoding="utf-8")
         self._pending = ""
@@ -61,6 +65,10 @@ class RunLog(io.TextIOBase):
         if found := STARTS.search(line) or CACHED.search(line):
             what = " (taken from the cache)" if found.re is CACHED else ""
             self._say(f"── {found['step']}{what}")
+            if found.re is CACHED:
+                self.done[found["step"]] = found["key"]
+        elif found := ENDS_WELL.search(line):
+            self.done[found["step"]] = ""
         elif self._is_a_steps_own(line) and own.strip():
             self._say(line)
 
@@ -80,6 +88,21 @@ class RunLog(io.TextIOBase):
         if OUTPUTS.search(line):
             self._skip_to = RULE
         return line.startswith(STEP_INDENT)
+
+
+def ending(state: str, message: str) -> str:
+    """Say how a run ended.
+
+    Args:
+        state: that kfp gives its exit handler: SUCCEEDED here, COMPLETE on Kubernetes, else it failed.
+        message: what kfp knows of the failure.
+
+    Returns:
+        One line.
+    """
+    if state in ("SUCCEEDED", "COMPLETE"):
+        return "the run is over, every step went well"
+    return f"the run FAILED ({state}){': ' * bool(message)}{message}; the step that failed says why"
 
 
 @contextmanager

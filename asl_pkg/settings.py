@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from asl_pkg.config import FILES, GROUPS, SCHEMES, InferenceSettings, Settings, TrainSettings
+from asl_pkg.config import FILES, GROUPS, SCHEMES, InferenceSettings, PipelineSettings, Settings, TrainSettings
 from asl_pkg.errors import SettingError
 
 CONFIGS = Path(__file__).parent / "configs"
-T = TypeVar("T", Settings, TrainSettings, InferenceSettings)
+T = TypeVar("T", Settings, TrainSettings, PipelineSettings, InferenceSettings)
 
 
 def walk(schema: type, prefix: str = "") -> Iterator[tuple[str, dataclasses.Field[Any]]]:
@@ -54,7 +54,7 @@ def load(schema: type[T], overrides: Sequence[str] = ()) -> T:
     """Compose the settings of one file.
 
     Args:
-        schema: Settings, TrainSettings or InferenceSettings.
+        schema: one of config.FILES.
         overrides: `name=value`, as on the command line; texts are taken literally.
 
     Returns:

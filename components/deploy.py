@@ -5,13 +5,20 @@ from kfp import dsl
 
 @dsl.component(base_image="asl-train", install_kfp_package=False)
 def deploy(
-    model_store: str, deploy_settings: list, bundle: dsl.Input[dsl.Model], report: dsl.Input[dsl.Artifact]
+    model_store: str,
+    service_name: str,
+    namespace: str,
+    deploy_settings: list,
+    bundle: dsl.Input[dsl.Model],
+    report: dsl.Input[dsl.Artifact],
 ) -> str:
     """Store the bundle as a release, try it on a Triton of its own, and only then let it serve.
 
     Args:
         model_store: where releases lie and so where they serve: a folder, or s3://BUCKET/PREFIX.
-        deploy_settings: settings such as `deploy.namespace=…`.
+        service_name: of the InferenceService.
+        namespace: of the InferenceService.
+        deploy_settings: further settings such as `deploy.canary_requests=…`.
         bundle: what export wrote.
         report: what validate wrote.
 
@@ -24,5 +31,5 @@ def deploy(
     from asl_pkg.config import Settings
     from asl_pkg.settings import load
 
-    chosen = load(Settings, [f"store={model_store}", *deploy_settings])
-    return step.deploy(chosen, Path(bundle.path), Path(report.path)).release
+    where = [f"store={model_store}", f"deploy.name={service_name}", f"deploy.namespace={namespace}"]
+    return step.deploy(load(Settings, [*where, *deploy_settings]), Path(bundle.path), Path(report.path)).release

@@ -11,6 +11,7 @@ def pull(
     data_version: str,
     code_version: str,
     dataset: dsl.Output[dsl.Dataset],
+    audit: dsl.Output[dsl.HTML],
 ) -> None:
     """Bring in a data set, split it without leaks and write it as Parquet.
 
@@ -21,9 +22,11 @@ def pull(
         data_version: digest or listing of the source, so that a cached data set of another state is not taken.
         code_version: hash of the code, so that a cached result of other code is not taken.
         dataset: the data set.
+        audit: what arrived and what it is worth.
     """
     from pathlib import Path
 
+    from asl_pkg import contract, kfp_artifacts
     from asl_pkg import pull as step
     from asl_pkg.config import Settings
     from asl_pkg.settings import load
@@ -31,4 +34,5 @@ def pull(
     settings = load(Settings, [f"data={data}", f"seed={seed}", *data_settings])
     info = step.pull(settings, Path(dataset.path))
     print(info.summary)
-    dataset.metadata["digest"] = info.digest
+    dataset.metadata.update(digest=info.digest, summary=info.summary)
+    kfp_artifacts.show_page(audit, Path(dataset.path) / contract.AUDIT_PAGE)

@@ -26,15 +26,14 @@ def train(
         training: checkpoints, history and plots.
         metrics: of the best epoch on the validation split.
     """
-    import json
     from pathlib import Path
 
+    from asl_pkg import kfp_artifacts
     from asl_pkg import train as step
     from asl_pkg.config import TrainSettings
     from asl_pkg.settings import load
 
     chosen = [f"model={model}", f"trainer.max_epochs={max_epochs}", f"seed={seed}", *train_settings]
     measured = step.train(load(TrainSettings, chosen), Path(dataset.path), Path(training.path))
-    for name, value in measured.items():
-        metrics.log_metric(name, value)
-    Path(metrics.path).write_text(json.dumps(metrics.metadata))  # kfp's local cache wants a file of every artefact
+    training.metadata.update(dataset_digest=dataset.metadata["digest"], model=model, seed=seed)
+    kfp_artifacts.show_metrics(metrics, measured)

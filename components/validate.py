@@ -5,46 +5,66 @@ from kfp import dsl
 
 @dsl.component(base_image="asl-train", install_kfp_package=False)
 def validate(
+    accuracy_min: float,
+    macro_f1_min: float,
+    recall_min: float,
     validate_settings: list,
     model_store: str,
     champion: str,
+    signer: str,
     code_version: str,
     bundle: dsl.Input[dsl.Model],
     dataset: dsl.Input[dsl.Dataset],
     training: dsl.Input[dsl.Model],
     report: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
+    classification: dsl.Output[dsl.ClassificationMetrics],
+    page: dsl.Output[dsl.HTML],
+    model_card: dsl.Output[dsl.Markdown],
 ) -> bool:
     """Measure the bundle on pictures that training never saw, and let the gates decide.
 
     Args:
-        validate_settings: thresholds such as `validate.accuracy_min=…`.
+        accuracy_min: lower bound of test accuracy.
+        macro_f1_min: lower bound of macro F1.
+        recall_min: recall of the worst class.
+        validate_settings: further thresholds such as `validate.worst_group_min=…`.
         model_store: where releases lie, the one that serves among them.
         champion: the release that the new one is compared with, so that a verdict against another one is not taken
             from the cache.
+        signer: digest of the public key of who signs, so that a cached report signed otherwise is not taken.
         code_version: hash of the code, so that a cached result of other code is not taken.
         bundle: what export wrote.
         dataset: what pull wrote.
         training: what train wrote, for the comparison with torch.
         report: report.json, report.html and the golden set.
-        metrics: accuracy and macro F1 on the test split.
+        metrics: figures on the test split.
+        classification: ROC curve and confusion matrix on the test split.
+        page: report.html.
+        model_card: what the model is for and what not.
 
     Returns:
         Whether every gate passed.
     """
-    import json
     from pathlib import Path
 
-    from asl_pkg import contract
+    from asl_pkg import contract, kfp_artifacts
     from asl_pkg import validate as step
     from asl_pkg.config import Settings
     from asl_pkg.settings import load
 
-    checkpoint = Path(training.path) / contract.BEST_CHECKPOINT
-    settings = load(Settings, [*validate_settings, f"store={model_store}"])
-    made = step.validate(settings, Path(bundle.path), Path(dataset.path), checkpoint, Path(report.path), champion)
+    least = {"accuracy_min": accuracy_min, "macro_f1_min": macro_f1_min, "recall_min": recall_min}
+    chosen = [*(f"validate.{name}={value}" for name, value in least.items()), *validate_settings]
+    made = step.validate(
+        load(Settings, [*chosen, f"store={model_store}"]),
+        Path(bundle.path),
+        Path(dataset.path),
+        Path(training.path) / contract.BEST_CHECKPOINT,
+        Path(report.path),
+        champion,
+    )
     print(made.summary)
-    metrics.log_metric("accuracy", made.accuracy)
-    metrics.log_metric("macro_f1", made.macro_f1)
-    Path(metrics.path).write_text(json.dumps(metrics.metadata))  # kfp's local cache wants a file of every artefact
+    report.metadata.update(kfp_artifacts.show_report(made.body, metrics, classification))
+    kfp_artifacts.show_page(page, made.folder / contract.REPORT_PAGE)
+    kfp_artifacts.show_page(model_card, made.folder / contract.MODEL_CARD)
     return made.passed

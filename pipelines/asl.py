@@ -1,26 +1,17 @@
 """The pipeline: 1 pull, 2 train, 3 export, 4 validate, 5 deploy where every gate passed, else refuse."""
 
-from typing import NamedTuple
-
 from kfp import compiler, dsl
 
-from asl_pkg.config import Settings, TrainerSettings
+from asl_pkg.config import DeploySettings, PipelineSettings, PodSettings, TrainerSettings, ValidateSettings
 from components.champion import champion
 from components.deploy import deploy
 from components.export import export
+from components.finish import finish
 from components.pull import pull
 from components.refuse import refuse
 from components.train import train
 from components.validate import validate
-
-
-class Outputs(NamedTuple):
-    """What a run leaves behind."""
-
-    dataset: dsl.Dataset
-    training: dsl.Model
-    bundle: dsl.Model
-    report: dsl.Artifact
+from pipelines.pods import in_pod, tried_again, with_accelerators, with_deployers_token
 
 
 @dsl.pipeline(name="asl", description="From pictures of signing hands to a served, validated model")
@@ -30,14 +21,29 @@ def asl(
     data_version: str = "",
     model: str = "baseline",
     max_epochs: int = TrainerSettings().max_epochs,
+    seed: int = PipelineSettings().seed,
     train_settings: list = [],  # noqa: B006
     export_settings: list = [],  # noqa: B006
+    accuracy_min: float = ValidateSettings().accuracy_min,
+    macro_f1_min: float = ValidateSettings().macro_f1_min,
+    recall_min: float = ValidateSettings().recall_min,
     validate_settings: list = [],  # noqa: B006
-    seed: int = Settings().seed,
-    model_store: str = Settings().store,
+    model_store: str = "s3://models",
+    service_name: str = DeploySettings().name,
+    namespace: str = DeploySettings().namespace,
     deploy_settings: list = [],  # noqa: B006
-    code_version: str = "",
-) -> Outputs:
+    cpu: str = PodSettings().cpu,
+    memory: str = PodSettings().memory,
+    accelerator_type: str = PodSettings().accelerator_type,
+    accelerator_count: str = str(PodSettings().accelerator_count),
+    data_image: str = PodSettings().data_image,
+    train_image: str = PodSettings().train_image,
+    pull_code: str = "",
+    train_code: str = "",
+    export_code: str = "",
+    validate_code: str = "",
+    signer: str = "",
+) -> None:
     """Pull, train, export, validate, and deploy what deserves it.
 
     Args:
@@ -46,51 +52,84 @@ def asl(
         data_version: digest or listing of the source; a cached data set of another state is not taken.
         model: kind of network: baseline or resnet.
         max_epochs: passes over the training pictures at most.
-        train_settings: further settings of the training, such as `trainer.learning_rate=…`.
-        export_settings: settings of the export, such as `export.threads=…`.
-        validate_settings: thresholds of the gates, such as `validate.accuracy_min=…`.
         seed: of every random choice.
-        model_store: where releases lie and so where they serve: a folder, or s3://BUCKET/PREFIX for Kubernetes.
-        deploy_settings: settings of the deploy, such as `deploy.namespace=…`.
-        code_version: hash of the code; a cached result of other code is not taken.
+        train_settings: further settings of the training, such as `trainer.learning_rate=…`.
+        export_settings: settings of the export, such as `export.precision=int8`.
+        accuracy_min: lower bound of test accuracy, below which the model is refused.
+        macro_f1_min: lower bound of macro F1, below which the model is refused.
+        recall_min: recall of the worst class, below which the model is refused.
+        validate_settings: further thresholds of the gates, such as `validate.worst_group_min=…`.
+        model_store: where releases lie and so where they serve: s3://BUCKET/PREFIX, or a folder on one machine.
+        service_name: of the InferenceService.
+        namespace: of the InferenceService.
+        deploy_settings: further settings of the deploy, such as `deploy.canary_requests=…`.
+        cpu: processors that pull, train, export and validate may use each, such as 2 or 500m.
+        memory: that pull, train, export and validate get each, such as 4Gi.
+        accelerator_type: resource of the accelerators that train gets, such as nvidia.com/gpu.
+        accelerator_count: how many accelerators train gets; 0 for none.
+        data_image: in which pull runs; all of its name.
+        train_image: in which all other steps run; all of its name.
+        pull_code: hash of the code that pull runs; a cached result of other code is not taken.
+        train_code: the same for train.
+        export_code: the same for export.
+        validate_code: the same for validate.
+        signer: digest of the public key of who signs; a cached bundle signed otherwise is not taken.
     """
-    pulled = pull(
-        data=data, seed=seed, data_settings=data_settings, data_version=data_version, code_version=code_version
-    )
-    trained = train(
-        model=model,
-        max_epochs=max_epochs,
-        seed=seed,
-        train_settings=train_settings,
-        code_version=code_version,
-        dataset=pulled.outputs["dataset"],
-    )
-    exported = export(export_settings=export_settings, code_version=code_version, training=trained.outputs["training"])
-    serving = champion(model_store=model_store, bundle=exported.outputs["bundle"]).set_caching_options(False)
-    validated = validate(
-        validate_settings=validate_settings,
-        model_store=model_store,
-        champion=serving.output,
-        code_version=code_version,
-        bundle=exported.outputs["bundle"],
-        dataset=pulled.outputs["dataset"],
-        training=trained.outputs["training"],
-    )
-    with dsl.If(validated.outputs["Output"] == True, name="passed"):  # noqa: E712  kfp builds a condition of it
-        deploy(
+    end = in_pod(finish(), train_image).set_caching_options(False)
+    with dsl.ExitHandler(end, name="steps"):
+        pulled = pull(
+            data=data, seed=seed, data_settings=data_settings, data_version=data_version, code_version=pull_code
+        )
+        tried_again(in_pod(pulled, data_image, cpu, memory))
+        dataset = pulled.outputs["dataset"]
+        trained = train(
+            model=model,
+            max_epochs=max_epochs,
+            seed=seed,
+            train_settings=train_settings,
+            code_version=train_code,
+            dataset=dataset,
+        )
+        tried_again(with_accelerators(in_pod(trained, train_image, cpu, memory), accelerator_type, accelerator_count))
+        training = trained.outputs["training"]
+        exported = export(
+            export_settings=export_settings,
+            signer=signer,
+            code_version=export_code,
+            dataset=dataset,
+            training=training,
+        )
+        in_pod(exported, train_image, cpu, memory)
+        bundle = exported.outputs["bundle"]
+        serving = champion(model_store=model_store, bundle=bundle)
+        in_pod(serving, train_image).set_caching_options(False)
+        validated = validate(
+            accuracy_min=accuracy_min,
+            macro_f1_min=macro_f1_min,
+            recall_min=recall_min,
+            validate_settings=validate_settings,
             model_store=model_store,
-            deploy_settings=deploy_settings,
-            bundle=exported.outputs["bundle"],
-            report=validated.outputs["report"],
-        ).set_caching_options(False)
-    with dsl.Else(name="failed"):
-        refuse(report=validated.outputs["report"]).set_caching_options(False)
-    return Outputs(
-        dataset=pulled.outputs["dataset"],
-        training=trained.outputs["training"],
-        bundle=exported.outputs["bundle"],
-        report=validated.outputs["report"],
-    )
+            champion=serving.output,
+            signer=signer,
+            code_version=validate_code,
+            bundle=bundle,
+            dataset=dataset,
+            training=training,
+        )
+        in_pod(validated, train_image, cpu, memory)
+        report = validated.outputs["report"]
+        with dsl.If(validated.outputs["Output"] == True, name="passed"):  # noqa: E712  kfp builds a condition of it
+            deployed = deploy(
+                model_store=model_store,
+                service_name=service_name,
+                namespace=namespace,
+                deploy_settings=deploy_settings,
+                bundle=bundle,
+                report=report,
+            )
+            with_deployers_token(tried_again(in_pod(deployed, train_image))).set_caching_options(False)
+        with dsl.Else(name="failed"):
+            in_pod(refuse(report=report), train_image).set_caching_options(False)
 
 
 def compile_to(path: str) -> None:

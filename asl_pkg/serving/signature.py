@@ -5,6 +5,7 @@ that no caller can forget to ask for one and no key travels through a pipeline's
 https://github.com/sigstore/model-transparency
 """
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,28 @@ def sign(what: Path, signature: Path) -> None:
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise _unfit(contract.SIGNING_KEY_VARIABLE, key, "private", error) from error
     config.set_hashing_config(_hashing(what, signature)).sign(what.resolve(), signature)
+
+
+def signer() -> str:
+    """Name who signs here: what was made for another signer, or for none, has to be made anew.
+
+    Returns:
+        SHA-256 of the public half of the private key that is configured, empty where none is.
+
+    Raises:
+        SettingError: the private key cannot be read.
+    """
+    path = _configured(contract.SIGNING_KEY_VARIABLE)
+    if path is None:
+        return ""
+    from cryptography.hazmat.primitives import serialization
+
+    try:
+        public = serialization.load_pem_private_key(path.read_bytes(), None).public_key()
+    except (OSError, ValueError, TypeError) as error:
+        raise _unfit(contract.SIGNING_KEY_VARIABLE, path, "private", error) from error
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return hashlib.sha256(public.public_bytes(serialization.Encoding.DER, form)).hexdigest()
 
 
 def check(what: Path, signature: Path) -> None:

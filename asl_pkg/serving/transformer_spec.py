@@ -5,19 +5,20 @@ from typing import Any
 from asl_pkg import contract
 
 
-def transformer_spec(image: str, namespace: str) -> dict[str, Any]:
+def transformer_spec(image: str, namespace: str, name: str = contract.KUBERNETES_NAME) -> dict[str, Any]:
     """Give `spec.transformer` of the InferenceService.
 
     Args:
         image: of images/transformer.
         namespace: where it serves.
+        name: of the InferenceService.
 
     Returns:
         One pod, which finds every predictor pod through the headless Service of manifests/base.
     """
     arguments = {
         "--model_name": contract.MODEL_NAME,
-        "--predictor_host": f"{contract.GRPC_SERVICE}.{namespace}:{contract.POD_GRPC_PORT}",
+        "--predictor_host": f"{name}{contract.GRPC_SUFFIX}.{namespace}:{contract.POD_GRPC_PORT}",
     }
     container = {
         "name": "kserve-container",

@@ -105,6 +105,7 @@ def _metrics(measured: Measurements) -> dict[str, Any]:
         "worst_group": asdict(measured.worst),
         "parity": {**asdict(measured.parity), "greatest": _number(measured.parity.greatest)},
         "confusion": measured.confusion.tolist(),
+        "roc": asdict(measured.roc),
     }
 
 

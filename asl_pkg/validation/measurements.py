@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from asl_pkg.validation import metrics
 from asl_pkg.validation.metrics import Interval, Reliability
 from asl_pkg.validation.parity import Parity, compare
+from asl_pkg.validation.roc import Roc, micro_average_roc
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Measurements:
         macro_f1: mean F1 of the classes.
         recall: by class [classes]; not a number for a class without test pictures.
         reliability: confidence against accuracy.
+        roc: micro-average over the classes.
         unsure: share of answers below the confidence threshold.
         worst: the group with the lowest accuracy.
         parity: ONNX Runtime against torch.
@@ -47,6 +49,7 @@ class Measurements:
     macro_f1: Interval
     recall: NDArray[np.float64]
     reliability: Reliability
+    roc: Roc
     unsure: float
     worst: Group
     parity: Parity
@@ -92,6 +95,7 @@ def measure(
         macro_f1=metrics.interval(metrics.macro_f1, confusions, resamples, seed),
         recall=metrics.recall(total),
         reliability=metrics.reliability(probabilities, truth),
+        roc=micro_average_roc(probabilities, truth),
         unsure=float((probabilities.max(axis=1) < confidence_threshold).mean()),
         worst=Group(str(names[worst]), int(confusions[worst].sum()), float(by_group[worst])),
         parity=compare(by_torch, probabilities),

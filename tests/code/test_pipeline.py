@@ -1,15 +1,21 @@
 """The pipeline: compiled form current, settings find their parameters, a failing gate stops before deploy."""
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from asl_pkg import pipeline
-from asl_pkg.config import DvcData, FolderData, HttpData, S3Data, TrainSettings
+from asl_pkg import contract, pipeline
+from asl_pkg.config import DvcData, FolderData, HttpData, PipelineSettings, S3Data
 from asl_pkg.errors import AslError, SettingError
 from asl_pkg.settings import walk
+
+HEAVY = ("pull", "train", "export", "validate")
+PLACEHOLDER = re.compile(r"inputs\.parameters\['([^']+)'\]")
 
 
 def test_the_committed_yaml_is_what_the_code_compiles_to(tmp_path: Path) -> None:
@@ -24,23 +30,116 @@ def test_every_parameter_is_described_and_nothing_is_installed_when_a_step_start
     assert "pip install" not in text
 
 
+def specification() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The graph, and what of each step is Kubernetes' alone."""
+    graph, platform = yaml.safe_load_all(pipeline.COMPILED.read_text())
+    return graph, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+
+def groups(graph: dict[str, Any]) -> Iterator[tuple[set[str], dict[str, Any]]]:
+    """Each group of tasks, with the inputs that it has."""
+    for component in (graph["root"], *graph["components"].values()):
+        if "dag" in component:
+            inputs = component.get("inputDefinitions", {})
+            yield {name for kind in inputs.values() for name in kind}, component["dag"]["tasks"]
+
+
+def test_whatever_a_step_asks_of_its_group_the_group_has() -> None:
+    graph, _ = specification()
+    for known, tasks in groups(graph):
+        for name, task in tasks.items():
+            given = task.get("inputs", {}).get("parameters", {})
+            asked = {one["componentInputParameter"] for one in given.values() if "componentInputParameter" in one}
+            assert asked <= known, name
+            constants = (one["runtimeValue"]["constant"] for one in given.values() if "runtimeValue" in one)
+            placed = {found for one in constants for found in PLACEHOLDER.findall(str(one))}
+            assert placed <= given.keys(), name
+
+
+def test_every_step_has_an_image_a_request_and_limits_and_the_heavy_ones_by_parameter() -> None:
+    graph, _ = specification()
+    for name, executor in graph["deploymentSpec"]["executors"].items():
+        container = executor["container"]
+        image = "data_image" if name == "exec-pull" else "train_image"
+        assert container["image"] == f"{{{{$.inputs.parameters['pipelinechannel--{image}']}}}}"
+        resources = container["resources"]
+        assert resources["resourceCpuRequest"]
+        assert resources["resourceMemoryRequest"] == resources["resourceMemoryLimit"]
+        heavy = name.removeprefix("exec-") in HEAVY
+        assert ("--cpu" in resources["resourceCpuLimit"], "--memory" in resources["resourceMemoryLimit"]) == (
+            heavy,
+            heavy,
+        )
+        assert ("accelerator" in resources) == (name == "exec-train")
+
+
+def test_every_step_gets_settings_and_keys_where_they_exist_and_shared_memory() -> None:
+    graph, executors = specification()
+    assert executors.keys() == graph["deploymentSpec"]["executors"].keys()
+    for name, one in executors.items():
+        (settings,), (keys,), (memory,) = one["configMapAsEnv"], one["secretAsEnv"], one["emptyDirMounts"]
+        assert (settings["configMapName"], settings["optional"]) == (contract.SETTINGS_CONFIG_MAP, True)
+        assert (keys["secretName"], keys["optional"]) == (contract.S3_SECRET, True)
+        assert (memory["mountPath"], memory["medium"]) == ("/dev/shm", "Memory")
+        assert ("secretAsVolume" in one) == (name == "exec-deploy")  # the token that may change what serves
+
+
+def test_what_may_fail_by_bad_luck_is_tried_again_later_and_later() -> None:
+    graph, _ = specification()
+    tasks = {name: task for _, found in groups(graph) for name, task in found.items()}
+    assert {name for name, task in tasks.items() if "retryPolicy" in task} == {"pull", "train", "deploy"}
+    policy = tasks["train"]["retryPolicy"]
+    assert (policy["backoffDuration"], policy["backoffFactor"], policy["maxRetryCount"]) == ("30s", 2, 2)
+
+
+def test_here_the_same_graph_runs_but_for_the_retries() -> None:
+    compiled = pipeline.COMPILED.read_text()
+    graph, _ = specification()
+    for _, tasks in groups(graph):
+        for task in tasks.values():
+            task.pop("retryPolicy", None)
+    assert next(yaml.safe_load_all(pipeline.without_retries(compiled))) == graph
+
+
+def test_kfps_own_loader_reads_the_compiled_pipeline() -> None:
+    from kfp import components
+
+    loaded = components.load_component_from_file(str(pipeline.COMPILED))
+    assert loaded.name == "asl"
+    assert loaded.platform_spec.platforms["kubernetes"]
+
+
 def test_every_setting_of_training_has_a_parameter_or_is_refused() -> None:
-    for name, _ in walk(TrainSettings):
+    for name, _ in walk(PipelineSettings):
         try:
-            assert pipeline.parameters([f"{name}=1"])
+            assert pipeline.parameters([f"{name}=1"]) or name == "cache" or name.startswith("kfp.")
         except SettingError:
             assert name.endswith(("_dir", "_path")) or name == "to"
 
 
 def test_settings_reach_the_step_that_reads_them() -> None:
     overrides = ["data=archive", "data.path=a.zip", "data.batch_size=8", "seed=3", "validate.recall_min=0.1"]
+    overrides += ["validate.unsure_max=0.2", "pod.accelerator_count=1", "deploy.name=letters", "cache=false"]
     assert pipeline.parameters(overrides) == {
         "data": "archive",
         "data_settings": ["data.path=a.zip"],
         "train_settings": ["data.batch_size=8"],
         "seed": 3,
-        "validate_settings": ["validate.recall_min=0.1"],
+        "recall_min": 0.1,
+        "validate_settings": ["validate.unsure_max=0.2"],
+        "accelerator_count": "1",
+        "service_name": "letters",
     }
+
+
+def test_every_parameter_that_a_setting_has_is_the_pipelines_and_of_its_type() -> None:
+    graph, _ = specification()
+    types = {name: one["parameterType"] for name, one in graph["root"]["inputDefinitions"]["parameters"].items()}
+    names = {int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE", str: "STRING", list: "LIST"}
+    for name, _ in walk(PipelineSettings):
+        if name in pipeline.PARAMETERS:
+            ((parameter, value),) = pipeline.parameters([f"{name}=1"]).items()
+            assert types[parameter] == names[type(value)], name
 
 
 def test_a_changed_folder_or_table_has_another_version(tmp_path: Path) -> None:
@@ -76,7 +175,10 @@ def test_a_model_that_fails_its_gates_is_refused_by_name_and_nothing_serves(
     shown = capsys.readouterr().out
     assert "── refuse" in shown
     assert "── deploy" not in shown
+    assert "── finish" in shown
+    assert "the run FAILED" in shown
     assert not (tmp_path / "models").exists()
+    assert json.loads((tmp_path / "runs/validate/report.json").read_text())["passed"] is False
 
 
 def test_a_model_that_passes_is_deployed_and_a_second_run_takes_the_cache(
@@ -91,7 +193,7 @@ def test_a_model_that_passes_is_deployed_and_a_second_run_takes_the_cache(
     serving = json.loads((tmp_path / "models/store/asl-model/serving.json").read_text())
     bundle = json.loads((results["export"] / "bundle.json").read_text())
     assert bundle["model_digest"].startswith(serving["release"])
-    capsys.readouterr()
+    assert "the run is over, every step went well" in capsys.readouterr().out
     assert pipeline.run(overrides, tmp_path / "runs") == results
     shown = capsys.readouterr().out
     assert [f"── {step} (taken from the cache)" in shown for step in ("pull", "train", "export", "validate")] == [

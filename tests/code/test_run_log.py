@@ -23,6 +23,7 @@ KFP = """\
                       metadata={} )
 --------------------------------------------------------------------------------
     Another line
+15:08:45.270 - INFO - Task train cache hit (key=0123456789ab); skipping execution.
 """
 
 
@@ -35,6 +36,8 @@ def test_a_run_shows_steps_and_their_own_lines_and_keeps_the_rest_in_a_file(
     assert (
         capsys.readouterr().out
         == "── pull\n    100 pictures\n    asl_pkg.errors.DataError: no such file\n    Another line\n"
+        "── train (taken from the cache)\n"
     )
     assert log.error == "no such file"
+    assert log.done == {"pull": "", "train": "0123456789ab"}
     assert (tmp_path / "log.txt").read_text() == KFP

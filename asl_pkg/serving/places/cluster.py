@@ -1,20 +1,25 @@
-"""The few calls that deploy makes of a Kubernetes API server, in one namespace, and what its errors mean."""
+"""The few calls that deploy and submit make of a Kubernetes API server, in one namespace, and what its errors mean."""
 
 import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException
+from kubernetes.config.incluster_config import InClusterConfigLoader
 from urllib3.exceptions import HTTPError
 
 from asl_pkg import contract
 from asl_pkg.errors import ServingError
 
 API_VERSION = "serving.kserve.io/v1beta1"
+OWN_ACCOUNT = (
+    "/var/run/secrets/kubernetes.io/serviceaccount"  # where Kubernetes puts what a pod needs to speak as itself
+)
 APPLY = "application/apply-patch+yaml"
 BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT = 400, 403, 404, 409
 TIMEOUT_S = (10, 60)  # to connect, to answer
@@ -26,6 +31,8 @@ HINTS = {
 
 class Cluster:
     """An API server: the one that KUBECONFIG or ~/.kube/config names, inside a pod its own.
+
+    A pod that has the deployer's token mounted speaks as the deployer, not as the account that it runs as.
 
     Args:
         namespace: where everything happens.
@@ -40,9 +47,11 @@ class Cluster:
         settings = client.Configuration()
         try:
             if self.inside:
-                config.load_incluster_config(settings)
+                account = contract.DEPLOYER_FOLDER if Path(contract.DEPLOYER_FOLDER).exists() else OWN_ACCOUNT
+                InClusterConfigLoader(f"{account}/token", f"{account}/ca.crt").load_and_set(settings)
             else:
-                config.load_kube_config(client_configuration=settings)
+                # the client reads the variable once, when it is imported
+                config.load_kube_config(os.environ.get("KUBECONFIG"), client_configuration=settings)
         except ConfigException as error:
             raise ServingError(f"no cluster: {error}: set KUBECONFIG, or ask with `kubectl cluster-info`") from error
         self._api = client.ApiClient(settings)
@@ -86,12 +95,43 @@ class Cluster:
             found = self._core.list_namespaced_pod(self.namespace, label_selector=selector, _request_timeout=TIMEOUT_S)
         return list(found.items)
 
-    def log(self, pod: str, container: str) -> str:
-        """The end of what a container wrote before it ended last; empty where the node no longer has it."""
+    def has(self, kind: str, name: str) -> bool:
+        """Whether there is an object of the core API, such as one of `secrets`."""
+        with self._explained(f"reading {kind}/{name}"):
+            try:
+                self._api.call_api(
+                    f"/api/v1/namespaces/{self.namespace}/{kind}/{name}",
+                    "GET",
+                    response_type="object",
+                    auth_settings=["BearerToken"],
+                    _request_timeout=TIMEOUT_S,
+                )
+            except ApiException as error:
+                if error.status == NOT_FOUND:
+                    return False
+                raise
+        return True
+
+    def event_of(self, pod: str) -> str:
+        """The newest thing that Kubernetes says of a pod, warnings first; empty where it says nothing."""
+        with self._explained(f"reading the events of {pod}"):
+            found = self._core.list_namespaced_event(
+                self.namespace, field_selector=f"involvedObject.name={pod}", _request_timeout=TIMEOUT_S
+            ).items
+        newest = sorted(found, key=lambda event: (event.type == "Warning", str(event.last_timestamp)))
+        return f"{newest[-1].reason}: {newest[-1].message}" if newest else ""
+
+    def log(self, pod: str, container: str, previous: bool = True) -> str:
+        """The end of what a container wrote, or wrote before it ended last; empty where the node no longer has it."""
         with self._explained(f"reading the log of {pod}"):
             try:
                 text = self._core.read_namespaced_pod_log(
-                    pod, self.namespace, container=container, previous=True, tail_lines=100, _request_timeout=TIMEOUT_S
+                    pod,
+                    self.namespace,
+                    container=container,
+                    previous=previous,
+                    tail_lines=100,
+                    _request_timeout=TIMEOUT_S,
                 )
             except ApiException as error:
                 if error.status in (BAD_REQUEST, NOT_FOUND):

@@ -48,7 +48,7 @@ def inference_service(
         "storageContainerName": contract.STORAGE_CONTAINER,
         "model": model,
     }
-    transformer = {"transformer": transformer_spec(transformer_image, namespace)} if transformer_image else {}
+    transformer = {"transformer": transformer_spec(transformer_image, namespace, name)} if transformer_image else {}
     return _object(name, namespace, {"predictor": predictor, **transformer})
 
 

@@ -25,7 +25,7 @@ class KServePlace:
     Args:
         store: the model store.
         cluster: where it serves.
-        settings: how long to wait.
+        settings: its name, and how long to wait.
     """
 
     def __init__(self, store: Store, cluster: Cluster, settings: DeploySettings) -> None:
@@ -35,19 +35,19 @@ class KServePlace:
 
     def serving(self) -> Serving | None:
         """What serves, None before the first deploy."""
-        live = self.cluster.get(contract.KUBERNETES_NAME)
+        live = self.cluster.get(self.settings.name)
         return serving_of(live) if live else None
 
     def manifest(self, serving: Serving) -> dict[str, Any]:
         """The InferenceService that serves a release."""
         uri, image = self.store.uri(serving.release), self.settings.transformer_image
-        return inference_service(contract.KUBERNETES_NAME, self.cluster.namespace, uri, serving, image)
+        return inference_service(self.settings.name, self.cluster.namespace, uri, serving, image)
 
     @contextmanager
     def candidate(self, serving: Serving) -> Iterator[list[str]]:
         """A stored release in an InferenceService of its own, which no user's request reaches."""
         self._make_room()
-        name, uri = contract.CANDIDATE_NAME, self.store.uri(serving.release)
+        name, uri = self.settings.name + contract.CANDIDATE_SUFFIX, self.store.uri(serving.release)
         try:
             self.cluster.apply(inference_service(name, self.cluster.namespace, uri, serving))
             with reached(self.cluster, self._wait(predictor(name, serving.bundle_digest))) as urls:
@@ -58,7 +58,7 @@ class KServePlace:
     @contextmanager
     def canary(self, serving: Serving, before: Serving) -> Iterator[tuple[list[str], list[str]]]:
         """A stored release that shares the users of what serves, with as many pods."""
-        name, stable = contract.KUBERNETES_NAME, self.manifest(before)
+        name, stable = self.settings.name, self.manifest(before)
         pods = pods_of(self.cluster, predictor(name, before.bundle_digest))
         live = self._write(with_canary(stable, self.manifest(serving), len(pods)), before)
         try:
@@ -73,9 +73,9 @@ class KServePlace:
         """A stored release that serves from now on, its rollout watched."""
         live = self._write(self.manifest(serving), before)
         try:
-            pods = self._wait(predictor(contract.KUBERNETES_NAME, serving.bundle_digest))
+            pods = self._wait(predictor(self.settings.name, serving.bundle_digest))
             if image := self.settings.transformer_image:
-                self._wait(transformer(contract.KUBERNETES_NAME, image))
+                self._wait(transformer(self.settings.name, image))
             with reached(self.cluster, pods) as urls:
                 yield urls
         except BaseException:
@@ -88,7 +88,7 @@ class KServePlace:
 
     def _make_room(self) -> None:
         """Remove the candidate of a deploy that was killed; refuse beside one that may be under way."""
-        name, deadline = contract.CANDIDATE_NAME, time.monotonic() + self.settings.timeout_s
+        name, deadline = self.settings.name + contract.CANDIDATE_SUFFIX, time.monotonic() + self.settings.timeout_s
         while live := self.cluster.get(name):
             if "deletionTimestamp" not in live["metadata"]:
                 made = datetime.fromisoformat(live["metadata"]["creationTimestamp"])
@@ -105,7 +105,7 @@ class KServePlace:
     def _write(self, wanted: dict[str, Any], before: Serving | None) -> dict[str, Any] | None:
         """Write the InferenceService, unless somebody changed what serves; the object as it was."""
         for _ in range(WRITE_ATTEMPTS):
-            live = self.cluster.get(contract.KUBERNETES_NAME)
+            live = self.cluster.get(self.settings.name)
             if (serving_of(live) if live else None) != before:
                 break
             if live:
@@ -119,11 +119,11 @@ class KServePlace:
 
     def _restore(self, live: dict[str, Any] | None) -> None:
         if live is None:
-            self.cluster.delete(contract.KUBERNETES_NAME)
+            self.cluster.delete(self.settings.name)
             return
         before = serving_of(live)
         try:
             self.cluster.apply(as_it_was(live))
-            self._wait(predictor(contract.KUBERNETES_NAME, before.bundle_digest))
+            self._wait(predictor(self.settings.name, before.bundle_digest))
         except ServingError as error:
             raise NotRestoredError(f"release {before.release} did not come back: {error}") from error

@@ -1,0 +1,87 @@
+"""What a person sees of a step in the Kubeflow Pipelines UI: figures, curves, a confusion matrix and pages.
+
+A file is written for every artefact, also where its metadata says everything: kfp's local cache takes no other.
+"""
+
+import json
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asl_pkg import contract
+
+if TYPE_CHECKING:
+    from kfp import dsl
+
+
+def show_metrics(metrics: "dsl.Metrics", figures: Mapping[str, float | None]) -> None:
+    """Show figures; one that is no finite number cannot be stored and is left out.
+
+    Args:
+        metrics: the artefact.
+        figures: by name.
+    """
+    for name, figure in figures.items():
+        if figure is not None and math.isfinite(figure):
+            metrics.log_metric(name, figure)
+    _write(metrics)
+
+
+def show_classification(
+    shown: "dsl.ClassificationMetrics", roc: Mapping[str, Sequence[float]], confusion: Sequence[Sequence[int]]
+) -> None:
+    """Show a ROC curve and a confusion matrix of all classes.
+
+    Args:
+        shown: the artefact.
+        roc: false_positive_rate, true_positive_rate and threshold, each [points].
+        confusion: pictures, truth in rows [classes, classes].
+    """
+    shown.log_roc_curve(list(roc["false_positive_rate"]), list(roc["true_positive_rate"]), list(roc["threshold"]))
+    shown.log_confusion_matrix(list(contract.CLASSES), [list(row) for row in confusion])
+    _write(shown)
+
+
+def show_report(
+    body: Mapping[str, Any], metrics: "dsl.Metrics", classification: "dsl.ClassificationMetrics"
+) -> dict[str, Any]:
+    """Show what validate measured.
+
+    Args:
+        body: contents of report.json.
+        metrics: gets the figures; none where the model could not be run.
+        classification: gets ROC curve and confusion matrix.
+
+    Returns:
+        Metadata of the report: what it is on, and its verdict.
+    """
+    measured = body["metrics"]
+    if measured is None:
+        _write(metrics)
+        _write(classification)
+    else:
+        figures = {"accuracy": measured["accuracy"]["value"], "accuracy_low": measured["accuracy"]["low"]}
+        figures |= {"macro_f1": measured["macro_f1"]["value"], "macro_f1_low": measured["macro_f1"]["low"]}
+        figures |= {"worst_group": measured["worst_group"]["accuracy"], "roc_auc": measured["roc"]["area"]}
+        figures |= {name: measured[name] for name in ("calibration_error", "unsure", "pictures")}
+        show_metrics(metrics, figures)
+        show_classification(classification, measured["roc"], measured["confusion"])
+    failed = [gate["name"] for gate in body["gates"] if not gate["passed"]]
+    named = {name: body[name] or "none" for name in ("release", "bundle_digest", "dataset_digest", "champion")}
+    return named | {"passed": body["passed"], "failed": ", ".join(failed), "headline": body["headline"]}
+
+
+def show_page(page: "dsl.HTML | dsl.Markdown", source: Path) -> None:
+    """Show a page that needs no other file.
+
+    Args:
+        page: the artefact.
+        source: the page.
+    """
+    shutil.copyfile(source, page.path)
+
+
+def _write(artifact: "dsl.Artifact") -> None:
+    Path(artifact.path).write_text(json.dumps(artifact.metadata), encoding="utf-8")

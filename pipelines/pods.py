@@ -1,0 +1,73 @@
+"""What the pod of a step gets on Kubernetes: image, limits, settings, secrets, shared memory, retries.
+
+A run on this machine takes the environment as it is. Compile-time constants, since kfp has no parameter for them: the
+requests of processors, the retries, the names of ConfigMap and Secrets, whether a step may be cached.
+"""
+
+from typing import TypeAlias
+
+from kfp import dsl, kubernetes
+from kfp.dsl.pipeline_channel import PipelineChannel
+
+from asl_pkg import contract
+
+CPU_REQUEST = "250m"  # a floor: a step takes what is free, up to its limit
+RETRIES = 2
+BACKOFF_S, BACKOFF_FACTOR, BACKOFF_MAX_S = 30, 2.0, 600
+
+Parameter: TypeAlias = str | PipelineChannel  # a constant, or a parameter of the pipeline
+
+
+def in_pod(
+    task: dsl.PipelineTask, image: Parameter, cpu: Parameter = "1", memory: Parameter = "1Gi"
+) -> dsl.PipelineTask:
+    """Give a step its image, its limits, and the settings and secrets that every step gets where they exist.
+
+    Args:
+        task: the step.
+        image: all of its name.
+        cpu: processors that it may use, a Kubernetes quantity.
+        memory: that it may use, a Kubernetes quantity; as much is reserved.
+
+    Returns:
+        The step.
+    """
+    task.set_container_image(image)
+    task.set_cpu_request(CPU_REQUEST).set_cpu_limit(cpu).set_memory_request(memory).set_memory_limit(memory)
+    _lead_in(task, cpu, memory)
+    variables = {name: name for name in contract.SETTINGS_VARIABLES}
+    kubernetes.use_config_map_as_env(task, contract.SETTINGS_CONFIG_MAP, variables, optional=True)
+    keys = {name: name for name in contract.S3_VARIABLES}
+    kubernetes.use_secret_as_env(task, contract.S3_SECRET, keys, optional=True)
+    return kubernetes.empty_dir_mount(task, "shared-memory", "/dev/shm", medium="Memory")  # noqa: S108
+
+
+def with_accelerators(task: dsl.PipelineTask, kind: Parameter, count: Parameter) -> dsl.PipelineTask:
+    """Give a step accelerators.
+
+    Args:
+        task: the step.
+        kind: resource, such as nvidia.com/gpu.
+        count: how many, a text since the backend reads a number as nothing; 0 for none.
+
+    Returns:
+        The step.
+    """
+    task.set_accelerator_type(kind).set_accelerator_limit(count)
+    return _lead_in(task, kind, count)
+
+
+def tried_again(task: dsl.PipelineTask) -> dsl.PipelineTask:
+    """Let a step that failed be tried again, after a while: it may be the network, or a node that went away."""
+    return task.set_retry(RETRIES, f"{BACKOFF_S}s", BACKOFF_FACTOR, f"{BACKOFF_MAX_S}s")
+
+
+def with_deployers_token(task: dsl.PipelineTask) -> dsl.PipelineTask:
+    """Let a step act as the account that may change what serves."""
+    return kubernetes.use_secret_as_volume(task, contract.DEPLOYER_TOKEN, contract.DEPLOYER_FOLDER, optional=True)
+
+
+def _lead_in(task: dsl.PipelineTask, *parameters: Parameter) -> dsl.PipelineTask:
+    """Make parameters known inside groups such as the exit handler; of limits alone kfp 2.17.0 forgets to."""
+    task.register_pipeline_channels([one for one in parameters if isinstance(one, PipelineChannel)])
+    return task
