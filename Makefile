@@ -77,6 +77,9 @@ test-slow: install ## the tests that take longer than a minute
 e2e: install ## the tests on the cluster of KUBECONFIG; tests/e2e/conftest.py says what they need
 	.venv/bin/python -m pytest tests/e2e -m e2e
 
+e2e-pipeline: install ## the pipeline on the Kubeflow Pipelines of KUBECONFIG; tests/e2e/test_pipeline.py says what it needs
+	.venv/bin/python -m pytest tests/e2e/test_pipeline.py -m e2e -rs -s
+
 compile: install ## pipelines/asl.yaml from pipelines/asl.py
 	$(ASL) pipeline compile
 
@@ -124,4 +127,4 @@ uninstall: ## list, then remove environments, caches, data, models and runs
 	du -sh $$found; read -rp "remove all these? [y/N] " answer; [ "$$answer" = y ] && rm -rf $$found && echo removed
 
 .PHONY: help demo test doctor pull train export validate deploy serve infer monitor verify key mlflow pipeline lint \
-  images push images-kind format gate-study test-slow e2e compile lock install machine clean uninstall
+  images push images-kind format gate-study test-slow e2e e2e-pipeline compile lock install machine clean uninstall

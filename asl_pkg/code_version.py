@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
-BESIDE = "*.jinja"  # what modules read of the folder that they lie in
+TEMPLATES = "*.jinja"  # each is named by the module beside it
 READ = {"asl_pkg/configs": "*.yaml", "asl_pkg/serving/backends": "*.py", "images/requirements": "*.txt"}  # by several
 
 
@@ -21,7 +21,12 @@ def code_version(step: str) -> str:
     """
     modules = _reached(PROJECT / "components" / f"{step}.py")
     files = {found for folder, pattern in READ.items() for found in (PROJECT / folder).rglob(pattern)}
-    files |= {found for module in modules for found in module.parent.glob(BESIDE)}
+    files |= {
+        found
+        for module in modules
+        for found in module.parent.glob(TEMPLATES)
+        if found.name in module.read_text("utf-8")
+    }
     digest = hashlib.sha256()
     for path in sorted(modules | files):
         digest.update(f"{path.relative_to(PROJECT)}\0".encode() + path.read_bytes())

@@ -18,6 +18,27 @@ def run(*settings: str) -> None:
         print(f"{step:9} {folder}")
 
 
+def submit(*settings: str) -> None:
+    """Run the compiled pipeline on Kubeflow Pipelines and follow it; exit 1 where a step fails.
+
+    asl pipeline submit store=s3://models data=s3://data/letters kfp.host=http://127.0.0.1:8080
+    asl pipeline submit store=s3://models cache=false          every step anew
+    """
+    from asl_pkg import submit as step
+
+    print(f"the run went well: {step.submit(settings).url}")
+
+
+def schedule(*settings: str) -> None:
+    """Let Kubeflow Pipelines run the compiled pipeline again and again; nothing from the cache of what may change.
+
+    asl pipeline schedule store=s3://models data=s3://data/letters kfp.cron="0 0 3 * * *"
+    """
+    from asl_pkg import submit as step
+
+    print(f"scheduled: {step.schedule(settings).url}")
+
+
 def compile(path: str = "pipelines/asl.yaml") -> None:  # noqa: A001
     """Compile the pipeline to one YAML file, for the Kubeflow Pipelines UI."""
     from asl_pkg import pipeline

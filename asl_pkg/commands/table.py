@@ -1,11 +1,13 @@
 """Every verb, with the settings that it reads."""
 
 from asl_pkg.commands.machine import doctor, mlflow
-from asl_pkg.commands.pipeline import compile, demo, run  # noqa: A004
+from asl_pkg.commands.pipeline import compile, demo, run, schedule, submit  # noqa: A004
 from asl_pkg.commands.serving import infer, key, monitor, serve, verify
 from asl_pkg.commands.steps import deploy, export, pull, track, train, validate
-from asl_pkg.config import InferenceSettings, Settings, TrainSettings
+from asl_pkg.config import InferenceSettings, PipelineSettings, Settings, TrainSettings
 from asl_pkg.usage import Verb
+
+ON_KUBEFLOW = ("seed", "data", "model", "trainer", "export", "validate", "store", "deploy", "cache", "pod", "kfp")
 
 VERBS: dict[str, Verb] = {
     "pull": Verb(pull, Settings, ("seed", "data", "dataset_dir", "to")),
@@ -39,8 +41,10 @@ VERBS: dict[str, Verb] = {
     "verify": Verb(verify, Settings, ("bundle_dir",), "[BUNDLE …]"),
     "key": Verb(key, takes="[FOLDER]"),
     "pipeline run": Verb(
-        run, TrainSettings, ("seed", "data", "model", "trainer", "export", "validate", "store", "deploy")
+        run, PipelineSettings, ("seed", "data", "model", "trainer", "export", "validate", "store", "deploy", "cache")
     ),
+    "pipeline submit": Verb(submit, PipelineSettings, ON_KUBEFLOW),
+    "pipeline schedule": Verb(schedule, PipelineSettings, ON_KUBEFLOW),
     "pipeline compile": Verb(compile, takes="[FILE]"),
     "mlflow": Verb(mlflow),
     "doctor": Verb(doctor),

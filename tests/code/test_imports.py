@@ -10,12 +10,12 @@ from tests.conftest import PROJECT
 
 VERBS = {
     "pull", "train", "export", "validate", "deploy", "serve", "infer", "verify", "doctor", "demo", "pipeline",
-    "publish", "data_track", "key", "monitor",
+    "publish", "data_track", "key", "monitor", "submit",
 }  # fmt: skip
-PACKAGES = {"data", "models", "serving", "validation"}
+PACKAGES = {"data", "models", "serving", "validation", "kubeflow"}
 SUPPORT = {
     "tracking", "registry", "progress", "files", "provenance", "settings", "run_log", "pages", "sbom",
-    "images",
+    "images", "kfp_artifacts", "code_version",
 }  # fmt: skip
 LEAVES = {"config", "contract", "errors"}
 ALLOWED = {
@@ -32,6 +32,8 @@ ALLOWED = {
 }
 # The pipeline's compiled form comes from the package above the verbs.
 ALLOWED["pipeline"] = ALLOWED["pipeline"] | {"pipelines"}
+# What is submitted is what runs here.
+ALLOWED["submit"] = ALLOWED["submit"] | {"pipeline"}
 SOURCES = [path for folder in ("asl_pkg", "components", "pipelines") for path in (PROJECT / folder).rglob("*.py")]
 
 

@@ -157,3 +157,23 @@ def metadata(client: Any, bucket: str, key: str) -> tuple[int, str] | None:
                 return None
             raise
     return head["ContentLength"], head["Metadata"].get("sha256", "")
+
+
+def has_bucket(client: Any, bucket: str) -> bool:
+    """Whether there is a bucket.
+
+    Args:
+        client: of `connect`.
+        bucket: its name.
+
+    Raises:
+        DataError: S3 does not answer, or does not say.
+    """
+    with explained(f"s3://{bucket}"):
+        try:
+            client.head_bucket(Bucket=bucket)
+        except exceptions.ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                return False
+            raise
+    return True

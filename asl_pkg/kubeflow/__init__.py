@@ -1,0 +1,1 @@
+"""Kubeflow Pipelines: what a run needs there, and what becomes of it."""

@@ -1,0 +1,96 @@
+"""What becomes of a run on Kubeflow Pipelines: its steps as they go on, pods that wait, and why it failed."""
+
+import re
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from asl_pkg import progress
+from asl_pkg.errors import ServingError
+from asl_pkg.serving.places.cluster import Cluster
+
+if TYPE_CHECKING:
+    from kfp import Client
+
+STEPS = ("pull", "train", "export", "champion", "validate", "deploy", "refuse", "finish")
+ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
+POLL_S = 5.0
+PENDING_S = 60  # a pod that waits so long is told of
+LOG_LINES = 20  # of the step that failed
+RUN_LABEL = "pipeline/runid"
+NODE_ANNOTATION = "workflows.argoproj.io/node-name"  # RUN.root.….STEP.executor, with (1) for a second attempt
+STEP_NODE = re.compile(r"([\w-]+)\.executor(\(\d+\))?$")
+
+
+def follow(client: "Client", run_id: str, cluster: Cluster | None, poll_s: float = POLL_S) -> str:
+    """Say how a run goes on until it ends.
+
+    Args:
+        client: of Kubeflow Pipelines.
+        run_id: the run.
+        cluster: where its pods are; None where it cannot be looked at.
+        poll_s: between two looks.
+
+    Returns:
+        The state that it ended in.
+    """
+    states: dict[str, str] = {}
+    told: set[str] = set()
+    while True:
+        run = client.get_run(run_id)
+        for task in (run.run_details and run.run_details.task_details) or []:
+            if task.display_name in STEPS and task.state and states.get(task.display_name) != task.state:
+                states[task.display_name] = task.state
+                progress.say(f"{datetime.now():%H:%M:%S} {task.display_name}: {task.state.lower()}")
+        if cluster:
+            _tell_of_pending(cluster, run_id, told)
+        if run.state in ENDED:
+            return str(run.state)
+        time.sleep(poll_s)
+
+
+def failure(cluster: Cluster, run_id: str) -> tuple[str, list[str]]:
+    """Find why a run failed.
+
+    Args:
+        cluster: where its pods are.
+        run_id: the run.
+
+    Returns:
+        The step and the last lines of its log; empty where no pod of a step is left that failed.
+    """
+    latest = {}  # a step that is tried again has several pods
+    for pod in sorted(cluster.pods({RUN_LABEL: run_id}), key=lambda pod: pod.metadata.creation_timestamp):
+        latest[step_of(pod)] = pod
+    for step, pod in latest.items():
+        if step and step != "finish" and pod.status.phase == "Failed":
+            return step, cluster.log(pod.metadata.name, "main", previous=False).splitlines()[-LOG_LINES:]
+    return "", []
+
+
+def step_of(pod: Any) -> str:
+    """Name the step that a pod runs.
+
+    Args:
+        pod: of a run.
+
+    Returns:
+        The step; empty for one of kfp's own pods, all that a step has that was taken from the cache.
+    """
+    found = STEP_NODE.search((pod.metadata.annotations or {}).get(NODE_ANNOTATION, ""))
+    return found[1] if found else ""
+
+
+def _tell_of_pending(cluster: Cluster, run_id: str, told: set[str]) -> None:
+    """Say once of each pod that waits what Kubernetes says of it."""
+    try:
+        for pod in cluster.pods({RUN_LABEL: run_id}):
+            name, waits = pod.metadata.name, datetime.now(UTC) - pod.metadata.creation_timestamp
+            if pod.status.phase == "Pending" and waits.total_seconds() >= PENDING_S and name not in told:
+                told.add(name)
+                why = cluster.event_of(name) or "Kubernetes does not say why"
+                progress.say(f"{step_of(pod) or name}: its pod {name} has been pending for {PENDING_S} s: {why}")
+    except ServingError as error:
+        if "" not in told:
+            told.add("")
+            progress.say(f"the pods cannot be looked at: {error}")

@@ -1,0 +1,191 @@
+"""The verbs pipeline submit and schedule: the compiled pipeline on Kubeflow Pipelines."""
+
+import re
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from datetime import datetime
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from asl_pkg import pipeline, progress
+from asl_pkg.config import PipelineSettings
+from asl_pkg.errors import AslError, ServingError, SettingError
+from asl_pkg.kubeflow.follow import POLL_S, failure, follow
+from asl_pkg.kubeflow.needs import missing, pinned
+from asl_pkg.serving.places.cluster import Cluster
+from asl_pkg.settings import load
+
+if TYPE_CHECKING:
+    from kfp import Client
+
+CACHED = re.compile(r"cachingOptions:\n +enableCache: true")
+TIMEOUT_S = 10
+LOCAL_SOURCES = ("folder", "archive", "parquet")
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A run or a schedule on Kubeflow Pipelines.
+
+    Args:
+        id: that it has there.
+        url: of its page.
+    """
+
+    id: str
+    url: str
+
+
+def submit(overrides: Sequence[str], poll_s: float = POLL_S) -> Submitted:
+    """Submit the pipeline and follow the run to its end.
+
+    Args:
+        overrides: settings of PipelineSettings, as on the command line.
+        poll_s: between two looks at the run.
+
+    Returns:
+        The run, which succeeded.
+
+    Raises:
+        SettingError: a setting is wrong, has no parameter in the pipeline, or names what no pod can see.
+        ServingError: something that the run needs is missing, or Kubeflow Pipelines does not answer.
+        AslError: the run failed.
+    """
+    settings = load(PipelineSettings, overrides)
+    arguments = _arguments(overrides, settings)
+    with _connected(settings) as (client, experiment), _package(settings.cache) as package:
+        run = client.run_pipeline(
+            experiment,
+            f"asl {datetime.now():%Y-%m-%d %H:%M:%S}",
+            package,
+            arguments,
+            service_account=settings.kfp.service_account,
+        )
+        submitted = Submitted(run.run_id, f"{settings.kfp.host.rstrip('/')}/#/runs/details/{run.run_id}")
+        progress.say(f"run {submitted.url}")
+        cluster = _cluster(settings)
+        state = follow(client, run.run_id, cluster, poll_s)
+    if state != "SUCCEEDED":
+        step, lines = failure(cluster, run.run_id) if cluster else ("", [])
+        for line in lines:
+            progress.say(f"  {line}")
+        what = f"step {step} failed, its log is above" if step else "its page says which step failed"
+        raise AslError(f"the run ended {state}: {what}: {submitted.url}")
+    return submitted
+
+
+def schedule(overrides: Sequence[str]) -> Submitted:
+    """Let Kubeflow Pipelines run the pipeline again and again.
+
+    Args:
+        overrides: settings of PipelineSettings, as on the command line; `kfp.cron` says when.
+
+    Returns:
+        The schedule. Its runs take nothing from the cache where the source of the pictures may change.
+
+    Raises:
+        SettingError: as for `submit`.
+        ServingError: as for `submit`.
+    """
+    settings = load(PipelineSettings, overrides)
+    arguments = _arguments(overrides, settings)
+    fixed = pipeline.source_version(settings.data) == pipeline.source_version(settings.data)
+    with _connected(settings) as (client, experiment), _package(settings.cache and fixed) as package:
+        made = client.create_recurring_run(
+            experiment,
+            "asl",
+            cron_expression=settings.kfp.cron,
+            max_concurrency=1,
+            no_catchup=True,
+            pipeline_package_path=package,
+            params=arguments,
+            service_account=settings.kfp.service_account,
+        )
+    identity = made.recurring_run_id
+    return Submitted(identity, f"{settings.kfp.host.rstrip('/')}/#/recurringrun/details/{identity}")
+
+
+def without_cache(compiled: str) -> str:
+    """Let no step be taken from the cache. The client's own option reaches no step inside a group.
+
+    Args:
+        compiled: YAML.
+
+    Returns:
+        The YAML, otherwise unchanged.
+    """
+    return CACHED.sub("cachingOptions: {}", compiled)
+
+
+def _arguments(overrides: Sequence[str], settings: PipelineSettings) -> dict[str, Any]:
+    """The parameters of a run in pods, once all that it needs was looked for."""
+    if not settings.store.startswith("s3://"):
+        raise SettingError(f"store={settings.store}: pods need store=s3://BUCKET/PREFIX")
+    if settings.data.name in LOCAL_SOURCES:
+        raise SettingError(
+            f"data={settings.data.name}: a pod does not see this machine's files; `asl pull … to=s3://BUCKET/PREFIX` "
+            "publishes them for data=s3://BUCKET/PREFIX/DIGEST"
+        )
+    if lacking := missing(settings):
+        raise ServingError(f"the run would not get far, missing: {'; '.join(lacking)}")
+    arguments = pipeline.parameters(overrides) | pipeline.versions(settings)
+    images = {"data_image": settings.pod.data_image, "train_image": settings.pod.train_image}
+    return arguments | {name: pinned(image) for name, image in images.items()}
+
+
+@contextmanager
+def _connected(settings: PipelineSettings) -> Iterator[tuple["Client", str]]:
+    """A client, and the experiment that runs belong to."""
+    warnings.simplefilter("ignore")  # kfp's own deprecations: nothing a user can mend
+    import kfp
+    from kfp_server_api import ApiException
+    from urllib3.exceptions import HTTPError
+
+    host = settings.kfp.host
+    try:
+        # The client itself would ask again and again, and show a traceback each time.
+        several = requests.get(f"{host}/apis/v2beta1/healthz", timeout=TIMEOUT_S).json().get("multi_user")
+        with redirect_stdout(StringIO()):  # its own words about pages; ours name the run's
+            client = kfp.Client(host)
+            # without users of its own KFP refuses a namespace
+            namespace = settings.kfp.namespace if several else None
+            experiment = client.create_experiment(settings.kfp.experiment, namespace=namespace)
+            yield client, experiment.experiment_id
+    except ApiException as error:
+        raise ServingError(f"Kubeflow Pipelines at {host} refuses: {error.status} {_said(error)}") from error
+    except (requests.RequestException, HTTPError) as error:
+        raise ServingError(
+            f"no Kubeflow Pipelines answers at {host}: set kfp.host, or forward its port: `kubectl -n "
+            f"{settings.kfp.namespace} port-forward service/ml-pipeline-ui 8080:80`"
+        ) from error
+
+
+@contextmanager
+def _package(cache: bool) -> Iterator[str]:
+    """The file that the client sends."""
+    if cache:
+        yield str(pipeline.COMPILED)
+        return
+    with tempfile.TemporaryDirectory(prefix="asl-") as folder:
+        path = Path(folder) / pipeline.COMPILED.name
+        path.write_text(without_cache(pipeline.COMPILED.read_text()))
+        yield str(path)
+
+
+def _cluster(settings: PipelineSettings) -> Cluster | None:
+    try:
+        return Cluster(settings.kfp.namespace)
+    except ServingError as error:
+        progress.say(f"the run's pods cannot be looked at: {error}")
+        return None
+
+
+def _said(error: Any) -> str:
+    """The first line of an answer that is an error."""
+    return next(iter(str(error.body or error.reason).splitlines()), "")

@@ -1,0 +1,120 @@
+"""A small HTTP server that speaks as much of Kubeflow Pipelines' v2beta1 API as kfp's client calls for a run.
+
+It runs nothing: a test says what it shall answer. On the same port it answers as a Kubernetes API server and as an
+image registry, where `asl pipeline submit` asks them.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+RUN = "11111111-2222-3333-4444-555555555555"
+KUBECONFIG = """apiVersion: v1
+kind: Config
+current-context: stand-in
+clusters: [{{name: stand-in, cluster: {{server: "{url}"}}}}]
+users: [{{name: nobody, user: {{}}}}]
+contexts: [{{name: stand-in, context: {{cluster: stand-in, user: nobody}}}}]
+"""
+
+
+class StandIn:
+    """What it has, and what it was sent.
+
+    Args:
+        server: that answers.
+    """
+
+    def __init__(self, server: ThreadingHTTPServer) -> None:
+        self.url = f"http://127.0.0.1:{server.server_port}"
+        self.runs: list[dict[str, Any]] = []  # submitted
+        self.schedules: list[dict[str, Any]] = []
+        self.states: list[dict[str, Any]] = []  # of the run: one a look at it, the last one stays
+        self.objects: set[str] = set()  # KIND/NAME in Kubernetes
+        self.pods: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
+        self.log = ""
+        self.images: dict[str, str] = {}  # REPOSITORY:TAG and its digest
+
+    def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        """Status and JSON, or text."""
+        match method, path.strip("/").split("/"):
+            case "GET", ["apis", "v2beta1", "healthz"]:
+                return 200, {"multi_user": False}
+            case "GET", ["apis", "v2beta1", "experiments"]:
+                return 200, {}
+            case "POST", ["apis", "v2beta1", "experiments"]:
+                return 200, body | {"experiment_id": "experiment"}
+            case "POST", ["apis", "v2beta1", "runs"]:
+                self.runs.append(body)
+                return 200, {"run_id": RUN}
+            case "GET", ["apis", "v2beta1", "runs", _]:
+                return 200, self.states.pop(0) if len(self.states) > 1 else self.states[0]
+            case "POST", ["apis", "v2beta1", "recurringruns"]:
+                self.schedules.append(body)
+                return 200, {"recurring_run_id": "schedule"}
+            case "GET", ["api", "v1", "namespaces", _, "pods"]:
+                return 200, {"items": self.pods}
+            case "GET", ["api", "v1", "namespaces", _, "events"]:
+                return 200, {"items": self.events}
+            case "GET", ["api", "v1", "namespaces", _, "pods", _, "log"]:
+                return 200, self.log
+            case "GET", ["api", "v1", "namespaces", _, kind, name] if f"{kind}/{name}" in self.objects:
+                return 200, {"metadata": {"name": name}}
+            case "HEAD", ["v2", *repository, "manifests", tag] if f"{'/'.join(repository)}:{tag}" in self.images:
+                return 200, {}
+        return 404, {"message": f"{path} not found"}
+
+
+@contextmanager
+def stand_in_for_kfp(folder: Path) -> Iterator[StandIn]:
+    """Run it; its KUBECONFIG lies in `folder`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path = urlsplit(self.path).path
+            length = int(self.headers.get("Content-Length") or 0)
+            status, answer = there.answer(self.command, path, json.loads(self.rfile.read(length) or "null"))
+            content = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "text/plain" if isinstance(answer, str) else "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            if self.command == "HEAD" and status == 200:
+                self.send_header("Docker-Content-Digest", next(iter(there.images.values())))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(content)
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        there = StandIn(server)
+        (folder / "kubeconfig").write_text(KUBECONFIG.format(url=there.url))
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield there
+        server.shutdown()
+
+
+def run_state(state: str, **steps: str) -> dict[str, Any]:
+    """A run as KFP shows it, with the states of some steps."""
+    tasks = [{"display_name": name, "state": found} for name, found in steps.items()]
+    return {"run_id": RUN, "state": state, "run_details": {"task_details": tasks}}
+
+
+def pod(name: str, step: str, phase: str, created: str) -> dict[str, Any]:
+    """A pod of a step, as Argo names and labels it."""
+    annotations = {"workflows.argoproj.io/node-name": f"asl-x.root.steps.{step}.executor"}
+    metadata = {"name": name, "annotations": annotations, "creationTimestamp": created}
+    return {"metadata": metadata, "status": {"phase": phase}}

@@ -1,0 +1,239 @@
+"""asl.yaml on a real Kubeflow Pipelines, 2.5 or newer: each test finds what those before it left.
+
+Needed beside KUBECONFIG and AWS_*: `make platform`, no InferenceService in the namespace asl, and
+  ASL_E2E_KFP             address of KFP's UI, such as http://127.0.0.1:8080
+  ASL_E2E_KFP_NAMESPACE   where its pods run (default: kubeflow)
+  ASL_E2E_LOAD_IMAGE      brings an image to the nodes, its name put last (default: kind load docker-image --name asl)
+"""
+
+import base64
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import requests
+
+from asl_pkg import contract, pipeline, submit
+from asl_pkg.config import SyntheticData
+from asl_pkg.data.picture import Picture
+from asl_pkg.data.sources import open_source
+from asl_pkg.data.sources.s3_client import connect, upload
+from asl_pkg.errors import AslError
+from asl_pkg.kubeflow.follow import RUN_LABEL, step_of
+from asl_pkg.serving.places.cluster import Cluster
+from tests.conftest import PROJECT
+from tests.data.archives import zipped
+from tests.e2e.conftest import VARIABLES, Kubectl
+
+pytestmark = pytest.mark.e2e
+
+HOST = os.environ.get("ASL_E2E_KFP", "")
+NAMESPACE = os.environ.get("ASL_E2E_KFP_NAMESPACE", "kubeflow")
+LOAD_IMAGE = os.environ.get("ASL_E2E_LOAD_IMAGE", "kind load docker-image --name asl")
+BUCKET = os.environ.get("ASL_E2E_BUCKET", "models")
+CACHED = {"pull", "train", "export", "validate"}
+ALWAYS = {"champion", "finish"}
+EPOCHS = 4
+FIRST_EPOCH = f"epoch   1 of {EPOCHS}"  # of train's log
+TOLERANCE = 0.1  # of a figure, between two machines that train the same tiny network
+HANDS = ["data.train_signers=4", "data.validation_signers=2", "data.test_signers=3"]
+LENIENT = ["accuracy_min=0", "macro_f1_min=0", "recall_min=0", "worst_group_min=0", "stability_min=0"]
+LENIENT += ["empty_scenes_min=0", "calibration_error_max=1", "unsure_max=1", "noise_max=1", "champion_loss_max=1"]
+LENIENT += ["latency_max=1000", "resamples=100"]
+
+Submit = Callable[..., str]  # settings -> the run's id
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kfp() -> None:
+    if not HOST or not all(os.environ.get(name) for name in VARIABLES):
+        pytest.skip(f"no Kubeflow Pipelines: set ASL_E2E_KFP and {', '.join(VARIABLES)}")
+    try:
+        requests.get(f"{HOST}/apis/v2beta1/healthz", timeout=10).raise_for_status()
+    except requests.RequestException as error:
+        pytest.skip(f"no Kubeflow Pipelines at ASL_E2E_KFP={HOST}: {error}")
+
+
+@pytest.fixture(scope="module")
+def cluster(kubectl: Kubectl) -> Iterator[Cluster]:
+    serving = Cluster(contract.NAMESPACE)
+    assert serving.get(contract.KUBERNETES_NAME) is None, "a model serves in the namespace asl: it would be replaced"
+    yield Cluster(NAMESPACE)
+    serving.delete(contract.KUBERNETES_NAME)
+
+
+@pytest.fixture(scope="module")
+def images() -> dict[str, str]:
+    """Built here and brought to the nodes, named by their content."""
+    found = {}
+    for name in ("data", "train"):
+        build = [sys.executable, str(PROJECT / "images" / "build"), name]
+        found[name] = subprocess.run(build, cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True).stdout.split()[
+            -1
+        ]
+        subprocess.run([*shlex.split(LOAD_IMAGE), found[name]], check=True)
+    return found
+
+
+@pytest.fixture(scope="module")
+def common(cluster: Cluster, images: dict[str, str]) -> list[str]:
+    prefix = f"s3://{BUCKET}/e2e-{uuid.uuid4().hex[:6]}"
+    where = [f"kfp.host={HOST}", f"kfp.namespace={NAMESPACE}", f"store={prefix}", f"checkpoint_uri={prefix}/training"]
+    pods = [f"pod.data_image={images['data']}", f"pod.train_image={images['train']}", "pod.cpu=1", "pod.memory=3Gi"]
+    tiny = [f"trainer.max_epochs={EPOCHS}", "model.width=4", *(f"validate.{one}" for one in LENIENT)]
+    return [*where, *pods, *tiny]
+
+
+@pytest.fixture(scope="module")
+def run(common: list[str]) -> Submit:
+    """Submit with more settings and wait; the id of the run, also of one that fails."""
+
+    def submitted(*settings: str) -> str:
+        try:
+            url = submit.submit([*common, *settings]).url
+        except AslError as error:
+            url = str(error)
+        return url.rpartition("/")[2]
+
+    return submitted
+
+
+@pytest.fixture(scope="module")
+def first(run: Submit) -> str:
+    return run(*HANDS)
+
+
+def ran(cluster: Cluster, run_id: str) -> set[str]:
+    """The steps of a run that were not taken from the cache: those that have a pod of their own."""
+    return {step_of(pod) for pod in cluster.pods({RUN_LABEL: run_id})} - {""}
+
+
+def artefacts(kubectl: Kubectl, run_id: str) -> dict[str, Callable[[], bytes]]:
+    """What a run left in KFP's own bucket, by STEP/…, whatever scheme KFP writes its address with."""
+    secret = json.loads(kubectl("-n", NAMESPACE, "get", "secret", "mlpipeline-minio-artifact", "-o", "json"))["data"]
+    keys = [base64.b64decode(secret[name]).decode() for name in ("accesskey", "secretkey")]
+    client = boto3.Session(*keys).client("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket="mlpipeline", Prefix="v2/artifacts/asl/")
+    found = [one["Key"] for page in pages for one in page.get("Contents", []) if f"/{run_id}/" in one["Key"]]
+
+    def body(key: str) -> Callable[[], bytes]:
+        return lambda: client.get_object(Bucket="mlpipeline", Key=key)["Body"].read()
+
+    # v2/artifacts/PIPELINE/RUN/STEP/UUID/NAME…
+    return {"/".join([key.split("/")[4], *key.split("/")[6:]]): body(key) for key in found}
+
+
+def test_every_step_runs_and_leaves_its_artefacts_in_s3(first: str, cluster: Cluster, kubectl: Kubectl) -> None:
+    assert ran(cluster, first) == CACHED | ALWAYS | {"deploy"}
+    found = artefacts(kubectl, first)
+    for name in (
+        f"pull/dataset/{contract.DATASET_FILE}", "pull/audit", f"train/training/{contract.BEST_CHECKPOINT}",
+        f"export/bundle/{contract.BUNDLE_FILE}", f"validate/report/{contract.REPORT_FILE}", "validate/page",
+        "validate/model_card",
+    ):  # fmt: skip
+        assert name in found
+    report = json.loads(found[f"validate/report/{contract.REPORT_FILE}"]())
+    assert 0 < report["metrics"]["accuracy"]["value"] <= 1
+    assert report["passed"]
+
+
+def test_the_same_again_comes_from_the_cache(first: str, run: Submit, cluster: Cluster) -> None:
+    assert ran(cluster, run(*HANDS)) == ALWAYS | {"deploy"}
+
+
+def test_a_whole_run_takes_nothing_from_the_cache_where_the_user_says_so(
+    first: str, run: Submit, cluster: Cluster
+) -> None:
+    assert ran(cluster, run(*HANDS, "cache=false")) >= CACHED
+
+
+def test_a_changed_line_of_train_runs_train_again_and_pull_not(
+    first: str, run: Submit, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = pipeline.code_version
+    monkeypatch.setattr(pipeline, "code_version", lambda step: known(step) + "changed" * (step == "train"))
+    assert ran(cluster, run(*HANDS)) & CACHED == {"train", "export", "validate"}
+
+
+def test_another_champion_is_compared_with_anew(first: str, run: Submit, cluster: Cluster) -> None:
+    assert "deploy" in ran(cluster, run(*HANDS, "seed=8"))
+    assert ran(cluster, run(*HANDS)) & CACHED == {"validate"}
+
+
+def test_a_gate_that_fails_stops_before_deploy(first: str, run: Submit, cluster: Cluster) -> None:
+    steps = ran(cluster, run(*HANDS, "validate.accuracy_min=1"))
+    assert "refuse" in steps
+    assert "deploy" not in steps
+
+
+def test_the_run_here_from_the_same_archive_has_the_same_data_and_like_figures_and_a_replaced_picture_another(
+    run: Submit, cluster: Cluster, kubectl: Kubectl, common: list[str], tmp_path: Path
+) -> None:
+    pictures = {
+        one.path: one for one in open_source(SyntheticData(10, 2, 3), 7, tmp_path).read(0) if isinstance(one, Picture)
+    }
+    names = {
+        f"{one.signer}/{contract.CLASSES[one.label]}/{number}.jpg": one.data
+        for number, one in enumerate(pictures.values())
+    }
+    key = f"e2e-{uuid.uuid4().hex[:6]}/letters.zip"
+    chosen = [f"data=s3://{BUCKET}/{key}"]
+    upload(connect(), zipped(tmp_path / "letters.zip", names), BUCKET, key)
+    there = artefacts(kubectl, run(*chosen))
+    here = pipeline.run(
+        [one for one in [*common, *chosen] if not one.startswith(("store", "checkpoint_uri"))], tmp_path
+    )
+    info = json.loads(there[f"pull/dataset/{contract.DATASET_FILE}"]())
+    assert info == json.loads((here["pull"] / contract.DATASET_FILE).read_text())
+    reports = [
+        json.loads(there[f"validate/report/{contract.REPORT_FILE}"]()),
+        json.loads((here["validate"] / contract.REPORT_FILE).read_text()),
+    ]
+    for name in ("accuracy", "macro_f1"):
+        figures = [report["metrics"][name]["value"] for report in reports]
+        print(f"{name:10} there {figures[0]:.3f}   here {figures[1]:.3f}")
+        assert abs(figures[0] - figures[1]) < TOLERANCE
+    names[next(iter(names))] = names[list(names)[-1]]
+    upload(connect(), zipped(tmp_path / "letters.zip", names), BUCKET, key)
+    again = run(*chosen)
+    assert ran(cluster, again) >= CACHED
+    assert json.loads(artefacts(kubectl, again)[f"pull/dataset/{contract.DATASET_FILE}"]())["digest"] != info["digest"]
+
+
+def test_a_training_that_is_killed_in_its_second_epoch_goes_on_there(
+    run: Submit, cluster: Cluster, kubectl: Kubectl
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run, *HANDS, "seed=9")
+        pod = training_past_its_first_epoch(cluster)
+        kubectl("-n", NAMESPACE, "exec", pod, "-c", "main", "--", "sh", "-c", "kill -9 -1 || true")
+        run_id = running.result()
+    attempts = [pod for pod in cluster.pods({RUN_LABEL: run_id}) if step_of(pod) == "train"]
+    last = max(attempts, key=lambda pod: pod.metadata.creation_timestamp)
+    assert len(attempts) == 2
+    log = cluster.log(last.metadata.name, "main", previous=False)
+    assert FIRST_EPOCH not in log
+    assert "deploy" in ran(cluster, run_id)
+
+
+def training_past_its_first_epoch(cluster: Cluster, within_s: float = 900) -> str:
+    """The pod that trains, once its log says what the first epoch came to."""
+    deadline = time.monotonic() + within_s
+    known: set[Any] = {pod.metadata.name for pod in cluster.pods({}) if step_of(pod) == "train"}
+    while time.monotonic() < deadline:
+        for pod in cluster.pods({}):
+            name, runs = pod.metadata.name, step_of(pod) == "train" and pod.status.phase == "Running"
+            if runs and name not in known and FIRST_EPOCH in cluster.log(name, "main", previous=False):
+                return str(name)
+        time.sleep(1)
+    raise AssertionError(f"no training ended its first epoch within {within_s:.0f} s")
