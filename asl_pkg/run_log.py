@@ -31,9 +31,7 @@ class RunLog(io.TextIOBase):
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.error = ""
-        self.done: dict[
-            str, str
-        ] = {}  # steps that are done, each with the first digits of its key in the cache if it came from there
+        self.done: dict[str, str] = {}  # a step, and the first digits of its key where it came from the cache
         self._terminal = sys.stdout
         self._file = path.open("w", encoding="utf-8")
         self._pending = ""
