@@ -252,8 +252,9 @@ class PodSettings:
     memory: str = setting("4Gi", "memory that pull, train, export and validate get each", "Kubernetes quantity")
     accelerator_type: str = setting("nvidia.com/gpu", "resource of the accelerators that train gets", "name")
     accelerator_count: int = setting(0, "how many accelerators train gets", "accelerators", low=0, high=64)
-    data_image: str = setting(f"{contract.DATA_IMAGE}:{contract.IMAGE_VERSION}", "in which pull runs", "image")
-    train_image: str = setting(f"{contract.TRAIN_IMAGE}:{contract.IMAGE_VERSION}", "in which all else runs", "image")
+    registry: str = setting("", "that `make push` pushed our images to; empty for images loaded into the nodes", "name")
+    data_image: str = setting("", "in which pull runs; empty takes the one made of these sources", "image")
+    train_image: str = setting("", "in which all else runs; empty takes the one made of these sources", "image")
 
 
 @dataclass

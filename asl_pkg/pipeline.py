@@ -54,7 +54,7 @@ PARAMETERS = {
     "deploy.": "deploy_settings",
 }
 TEXTS = {"accelerator_count"}  # numbers that the backend wants as texts
-HOW = {"cache", "kfp."}  # settings that say how the pipeline runs, and so are none of its parameters
+HOW = {"cache", "kfp.", "pod.registry"}  # settings that say how the pipeline runs, and so are none of its parameters
 
 
 def compile_pipeline(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from kfp import compiler, dsl
 
+from asl_pkg import contract
 from asl_pkg.config import DeploySettings, PipelineSettings, PodSettings, TrainerSettings, ValidateSettings
 from components.champion import champion
 from components.deploy import deploy
@@ -36,8 +37,8 @@ def asl(
     memory: str = PodSettings().memory,
     accelerator_type: str = PodSettings().accelerator_type,
     accelerator_count: str = str(PodSettings().accelerator_count),
-    data_image: str = PodSettings().data_image,
-    train_image: str = PodSettings().train_image,
+    data_image: str = f"{contract.DATA_IMAGE}:{contract.IMAGE_VERSION}",
+    train_image: str = f"{contract.TRAIN_IMAGE}:{contract.IMAGE_VERSION}",
     pull_code: str = "",
     train_code: str = "",
     export_code: str = "",

@@ -1,6 +1,6 @@
 """What a run on Kubeflow Pipelines needs, looked for before it is submitted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 import requests
@@ -20,16 +20,17 @@ MANIFEST_TYPES = (
 TIMEOUT_S = 10
 
 
-def missing(settings: PipelineSettings) -> list[str]:
+def missing(settings: PipelineSettings, images: Sequence[str]) -> list[str]:
     """Look for what a run needs; what cannot be looked at from here is said, and taken to be there.
 
     Args:
         settings: of the run.
+        images: of its steps.
 
     Returns:
         What is missing, each in a few words with what mends it.
     """
-    return [*_objects(settings), *_buckets(settings), *_images(settings)]
+    return [*_objects(settings), *_buckets(settings), *_images(images)]
 
 
 def digest(image: str) -> str | None:
@@ -97,9 +98,9 @@ def _buckets(settings: PipelineSettings) -> Iterator[str]:
             progress.say(f"not looked for: bucket {bucket} ({error})")
 
 
-def _images(settings: PipelineSettings) -> Iterator[str]:
+def _images(images: Sequence[str]) -> Iterator[str]:
     """Images that their registry does not have."""
-    for image in sorted({settings.pod.data_image, settings.pod.train_image}):
+    for image in images:
         found = digest(image)
         if found == "":
             yield f"image {image} (`make push REGISTRY=…`)"

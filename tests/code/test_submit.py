@@ -13,6 +13,7 @@ import pytest
 from asl_pkg import contract, submit
 from asl_pkg.data.sources.s3_client import connect
 from asl_pkg.errors import AslError, ServingError, SettingError
+from asl_pkg.images import content_tag
 from tests.code.kfp_stand_in import RUN, StandIn, pod, run_state, stand_in_for_kfp
 from tests.data.s3_server import s3_server
 
@@ -74,6 +75,16 @@ def test_submit_names_each_image_by_its_digest_to_a_stand_in_for_kfp(kfp: StandI
     given, registry = kfp.runs[0]["runtime_config"]["parameters"], kfp.url.removeprefix("http://")
     assert given["data_image"] == f"{registry}/asl-data@{DIGEST}"
     assert given["train_image"] == f"{registry}/team/asl-train@{DIGEST}"
+
+
+def test_an_image_that_nobody_names_is_the_one_made_of_these_sources_for_a_stand_in_for_kfp(kfp: StandIn) -> None:
+    registry = kfp.url.removeprefix("http://")
+    kfp.images |= {f"asl-{name}:{content_tag(name)}": DIGEST for name in ("data", "train")}
+    submit.submit([f"kfp.host={kfp.url}", "store=s3://models", f"pod.registry={registry}"], 0.01)
+    given = kfp.runs[0]["runtime_config"]["parameters"]
+    assert (given["data_image"], given["train_image"]) == (
+        f"{registry}/asl-data@{DIGEST}", f"{registry}/asl-train@{DIGEST}",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("cache", "expected"), [("true", {"pull", "train", "export", "validate"}), ("false", set())])

@@ -66,11 +66,11 @@ def namespace() -> Iterator[str]:
 
 def test_secrets_and_accounts_that_are_missing_are_named(namespace: str) -> None:
     settings = PipelineSettings(store="models", kfp=KfpSettings(namespace=namespace, service_account="robot"))
-    assert needs.missing(settings) == [
+    assert needs.missing(settings, []) == [
         f"Secret {contract.DEPLOYER_TOKEN} in namespace {namespace} (`make serving` makes it)"
     ]
     settings.kfp.service_account = "nobody"
-    assert needs.missing(settings)[0].startswith(f"ServiceAccount nobody in namespace {namespace}")
+    assert needs.missing(settings, [])[0].startswith(f"ServiceAccount nobody in namespace {namespace}")
 
 
 def test_a_pod_that_waits_is_told_of_with_what_kubernetes_says_of_it(
