@@ -274,6 +274,11 @@ class KfpSettings:
 class PipelineSettings(TrainSettings):
     """pipeline.yaml: train.yaml, and how the pipeline runs."""
 
+    runner: str = setting(
+        "process",
+        "what a step is on this machine: a process, or a container of its image",
+        choices=["process", "docker"],
+    )
     cache: bool = setting(True, "take results that are still right from the cache")
     pod: PodSettings = field(default_factory=PodSettings)
     kfp: KfpSettings = field(default_factory=KfpSettings)

@@ -5,6 +5,8 @@ import os
 import re
 from pathlib import Path
 
+from asl_pkg.config import PodSettings
+
 PROJECT = Path(__file__).parent.parent
 DIGITS = 12  # of the digest, in a tag
 COPIED = re.compile(r"^COPY (?!--from)(.+) \S+$", re.MULTILINE)
@@ -25,6 +27,21 @@ def reference(name: str, tag: str, registry: str = "") -> str:
         registry: where it is pushed to, such as `registry.example.com/team`; empty on this machine.
     """
     return f"{registry.rstrip('/')}/asl-{name}:{tag}".removeprefix("/")
+
+
+def step_images(pod: PodSettings) -> dict[str, str]:
+    """Choose the images of the pipeline's steps.
+
+    Args:
+        pod: names them; what it leaves empty is made of these sources.
+
+    Returns:
+        An image for each image parameter of the pipeline.
+    """
+    return {
+        "data_image": pod.data_image or reference("data", content_tag("data"), pod.registry),
+        "train_image": pod.train_image or reference("train", content_tag("train"), pod.registry),
+    }
 
 
 def content_tag(name: str) -> str:

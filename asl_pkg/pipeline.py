@@ -7,13 +7,15 @@ import re
 import shutil
 import uuid
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from asl_pkg.code_version import PROJECT, code_version
 from asl_pkg.config import DataSettings, DvcData, FolderData, HttpData, PipelineSettings, SyntheticData
 from asl_pkg.errors import AslError, SettingError
+from asl_pkg.images import step_images
 from asl_pkg.run_log import RunLog, shown
 from asl_pkg.serving import signature
 from asl_pkg.settings import kind_of, load, walk
@@ -54,7 +56,7 @@ PARAMETERS = {
     "deploy.": "deploy_settings",
 }
 TEXTS = {"accelerator_count"}  # numbers that the backend wants as texts
-HOW = {"cache", "kfp.", "pod.registry"}  # settings that say how the pipeline runs, and so are none of its parameters
+HOW = {"runner", "cache", "kfp.", "pod.registry"}  # settings of how it runs, and so none of its parameters
 
 
 def compile_pipeline(path: Path) -> Path:
@@ -74,7 +76,7 @@ def compile_pipeline(path: Path) -> Path:
 
 
 def run(overrides: Sequence[str], run_dir: Path) -> dict[str, Path]:
-    """Run the compiled pipeline here: every step a process, results that are still right taken from the cache.
+    """Run the compiled pipeline here: every step a process or a container, what is still right from the cache.
 
     Args:
         overrides: settings of PipelineSettings, as on the command line.
@@ -95,7 +97,10 @@ def run(overrides: Sequence[str], run_dir: Path) -> dict[str, Path]:
         shutil.rmtree(run_dir / CACHE_FOLDER, ignore_errors=True)
     with shown(run_dir / LOG_FILE) as log:
         try:
-            _run_locally(arguments, run_dir)
+            with _steps(settings, overrides) as (compiled, runner):
+                _run_locally(without_retries(compiled), runner, arguments, run_dir)
+            if log.error:  # kfp takes a container that went away before its exit code was read for one that ended well
+                raise RuntimeError(log.error)
         except RuntimeError as error:
             raise AslError(f"{log.error or error} (everything that the run said: {log.path})") from error
         finally:
@@ -175,18 +180,28 @@ def _listing(*roots: Path) -> str:
     return digest.hexdigest()
 
 
-def _run_locally(arguments: dict[str, Any], run_dir: Path) -> None:
+@contextmanager
+def _steps(settings: PipelineSettings, overrides: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """The compiled pipeline, and what kfp runs its steps by."""
     # kfp warns that our images are not named "python", and about its own deprecations: nothing a user can mend.
     warnings.simplefilter("ignore")
+    from kfp import local
+
+    if settings.runner == "process":
+        yield COMPILED.read_text(), local.SubprocessRunner(use_venv=False)
+        return
+    from asl_pkg import containers
+
+    images = step_images(settings.pod)
+    with containers.runner(images.values(), overrides, settings.store) as runner:
+        yield containers.with_images(COMPILED.read_text(), images), runner
+
+
+def _run_locally(compiled: str, runner: Any, arguments: dict[str, Any], run_dir: Path) -> None:
     from kfp import components, local
 
-    local.init(
-        local.SubprocessRunner(use_venv=False),
-        pipeline_root=str(run_dir),
-        enable_caching=True,
-        cache_root=str(run_dir / CACHE_FOLDER),
-    )
-    components.load_component_from_text(without_retries(COMPILED.read_text()))(**arguments)
+    local.init(runner, pipeline_root=str(run_dir), enable_caching=True, cache_root=str(run_dir / CACHE_FOLDER))
+    components.load_component_from_text(compiled)(**arguments)
 
 
 def without_retries(compiled: str) -> str:

@@ -16,7 +16,7 @@ import requests
 from asl_pkg import pipeline, progress
 from asl_pkg.config import PipelineSettings
 from asl_pkg.errors import AslError, ServingError, SettingError
-from asl_pkg.images import content_tag, reference
+from asl_pkg.images import step_images
 from asl_pkg.kubeflow.follow import POLL_S, failure, follow
 from asl_pkg.kubeflow.needs import missing, pinned
 from asl_pkg.serving.places.cluster import Cluster
@@ -133,10 +133,7 @@ def _arguments(overrides: Sequence[str], settings: PipelineSettings) -> dict[str
             f"data={settings.data.name}: a pod does not see this machine's files; `asl pull … to=s3://BUCKET/PREFIX` "
             "publishes them for data=s3://BUCKET/PREFIX/DIGEST"
         )
-    chosen = {
-        "data_image": settings.pod.data_image or reference("data", content_tag("data"), settings.pod.registry),
-        "train_image": settings.pod.train_image or reference("train", content_tag("train"), settings.pod.registry),
-    }
+    chosen = step_images(settings.pod)
     if lacking := missing(settings, list(chosen.values())):
         raise ServingError(f"the run would not get far, missing: {'; '.join(lacking)}")
     arguments = pipeline.parameters(overrides) | pipeline.versions(settings)

@@ -11,6 +11,7 @@ def run(*settings: str) -> None:
     """Run the compiled pipeline on this machine; its results lie in runs/pipeline/<step>.
 
     asl pipeline run data=archive data.path=FILE.zip trainer.max_epochs=10
+    asl pipeline run runner=docker             each step in its image, which `make images` builds
     """
     from asl_pkg import pipeline
 

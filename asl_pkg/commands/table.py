@@ -41,7 +41,9 @@ VERBS: dict[str, Verb] = {
     "verify": Verb(verify, Settings, ("bundle_dir",), "[BUNDLE …]"),
     "key": Verb(key, takes="[FOLDER]"),
     "pipeline run": Verb(
-        run, PipelineSettings, ("seed", "data", "model", "trainer", "export", "validate", "store", "deploy", "cache")
+        run,
+        PipelineSettings,
+        ("seed", "data", "model", "trainer", "export", "validate", "store", "deploy", "runner", "cache", "pod"),
     ),
     "pipeline submit": Verb(submit, PipelineSettings, ON_KUBEFLOW),
     "pipeline schedule": Verb(schedule, PipelineSettings, ON_KUBEFLOW),

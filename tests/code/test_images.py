@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from asl_pkg import contract, images
+from asl_pkg.config import PodSettings
 from tests.conftest import PROJECT
 
 DOCKERFILES = sorted((PROJECT / "images").glob("*/Dockerfile"))
@@ -42,6 +43,14 @@ def test_another_lock_file_of_torch_makes_another_image_of_train_alone(
 def test_a_reference_names_registry_image_and_tag() -> None:
     assert images.reference("data", "0a1b") == "asl-data:0a1b"
     assert images.reference("data", "0a1b", "localhost:5001/") == "localhost:5001/asl-data:0a1b"
+
+
+def test_an_image_that_a_setting_names_is_taken_as_it_is() -> None:
+    chosen = images.step_images(PodSettings(data_image="registry.example.com/mine:3"))
+    assert chosen == {
+        "data_image": "registry.example.com/mine:3",
+        "train_image": f"asl-train:{images.content_tag('train')}",
+    }
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.parent.name)
