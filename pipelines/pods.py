@@ -13,7 +13,8 @@ from asl_pkg import contract
 
 CPU_REQUEST = "250m"  # a floor: a step takes what is free, up to its limit
 RETRIES = 2
-BACKOFF_S, BACKOFF_FACTOR, BACKOFF_MAX_S = 30, 2.0, 600
+BACKOFF_S, BACKOFF_FACTOR = 30, 2.0
+RETRY_WITHIN_S = 7 * 24 * 3600  # Argo counts from the first attempt's start: a long training must be tried again too
 
 Parameter: TypeAlias = str | PipelineChannel  # a constant, or a parameter of the pipeline
 
@@ -58,8 +59,8 @@ def with_accelerators(task: dsl.PipelineTask, kind: Parameter, count: Parameter)
 
 
 def tried_again(task: dsl.PipelineTask) -> dsl.PipelineTask:
-    """Let a step that failed be tried again, after a while: it may be the network, or a node that went away."""
-    return task.set_retry(RETRIES, f"{BACKOFF_S}s", BACKOFF_FACTOR, f"{BACKOFF_MAX_S}s")
+    """Let a step that failed be tried again, after a while. Argo does not where the pod itself was deleted."""
+    return task.set_retry(RETRIES, f"{BACKOFF_S}s", BACKOFF_FACTOR, f"{RETRY_WITHIN_S}s")
 
 
 def with_deployers_token(task: dsl.PipelineTask) -> dsl.PipelineTask:

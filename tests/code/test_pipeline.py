@@ -90,6 +90,7 @@ def test_what_may_fail_by_bad_luck_is_tried_again_later_and_later() -> None:
     assert {name for name, task in tasks.items() if "retryPolicy" in task} == {"pull", "train", "deploy"}
     policy = tasks["train"]["retryPolicy"]
     assert (policy["backoffDuration"], policy["backoffFactor"], policy["maxRetryCount"]) == ("30s", 2, 2)
+    assert policy["backoffMaxDuration"] == "604800s"  # of all attempts: a day of training must not use it up
 
 
 def test_here_the_same_graph_runs_but_for_the_retries() -> None:
