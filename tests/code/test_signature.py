@@ -190,7 +190,6 @@ def test_a_key_pair_is_made_once_and_its_private_half_is_for_its_owner_alone(asl
     assert (private.read_bytes(), public.read_bytes()) == before
 
 
-@pytest.mark.parametrize("variable", [contract.SIGNING_KEY_VARIABLE, contract.PUBLIC_KEY_VARIABLE])
 def test_a_key_made_later_or_another_one_is_another_signer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(contract.SIGNING_KEY_VARIABLE, raising=False)
     signers = [signature.signer()]
@@ -204,6 +203,7 @@ def test_a_key_made_later_or_another_one_is_another_signer(tmp_path: Path, monke
     assert signers[1] == signers[2] != signers[3]
 
 
+@pytest.mark.parametrize("variable", [contract.SIGNING_KEY_VARIABLE, contract.PUBLIC_KEY_VARIABLE])
 @pytest.mark.parametrize("text", [None, "no key"], ids=["missing", "no key"])
 def test_a_key_that_cannot_be_read_is_named_with_its_variable(
     signed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, text: str | None

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from asl_pkg import contract
+from asl_pkg.serving.places.inference_service import inference_service
+from asl_pkg.serving.store import Serving
 from asl_pkg.serving.transformer_spec import transformer_spec
 from tests.conftest import PROJECT
 from tests.manifests.rendering import MANIFESTS, named, needs_kubectl, render
@@ -24,6 +26,14 @@ def test_it_finds_the_predictors_through_the_headless_service(container: dict[st
     arguments = dict(zip(container["args"][::2], container["args"][1::2], strict=True))
     assert arguments["--predictor_host"] == f"{service['metadata']['name']}.letters:{port['port']}"
     assert arguments["--model_name"] == contract.MODEL_NAME
+
+
+def test_under_another_name_it_finds_the_predictors_of_that_name() -> None:
+    serving = Serving("0" * contract.RELEASE_DIGITS, "a" * 64, "b" * 64, None)
+    made = inference_service("hands", "letters", "s3://models/asl-model/0/", serving, "registry/asl-transformer:1")
+    (container,) = made["spec"]["transformer"]["containers"]
+    assert made["metadata"]["name"] == "hands"
+    assert f"hands{contract.GRPC_SUFFIX}.letters:{contract.POD_GRPC_PORT}" in container["args"]
 
 
 def test_it_is_what_pod_security_restricted_asks_for(container: dict[str, Any]) -> None:
