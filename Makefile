@@ -56,6 +56,12 @@ push: ## build and push them: REGISTRY=registry.example.com/team
 images-kind: ## build and push them to the registry of kind-up
 	@$(PYTHON) images/build --push localhost:5001 $(IMAGES)
 
+compose-mlflow compose-triton: compose-%: # `make mlflow` and `make serve` are the same servers without Docker
+	docker compose -f images/compose.yaml up $*
+
+compose-mlflow: ## MLflow's server on 127.0.0.1:8080, in Docker
+compose-triton: ## Triton on 127.0.0.1:8000, in Docker: BUNDLE=runs/demo/export
+
 include manifests/platform.mk
 
 ##@ Working on the project
@@ -127,4 +133,4 @@ uninstall: ## list, then remove environments, caches, data, models and runs
 	du -sh $$found; read -rp "remove all these? [y/N] " answer; [ "$$answer" = y ] && rm -rf $$found && echo removed
 
 .PHONY: help demo test doctor pull train export validate deploy serve infer monitor verify key mlflow pipeline lint \
-  images push images-kind format gate-study test-slow e2e e2e-pipeline compile lock install machine clean uninstall
+  images push images-kind compose-mlflow compose-triton format gate-study test-slow e2e e2e-pipeline compile lock install machine clean uninstall

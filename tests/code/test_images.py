@@ -88,3 +88,5 @@ def test_the_release_that_the_pipeline_and_the_manifests_ask_for_is_the_projects
         wanted = yaml.safe_load((PROJECT / "manifests" / overlay / "kustomization.yaml").read_text())["images"]
         ours = {one["newTag"] for one in wanted if "/asl-" in one["newName"]}
         assert ours == {contract.IMAGE_VERSION}, overlay
+    services = yaml.safe_load((PROJECT / "images" / "compose.yaml").read_text())["services"]
+    assert {f"asl-{name}:{contract.IMAGE_VERSION}" for name in services} == {one["image"] for one in services.values()}
