@@ -84,7 +84,7 @@ e2e: install ## the tests on the cluster of KUBECONFIG; tests/e2e/conftest.py sa
 	.venv/bin/python -m pytest tests/e2e -m e2e
 
 e2e-pipeline: install ## the pipeline on the Kubeflow Pipelines of KUBECONFIG; tests/e2e/test_pipeline.py says what it needs
-	.venv/bin/python -m pytest tests/e2e/test_pipeline.py -m e2e -rs -s
+	.venv/bin/python -m pytest tests/e2e/test_pipeline.py -m e2e -rs -s || [ $$? = 5 ] # 5: skipped as a whole
 
 compile: install ## pipelines/asl.yaml from pipelines/asl.py
 	$(ASL) pipeline compile
