@@ -19,7 +19,19 @@ def code_version(step: str) -> str:
     Returns:
         SHA-256 over every module that its component imports, directly or not, settings, templates and lock files.
     """
-    modules = _reached(PROJECT / "components" / f"{step}.py")
+    return version_of(PROJECT / "components" / f"{step}.py")
+
+
+def version_of(start: Path) -> str:
+    """Digest the code that a module reaches.
+
+    Args:
+        start: file of the module.
+
+    Returns:
+        SHA-256 over every module that it imports, directly or not, settings, templates and lock files.
+    """
+    modules = _reached(start)
     files = {found for folder, pattern in READ.items() for found in (PROJECT / folder).rglob(pattern)}
     files |= {
         found

@@ -240,6 +240,11 @@ class Settings:
 class TrainSettings(Settings):
     """train.yaml: default.yaml, the network and how to train it."""
 
+    checkpoint_uri: str = setting(
+        "",
+        "folder or s3://BUCKET/PREFIX that keeps an unfinished training, to be resumed; empty keeps none",
+        "path or URL",
+    )
     model: ModelSettings = field(default_factory=BaselineModel)
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
 

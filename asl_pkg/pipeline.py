@@ -33,6 +33,7 @@ PARAMETERS = {
     "model": "model",
     "trainer.max_epochs": "max_epochs",
     "store": "model_store",
+    "checkpoint_uri": "checkpoint_uri",
     "deploy.name": "service_name",
     "deploy.namespace": "namespace",
     "validate.accuracy_min": "accuracy_min",
@@ -91,7 +92,8 @@ def run(overrides: Sequence[str], run_dir: Path) -> dict[str, Path]:
     """
     settings = load(PipelineSettings, overrides)
     arguments = parameters(overrides) | versions(settings)
-    arguments["model_store"] = settings.store if "://" in settings.store else str(Path(settings.store).resolve())
+    arguments["model_store"] = _absolute(settings.store)
+    arguments["checkpoint_uri"] = settings.checkpoint_uri and _absolute(settings.checkpoint_uri)
     arguments["signer"] = signature.signer()
     if not settings.cache:
         shutil.rmtree(run_dir / CACHE_FOLDER, ignore_errors=True)
@@ -106,6 +108,11 @@ def run(overrides: Sequence[str], run_dir: Path) -> dict[str, Path]:
         finally:
             results = _link(log, run_dir)
     return results
+
+
+def _absolute(place: str) -> str:
+    """A folder as every step finds it; a URL as it is."""
+    return place if "://" in place else str(Path(place).resolve())
 
 
 def versions(settings: PipelineSettings) -> dict[str, str]:

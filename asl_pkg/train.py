@@ -2,6 +2,8 @@
 
 import csv
 import dataclasses
+import hashlib
+import json
 import shutil
 import sys
 import tempfile
@@ -17,6 +19,7 @@ import pyarrow.parquet
 import torch
 
 from asl_pkg import contract, provenance
+from asl_pkg.code_version import version_of
 from asl_pkg.config import TrainSettings
 from asl_pkg.data.datamodule import PictureData
 from asl_pkg.data.dataset import read_info, read_split
@@ -29,17 +32,19 @@ from asl_pkg.models.evaluation import confusion, measure, predict, statistics
 from asl_pkg.models.fitting import device, fit
 from asl_pkg.models.history import History, Row
 from asl_pkg.models.resnet import TransferResNet
+from asl_pkg.models.resume import Place, place
 from asl_pkg.sbom import sbom
 from asl_pkg.tracking import Run, tracked
 
 SEEN_COLUMNS = ("sha256", "dhash", "group", "split")
 TRACED = ("dataset_digest", "commit")
+KEY_DIGITS = 16  # of a training: its state's name
 
 
 def train(
     settings: TrainSettings, dataset_dir: Path, training_dir: Path, plots_dir: Path | None = None
 ) -> dict[str, float]:
-    """Train a network.
+    """Train a network, or go on where an earlier process was stopped, if settings.checkpoint_uri kept its state.
 
     Args:
         settings: the network and how to train it.
@@ -52,24 +57,32 @@ def train(
         What metrics.json holds.
 
     Raises:
-        DataError: there is no data set, or the weights to start from cannot be had.
+        DataError: there is no data set, or the weights or the state to start from cannot be had.
         AslError: the MLflow server does not answer.
     """
     hyper_parameters = _hyper_parameters(settings, read_info(dataset_dir).digest)
+    state = place(settings.checkpoint_uri, _key(settings, hyper_parameters)) if settings.checkpoint_uri else None
     traced = {name: hyper_parameters[name] for name in TRACED}
     with (
         _published(training_dir, plots_dir) as folder,
         tracked(settings.model.name, _flat(dataclasses.asdict(settings)) | traced) as run,
     ):
         data = PictureData(dataset_dir, settings.data, settings.seed, settings.trainer.augment)
-        metrics = _train(settings, hyper_parameters | {"run_id": run.id}, data, run, folder)
+        metrics = _train(settings, hyper_parameters | {"run_id": run.id}, data, run, folder, state)
         _write_seen(folder / contract.SEEN_FILE, dataset_dir, data.seen)
         run.log_files(folder / contract.PLOTS_FOLDER, contract.PLOTS_FOLDER)
+    if state:
+        state.remove()
     return metrics
 
 
 def _train(
-    settings: TrainSettings, hyper_parameters: dict[str, Any], data: PictureData, run: Run, folder: Path
+    settings: TrainSettings,
+    hyper_parameters: dict[str, Any],
+    data: PictureData,
+    run: Run,
+    folder: Path,
+    state: Place | None,
 ) -> dict[str, float]:
     start = time.monotonic()
     torch.manual_seed(settings.seed)
@@ -77,7 +90,7 @@ def _train(
     if isinstance(classifier.network, TransferResNet):
         classifier.network.load_weights(hyper_parameters["model"]["weights"])
     history = History(run.log, lines=settings.trainer.progress and not sys.stderr.isatty())
-    fit(classifier, data, history, (folder / contract.BEST_CHECKPOINT).parent, settings.trainer.progress)
+    fit(classifier, data, history, (folder / contract.BEST_CHECKPOINT).parent, settings.trainer.progress, state)
 
     pixels, labels = data.validation_split.pixels, data.validation_split.labels
     for name in (contract.LAST_CHECKPOINT, contract.BEST_CHECKPOINT):
@@ -114,6 +127,13 @@ def _hyper_parameters(settings: TrainSettings, dataset_digest: str) -> dict[str,
         "dataset_digest": dataset_digest,
         "commit": provenance.commit(),
     }
+
+
+def _key(settings: TrainSettings, hyper_parameters: dict[str, Any]) -> str:
+    """Name what decides the weights: a state of other data, settings or code is another training's."""
+    deciding = {**hyper_parameters, "batch_size": settings.data.batch_size, "code": version_of(Path(__file__))}
+    del deciding["commit"]  # says less than the code itself
+    return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:KEY_DIGITS]
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -9,6 +9,7 @@ def train(
     max_epochs: int,
     seed: int,
     train_settings: list,
+    checkpoint_uri: str,
     code_version: str,
     dataset: dsl.Input[dsl.Dataset],
     training: dsl.Output[dsl.Model],
@@ -21,6 +22,7 @@ def train(
         max_epochs: passes over the training pictures at most.
         seed: of every random choice.
         train_settings: further settings, such as `trainer.learning_rate=…`.
+        checkpoint_uri: keeps the state of an unfinished training, which a retry resumes; empty keeps none.
         code_version: hash of the code, so that a cached result of other code is not taken.
         dataset: what pull wrote.
         training: checkpoints, history and plots.
@@ -34,6 +36,7 @@ def train(
     from asl_pkg.settings import load
 
     chosen = [f"model={model}", f"trainer.max_epochs={max_epochs}", f"seed={seed}", *train_settings]
+    chosen.append(f"checkpoint_uri={checkpoint_uri}")
     measured = step.train(load(TrainSettings, chosen), Path(dataset.path), Path(training.path))
     training.metadata.update(dataset_digest=dataset.metadata["digest"], model=model, seed=seed)
     kfp_artifacts.show_metrics(metrics, measured)

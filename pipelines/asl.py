@@ -24,6 +24,7 @@ def asl(
     max_epochs: int = TrainerSettings().max_epochs,
     seed: int = PipelineSettings().seed,
     train_settings: list = [],  # noqa: B006
+    checkpoint_uri: str = "",
     export_settings: list = [],  # noqa: B006
     accuracy_min: float = ValidateSettings().accuracy_min,
     macro_f1_min: float = ValidateSettings().macro_f1_min,
@@ -55,6 +56,7 @@ def asl(
         max_epochs: passes over the training pictures at most.
         seed: of every random choice.
         train_settings: further settings of the training, such as `trainer.learning_rate=…`.
+        checkpoint_uri: folder or s3://BUCKET/PREFIX that keeps an unfinished training for a retry; empty keeps none.
         export_settings: settings of the export, such as `export.precision=int8`.
         accuracy_min: lower bound of test accuracy, below which the model is refused.
         macro_f1_min: lower bound of macro F1, below which the model is refused.
@@ -88,6 +90,7 @@ def asl(
             max_epochs=max_epochs,
             seed=seed,
             train_settings=train_settings,
+            checkpoint_uri=checkpoint_uri,
             code_version=train_code,
             dataset=dataset,
         )

@@ -7,12 +7,17 @@ from asl_pkg.commands.steps import deploy, export, pull, track, train, validate
 from asl_pkg.config import InferenceSettings, PipelineSettings, Settings, TrainSettings
 from asl_pkg.usage import Verb
 
-ON_KUBEFLOW = ("seed", "data", "model", "trainer", "export", "validate", "store", "deploy", "cache", "pod", "kfp")
+ON_KUBEFLOW = (
+    "seed", "data", "model", "trainer", "checkpoint_uri", "export", "validate", "store", "deploy", "cache",
+    "pod", "kfp",
+)  # fmt: skip
 
 VERBS: dict[str, Verb] = {
     "pull": Verb(pull, Settings, ("seed", "data", "dataset_dir", "to")),
     "data track": Verb(track, Settings, ("dataset_dir",), "[PATH …]"),
-    "train": Verb(train, TrainSettings, ("seed", "data", "dataset_dir", "training_dir", "model", "trainer")),
+    "train": Verb(
+        train, TrainSettings, ("seed", "data", "dataset_dir", "training_dir", "checkpoint_uri", "model", "trainer")
+    ),
     "export": Verb(export, Settings, ("checkpoint_path", "bundle_dir", "dataset_dir", "export")),
     "validate": Verb(
         validate, Settings, ("seed", "data", "dataset_dir", "bundle_dir", "checkpoint_path", "report_dir", "validate")
@@ -43,7 +48,10 @@ VERBS: dict[str, Verb] = {
     "pipeline run": Verb(
         run,
         PipelineSettings,
-        ("seed", "data", "model", "trainer", "export", "validate", "store", "deploy", "runner", "cache", "pod"),
+        (
+            "seed", "data", "model", "trainer", "checkpoint_uri", "export", "validate", "store", "deploy", "runner",
+            "cache", "pod",
+        ),
     ),
     "pipeline submit": Verb(submit, PipelineSettings, ON_KUBEFLOW),
     "pipeline schedule": Verb(schedule, PipelineSettings, ON_KUBEFLOW),

@@ -3,6 +3,7 @@
 import logging
 import signal
 import sys
+import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
@@ -17,11 +18,14 @@ from asl_pkg.data.datamodule import PictureData
 from asl_pkg.errors import SettingError
 from asl_pkg.models.classifier import Classifier
 from asl_pkg.models.history import History
+from asl_pkg.models.resume import Place, Resumption
 
 MONITORED = "validation_loss"
 
 
-def fit(classifier: Classifier, data: PictureData, history: History, folder: Path, progress: bool) -> None:
+def fit(
+    classifier: Classifier, data: PictureData, history: History, folder: Path, progress: bool, state: Place | None
+) -> None:
     """Train until the epochs are over or the validation loss stops falling.
 
     Args:
@@ -30,20 +34,24 @@ def fit(classifier: Classifier, data: PictureData, history: History, folder: Pat
         history: notes every epoch.
         folder: gets best.ckpt and last.ckpt.
         progress: show a bar on a terminal.
+        state: where it lies, to be resumed from and written after each epoch; None keeps none.
 
     Raises:
+        DataError: the state cannot be had.
         SettingError: a GPU is asked for where there is none.
         KeyboardInterrupt: on Ctrl-C.
     """
     settings = classifier.settings
     on_cpu = device(settings.accelerator).type == "cpu"
     bar = progress and sys.stderr.isatty()
-    callbacks: list[Callback] = [
-        history,
-        EarlyStopping(MONITORED, patience=settings.patience_epochs),
-        ModelCheckpoint(folder, "best", MONITORED, save_last=True, enable_version_counter=False),
-    ]
-    with _quiet(), _interruptible():
+    best = ModelCheckpoint(folder, "best", MONITORED, enable_version_counter=False)
+    callbacks: list[Callback] = [history, EarlyStopping(MONITORED, patience=settings.patience_epochs), best]
+    resumed: Path | None = None
+    with _quiet(), _interruptible(), tempfile.TemporaryDirectory(prefix="asl-state-") as scratch:
+        if state:
+            resumption = Resumption(state, best, history, data, Path(scratch))
+            callbacks.append(resumption)  # the last: what the others write is part of the state
+            resumed = resumption.find()
         trainer = Trainer(
             accelerator="cpu" if on_cpu else "cuda",
             devices=1,
@@ -56,7 +64,8 @@ def fit(classifier: Classifier, data: PictureData, history: History, folder: Pat
             num_sanity_val_steps=0,
             deterministic=on_cpu,  # some layers have no deterministic form on GPUs
         )
-        trainer.fit(classifier.to(memory_format=torch.channels_last), data)
+        trainer.fit(classifier.to(memory_format=torch.channels_last), data, ckpt_path=resumed, weights_only=True)
+        trainer.save_checkpoint(folder / "last.ckpt")
 
 
 def device(accelerator: str) -> torch.device:

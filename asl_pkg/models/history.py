@@ -25,6 +25,12 @@ class History(Callback):
         self.lines = lines
         self.start = 0.0
 
+    def take_up(self, rows: list[Row]) -> None:
+        """Go on after the rows of an earlier process."""
+        self.rows = rows
+        for epoch, row in enumerate(rows):
+            self.report(row, epoch)
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
         self.start = time.monotonic()

@@ -1,0 +1,183 @@
+"""What a killed training goes on from: its whole state, written after each epoch to a folder or to S3."""
+
+import pickle
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
+
+from asl_pkg.data.datamodule import PictureData
+from asl_pkg.data.sources.s3_client import connect, explained, metadata, split_url, upload
+from asl_pkg.errors import DataError
+from asl_pkg.models.history import History
+from asl_pkg.progress import say
+
+
+class Place(Protocol):
+    """Where the state of one training lies; it is there whole or not at all."""
+
+    url: str
+
+    def fetch(self, target: Path) -> bool:
+        """Copy the state to a file; False where there is none."""
+
+    def put(self, source: Path) -> None:
+        """Replace the state by a file."""
+
+    def remove(self) -> None:
+        """Remove the state, if there is one."""
+
+
+class FolderPlace:
+    """A file in a folder."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._path = Path(url)
+
+    def fetch(self, target: Path) -> bool:
+        """Copy the file; False where there is none."""
+        if not self._path.exists():
+            return False
+        shutil.copyfile(self._path, target)
+        return True
+
+    def put(self, source: Path) -> None:
+        """Copy a file beside and rename it."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self._path.with_name(f".{self._path.name}.part")
+        shutil.copyfile(source, beside)
+        beside.replace(self._path)
+
+    def remove(self) -> None:
+        """Remove the file, if there is one."""
+        self._path.unlink(missing_ok=True)
+
+
+class S3Place:
+    """An object in S3, reached with the usual AWS_* variables."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._bucket, self._key = split_url(url)
+        self._client = connect()
+
+    def fetch(self, target: Path) -> bool:
+        """Download the object; False where there is none."""
+        with explained(self.url):
+            self._client.head_bucket(Bucket=self._bucket)  # better refused now than after the first epoch
+        if metadata(self._client, self._bucket, self._key) is None:
+            return False
+        with explained(self.url):
+            self._client.download_file(self._bucket, self._key, str(target))
+        return True
+
+    def put(self, source: Path) -> None:
+        """Upload a file, whole or not at all."""
+        upload(self._client, source, self._bucket, self._key)
+
+    def remove(self) -> None:
+        """Remove the object, if there is one."""
+        with explained(self.url):
+            self._client.delete_object(Bucket=self._bucket, Key=self._key)
+
+
+def place(uri: str, key: str) -> Place:
+    """Say where the state of a training lies.
+
+    Args:
+        uri: a folder, or s3://BUCKET/PREFIX.
+        key: names the training: another one for other data, settings or code.
+
+    Returns:
+        The place; nothing is written yet.
+
+    Raises:
+        DataError: it is no such URL.
+    """
+    url = f"{uri.rstrip('/')}/{key}.ckpt"
+    return S3Place(url) if "://" in uri else FolderPlace(url)
+
+
+class Resumption(Checkpoint):
+    """Writes the state after each epoch, and takes up what an earlier process wrote.
+
+    The state is a checkpoint of Lightning's with what else a training needs: the best checkpoint so far, the history,
+    the pictures seen and whether training has stopped early.
+
+    Args:
+        where: the state lies.
+        best: writes the best checkpoint so far.
+        history: of the epochs.
+        data: knows the pictures seen.
+        scratch: folder for a file that is being put or fetched.
+    """
+
+    def __init__(self, where: Place, best: ModelCheckpoint, history: History, data: PictureData, scratch: Path) -> None:
+        self.where = where
+        self.best = best
+        self.history = history
+        self.data = data
+        self.file = scratch / "state.ckpt"
+        self.resumed = self.stopped = False
+
+    def find(self) -> Path | None:
+        """Get what an earlier process wrote.
+
+        Returns:
+            A checkpoint for Lightning to resume from, None where there is none.
+
+        Raises:
+            DataError: the state cannot be had.
+        """
+        if not self.where.fetch(self.file):
+            return None
+        try:
+            torch.load(self.file, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+            raise DataError(f"{self.where.url} is no state of a training: remove it, and `asl train` anew") from error
+        return self.file
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Take up what Lightning does not know of; it restores the rest."""
+        folder = Path(str(self.best.dirpath))
+        folder.mkdir(parents=True, exist_ok=True)
+        path = str(folder / "best.ckpt")
+        # its run is this one from now on
+        torch.save(checkpoint["best"] | {"hyper_parameters": dict(pl_module.hparams)}, path)
+        state = checkpoint["callbacks"][self.best.state_key]
+        state |= {"dirpath": self.best.dirpath, "best_model_path": path, "kth_best_model_path": path}
+        state["best_k_models"] = {path: state["best_model_score"]}
+        self.history.take_up(checkpoint["rows"])
+        self.data.seen[:] = checkpoint["seen"].numpy()
+        self.resumed, self.stopped = True, checkpoint["stopped"]
+        say(f"resuming after epoch {len(self.history.rows)} from {self.where.url}")
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Train no further than the earlier process would have."""
+        trainer.should_stop = self.stopped
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Draw what a training draws for its loader between two epochs: dropout goes on from there."""
+        if self.resumed and batch_idx == 0:
+            torch.empty((), dtype=torch.int64).random_()
+            self.resumed = False
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the state; the history and the best checkpoint have been written already."""
+        trainer.save_checkpoint(self.file)
+        state = torch.load(self.file, weights_only=True) | {
+            "best": torch.load(self.best.best_model_path, weights_only=True),
+            "rows": self.history.rows,
+            "seen": torch.from_numpy(self.data.seen),
+            "stopped": trainer.should_stop,
+        }
+        torch.save(state, self.file)
+        try:
+            self.where.put(self.file)
+        except (DataError, OSError) as error:
+            warnings.warn(f"a training killed now would lose this epoch: {error}", stacklevel=2)
