@@ -128,6 +128,8 @@ def _arguments(overrides: Sequence[str], settings: PipelineSettings) -> dict[str
     """The parameters of a run in pods, once all that it needs was looked for."""
     if not settings.store.startswith("s3://"):
         raise SettingError(f"store={settings.store}: pods need store=s3://BUCKET/PREFIX")
+    if settings.checkpoint_uri and not settings.checkpoint_uri.startswith("s3://"):
+        raise SettingError(f"checkpoint_uri={settings.checkpoint_uri}: another pod finds it at s3://BUCKET/PREFIX only")
     if settings.data.name in LOCAL_SOURCES:
         raise SettingError(
             f"data={settings.data.name}: a pod does not see this machine's files; `asl pull … to=s3://BUCKET/PREFIX` "

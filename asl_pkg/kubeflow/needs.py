@@ -89,7 +89,7 @@ def _objects(settings: PipelineSettings) -> Iterator[str]:
 
 def _buckets(settings: PipelineSettings) -> Iterator[str]:
     """Buckets that are missing, as this machine's AWS_* variables show them."""
-    urls = [settings.store, getattr(settings.data, "path", "")]
+    urls = [settings.store, settings.checkpoint_uri, getattr(settings.data, "path", "")]
     for bucket in sorted({urlsplit(url).netloc for url in urls if url.startswith("s3://")}):
         try:
             if not has_bucket(connect(), bucket):

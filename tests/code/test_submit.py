@@ -176,8 +176,12 @@ def test_schedule_asks_a_stand_in_for_kfp_for_runs_that_take_no_stale_data(kfp: 
 
 @pytest.mark.parametrize(
     ("override", "said"),
-    [("store=models/store", "pods need store=s3://"), ("data=folder", "asl pull … to=s3://")],
-    ids=["store", "data"],
+    [
+        ("store=models/store", "pods need store=s3://"),
+        ("checkpoint_uri=models/state", "at s3://BUCKET/PREFIX only"),
+        ("data=folder", "asl pull … to=s3://"),
+    ],
+    ids=["store", "checkpoint_uri", "data"],
 )
 def test_what_no_pod_can_see_is_refused_before_a_stand_in_for_kfp_is_asked(
     kfp: StandIn, override: str, said: str
