@@ -1,5 +1,6 @@
 """Whether training read what it is measured on: its own account of the pictures it read, against the test split."""
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from asl_pkg import contract
-from asl_pkg.data.dataset import read_split
+from asl_pkg.data.dataset import read_pictures, read_split
 from asl_pkg.data.hashing import THUMBNAIL_PX, thumbnail
 from asl_pkg.data.near_duplicates import Looks, near_hashes
 from asl_pkg.data.preparation import prepare
@@ -92,7 +93,8 @@ def _with_twins(
 
 
 def _thumbnails(dataset_dir: Path, split: str, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Small copies of some pictures [n, side, side, 3]."""
-    pictures = read_split(dataset_dir, split, ["image"]).take(rows)["image"].to_pylist() if len(rows) else []
-    small = [thumbnail(prepare(one["bytes"])) for one in pictures]
+    """Small copies of some pictures, of ascending rows [n, side, side, 3]."""
+    wanted = set(rows.tolist())
+    files = itertools.chain.from_iterable(read_pictures(dataset_dir, split)) if wanted else []
+    small = [thumbnail(prepare(data)) for row, data in enumerate(files) if row in wanted]
     return np.array(small, np.uint8).reshape(-1, THUMBNAIL_PX, THUMBNAIL_PX, 3)
