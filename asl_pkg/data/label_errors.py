@@ -10,6 +10,7 @@ from asl_pkg.data.hog import embedding
 from asl_pkg.data.honesty import stratified_sample
 
 MAX_REFERENCES = 6000  # pictures that may be neighbours; every picture is looked at
+SEARCHED = 8192  # pictures whose neighbours are searched at once
 CANDIDATES = 64  # nearest pictures, those of the same recording among them
 VOTERS = 7
 AGREEMENT = 5  # voters of one label that make a verdict
@@ -161,8 +162,13 @@ def _neighbours(
     embedded = embedding(thumbnails, rows, references)
     known = embedded[np.searchsorted(rows, references)]
     search = NearestNeighbors(n_neighbors=min(CANDIDATES, len(references)), algorithm="brute").fit(known)
-    distance, found = search.kneighbors(embedded)
-    return distance.astype(np.float32), references.astype(np.int32)[found]  # half the memory of what numpy chooses
+    distance = np.empty((len(rows), search.n_neighbors), np.float32)
+    neighbour = np.empty(distance.shape, np.int32)
+    for start in range(0, len(rows), SEARCHED):  # the search answers in numbers of twice the size
+        part = slice(start, start + SEARCHED)
+        distance[part], found = search.kneighbors(embedded[part])
+        neighbour[part] = references[found]
+    return distance, neighbour
 
 
 def _alone(labels: NDArray[np.int64], group_of: NDArray[np.int32]) -> NDArray[np.bool_]:

@@ -73,10 +73,7 @@ class Looks:
 
     def __init__(self, hashes: np.ndarray, thumbnails: np.ndarray) -> None:
         self.hashes = hashes
-        self.grey = np.empty((len(thumbnails), thumbnails[0, ..., 0].size if len(thumbnails) else 0), np.uint8)
-        for start in range(0, len(thumbnails), PAIRS):  # some at a time: floats of all would fill the memory
-            some = thumbnails[start : start + PAIRS]
-            self.grey[start : start + PAIRS] = some.mean(axis=3, dtype=np.float32).reshape(len(some), -1)
+        self.thumbnails = thumbnails
 
     def near(self, rows: np.ndarray, others: np.ndarray, max_bits: int = MAX_BITS) -> Iterator[Pairs]:
         """Compare some pictures with others.
@@ -119,12 +116,20 @@ class Looks:
         return best
 
     def _compared(self, rows: np.ndarray, others: np.ndarray, bits: np.ndarray) -> Pairs:
-        a, b = (self.grey[some].astype(np.float32) for some in (rows, others))
+        a, b = self._grey(rows), self._grey(others)
         difference = np.abs(a - b).mean(axis=1)
         a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
         spread = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
         correlation = np.divide((a * b).sum(axis=1), spread, out=np.zeros_like(spread), where=spread > 0)
         return Pairs(rows, others, bits, correlation, difference)
+
+    def _grey(self, rows: np.ndarray) -> NDArray[np.float32]:
+        """Whole grey levels of some pictures [n, side * side], made when asked for: those of all would take 90 MB."""
+        colours = self.thumbnails[rows]
+        grey = colours[..., 0].astype(np.uint16)
+        grey += colours[..., 1]
+        grey += colours[..., 2]
+        return (grey // 3).reshape(len(rows), -1).astype(np.float32)
 
 
 def _joined(one: Pairs, other: Pairs) -> Pairs:
