@@ -207,7 +207,7 @@ def _guarded(shots: Sequence[Shot], splits: Sequence[str], guard_frames: int) ->
     """Find the pictures to leave out: nearer than the guard to the last one kept, which is of another split."""
     guarded = set()
     kept: dict[Hashable, tuple[int, str]] = {}
-    for index in sorted(range(len(shots)), key=lambda index: shots[index].frame):
+    for index in sorted(range(len(shots)), key=lambda index: (shots[index].frame, shots[index].recording)):
         label, signer, sequence, frame, _ = shots[index]
         last_frame, last_split = kept.get((label, signer, sequence), (frame, splits[index]))
         if last_split != splits[index] and frame - last_frame <= guard_frames:

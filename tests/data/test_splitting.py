@@ -1,8 +1,9 @@
 from collections import defaultdict
+from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asl_pkg.contract import CLASSES, SPLITS
@@ -56,8 +57,12 @@ def test_no_block_is_in_two_splits_and_the_guard_holds(
             assert split == other or later - frame > guard
 
 
+SAME_NUMBERS = [Shot(0, "x", "a", frame // 3, frame % 3) for frame in range(9)]
+
+
 @settings(deadline=None)
 @given(SHOTS, st.randoms(use_true_random=False))
+@example(SAME_NUMBERS, Random(2))
 def test_the_order_of_the_pictures_does_not_matter(shots: list[Shot], random: object) -> None:
     shots = sorted(set(shots))
     mixed = shots.copy()

@@ -113,13 +113,17 @@ def test_production_runs_the_release_of_triton_that_exports_are_made_for() -> No
     assert container["image"] == f"nvcr.io/nvidia/tritonserver:{contract.TRITON_RELEASE}-py3"
 
 
-def test_the_platforms_targets_name_folders_that_are_there_and_one_version_of_our_images() -> None:
-    text = (MANIFESTS / "platform.mk").read_text()
-    folders = re.findall(r"\$\(INSTALL\) (\S+)", text)
+def test_the_platforms_targets_name_folders_that_are_there() -> None:
+    folders = re.findall(r"\$\(INSTALL\) (\S+)", (MANIFESTS / "platform.mk").read_text())
     assert folders
     assert not [one for one in folders if not (MANIFESTS / one / "kustomization.yaml").is_file()]
-    registry, version = (re.search(rf"^{name} := (\S+)", text, re.MULTILINE)[1] for name in ("REGISTRY", "VERSION"))
+
+
+def test_kinds_overlay_serves_the_image_that_is_pushed_to_its_registry() -> None:
+    (registry,) = re.findall(
+        r"^images-kind:.*\n.*--push (\S+)", (MANIFESTS.parent / "Makefile").read_text(), re.MULTILINE
+    )
     (container,) = named(render(MANIFESTS / "overlays/kind"), "ServingRuntime", contract.SERVING_RUNTIME)["spec"][
         "containers"
     ]
-    assert container["image"] == f"{registry}/{contract.TRITON_IMAGE}:{version}"
+    assert container["image"] == f"{registry}/{contract.TRITON_IMAGE}:{contract.IMAGE_VERSION}"
