@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from asl_pkg import progress, tracking
 from asl_pkg.config import Settings
 from asl_pkg.errors import BundleError, GateError, ServingError, SettingError
+from asl_pkg.serving import signature
 from asl_pkg.serving.bundle import Bundle, open_bundle
 from asl_pkg.serving.places.place import NotRestoredError, Place, open_place
 from asl_pkg.serving.store import Listed, Serving, Store, list_releases
@@ -59,9 +60,10 @@ def deploy(settings: Settings, bundle_dir: Path, report_dir: Path) -> Release:
         BundleError: bundle or report is missing, damaged, or the report is on another bundle.
         GateError: the report did not let it pass, or compared it with another model than the one that serves.
         ServingError: the release does not start, or does not answer the golden set as validated.
+        SettingError: signatures are demanded, and no public key is configured.
     """
     bundle, report = _open(bundle_dir, report_dir)
-    place = open_place(settings)
+    place = _open_place(settings)
     before = place.serving()
     _check_champion(bundle, report, before)
     _store(place.store, bundle, report)
@@ -84,8 +86,9 @@ def rollback(settings: Settings, to: str = "") -> Release:
     Raises:
         BundleError: the store has no such release, or what it has is damaged.
         ServingError: nothing served before, or the release does not start or answer as validated.
+        SettingError: as for `deploy`.
     """
-    place = open_place(settings)
+    place = _open_place(settings)
     before = place.serving()
     wanted = to or (before.previous if before else None)
     if not wanted:
@@ -125,10 +128,10 @@ def manifest(settings: Settings, bundle_dir: Path, report_dir: Path) -> dict[str
     Raises:
         BundleError: as for `deploy`.
         GateError: as for `deploy`.
-        SettingError: the store is a folder, so there is no InferenceService.
+        SettingError: the store is a folder, so there is no InferenceService; or as for `deploy`.
     """
     bundle, report = _open(bundle_dir, report_dir)
-    place = open_place(settings)
+    place = _open_place(settings)
     if not hasattr(place, "manifest"):
         raise SettingError(f"store={settings.store}: an InferenceService needs store=s3://BUCKET/PREFIX")
     before = place.serving()
@@ -137,6 +140,14 @@ def manifest(settings: Settings, bundle_dir: Path, report_dir: Path) -> dict[str
         with _stored(place.store, bundle.release) as (stored, stored_report):
             return place.manifest(_serving(stored, stored_report, before))
     return place.manifest(_serving(bundle, report, before))
+
+
+def _open_place(settings: Settings) -> Place:
+    """The place where something is to serve: one that demands signatures is not opened unless they are checked."""
+    place = open_place(settings)
+    if place.demands_signature():
+        signature.require_public_key(f"namespace {settings.deploy.namespace}")
+    return place
 
 
 def _open(bundle_dir: Path, report_dir: Path) -> tuple[Bundle, Report]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from asl_pkg import contract, files
 from asl_pkg.config import Settings
-from asl_pkg.data.dataset import DatasetInfo, read_info, read_split
+from asl_pkg.data.dataset import DatasetInfo, drawn_signers, read_info, read_split
 from asl_pkg.errors import BundleError
 from asl_pkg.serving import signature
 from asl_pkg.serving.bundle import Bundle, open_bundle
@@ -72,7 +72,8 @@ def validate(
         golden_digest = None
         if judged.evidence:
             golden_digest = _write_golden(beside / contract.GOLDEN_FOLDER, dataset_dir, judged.evidence)
-        body = contents(judged.info, bundle_dir, judged.bundle, judged.gates, judged.evidence, golden_digest)
+        drawn = drawn_signers(dataset_dir, TEST)
+        body = contents(judged.info, drawn, bundle_dir, judged.bundle, judged.gates, judged.evidence, golden_digest)
         files.write_json(beside / contract.REPORT_FILE, body)
         signature.sign(beside / contract.REPORT_FILE, beside / contract.REPORT_SIGNATURE)
         files.write_text(beside / contract.REPORT_PAGE, page(body, judged.evidence))

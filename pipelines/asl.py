@@ -12,7 +12,7 @@ from components.pull import pull
 from components.refuse import refuse
 from components.train import train
 from components.validate import validate
-from pipelines.pods import in_pod, tried_again, with_accelerators, with_deployers_token
+from pipelines.pods import in_pod, tried_again, with_accelerators, with_deployers_token, with_signing_key
 
 
 @dsl.pipeline(name="asl", description="From pictures of signing hands to a served, validated model")
@@ -103,7 +103,7 @@ def asl(
             dataset=dataset,
             training=training,
         )
-        in_pod(exported, train_image, cpu, memory)
+        with_signing_key(in_pod(exported, train_image, cpu, memory))
         bundle = exported.outputs["bundle"]
         serving = champion(model_store=model_store, bundle=bundle)
         in_pod(serving, train_image).set_caching_options(False)
@@ -120,7 +120,7 @@ def asl(
             dataset=dataset,
             training=training,
         )
-        in_pod(validated, train_image, cpu, memory)
+        with_signing_key(in_pod(validated, train_image, cpu, memory))
         report = validated.outputs["report"]
         with dsl.If(validated.outputs["Output"] == True, name="passed"):  # noqa: E712  kfp builds a condition of it
             deployed = deploy(

@@ -40,6 +40,7 @@ def in_pod(
     kubernetes.use_config_map_as_env(task, contract.SETTINGS_CONFIG_MAP, variables, optional=True)
     keys = {name: name for name in contract.S3_VARIABLES}
     kubernetes.use_secret_as_env(task, contract.S3_SECRET, keys, optional=True)
+    kubernetes.use_config_map_as_volume(task, contract.PUBLIC_KEY_CONFIG_MAP, contract.PUBLIC_KEY_FOLDER, optional=True)
     return kubernetes.empty_dir_mount(task, "shared-memory", "/dev/shm", medium="Memory")  # noqa: S108
 
 
@@ -66,6 +67,13 @@ def tried_again(task: dsl.PipelineTask) -> dsl.PipelineTask:
 def with_deployers_token(task: dsl.PipelineTask) -> dsl.PipelineTask:
     """Let a step act as the account that may change what serves."""
     return kubernetes.use_secret_as_volume(task, contract.DEPLOYER_TOKEN, contract.DEPLOYER_FOLDER, optional=True)
+
+
+def with_signing_key(task: dsl.PipelineTask) -> dsl.PipelineTask:
+    """Let a step sign what it makes."""
+    return kubernetes.use_secret_as_volume(
+        task, contract.SIGNING_KEY_SECRET, contract.SIGNING_KEY_FOLDER, optional=True
+    )
 
 
 def _lead_in(task: dsl.PipelineTask, *parameters: Parameter) -> dsl.PipelineTask:

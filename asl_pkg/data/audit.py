@@ -60,6 +60,7 @@ def write_audit(folder: Path, findings: Findings) -> dict[str, Any]:
     labels = np.array(findings.arrival.column("label"))
     splits = np.array([place.split for place in findings.placed.places])
     doubts = _label_errors(findings, thumbnails, labels, splits)
+    _give_back()
     scores = _honesty(findings, thumbnails, labels, splits)
     _give_back()
     pairs = measures.nearest_pairs(findings.looks, splits)
@@ -75,6 +76,7 @@ def write_audit(folder: Path, findings: Findings) -> dict[str, Any]:
         "brightness": measures.brightness(thumbnails, splits),
         **_files(findings, splits),
     }
+    _give_back()
     view = View(findings.info, audit, findings.sheet, thumbnails, labels, splits, pairs, doubts, stretches)
     write_json(folder / contract.AUDIT_FILE, audit)
     write_text(folder / contract.AUDIT_PAGE, page(view))
@@ -112,7 +114,7 @@ def meaning(info: DatasetInfo, drawn: int = 0) -> str:
 
 
 def _give_back() -> None:
-    """Return freed memory to the system, where the C library can: it would keep what the two small models took."""
+    """Return freed memory to the system, where the C library can: it keeps what models and searches took."""
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 

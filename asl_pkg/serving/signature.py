@@ -1,7 +1,7 @@
 """Signatures by OpenSSF model signing, detached: over every file of a bundle, and over a report.
 
 Who has the private key signs; who has the public key refuses what is not signed with it. Variables name the keys, so
-that no caller can forget to ask for one and no key travels through a pipeline's parameters.
+that no caller can forget to ask for one and no key travels through a pipeline's parameters; in a pod they are mounted.
 https://github.com/sigstore/model-transparency
 """
 
@@ -13,6 +13,10 @@ from typing import Any
 from asl_pkg import contract
 from asl_pkg.errors import BundleError, SettingError
 
+MOUNTED = {
+    contract.SIGNING_KEY_VARIABLE: Path(contract.SIGNING_KEY_FOLDER, contract.SIGNING_KEY),
+    contract.PUBLIC_KEY_VARIABLE: Path(contract.PUBLIC_KEY_FOLDER, contract.PUBLIC_KEY),
+}
 MAX_BYTES = 2**20  # of a signature, which lists a digest a file
 
 
@@ -39,25 +43,32 @@ def sign(what: Path, signature: Path) -> None:
 
 
 def signer() -> str:
-    """Name who signs here: what was made for another signer, or for none, has to be made anew.
+    """Name who signs here, or has to: what was made for another signer, or for none, has to be made anew.
 
     Returns:
-        SHA-256 of the public half of the private key that is configured, empty where none is.
+        SHA-256 of the public key that belongs to the private key that is configured, else of the one that is
+        configured itself, empty where neither is.
 
     Raises:
-        SettingError: the private key cannot be read.
+        SettingError: the key cannot be read.
     """
-    path = _configured(contract.SIGNING_KEY_VARIABLE)
-    if path is None:
-        return ""
     from cryptography.hazmat.primitives import serialization
 
-    try:
-        public = serialization.load_pem_private_key(path.read_bytes(), None).public_key()
-    except (OSError, ValueError, TypeError) as error:
-        raise _unfit(contract.SIGNING_KEY_VARIABLE, path, "private", error) from error
-    form = serialization.PublicFormat.SubjectPublicKeyInfo
-    return hashlib.sha256(public.public_bytes(serialization.Encoding.DER, form)).hexdigest()
+    def public_half(pem: bytes) -> Any:
+        return serialization.load_pem_private_key(pem, None).public_key()
+
+    for variable, kind, read in (
+        (contract.SIGNING_KEY_VARIABLE, "private", public_half),
+        (contract.PUBLIC_KEY_VARIABLE, "public", serialization.load_pem_public_key),
+    ):
+        if path := _configured(variable):
+            try:
+                key = read(path.read_bytes())
+            except (OSError, ValueError, TypeError) as error:
+                raise _unfit(variable, path, kind, error) from error
+            form = serialization.PublicFormat.SubjectPublicKeyInfo
+            return hashlib.sha256(key.public_bytes(serialization.Encoding.DER, form)).hexdigest()
+    return ""
 
 
 def check(what: Path, signature: Path) -> None:
@@ -91,6 +102,22 @@ def check(what: Path, signature: Path) -> None:
         raise BundleError(f"{what} is not what the owner of {key} signed: {remedy}") from error
 
 
+def require_public_key(where: str) -> None:
+    """Refuse to go on where no signature is checked.
+
+    Args:
+        where: who demands one.
+
+    Raises:
+        SettingError: no public key is configured.
+    """
+    if _configured(contract.PUBLIC_KEY_VARIABLE) is None:
+        raise SettingError(
+            f"{where} serves signed bundles only, and {contract.PUBLIC_KEY_VARIABLE} is not set: let it name the "
+            "public key of who signs them; `asl key` makes a pair"
+        )
+
+
 def described(signature: Path) -> str:
     """Say what is known of the signature of something that `check` has let pass."""
     if not signature.is_file():
@@ -100,8 +127,10 @@ def described(signature: Path) -> str:
 
 
 def _configured(variable: str) -> Path | None:
-    value = os.environ.get(variable)
-    return Path(value) if value else None
+    """The key that a variable names, else the one that is mounted in a pod."""
+    if value := os.environ.get(variable):
+        return Path(value)
+    return MOUNTED[variable] if MOUNTED[variable].is_file() else None
 
 
 def _hashing(what: Path, signature: Path) -> Any:

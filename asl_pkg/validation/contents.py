@@ -21,6 +21,7 @@ from asl_pkg.validation.metrics import Interval
 
 def contents(
     info: DatasetInfo,
+    drawn: int,
     bundle_dir: Path,
     bundle: Bundle | None,
     gates: Sequence[Gate],
@@ -31,6 +32,7 @@ def contents(
 
     Args:
         info: the data set.
+        drawn: signers of its test split whose hands are drawn.
         bundle_dir: the bundle that was judged.
         bundle: the same, None where its files are not what was exported.
         gates: the verdicts.
@@ -44,7 +46,7 @@ def contents(
     champion = evidence.champion if evidence else None
     external = evidence.external if evidence else None
     return {
-        "headline": headline(info, measured),
+        "headline": headline(info, drawn, measured),
         "passed": all(gate.passed for gate in gates),
         "schema_version": contract.REPORT_SCHEMA,
         "release": bundle.release if bundle else None,
@@ -56,7 +58,12 @@ def contents(
         "metrics": _metrics(measured) if measured else None,
         "champion_loss": _interval(champion.loss) if champion else None,
         "external": external.body if external else None,
-        "data": {"split_by": info.split_by, "unseen_signers": info.unseen_signers, "signers": info.signers["test"]},
+        "data": {
+            "split_by": info.split_by,
+            "unseen_signers": info.unseen_signers,
+            "signers": info.signers["test"],
+            "drawn_signers": drawn,
+        },
         "bundle": bundle.manifest if bundle else None,
         "provenance": {
             "validated_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -67,11 +74,12 @@ def contents(
     }
 
 
-def headline(info: DatasetInfo, measured: Measurements | None) -> str:
+def headline(info: DatasetInfo, drawn: int, measured: Measurements | None) -> str:
     """Say how good the model is, and on whose hands: the first thing that a reader has to know.
 
     Args:
         info: the data set.
+        drawn: signers of its test split whose hands are drawn.
         measured: None where the model could not be run.
 
     Returns:
@@ -89,7 +97,9 @@ def headline(info: DatasetInfo, measured: Measurements | None) -> str:
         f"; {letters} cannot be measured on this data set, whose pictures of it are too alike" if letters else ""
     )
     if info.unseen_signers:
-        return f"{right}, of {signers} signers that training never saw {interval}{unmeasured}"
+        which = "drawn hands, no photographs" if drawn == signers else f"{drawn} of them drawn"
+        hands = f": {which}" if drawn else ""
+        return f"{right}, of {signers} signers that training never saw{hands} {interval}{unmeasured}"
     held_out = "recordings of the same signer" if info.split_by == "recording" else "blocks of the same signer's frames"
     return f"{right}, from held-out {held_out} {interval}: how well it reads strangers' hands is not known{unmeasured}"
 

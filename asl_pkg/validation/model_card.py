@@ -107,7 +107,12 @@ def _unit(body: dict[str, Any]) -> str:
 
 def _evaluation(body: dict[str, Any]) -> str:
     if body["data"]["unseen_signers"]:
-        return f"with {body['data']['signers']} signers of whom training saw no picture"
+        drawn = (
+            f", {body['data']['drawn_signers']} of them drawn, not photographed"
+            if body["data"]["drawn_signers"]
+            else ""
+        )
+        return f"with {body['data']['signers']} signers of whom training saw no picture{drawn}"
     return "blocks of frames that training did not see, of the same signer"
 
 
@@ -116,6 +121,11 @@ def _trained_on(body: dict[str, Any]) -> str:
 
 
 def _caveat(body: dict[str, Any]) -> str:
+    if body["data"]["drawn_signers"]:
+        return (
+            "Drawn hands are easier to read than photographs: `asl validate data.external=FOLDER` measures it on "
+            "photographs of people."
+        )
     if body["data"]["unseen_signers"]:
         return "Other cameras, rooms and people than those of the test pictures may be read worse."
     return "One person's hands say little about another's: expect far worse on strangers."

@@ -76,12 +76,29 @@ def test_every_step_has_an_image_a_request_and_limits_and_the_heavy_ones_by_para
 def test_every_step_gets_settings_and_keys_where_they_exist_and_shared_memory() -> None:
     graph, executors = specification()
     assert executors.keys() == graph["deploymentSpec"]["executors"].keys()
-    for name, one in executors.items():
+    for one in executors.values():
         (settings,), (keys,), (memory,) = one["configMapAsEnv"], one["secretAsEnv"], one["emptyDirMounts"]
         assert (settings["configMapName"], settings["optional"]) == (contract.SETTINGS_CONFIG_MAP, True)
         assert (keys["secretName"], keys["optional"]) == (contract.S3_SECRET, True)
         assert (memory["mountPath"], memory["medium"]) == ("/dev/shm", "Memory")
-        assert ("secretAsVolume" in one) == (name == "exec-deploy")  # the token that may change what serves
+        (public,) = one["configMapAsVolume"]
+        assert (public["configMapName"], public["mountPath"], public["optional"]) == (
+            contract.PUBLIC_KEY_CONFIG_MAP,
+            contract.PUBLIC_KEY_FOLDER,
+            True,
+        )
+
+
+def test_only_deploy_may_change_what_serves_and_only_export_and_validate_sign() -> None:
+    _, executors = specification()
+    mounted = [
+        (name, found["secretName"]) for name, one in executors.items() for found in one.get("secretAsVolume", [])
+    ]
+    assert sorted(mounted) == [
+        ("exec-deploy", contract.DEPLOYER_TOKEN),
+        ("exec-export", contract.SIGNING_KEY_SECRET),
+        ("exec-validate", contract.SIGNING_KEY_SECRET),
+    ]
 
 
 def test_what_may_fail_by_bad_luck_is_tried_again_later_and_later() -> None:

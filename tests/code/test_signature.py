@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from asl_pkg import contract
-from asl_pkg.deploy import deploy
+from asl_pkg.deploy import deploy, rollback
 from asl_pkg.errors import BundleError, SettingError
 from asl_pkg.export import export
 from asl_pkg.files import sha256
 from asl_pkg.key import make_keys
 from asl_pkg.serving import signature
 from asl_pkg.serving.bundle import open_bundle, seal
+from asl_pkg.serving.places.local import LocalPlace
 from asl_pkg.validate import validate
 from asl_pkg.validation.report import read_report
 from tests.conftest import Asl
@@ -151,6 +152,19 @@ def test_nothing_is_deployed_that_was_edited_after_it_was_signed(work: Path, cha
     assert not (work / "store").exists()
 
 
+def test_where_signatures_are_demanded_nothing_is_deployed_unless_they_are_checked(
+    work: Path, keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LocalPlace, "demands_signature", lambda _: True)
+    chosen = dataclasses.replace(settings(), store=str(work / "store"))
+    for verb in (lambda: deploy(chosen, work / "bundle", work / "report"), lambda: rollback(chosen)):
+        with pytest.raises(SettingError, match=f"signed bundles only.*{contract.PUBLIC_KEY_VARIABLE}"):
+            verb()
+    assert not (work / "store" / contract.KUBERNETES_NAME).exists()
+    monkeypatch.setenv(contract.PUBLIC_KEY_VARIABLE, str(keys[1]))
+    assert deploy(chosen, work / "bundle", work / "report").previous is None
+
+
 @pytest.mark.parametrize("change", [better_numbers, shorter_golden_set], ids=lambda change: change.__name__)
 def test_only_a_signature_tells_such_a_report(work: Path, change: Callable[[Path], None]) -> None:
     change(work)
@@ -201,6 +215,19 @@ def test_a_key_made_later_or_another_one_is_another_signer(tmp_path: Path, monke
         signers.append(signature.signer())
     assert signers[0] == ""
     assert signers[1] == signers[2] != signers[3]
+    monkeypatch.delenv(contract.SIGNING_KEY_VARIABLE)
+    monkeypatch.setenv(contract.PUBLIC_KEY_VARIABLE, str(tmp_path / "one" / contract.PUBLIC_KEY))
+    assert signature.signer() == signers[1]  # who submits a pipeline that signs with a key that only the cluster has
+
+
+def test_a_pods_keys_are_mounted_and_a_variable_names_others(
+    signed: Path, keys: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(signature.MOUNTED, contract.PUBLIC_KEY_VARIABLE, make_keys(tmp_path / "other")[1])
+    with pytest.raises(BundleError, match="is not what the owner of .* signed"):
+        open_bundle(signed / "bundle")
+    monkeypatch.setenv(contract.PUBLIC_KEY_VARIABLE, str(keys[1]))
+    open_bundle(signed / "bundle")
 
 
 @pytest.mark.parametrize("variable", [contract.SIGNING_KEY_VARIABLE, contract.PUBLIC_KEY_VARIABLE])

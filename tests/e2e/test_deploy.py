@@ -14,7 +14,9 @@ from asl_pkg import contract
 from asl_pkg import deploy as step
 from asl_pkg.config import DeploySettings, Settings
 from asl_pkg.data.sources.s3_client import connect, split_url
-from asl_pkg.errors import BundleError, GateError, ServingError
+from asl_pkg.errors import BundleError, GateError, ServingError, SettingError
+from asl_pkg.key import make_keys
+from asl_pkg.serving import signature
 from asl_pkg.serving.bundle import open_bundle
 from asl_pkg.serving.client import Client
 from asl_pkg.serving.places.addresses import reached
@@ -323,3 +325,31 @@ def test_the_deployers_account_is_enough_to_deploy(
     before = serving_of(live(cluster))
     step.rollback(chosen)
     assert serving_of(live(cluster)).release == before.previous
+
+
+def test_where_the_runtime_demands_signatures_only_what_is_signed_is_deployed(
+    kubectl: Kubectl,
+    cluster: Cluster,
+    chosen: Settings,
+    first: Deployable,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """As the overlay production does; its own image is not on every cluster."""
+    mark = ["annotate", "servingruntime", contract.SERVING_RUNTIME]
+    kubectl("-n", cluster.namespace, *mark, f"{contract.SIGNATURE_ANNOTATION}=required")
+    before = state(cluster)
+    bundle = sibling(first.bundle, tmp_path / "bundle", threads=8)
+    report = report_on(bundle, first.report, tmp_path / "report", serving_of(live(cluster)).bundle_digest)
+    private, public = make_keys(tmp_path / "keys")
+    with pytest.raises(SettingError, match=contract.PUBLIC_KEY_VARIABLE):
+        step.deploy(chosen, bundle, report)
+    monkeypatch.setenv(contract.PUBLIC_KEY_VARIABLE, str(public))
+    with pytest.raises(BundleError, match="is not signed"):
+        step.deploy(chosen, bundle, report)
+    assert state(cluster) == before
+    monkeypatch.setenv(contract.SIGNING_KEY_VARIABLE, str(private))
+    signature.sign(bundle, bundle / contract.SIGNATURE_FILE)
+    signature.sign(report / contract.REPORT_FILE, report / contract.REPORT_SIGNATURE)
+    assert step.deploy(chosen, bundle, report).release == open_bundle(bundle).release
+    kubectl("-n", cluster.namespace, *mark, f"{contract.SIGNATURE_ANNOTATION}-")

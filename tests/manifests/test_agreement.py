@@ -113,6 +113,12 @@ def test_production_runs_the_release_of_triton_that_exports_are_made_for() -> No
     assert container["image"] == f"nvcr.io/nvidia/tritonserver:{contract.TRITON_RELEASE}-py3"
 
 
+@pytest.mark.parametrize(("overlay", "demanded"), [("production", "required"), ("kind", None)])
+def test_production_alone_demands_signatures(overlay: str, demanded: str | None) -> None:
+    runtime = named(render(MANIFESTS / "overlays" / overlay), "ServingRuntime", contract.SERVING_RUNTIME)
+    assert runtime["metadata"].get("annotations", {}).get(contract.SIGNATURE_ANNOTATION) == demanded
+
+
 def test_the_platforms_targets_name_folders_that_are_there() -> None:
     folders = re.findall(r"\$\(INSTALL\) (\S+)", (MANIFESTS / "platform.mk").read_text())
     assert folders

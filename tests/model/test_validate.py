@@ -11,6 +11,7 @@ import pytest
 
 from asl_pkg import contract
 from asl_pkg import validate as step
+from asl_pkg.data.dataset import drawn_signers
 from asl_pkg.errors import BundleError, DataError, GateError
 from asl_pkg.files import sha256
 from asl_pkg.validate import validate
@@ -51,6 +52,16 @@ def test_the_first_line_says_on_how_many_unseen_signers(report: Report) -> None:
     assert next(iter(report.body)) == "headline"
     assert f"of {SIGNERS} signers that training never saw" in report.body["headline"]
     assert report.summary.startswith("passed, 20 of 20 gates: 100.0% of 232 test pictures read right")
+
+
+def test_drawn_hands_are_called_drawn_in_the_first_line_and_the_model_card(
+    exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert drawn_signers(exported.dataset, "test") == 0
+    monkeypatch.setattr(step, "drawn_signers", lambda *_: SIGNERS)
+    made = validate(settings(), exported.bundle, exported.dataset, exported.checkpoint, tmp_path / "report")
+    assert "never saw: drawn hands, no photographs" in made.body["headline"]
+    assert "data.external=" in (made.folder / contract.MODEL_CARD).read_text()
 
 
 def test_the_first_line_says_that_the_signer_was_seen(exported: Exported, tmp_path: Path) -> None:

@@ -16,12 +16,14 @@ from urllib3.exceptions import HTTPError
 from asl_pkg import contract
 from asl_pkg.errors import ServingError
 
-API_VERSION = "serving.kserve.io/v1beta1"
+GROUP = "serving.kserve.io"
+API_VERSION = f"{GROUP}/v1beta1"
 OWN_ACCOUNT = (
     "/var/run/secrets/kubernetes.io/serviceaccount"  # where Kubernetes puts what a pod needs to speak as itself
 )
 APPLY = "application/apply-patch+yaml"
 BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT = 400, 403, 404, 409
+LOG_GONE = "unable to retrieve container logs"  # which the node answers in the log's place
 TIMEOUT_S = (10, 60)  # to connect, to answer
 HINTS = {
     FORBIDDEN: ": `kubectl auth can-i --list` shows what this account may do",
@@ -56,6 +58,7 @@ class Cluster:
             raise ServingError(f"no cluster: {error}: set KUBECONFIG, or ask with `kubectl cluster-info`") from error
         self._api = client.ApiClient(settings)
         self._apps, self._core = client.AppsV1Api(self._api), client.CoreV1Api(self._api)
+        self._custom = client.CustomObjectsApi(self._api)
 
     def get(self, name: str) -> dict[str, Any] | None:
         """Read an InferenceService, None where there is none."""
@@ -77,6 +80,25 @@ class Cluster:
     def delete(self, name: str) -> None:
         """Have an InferenceService deleted with all that it owns; none is fine."""
         self._call("DELETE", name, query={"propagationPolicy": "Foreground"})
+
+    def serving_runtime(self, name: str) -> dict[str, Any]:
+        """Read a ServingRuntime.
+
+        Raises:
+            ServingError: there is none.
+        """
+        with self._explained(f"reading ServingRuntime {name}"):
+            try:
+                found: dict[str, Any] = self._custom.get_namespaced_custom_object(
+                    GROUP, "v1alpha1", self.namespace, "servingruntimes", name, _request_timeout=TIMEOUT_S
+                )
+            except ApiException as error:
+                if error.status == NOT_FOUND and name in str(error.body):
+                    raise ServingError(
+                        f"no ServingRuntime {name} in namespace {self.namespace}: `make serving` applies our manifests"
+                    ) from error
+                raise
+        return found
 
     def deployment(self, name: str) -> Any:
         """Read a Deployment, None where there is none."""
@@ -137,7 +159,7 @@ class Cluster:
                 if error.status in (BAD_REQUEST, NOT_FOUND):
                     return ""
                 raise
-        return str(text)
+        return "" if str(text).startswith(LOG_GONE) else str(text)
 
     def _call(
         self, method: str, name: str, body: Any = None, query: dict[str, str] | None = None

@@ -38,6 +38,11 @@ class KServePlace:
         live = self.cluster.get(self.settings.name)
         return serving_of(live) if live else None
 
+    def demands_signature(self) -> bool:
+        """Whether the ServingRuntime says so, as that of the overlay production does."""
+        annotations = self.cluster.serving_runtime(contract.SERVING_RUNTIME)["metadata"].get("annotations", {})
+        return bool(annotations.get(contract.SIGNATURE_ANNOTATION) == "required")
+
     def manifest(self, serving: Serving) -> dict[str, Any]:
         """The InferenceService that serves a release."""
         uri, image = self.store.uri(serving.release), self.settings.transformer_image

@@ -23,6 +23,10 @@ class LocalPlace:
         """What serves, None before the first deploy."""
         return self.store.serving()
 
+    def demands_signature(self) -> bool:
+        """Nobody but the user of this machine could demand one."""
+        return False
+
     @contextmanager
     def candidate(self, serving: Serving) -> Iterator[list[str]]:
         """A Triton of its own on a stored release."""

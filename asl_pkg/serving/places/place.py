@@ -22,6 +22,9 @@ class Place(Protocol):
     def serving(self) -> Serving | None:
         """What serves, None before the first deploy."""
 
+    def demands_signature(self) -> bool:
+        """Whether nothing may serve here whose signature was not checked."""
+
     def candidate(self, serving: Serving) -> AbstractContextManager[list[str]]:
         """A stored release that answers at these URLs, and gets no user's request, until the context ends."""
 

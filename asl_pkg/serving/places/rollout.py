@@ -111,5 +111,5 @@ def _failures(cluster: Cluster, pod: Any) -> Iterator[str]:
         if waiting and waiting.reason in HOPELESS:
             yield f"pod {name}: {status.name}: {waiting.reason}: {waiting.message}"
         if status.restart_count >= CRASHES and not status.ready:
-            said = reason(cluster.log(name, status.name))
-            yield f"pod {name}: {status.name} ended {status.restart_count} times: {said}"
+            log = cluster.log(name, status.name) or cluster.log(name, status.name, previous=False)
+            yield f"pod {name}: {status.name} ended {status.restart_count} times: {reason(log)}"
