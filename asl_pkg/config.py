@@ -177,19 +177,19 @@ class ExportSettings:
 class ValidateSettings:
     """The thresholds of the gates."""
 
-    accuracy_min: float = setting(0.85, "lower bound of test accuracy", low=0.0, high=1.0)
-    macro_f1_min: float = setting(0.85, "lower bound of macro F1", low=0.0, high=1.0)
-    recall_min: float = setting(0.3, "recall of the worst class", low=0.0, high=1.0)
-    worst_group_min: float = setting(0.6, "accuracy for the worst signer", low=0.0, high=1.0)
+    accuracy_min: float = setting(0.84, "lower bound of test accuracy", low=0.0, high=1.0)
+    macro_f1_min: float = setting(0.83, "lower bound of macro F1", low=0.0, high=1.0)
+    recall_min: float = setting(0.47, "recall of the worst class", low=0.0, high=1.0)
+    worst_group_min: float = setting(0.69, "accuracy for the worst signer", low=0.0, high=1.0)
     external_min: float = setting(0.1, "lower bound of accuracy on data.external", low=0.0, high=1.0)
-    calibration_error_max: float = setting(0.1, "expected calibration error, 15 bins", low=0.0, high=1.0)
-    unsure_max: float = setting(0.25, "share of answers below the confidence threshold", low=0.0, high=1.0)
+    calibration_error_max: float = setting(0.05, "expected calibration error, 15 bins", low=0.0, high=1.0)
+    unsure_max: float = setting(0.07, "share of answers below the confidence threshold", low=0.0, high=1.0)
     champion_loss_max: float = setting(
         0.001, "lower bound of the accuracy lost to the release that serves", low=0.0, high=1.0
     )
-    stability_min: float = setting(0.8, "share of right answers that small changes leave right", low=0.0, high=1.0)
-    empty_scenes_min: float = setting(0.5, "share of plain scenes answered with `nothing`", low=0.0, high=1.0)
-    noise_max: float = setting(0.5, "share of noise pictures in which a letter is surely seen", low=0.0, high=1.0)
+    stability_min: float = setting(0.92, "share of right answers that small changes leave right", low=0.0, high=1.0)
+    empty_scenes_min: float = setting(0.9, "share of plain scenes answered with `nothing`", low=0.0, high=1.0)
+    noise_max: float = setting(0.1, "share of noise pictures in which a letter is surely seen", low=0.0, high=1.0)
     independence_max: float = setting(1e-5, "greatest change of a probability with its batch", low=0.0, high=1.0)
     parity_max: float = setting(1e-4, "greatest difference of log-probabilities to torch", low=0.0, high=1.0)
     agreement_min: float = setting(0.995, "share of answers of a variant that are fp32's", low=0.0, high=1.0)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asl_pkg.config import SyntheticData, TrainerSettings, TrainSettings
+from asl_pkg.config import SyntheticData, TrainerSettings, TrainSettings, ValidateSettings
 from asl_pkg.validation.report import Report
 from asl_pkg.validation.rules import AT_LEAST, RULES
 from benchmarks.good_models import Made
@@ -35,7 +35,7 @@ def thresholds_table(reports: Sequence[Report]) -> str:
         limit = mean + DEVIATIONS * sd * (-1 if rule.direction == AT_LEAST else 1)
         sign = "≥" if rule.direction == AT_LEAST else "≤"
         figures = [f"{mean:.3g}", f"{sd:.2g}", f"{values.min():.3g} to {values.max():.3g}", f"{limit:.3g}"]
-        rows.append((name, *figures, f"{sign} {gates[0]['threshold']:.3g}"))
+        rows.append((name, *figures, f"{sign} {getattr(ValidateSettings(), rule.setting):.3g}"))
     return table(("gate", "mean", "sd", "range", "mean and 3 sd", "default"), rows)
 
 

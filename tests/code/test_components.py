@@ -46,7 +46,11 @@ def shown(
     outputs = {name: artifact(kind, folder / name) for name, kind in OUTPUTS.items()}
     bundle = artifact(dsl.Model, exported.bundle)
     least = {"accuracy_min": 0.5, "macro_f1_min": 0.5, "recall_min": 0.1}
-    chosen = {"validate_settings": ["data.cache_dir="], "model_store": str(folder / "store"), "champion": ""}
+    chosen = {
+        "validate_settings": ["data.cache_dir=", "validate.noise_max=0.5"],
+        "model_store": str(folder / "store"),
+        "champion": "",
+    }
     chosen |= {"signer": "", "code_version": "", "bundle": bundle, "dataset": dataset, "training": training}
     assert validate.python_func(**least, **chosen, **outputs)
     return outputs
