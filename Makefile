@@ -22,7 +22,7 @@ demo: install ## the whole job: from nothing to letters answered by a real Trito
 	@$(ASL) demo
 
 test: install ## the tests
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n 2 --dist loadfile
 
 doctor: install ## what is fine on this machine, what is missing, what mends it
 	@$(ASL) doctor
