@@ -72,7 +72,7 @@ def validate(
         golden_digest = None
         if judged.evidence:
             golden_digest = _write_golden(beside / contract.GOLDEN_FOLDER, dataset_dir, judged.evidence)
-        drawn = drawn_signers(dataset_dir, TEST)
+        drawn = drawn_signers(read_split(dataset_dir, TEST, ["signer", "landmarks_3d"]))
         body = contents(judged.info, drawn, bundle_dir, judged.bundle, judged.gates, judged.evidence, golden_digest)
         files.write_json(beside / contract.REPORT_FILE, body)
         signature.sign(beside / contract.REPORT_FILE, beside / contract.REPORT_SIGNATURE)

@@ -13,7 +13,7 @@ from asl_pkg import contract
 from asl_pkg.data import audit_measures as measures
 from asl_pkg.data.arrival import Arrival
 from asl_pkg.data.audit_page import View, page
-from asl_pkg.data.dataset import DatasetInfo
+from asl_pkg.data.dataset import DatasetInfo, drawn_signers
 from asl_pkg.data.external import External
 from asl_pkg.data.honesty import confession, honesty
 from asl_pkg.data.label_errors import LabelErrors, label_errors
@@ -120,9 +120,9 @@ def _give_back() -> None:
 
 
 def _drawn(findings: Findings, splits: NDArray[np.str_]) -> int:
-    """Count the test split's signers whose hands are drawn: of no photograph are the joints known in space."""
-    known = findings.arrival.table["landmarks_3d"].is_valid().to_numpy() & (splits == TEST)
-    return len({findings.placed.signers[row] for row in np.flatnonzero(known).tolist()})
+    """Count the test split's signers whose hands are drawn."""
+    pictures = findings.arrival.table.select(["landmarks_3d"]).append_column("signer", [findings.placed.signers])
+    return drawn_signers(pictures.filter(splits == TEST))
 
 
 def _honesty(

@@ -115,20 +115,15 @@ def read_split(dataset_dir: Path, split: str, columns: Sequence[str] | None = No
         return pa.dataset.dataset(shards(dataset_dir, split)).to_table(None if columns is None else list(columns))
 
 
-def drawn_signers(dataset_dir: Path, split: str) -> int:
-    """Count a split's signers whose hands are drawn: of no photograph are the joints known in space.
+def drawn_signers(pictures: pa.Table) -> int:
+    """Count the signers whose hands are drawn: of no photograph are the joints known in space.
 
     Args:
-        dataset_dir: the data set.
-        split: one of contract.SPLITS.
+        pictures: columns `signer` and `landmarks_3d`.
 
     Returns:
         How many.
-
-    Raises:
-        DataError: there is no such split, or it is damaged.
     """
-    pictures = read_split(dataset_dir, split, ["signer", "landmarks_3d"])
     return len(pictures["signer"].filter(pictures["landmarks_3d"].is_valid()).unique())
 
 

@@ -148,7 +148,7 @@ def test_synthetic_signers_are_held_out_and_landmarks_kept(tmp_path: Path) -> No
     assert info.counts == {split: dict.fromkeys(contract.CLASSES, 1) for split in contract.SPLITS}
     signers = [set(read_split(tmp_path / "dataset", split)["signer"].to_pylist()) for split in contract.SPLITS]
     assert signers == [{"signer000"}, {"signer001"}, {"signer002"}]
-    assert [drawn_signers(tmp_path / "dataset", split) for split in contract.SPLITS] == [1, 1, 1]
+    assert [drawn_signers(read_split(tmp_path / "dataset", split)) for split in contract.SPLITS] == [1, 1, 1]
     for row in read_split(tmp_path / "dataset", "train").to_pylist():
         shown = contract.CLASSES[row["label"]] != "nothing"
         assert (row["landmarks_2d"] is not None) == (row["landmarks_3d"] is not None) == shown

@@ -11,7 +11,7 @@ import pytest
 
 from asl_pkg import contract
 from asl_pkg import validate as step
-from asl_pkg.data.dataset import drawn_signers
+from asl_pkg.data.dataset import drawn_signers, read_split
 from asl_pkg.errors import BundleError, DataError, GateError
 from asl_pkg.files import sha256
 from asl_pkg.validate import validate
@@ -57,7 +57,7 @@ def test_the_first_line_says_on_how_many_unseen_signers(report: Report) -> None:
 def test_drawn_hands_are_called_drawn_in_the_first_line_and_the_model_card(
     exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert drawn_signers(exported.dataset, "test") == 0
+    assert drawn_signers(read_split(exported.dataset, "test")) == 0
     monkeypatch.setattr(step, "drawn_signers", lambda *_: SIGNERS)
     made = validate(settings(), exported.bundle, exported.dataset, exported.checkpoint, tmp_path / "report")
     assert "never saw: drawn hands, no photographs" in made.body["headline"]
