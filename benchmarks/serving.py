@@ -70,7 +70,7 @@ def rows(peer: str, bundle: Bundle, work: Path, seconds: float) -> Iterator[Row]
                 at = ends.enter_context(endpoint(peer, bundle, work, copies, threads))
             for clients in CLIENTS:
                 said = _load(at, work, clients, seconds) if at else _in_process(bundle, threads, clients, seconds)
-                latencies_ms = sorted(1000 * one for one in said["latencies_s"]) or [float("nan")]
+                latencies_ms = sorted(1000 * one for one in said["latencies_s"])
                 yield Row(
                     peer, clients, copies, threads,
                     per_s=len(said["latencies_s"]) / said["seconds"],
@@ -109,6 +109,8 @@ def _load(at: Endpoint, work: Path, clients: int, seconds: float) -> dict[str, A
     script = Path(__file__).parent / "serving_load.py"
     done = subprocess.run([sys.executable, script, work / "request.json"], capture_output=True, text=True, check=True)
     said = json.loads(done.stdout)
+    if not said["latencies_s"]:
+        raise SystemExit(f"{at.url} answered nothing: {said['failed'][-1]}")
     sent = len(at.body) + sum(len(name) + len(value) + 4 for name, value in at.headers.items())
     return {**said, "memory_mib": _memory_mib(*at.pids), "wire_bytes": sent + said["answer_bytes"]}
 

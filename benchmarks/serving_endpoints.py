@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,18 +42,23 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Peer:
-    """A server that is not ours: its script in serving_peers/, what it needs, where it says that it is ready."""
+    """A server that is not ours.
+
+    Args:
+        script: in serving_peers/.
+        packages: that it needs beside ONNX Runtime and NumPy.
+        ready: path where it says that it is.
+        path: where it answers.
+        request: headers and body for pixels, as compact as it takes them.
+    """
 
     script: str
     packages: tuple[str, ...]
     ready: str
     path: str
+    request: Callable[[np.ndarray], tuple[dict[str, str], bytes]]
 
 
-FOREIGN = {
-    "fastapi": Peer("fastapi_app.py", ("fastapi", "uvicorn", "onnxruntime", "numpy"), "/docs", "/predict"),
-    "kserve": Peer("kserve_model.py", ("kserve", "onnxruntime", "numpy"), "/v2/health/ready", INFER),
-}
 OURS = ("triton-binary", "triton-json", "transformer")
 
 
@@ -88,8 +93,7 @@ def _foreign(peer: Peer, bundle: Bundle, work: Path, copies: int, threads: int) 
     url = f"http://127.0.0.1:{PORT}"
     command = [str(_environment(work, peer.packages)), peer.script, str(bundle.model_path.absolute())]
     with _process([*command, str(PORT), str(copies), str(threads)], url + peer.ready, work) as pid:
-        headers, body = _binary(picture()) if peer.path == INFER else ({}, picture().tobytes())
-        yield Endpoint(url + peer.path, headers, body, (pid,))
+        yield Endpoint(url + peer.path, *peer.request(picture()), (pid,))
 
 
 @contextlib.contextmanager
@@ -122,7 +126,7 @@ def _environment(work: Path, packages: tuple[str, ...]) -> Path:
     python, done = (work / "venv/bin/python").absolute(), work / "installed"
     if not done.exists():
         subprocess.run([sys.executable, "-m", "venv", work / "venv"], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages, "onnxruntime", "numpy"], check=True)
         done.touch()
     return python
 
@@ -182,3 +186,34 @@ def _jpeg(pixels: np.ndarray) -> tuple[dict[str, str], bytes]:
     Image.fromarray(pixels[0]).save(file, "JPEG", quality=90)
     text = base64.b64encode(file.getvalue()).decode()
     return {"Content-Type": "application/json"}, json.dumps({"instances": [{"b64": text}]}).encode()
+
+
+def _raw(pixels: np.ndarray) -> tuple[dict[str, str], bytes]:
+    """The bytes alone."""
+    return {"Content-Type": "application/octet-stream"}, pixels.tobytes()
+
+
+def _base64(pixels: np.ndarray) -> tuple[dict[str, str], bytes]:
+    """v2 in JSON, the tensor as text."""
+    tensor = {"name": contract.INPUT_NAME, "datatype": "BYTES", "shape": [1, 1]}
+    tensor["data"] = [base64.b64encode(pixels.tobytes()).decode()]
+    return {"Content-Type": "application/json"}, json.dumps({"inputs": [tensor]}).encode()
+
+
+def _form(pixels: np.ndarray) -> tuple[dict[str, str], bytes]:
+    """A file of a form."""
+    boundary = "pixels-end-here"
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="pixels"; filename="pixels"\r\n\r\n'
+    body = head.encode() + pixels.tobytes() + f"\r\n--{boundary}--\r\n".encode()
+    return {"Content-Type": f"multipart/form-data; boundary={boundary}"}, body
+
+
+FOREIGN = {
+    "kserve": Peer("kserve_model.py", ("kserve",), "/v2/health/ready", INFER, _binary),
+    "mlserver": Peer(
+        "mlserver_model.py", ("mlserver", "uvloop<0.22"), f"/v2/models/{contract.MODEL_NAME}/ready", INFER, _base64
+    ),
+    "bentoml": Peer("bentoml_service.py", ("bentoml",), "/readyz", "/predict", _raw),
+    "litserve": Peer("litserve_api.py", ("litserve", "python-multipart"), "/health", "/predict", _form),
+    "fastapi": Peer("fastapi_app.py", ("fastapi", "uvicorn"), "/docs", "/predict", _raw),
+}
