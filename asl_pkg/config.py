@@ -157,6 +157,8 @@ class TrainerSettings:
     label_smoothing: float = setting(0.05, "share of each target spread over all classes", low=0.0, high=0.5)
     augment: bool = setting(True, "vary position, size, tilt, light and colour of training pictures; mirror some")
     accelerator: str = setting("auto", "what computes", choices=["auto", "cpu", "gpu"])
+    workers: int = setting(1, "processes that learn together, a part of each batch each", "processes", low=1, high=1024)
+    sync_batchnorm: bool = setting(False, "batch statistics of all workers together; on GPUs only")
     progress: bool = setting(True, "show progress")
 
 

@@ -32,6 +32,7 @@ PARAMETERS = {
     "seed": "seed",
     "model": "model",
     "trainer.max_epochs": "max_epochs",
+    "trainer.workers": "workers",
     "store": "model_store",
     "checkpoint_uri": "checkpoint_uri",
     "deploy.name": "service_name",

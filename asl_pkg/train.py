@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import torch
 
-from asl_pkg import contract, provenance
+from asl_pkg import contract, provenance, workers
 from asl_pkg.code_version import version_of
 from asl_pkg.config import TrainSettings
 from asl_pkg.data.datamodule import PictureData
@@ -54,20 +54,26 @@ def train(
         plots_dir: gets the plots; by default a folder in training_dir.
 
     Returns:
-        What metrics.json holds.
+        What metrics.json holds; nothing in any but the first of several workers.
 
     Raises:
         DataError: there is no data set, or the weights or the state to start from cannot be had.
-        AslError: the MLflow server does not answer.
+        AslError: the MLflow server does not answer, or a worker failed.
     """
+    if settings.trainer.workers > 1 and not workers.inside():
+        workers.launch(settings.trainer.workers, train, settings, dataset_dir, training_dir, plots_dir)
+        return dict(json.loads((training_dir / contract.METRICS_FILE).read_text()))
     hyper_parameters = _hyper_parameters(settings, read_info(dataset_dir).digest)
     state = place(settings.checkpoint_uri, _key(settings, hyper_parameters)) if settings.checkpoint_uri else None
+    if not workers.is_first():
+        _help(settings, hyper_parameters, dataset_dir, state)
+        return {}
     traced = {name: hyper_parameters[name] for name in TRACED}
     with (
         _published(training_dir, plots_dir) as folder,
         tracked(settings.model.name, _flat(dataclasses.asdict(settings)) | traced) as run,
     ):
-        data = PictureData(dataset_dir, settings.data, settings.seed, settings.trainer.augment)
+        data = _data(settings, dataset_dir)
         metrics = _train(settings, hyper_parameters | {"run_id": run.id}, data, run, folder, state)
         _write_seen(folder / contract.SEEN_FILE, dataset_dir, data.seen)
         run.log_files(folder / contract.PLOTS_FOLDER, contract.PLOTS_FOLDER)
@@ -85,12 +91,15 @@ def _train(
     state: Place | None,
 ) -> dict[str, float]:
     start = time.monotonic()
-    torch.manual_seed(settings.seed)
-    classifier = Classifier(hyper_parameters)
-    if isinstance(classifier.network, TransferResNet):
-        classifier.network.load_weights(hyper_parameters["model"]["weights"])
     history = History(run.log, lines=settings.trainer.progress and not sys.stderr.isatty())
-    fit(classifier, data, history, (folder / contract.BEST_CHECKPOINT).parent, settings.trainer.progress, state)
+    fit(
+        _classifier(settings, hyper_parameters),
+        data,
+        history,
+        (folder / contract.BEST_CHECKPOINT).parent,
+        settings.trainer.progress,
+        state,
+    )
 
     pixels, labels = data.validation_split.pixels, data.validation_split.labels
     for name in (contract.LAST_CHECKPOINT, contract.BEST_CHECKPOINT):
@@ -112,6 +121,27 @@ def _train(
     write_text(folder / contract.SBOM_FILE, sbom())
     plots.draw(folder / contract.PLOTS_FOLDER, history.rows, best, confusion(logits, labels), metrics)
     return metrics
+
+
+def _help(settings: TrainSettings, hyper_parameters: dict[str, Any], dataset_dir: Path, state: Place | None) -> None:
+    """Learn together with the first worker, and write nothing."""
+    history = History(lambda *_: None, lines=False)
+    with tempfile.TemporaryDirectory() as unused:
+        data, classifier = _data(settings, dataset_dir), _classifier(settings, hyper_parameters)
+        fit(classifier, data, history, Path(unused), progress=False, state=state)
+
+
+def _data(settings: TrainSettings, dataset_dir: Path) -> PictureData:
+    return PictureData(dataset_dir, settings.data, settings.seed, settings.trainer.augment)
+
+
+def _classifier(settings: TrainSettings, hyper_parameters: dict[str, Any]) -> Classifier:
+    """A network that has learnt nothing here yet."""
+    torch.manual_seed(settings.seed)
+    classifier = Classifier(hyper_parameters)
+    if isinstance(classifier.network, TransferResNet):
+        classifier.network.load_weights(hyper_parameters["model"]["weights"])
+    return classifier
 
 
 def _hyper_parameters(settings: TrainSettings, dataset_digest: str) -> dict[str, Any]:

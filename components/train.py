@@ -7,6 +7,7 @@ from kfp import dsl
 def train(
     model: str,
     max_epochs: int,
+    workers: int,
     seed: int,
     train_settings: list,
     checkpoint_uri: str,
@@ -20,6 +21,7 @@ def train(
     Args:
         model: kind of network: baseline or resnet.
         max_epochs: passes over the training pictures at most.
+        workers: processes that learn together.
         seed: of every random choice.
         train_settings: further settings, such as `trainer.learning_rate=…`.
         checkpoint_uri: keeps the state of an unfinished training, which a retry resumes; empty keeps none.
@@ -35,8 +37,8 @@ def train(
     from asl_pkg.config import TrainSettings
     from asl_pkg.settings import load
 
-    chosen = [f"model={model}", f"trainer.max_epochs={max_epochs}", f"seed={seed}", *train_settings]
-    chosen.append(f"checkpoint_uri={checkpoint_uri}")
+    chosen = [f"model={model}", f"trainer.max_epochs={max_epochs}", f"trainer.workers={workers}"]
+    chosen += [f"seed={seed}", f"checkpoint_uri={checkpoint_uri}", *train_settings]
     measured = step.train(load(TrainSettings, chosen), Path(dataset.path), Path(training.path))
     training.metadata.update(dataset_digest=dataset.metadata["digest"], model=model, seed=seed)
     kfp_artifacts.show_metrics(metrics, measured)

@@ -22,6 +22,7 @@ def asl(
     data_version: str = "",
     model: str = "baseline",
     max_epochs: int = TrainerSettings().max_epochs,
+    workers: int = TrainerSettings().workers,
     seed: int = PipelineSettings().seed,
     train_settings: list = [],  # noqa: B006
     checkpoint_uri: str = "",
@@ -54,6 +55,7 @@ def asl(
         data_version: digest or listing of the source; a cached data set of another state is not taken.
         model: kind of network: baseline or resnet.
         max_epochs: passes over the training pictures at most.
+        workers: processes that learn together in train's pod; give it as many processors or accelerators.
         seed: of every random choice.
         train_settings: further settings of the training, such as `trainer.learning_rate=…`.
         checkpoint_uri: folder or s3://BUCKET/PREFIX that keeps an unfinished training for a retry; empty keeps none.
@@ -88,6 +90,7 @@ def asl(
         trained = train(
             model=model,
             max_epochs=max_epochs,
+            workers=workers,
             seed=seed,
             train_settings=train_settings,
             checkpoint_uri=checkpoint_uri,

@@ -69,8 +69,9 @@ def train(*settings: str) -> None:
 
     plots = Path(contract.PLOTS_FOLDER)
     metrics = step.train(chosen, Path(chosen.dataset_dir), Path(chosen.training_dir), plots)
-    print(", ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
-    print(f"{chosen.training_dir}/{contract.BEST_CHECKPOINT}, plots in {plots}; next: asl export")
+    if metrics:  # what one of several workers says is enough
+        print(", ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
+        print(f"{chosen.training_dir}/{contract.BEST_CHECKPOINT}, plots in {plots}; next: asl export")
 
 
 def export(*settings: str) -> None:

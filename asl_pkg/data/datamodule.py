@@ -15,6 +15,7 @@ from asl_pkg.data.augmentation import augment, draw, empty, follow
 from asl_pkg.data.cache import decoded
 from asl_pkg.data.dataset import read_split
 from asl_pkg.data.decoding import Pixels
+from asl_pkg.workers import position
 
 LANDMARKS = 21  # of a hand, in MediaPipe's order
 
@@ -56,6 +57,10 @@ class Batches(Sampler[np.ndarray]):
         count: pictures in the split.
         batch_size: pictures in a batch at most.
         seed: of the order, another one each epoch; None keeps the order.
+
+    Where several workers train, each gets its part of every batch. To learn from, the parts are of equal size, so that
+    the mean of their gradients is the gradient of the batch: of each batch fewer pictures than there are workers are
+    left out, other ones each epoch.
     """
 
     def __init__(self, count: int, batch_size: int, seed: int | None = None) -> None:
@@ -63,6 +68,7 @@ class Batches(Sampler[np.ndarray]):
         self.batches = -(-count // batch_size)
         self.seed = seed
         self.epoch = 0
+        self.number, self.workers = position()
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order; Lightning calls this before each epoch."""
@@ -75,7 +81,9 @@ class Batches(Sampler[np.ndarray]):
         rows = np.arange(self.count)
         if self.seed is not None:
             np.random.default_rng((self.seed, self.epoch)).shuffle(rows)
-        yield from np.array_split(rows, self.batches)
+        for batch in np.array_split(rows, self.batches):
+            size = len(batch) // self.workers * self.workers if self.seed is not None else len(batch)
+            yield batch[self.number : size : self.workers]
 
 
 class PictureData(LightningDataModule):

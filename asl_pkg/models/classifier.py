@@ -49,7 +49,7 @@ class Classifier(LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Let dropout and the like hang on seed and epoch, not on what was drawn before: a resumed run is the same."""
-        torch.manual_seed(self.hparams["seed"] + 1_000_003 * self.current_epoch)
+        torch.manual_seed(self.hparams["seed"] + 1_000_003 * self.current_epoch + 10_007 * self.global_rank)
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """Loss of one batch, targets smoothed."""
@@ -86,4 +86,4 @@ class Classifier(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _log(self, values: dict[str, torch.Tensor | Metric], pictures: int) -> None:
-        self.log_dict(values, on_step=False, on_epoch=True, prog_bar=True, batch_size=pictures)
+        self.log_dict(values, on_step=False, on_epoch=True, prog_bar=True, batch_size=pictures, sync_dist=True)

@@ -1,6 +1,7 @@
 """Lightning's trainer, set up to be quiet and repeatable."""
 
 import logging
+import os
 import signal
 import sys
 import tempfile
@@ -9,16 +10,20 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from pytorch_lightning.strategies import DDPStrategy
 
+from asl_pkg.config import TrainerSettings
 from asl_pkg.data.datamodule import PictureData
 from asl_pkg.errors import SettingError
 from asl_pkg.models.classifier import Classifier
 from asl_pkg.models.history import History
 from asl_pkg.models.resume import Place, Resumption
+from asl_pkg.workers import united
 
 MONITORED = "validation_loss"
 
@@ -54,7 +59,7 @@ def fit(
             resumed = resumption.find()
         trainer = Trainer(
             accelerator="cpu" if on_cpu else "cuda",
-            devices=1,
+            **_processes(settings, on_cpu),
             precision="bf16-mixed" if _bf16_is_faster(on_cpu) else "32-true",
             max_epochs=settings.max_epochs,
             callbacks=[*callbacks, TQDMProgressBar(leave=True)] if bar else callbacks,
@@ -66,6 +71,7 @@ def fit(
         )
         trainer.fit(classifier.to(memory_format=torch.channels_last), data, ckpt_path=resumed, weights_only=True)
         trainer.save_checkpoint(folder / "last.ckpt")
+        data.seen[:] = united(torch.from_numpy(data.seen)).numpy()
 
 
 def device(accelerator: str) -> torch.device:
@@ -83,6 +89,22 @@ def device(accelerator: str) -> torch.device:
     if accelerator == "gpu" and not torch.cuda.is_available():
         raise SettingError("trainer.accelerator=gpu: torch finds no GPU here; auto or cpu trains without one")
     return torch.device("cpu" if accelerator == "cpu" or not torch.cuda.is_available() else "cuda")
+
+
+def _processes(settings: TrainerSettings, on_cpu: bool) -> dict[str, Any]:
+    """What Lightning has to know of the processes that learn together."""
+    if settings.workers == 1:
+        return {"devices": 1}
+    if settings.sync_batchnorm and on_cpu:
+        raise SettingError("trainer.sync_batchnorm=true: torch has no such layer for CPUs; leave it out there")
+    here = int(os.environ["LOCAL_WORLD_SIZE"])
+    return {
+        "devices": here,
+        "num_nodes": int(os.environ["WORLD_SIZE"]) // here,
+        "strategy": DDPStrategy(process_group_backend="gloo" if on_cpu else "nccl"),
+        "sync_batchnorm": settings.sync_batchnorm,
+        "use_distributed_sampler": False,  # ours gives each process its part
+    }
 
 
 def _bf16_is_faster(on_cpu: bool) -> bool:

@@ -15,6 +15,7 @@ from asl_pkg.data.sources.s3_client import connect, explained, metadata, split_u
 from asl_pkg.errors import DataError
 from asl_pkg.models.history import History
 from asl_pkg.progress import say
+from asl_pkg.workers import united
 
 
 class Place(Protocol):
@@ -148,14 +149,16 @@ class Resumption(Checkpoint):
         folder.mkdir(parents=True, exist_ok=True)
         path = str(folder / "best.ckpt")
         # its run is this one from now on
-        torch.save(checkpoint["best"] | {"hyper_parameters": dict(pl_module.hparams)}, path)
+        if trainer.is_global_zero:
+            torch.save(checkpoint["best"] | {"hyper_parameters": dict(pl_module.hparams)}, path)
         state = checkpoint["callbacks"][self.best.state_key]
         state |= {"dirpath": self.best.dirpath, "best_model_path": path, "kth_best_model_path": path}
         state["best_k_models"] = {path: state["best_model_score"]}
         self.history.take_up(checkpoint["rows"])
         self.data.seen[:] = checkpoint["seen"].numpy()
         self.resumed, self.stopped = True, checkpoint["stopped"]
-        say(f"resuming after epoch {len(self.history.rows)} from {self.where.url}")
+        if trainer.is_global_zero:
+            say(f"resuming after epoch {len(self.history.rows)} from {self.where.url}")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Train no further than the earlier process would have."""
@@ -169,11 +172,14 @@ class Resumption(Checkpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the state; the history and the best checkpoint have been written already."""
+        seen = united(torch.from_numpy(self.data.seen))
         trainer.save_checkpoint(self.file)
+        if not trainer.is_global_zero:
+            return
         state = torch.load(self.file, weights_only=True) | {
             "best": torch.load(self.best.best_model_path, weights_only=True),
             "rows": self.history.rows,
-            "seen": torch.from_numpy(self.data.seen),
+            "seen": seen,
             "stopped": trainer.should_stop,
         }
         torch.save(state, self.file)

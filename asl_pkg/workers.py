@@ -1,0 +1,80 @@
+"""Training in several processes at once: who they are, how they are started, what they put together."""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import distributed
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from asl_pkg.errors import AslError
+
+LOOPBACK = "127.0.0.1"
+
+
+def inside() -> bool:
+    """Whether torchrun started this process as one of several."""
+    return distributed.is_torchelastic_launched()
+
+
+def is_first() -> bool:
+    """Whether this process is alone, or the one of several that writes."""
+    return os.environ.get("RANK", "0") == "0" or not inside()
+
+
+def launch(count: int, function: Callable[..., Any], *arguments: Any) -> None:
+    """Call a function in several processes of this machine, as `torchrun --standalone` does.
+
+    Args:
+        count: of processes.
+        function: of a module, since each process imports it.
+        arguments: of it.
+
+    Raises:
+        AslError: one of them failed; its error is what is said.
+    """
+    config = LaunchConfig(
+        min_nodes=1, max_nodes=1, nproc_per_node=count, rdzv_backend="c10d", rdzv_endpoint=f"{LOOPBACK}:0",
+        local_addr=LOOPBACK, max_restarts=0, run_id="asl",
+    )  # fmt: skip
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # what it says is in the error
+    try:
+        elastic_launch(config, _call)(function, *arguments)
+    except ChildFailedError as error:
+        number, failure = error.get_first_failure()
+        said: Any = failure.message  # a dict where the process could still say why
+        raise AslError(f"worker {number} of {count}: {said['message'] if isinstance(said, dict) else said}") from error
+
+
+def _call(function: Callable[..., Any], *arguments: Any) -> None:
+    """Where another worker fails this one is told to end, and tidies up first."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    function(*arguments)
+
+
+def position() -> tuple[int, int]:
+    """Give this process's number, from 0, and how many there are; (0, 1) where it is alone."""
+    return (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
+
+
+def united(mask: torch.Tensor) -> torch.Tensor:
+    """Give what is true in any process.
+
+    Args:
+        mask: bool [n]; every process has to call.
+
+    Returns:
+        bool [n], on the CPU.
+    """
+    if not distributed.is_initialized():
+        return mask
+    numbers = mask.to(torch.uint8)
+    if distributed.get_backend() == "nccl":
+        numbers = numbers.cuda()
+    distributed.all_reduce(numbers, distributed.ReduceOp.MAX)
+    return numbers.cpu().bool()
