@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asl_pkg import progress, tracking
+from asl_pkg import contract, progress, tracking
 from asl_pkg.config import Settings
 from asl_pkg.errors import BundleError, GateError, ServingError, SettingError
 from asl_pkg.serving import signature
@@ -210,6 +210,11 @@ def _serve(place: Place, stored: Bundle, report: Report, before: Serving | None,
     golden = read_golden(report.golden_folder)
     serving = _serving(stored, report, before)
     with _or_else("what serves was not touched"):
+        if stored.size > place.room():
+            raise ServingError(
+                f"release {stored.release} has {stored.size:,} bytes, but a pod may keep {place.room():,.0f}: raise "
+                f"limits.ephemeral-storage of ServingRuntime {contract.SERVING_RUNTIME}"
+            )
         progress.say(f"trying release {stored.release} as a candidate without users")
         with place.candidate(serving) as urls:
             latency_ms = max(accept(url, stored.release, golden, latency_max_ms) for url in urls)

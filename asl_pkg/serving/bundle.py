@@ -47,6 +47,11 @@ class Bundle:
         return files.sha256(self.folder / contract.BUNDLE_FILE)
 
     @property
+    def size(self) -> int:
+        """Bytes of all files that bundle.json lists."""
+        return sum(int(one["size"]) for one in self.manifest["files"])
+
+    @property
     def signature(self) -> str:
         """What is known of its signature, in a few words."""
         return signature.described(self.folder / contract.SIGNATURE_FILE)

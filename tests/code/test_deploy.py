@@ -60,6 +60,17 @@ def test_the_release_serves_with_the_report_that_let_it_pass(
     assert (report_folder(work / "store", deployed.release) / contract.GOLDEN_FOLDER / contract.GOLDEN_FILE).is_file()
 
 
+def test_a_release_larger_than_a_server_may_keep_is_refused(
+    deployed: Release, exported: Exported, report: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LocalPlace, "room", lambda _: 1000.0)
+    with pytest.raises(ServingError, match="but a pod may keep 1,000: raise .*what serves was not touched"):
+        deploy(exported.bundle, report, work / "store")
+    serving = read_serving(work / "store")
+    assert serving is not None
+    assert serving.release == deployed.release
+
+
 def test_the_registry_knows_the_champion(deployed: Release, work: Path) -> None:
     with sqlite3.connect(work / "mlruns" / "mlflow.db") as database:
         alias = database.execute("select name, alias, version from registered_model_aliases").fetchall()

@@ -1,11 +1,14 @@
 """deploy on a real cluster, in the order in which a release lives: each test finds what the one before left."""
 
 import dataclasses
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 import yaml
@@ -61,6 +64,11 @@ def second(first: Deployable, tmp_path_factory: pytest.TempPathFactory) -> Deplo
     return Deployable(bundle, report_on(bundle, first.report, folder / "report", first.digest))
 
 
+def add_large_file(folder: Path) -> None:
+    """Something that does not get smaller on the way."""
+    (folder / "extras" / "large").write_bytes(np.random.default_rng(0).bytes(64 * 2**20))
+
+
 @pytest.fixture(scope="module")
 def chosen(namespace: str, store: str) -> Settings:
     return dataclasses.replace(
@@ -104,6 +112,21 @@ def change_object(store: str, release: str, change: Callable[[bytes], bytes]) ->
     before = client.get_object(Bucket=bucket, Key=key)["Body"].read()
     client.put_object(Bucket=bucket, Key=key, Body=change(before))
     return bytes(before)
+
+
+@contextmanager
+def keeping_at_most(size: str, kubectl: Kubectl, namespace: str) -> Iterator[None]:
+    """The ServingRuntime allows its pods so much ephemeral storage."""
+    name = ("-n", namespace, "patch", "servingruntime", contract.SERVING_RUNTIME, "--type=json", "-p")
+    path = "/spec/containers/0/resources"
+    before = json.loads(kubectl("-n", namespace, "get", "servingruntime", contract.SERVING_RUNTIME, "-o", "json"))
+    resources = before["spec"]["containers"][0]["resources"]
+    small = {kind: {**amounts, "ephemeral-storage": size} for kind, amounts in resources.items()}
+    kubectl(*name, json.dumps([{"op": "replace", "path": path, "value": small}]))
+    try:
+        yield
+    finally:
+        kubectl(*name, json.dumps([{"op": "replace", "path": path, "value": resources}]))
 
 
 def one_byte(model: bytes) -> bytes:
@@ -166,6 +189,18 @@ def test_a_report_that_compared_with_another_champion_is_refused(
     before = state(cluster)
     with pytest.raises(GateError, match=f"compared with 000000000000, but {first.digest[:12]} serves"):
         step.deploy(chosen, second.bundle, stale)
+    assert state(cluster) == before
+
+
+def test_a_bundle_larger_than_the_pods_ephemeral_storage_is_refused(
+    kubectl: Kubectl, cluster: Cluster, chosen: Settings, first: Deployable, tmp_path: Path
+) -> None:
+    bundle = plant(sibling(first.bundle, tmp_path / "sibling", threads=5), tmp_path / "bundle", add_large_file)
+    report = report_on(bundle, first.report, tmp_path / "report", first.digest)
+    before = state(cluster)
+    refused = pytest.raises(ServingError, match="a pod may keep 20,971,520: raise.*what serves was not touched")
+    with keeping_at_most("20Mi", kubectl, cluster.namespace), refused:
+        step.deploy(chosen, bundle, report)
     assert state(cluster) == before
 
 

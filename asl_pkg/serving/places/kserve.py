@@ -1,10 +1,13 @@
 """Kubernetes as the place where a release serves: S3 as the store, an InferenceService of KServe."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
+
+from kubernetes.utils.quantity import parse_quantity
 
 from asl_pkg import contract
 from asl_pkg.config import DeploySettings
@@ -42,6 +45,12 @@ class KServePlace:
         """Whether the ServingRuntime says so, as that of the overlay production does."""
         annotations = self.cluster.serving_runtime(contract.SERVING_RUNTIME)["metadata"].get("annotations", {})
         return bool(annotations.get(contract.SIGNATURE_ANNOTATION) == "required")
+
+    def room(self) -> float:
+        """The ephemeral storage that the ServingRuntime allows: a pod that keeps more is evicted, after it served."""
+        (container,) = self.cluster.serving_runtime(contract.SERVING_RUNTIME)["spec"]["containers"]
+        limit = container.get("resources", {}).get("limits", {}).get("ephemeral-storage")
+        return float(parse_quantity(limit)) if limit else math.inf
 
     def manifest(self, serving: Serving) -> dict[str, Any]:
         """The InferenceService that serves a release."""

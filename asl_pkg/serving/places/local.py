@@ -1,5 +1,6 @@
 """This machine as the place where a release serves: a folder as the store, a local Triton."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,6 +27,10 @@ class LocalPlace:
     def demands_signature(self) -> bool:
         """Nobody but the user of this machine could demand one."""
         return False
+
+    def room(self) -> float:
+        """Whatever lies in the store is served from there."""
+        return math.inf
 
     @contextmanager
     def candidate(self, serving: Serving) -> Iterator[list[str]]:

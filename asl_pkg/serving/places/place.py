@@ -25,6 +25,9 @@ class Place(Protocol):
     def demands_signature(self) -> bool:
         """Whether nothing may serve here whose signature was not checked."""
 
+    def room(self) -> float:
+        """Bytes that one server of a release may keep."""
+
     def candidate(self, serving: Serving) -> AbstractContextManager[list[str]]:
         """A stored release that answers at these URLs, and gets no user's request, until the context ends."""
 
