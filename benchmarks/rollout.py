@@ -1,14 +1,17 @@
-"""Is a request lost while the model is replaced? Needs a cluster on which `asl deploy` has let two releases serve.
+"""Is a request lost while the model is replaced, or while pods are killed? Needs a cluster with two deployed releases.
 
-python -m benchmarks.rollout store=s3://BUCKET/PREFIX [deploy.namespace=asl] [--replacements 100] [--state FILE]
+python -m benchmarks.rollout store=s3://BUCKET/PREFIX [deploy.namespace=asl] [--times 100] [--kill] [--state FILE]
 
-A pod beside the predictors (rollout_load.py) asks five times a second through the predictor's Service, while the two
-releases take turns by `asl deploy --rollback`, each in the full order with a candidate and the golden set. After every
-replacement the counts go to the state file; another run goes on from there.
+A pod (rollout_load.py) asks five times a second through the predictor's Service and, where there is one, through the
+transformer's. Meanwhile the two releases take turns by `asl deploy --rollback`, each in the full order with a candidate
+and the golden set; or, with --kill, the pods that serve are deleted one by one without a moment's grace, the next one
+when all are ready again. After every turn the counts go to the state file; another run goes on from there.
 """
 
 import argparse
+import base64
 import dataclasses
+import io
 import json
 import statistics
 import subprocess
@@ -16,29 +19,38 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from PIL import Image
 
 from asl_pkg import contract, deploy, files
 from asl_pkg.config import Settings
 from asl_pkg.settings import load
+from benchmarks.rollout_load import SIDE
 
 RATE = 5.0  # requests a second
 NAMESPACE = "asl-rollout-load"  # of the pod that asks; the label lets it through the NetworkPolicies
 POD = "load"
 SCRIPT = Path(__file__).parent / "rollout_load.py"
+RECOVERY_S = 300.0
+
+Counts = dict[str, dict[str, int]]
 
 
 @dataclasses.dataclass
 class State:
-    """What was counted so far."""
+    """What was counted so far, by server."""
 
     seconds: list[float] = dataclasses.field(default_factory=list)
-    counts: dict[str, int] = dataclasses.field(default_factory=dict)
+    counts: Counts = dataclasses.field(default_factory=dict)
 
-    def add(self, seconds: float, counts: dict[str, int]) -> None:
-        """Add one replacement."""
+    def add(self, seconds: float, counts: Counts, before: Counts) -> None:
+        """Add one turn: counts at its end, and at the end of the one before."""
         self.seconds.append(round(seconds, 1))
-        for name, number in counts.items():
-            self.counts[name] = self.counts.get(name, 0) + number
+        for server, numbers in counts.items():
+            total = self.counts.setdefault(server, {})
+            for name, number in numbers.items():
+                total[name] = total.get(name, 0) + number - before.get(server, {}).get(name, 0)
 
 
 def kubectl(*arguments: str, stdin: str | None = None) -> str:
@@ -49,21 +61,33 @@ def kubectl(*arguments: str, stdin: str | None = None) -> str:
     return done.stdout
 
 
-def triton_image(namespace: str) -> str:
-    """The image of the ServingRuntime: it is on the nodes and has Python."""
-    path = "jsonpath={.spec.containers[0].image}"
-    return kubectl("-n", namespace, "get", "servingruntime", contract.SERVING_RUNTIME, "-o", path)
+def serving_pods(namespace: str) -> list[Any]:
+    """Pods of predictor and transformer, the oldest first."""
+    label = f"serving.kserve.io/inferenceservice={contract.KUBERNETES_NAME}"
+    found = kubectl("-n", namespace, "get", "pods", "-l", label, "--sort-by=.metadata.creationTimestamp", "-o", "json")
+    return list(json.loads(found)["items"])
+
+
+def load_arguments(namespace: str) -> list[str]:
+    """Whom the pod asks, and what."""
+    url = f"http://{contract.KUBERNETES_NAME}-{{}}.{namespace}"
+    arguments = [str(RATE), url.format("predictor")]
+    if any(pod["metadata"]["labels"]["component"] == "transformer" for pod in serving_pods(namespace)):
+        file = io.BytesIO()
+        Image.new("RGB", (SIDE, SIDE), "gray").save(file, "PNG")
+        arguments += [url.format("transformer"), base64.b64encode(file.getvalue()).decode()]
+    return arguments
 
 
 @contextmanager
 def asking(namespace: str) -> Iterator[None]:
-    """A pod that asks."""
-    url = f"http://{contract.KUBERNETES_NAME}-predictor.{namespace}"
+    """A pod that asks; Triton's image has Python and is on the nodes."""
+    image = "jsonpath={.spec.containers[0].image}"
     container = {
         "name": POD,
-        "image": triton_image(namespace),
+        "image": kubectl("-n", namespace, "get", "servingruntime", contract.SERVING_RUNTIME, "-o", image),
         "imagePullPolicy": "IfNotPresent",
-        "command": ["python3", "-c", SCRIPT.read_text(), url, str(RATE)],
+        "command": ["python3", "-c", SCRIPT.read_text(), *load_arguments(namespace)],
         "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "allowPrivilegeEscalation": False},
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
     }
@@ -88,32 +112,49 @@ def asking(namespace: str) -> Iterator[None]:
         kubectl("delete", "namespace", NAMESPACE)
 
 
-def counted() -> dict[str, int]:
+def counted() -> Counts:
     """What the pod has counted so far."""
     lines = kubectl("-n", NAMESPACE, "logs", POD, "--tail=1").splitlines()
-    return {name: int(number) for name, number in json.loads(lines[-1]).items()} if lines else {}
+    return dict(json.loads(lines[-1])) if lines else {}
 
 
-def replace(settings: Settings) -> float:
-    """Let the release that served before serve; how long that took, in seconds."""
-    started = time.monotonic()
+def replace(settings: Settings) -> None:
+    """Let the release that served before serve."""
     deploy.rollback(settings)
-    return time.monotonic() - started
 
 
-def run(settings: Settings, replacements: int, path: Path) -> State:
-    """Replace the model until it has been replaced so many times, earlier runs included."""
+def kill(settings: Settings) -> None:
+    """Delete the oldest pod and wait until as many as before are ready."""
+    namespace = settings.deploy.namespace
+    before = serving_pods(namespace)
+    kubectl("-n", namespace, "delete", "pod", before[0]["metadata"]["name"], "--grace-period=0", "--force")
+    deadline = time.monotonic() + RECOVERY_S
+    while sum(map(ready, serving_pods(namespace))) < len(before):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"after {RECOVERY_S:.0f} s fewer pods are ready than before")
+        time.sleep(0.5)
+
+
+def ready(pod: Any) -> bool:
+    """Does a pod get requests?"""
+    conditions = {one["type"]: one["status"] for one in pod["status"].get("conditions", ())}
+    return "deletionTimestamp" not in pod["metadata"] and conditions.get("Ready") == "True"
+
+
+def run(settings: Settings, turns: int, killing: bool, path: Path) -> State:
+    """Take turns until there were so many, earlier runs included."""
     state = State(**json.loads(path.read_text())) if path.exists() else State()
     with asking(settings.deploy.namespace):
         time.sleep(2)
-        before: dict[str, int] = {}
-        while len(state.seconds) < replacements:
-            seconds = replace(settings)
-            now = counted()
-            state.add(seconds, {name: number - before.get(name, 0) for name, number in now.items()})
+        before: Counts = {}
+        while len(state.seconds) < turns:
+            started = time.monotonic()
+            (kill if killing else replace)(settings)
+            seconds, now = time.monotonic() - started, counted()
+            state.add(seconds, now, before)
             before = now
             files.write_json(path, dataclasses.asdict(state))
-            print(f"{len(state.seconds)} of {replacements}: {seconds:.0f} s, {state.counts}", flush=True)
+            print(f"{len(state.seconds)} of {turns}: {seconds:.0f} s, {state.counts}", flush=True)
     return state
 
 
@@ -121,14 +162,15 @@ def main() -> None:
     """Run, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("settings", nargs="+", help="settings of `asl deploy`, store=s3://… at least")
-    parser.add_argument("--replacements", type=int, default=100)
+    parser.add_argument("--times", type=int, default=100, help="how often a release is replaced, or a pod killed")
+    parser.add_argument("--kill", action="store_true", help="kill pods instead of replacing the release")
     parser.add_argument("--state", type=Path, default=Path("rollout.json"))
     arguments = parser.parse_args()
-    state = run(load(Settings, arguments.settings), arguments.replacements, arguments.state)
-    print(f"\n| replacements | median time | {' | '.join(state.counts)} |")
-    print(f"|---|---|{'---|' * len(state.counts)}")
-    numbers = " | ".join(f"{number:,}" for number in state.counts.values())
-    print(f"| {len(state.seconds)} | {statistics.median(state.seconds):.0f} s | {numbers} |")
+    state = run(load(Settings, arguments.settings), arguments.times, arguments.kill, arguments.state)
+    turns = f"{len(state.seconds)} {'pods killed' if arguments.kill else 'replacements'}"
+    print(f"\n{turns}: {statistics.median(state.seconds):.0f} s each (median), {max(state.seconds):.0f} s at most")
+    for server, numbers in state.counts.items():
+        print(f"{server}: {', '.join(f'{number:,} {name}' for name, number in numbers.items())}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Asks a model server again and again and counts what it gets; runs in a pod, with the standard library alone.
+"""Asks model servers again and again and counts what it gets; runs in a pod, with the standard library alone.
 
-rollout_load.py URL REQUESTS_A_SECOND: one picture a request, each over a connection of its own. An attempt that is
-refused before there is a response is tried again, three times in all. Every second a line of JSON says the counts.
+rollout_load.py REQUESTS_A_SECOND PREDICTOR_URL [TRANSFORMER_URL PICTURE_FILE_AS_BASE64]: each is asked so often for one
+picture, over a connection of its own each time. An attempt that is refused before there is a response is tried again,
+three times in all. Every second a line of JSON says the counts.
 """
 
 import http.client
@@ -9,6 +10,8 @@ import json
 import sys
 import threading
 import time
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 ATTEMPTS = 3
@@ -17,20 +20,43 @@ TIMEOUT_S = 10
 SIDE = 200
 
 
-def body() -> tuple[bytes, int]:
-    """A picture of one colour in v2's binary form: the request, and how long its JSON part is."""
+@dataclass(frozen=True)
+class Question:
+    """What is asked where."""
+
+    url: str
+    headers: dict[str, str]
+    body: bytes
+
+
+def of_predictor(url: str) -> Question:
+    """A picture of one colour in v2's binary form."""
     tensor = {"name": "input", "datatype": "UINT8", "shape": [1, SIDE, SIDE, 3]}
     tensor["parameters"] = {"binary_data_size": SIDE * SIDE * 3}
     head = json.dumps({"inputs": [tensor], "outputs": [{"name": "output"}]}).encode()
-    return head + bytes([128]) * (SIDE * SIDE * 3), len(head)
+    headers = {"Inference-Header-Content-Length": str(len(head))}
+    return Question(f"{url}/v2/models/asl_model/infer", headers, head + bytes([128]) * (SIDE * SIDE * 3))
 
 
-def ask(address: str, request: bytes, head: int) -> str:
+def of_transformer(url: str, picture: str) -> Question:
+    """A picture file in v1."""
+    body = json.dumps({"instances": [{"b64": picture}]}).encode()
+    return Question(f"{url}/v1/models/asl_model:predict", {"Content-Type": "application/json"}, body)
+
+
+def answered(answer: dict[str, Any]) -> bool:
+    """Is this probabilities, or a letter and the release that read it?"""
+    if "outputs" in answer:
+        return bool(abs(sum(answer["outputs"][0]["data"]) - 1) < 1e-3)
+    return {"letter", "release"} <= answer["predictions"][0].keys()
+
+
+def ask(question: Question) -> str:
     """One attempt: `answered`, `refused` where there was no response, else what came instead of an answer."""
-    connection = http.client.HTTPConnection(address, timeout=TIMEOUT_S)
-    headers = {"Inference-Header-Content-Length": str(head)}
+    url = urlsplit(question.url)
+    connection = http.client.HTTPConnection(url.netloc, timeout=TIMEOUT_S)
     try:
-        connection.request("POST", "/v2/models/asl_model/infer", request, headers)
+        connection.request("POST", url.path, question.body, question.headers)
         response = connection.getresponse()
         answer = response.read()
     except (OSError, http.client.HTTPException):
@@ -39,8 +65,7 @@ def ask(address: str, request: bytes, head: int) -> str:
         connection.close()
     if response.status != http.HTTPStatus.OK:
         return f"status {response.status}"
-    total = sum(json.loads(answer)["outputs"][0]["data"])
-    return "answered" if abs(total - 1) < 1e-3 else "no probabilities"
+    return "answered" if answered(json.loads(answer)) else "no answer in it"
 
 
 class Counts:
@@ -61,35 +86,36 @@ class Counts:
                 if result != "answered":
                     self._counts[result] = self._counts.get(result, 0) + 1
 
-    def line(self) -> str:
-        """The counts as JSON."""
+    def numbers(self) -> dict[str, int]:
+        """A copy of the counts."""
         with self._lock:
-            return json.dumps(self._counts)
+            return dict(self._counts)
 
 
-def one_request(address: str, request: bytes, head: int, counts: Counts) -> None:
+def one_request(question: Question, counts: Counts) -> None:
     """Ask until there is a response, at most three times."""
-    results = [ask(address, request, head)]
+    results = [ask(question)]
     while results[-1] == "refused" and len(results) < ATTEMPTS:
         time.sleep(PAUSE_S)
-        results.append(ask(address, request, head))
+        results.append(ask(question))
     counts.add(results)
 
 
-def main(url: str, rate: float) -> None:
+def main(rate: float, questions: dict[str, Question]) -> None:
     """Ask for ever."""
-    address = urlsplit(url).netloc
-    request, head = body()
-    counts = Counts()
+    counts = {name: Counts() for name in questions}
     started = time.monotonic()
     number = 0
     while True:
         number += 1
-        threading.Thread(target=one_request, args=(address, request, head, counts), daemon=True).start()
+        for name, question in questions.items():
+            threading.Thread(target=one_request, args=(question, counts[name]), daemon=True).start()
         if number % max(1, round(rate)) == 0:
-            print(counts.line(), flush=True)
+            print(json.dumps({name: one.numbers() for name, one in counts.items()}), flush=True)
         time.sleep(max(0.0, started + number / rate - time.monotonic()))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]))
+    rate, predictor, *transformer = sys.argv[1:]
+    asked = {"predictor": of_predictor(predictor)}
+    main(float(rate), asked | {"transformer": of_transformer(*transformer)} if transformer else asked)
