@@ -82,6 +82,9 @@ class Predictors:
                 LOG.warning("%s: %s %s", predictor.address, error.code().name, error.details())
                 if error.code() in FINAL or attempt == ATTEMPTS:
                     raise PredictorError(error.code()) from error
+                if error.code() is grpc.StatusCode.NOT_FOUND and predictor in self._watchers:
+                    self._drop(predictor, "has lost its model, so it is stopping")
+                    self._look.set()
             await asyncio.sleep(RETRY_PAUSE_S)
         raise AssertionError("the last attempt answers or raises")
 

@@ -14,7 +14,8 @@ def transformer_spec(image: str, namespace: str, name: str = contract.KUBERNETES
         name: of the InferenceService.
 
     Returns:
-        One pod, which finds every predictor pod through the headless Service of manifests/base.
+        Pods on different nodes where there are several, as many as the HPA of manifests/base wants; each finds every
+        predictor pod through the headless Service there.
     """
     arguments = {
         "--model_name": contract.MODEL_NAME,
@@ -60,8 +61,14 @@ def transformer_spec(image: str, namespace: str, name: str = contract.KUBERNETES
         },
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - a volume of its own
     }
+    spread = {
+        "topologyKey": "kubernetes.io/hostname",
+        "labelSelector": {"matchLabels": {"serving.kserve.io/inferenceservice": name, "component": "transformer"}},
+    }
+    preferred = {"weight": 100, "podAffinityTerm": spread}
     return {
         "serviceAccountName": contract.TRANSFORMER_ACCOUNT,
+        "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [preferred]}},
         "automountServiceAccountToken": False,
         "containers": [container],
         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "100Mi"}}],

@@ -19,9 +19,10 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.status = grpc.StatusCode.INTERNAL
         self.output = output
         self.asked = 0
+        self.ready = True
 
     def ModelReady(self, request: v2.ModelReadyRequest, context: grpc.ServicerContext) -> v2.ModelReadyResponse:
-        return v2.ModelReadyResponse(ready=True)
+        return v2.ModelReadyResponse(ready=self.ready)
 
     def ServerMetadata(
         self, request: v2.ServerMetadataRequest, context: grpc.ServicerContext

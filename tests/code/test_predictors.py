@@ -184,6 +184,20 @@ def test_a_servers_error_becomes_a_fitting_status_that_names_no_address(
         ask(running, pixels[:1])
 
 
+def test_one_that_stops_is_left_as_soon_as_its_model_is_gone(
+    failing: tuple[FakeTriton, Transformer], pixels: np.ndarray
+) -> None:
+    fake, running = failing
+    fake.status, fake.asked, fake.ready = grpc.StatusCode.NOT_FOUND, 0, False
+    try:
+        found, answer = post(running.http_url + INFER, raw(pixels[:1]))
+    finally:
+        fake.ready = True
+    assert (found, fake.asked) == (503, 1), "nobody else is there, and who asks again may find somebody"
+    assert "try again" in answer["error"]
+    until(lambda: running.ready, START_S, running.log)
+
+
 def test_one_that_is_not_available_is_passed_over(
     failing: tuple[FakeTriton, Transformer], fleet: Fleet, pixels: np.ndarray
 ) -> None:

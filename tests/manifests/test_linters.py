@@ -25,6 +25,8 @@ EXCEPTIONS = {
     ("networkpolicy-targets-pod", "asl/transformer-to-predictor"): "of the transformer, which KServe makes",
     ("networkpolicy-targets-pod", "asl/training"): "of a TrainJob's pods, which Kubeflow Trainer makes",
     ("horizontalpodautoscaler-replicas", "asl/asl-model"): "kind has one node: one pod is enough",
+    ("horizontalpodautoscaler-replicas", "asl/asl-transformer"): "kind has one node: one pod is enough",
+    ("horizontalpodautoscaler-has-target", "asl/asl-transformer"): "of the transformer, which KServe makes",
     ("service-type", "asl/asl-model-node-port"): "kind maps node ports to the user's machine",
     ("deployment-strategy", "mlflow/mlflow"): "two servers must not change the tables of the database at once",
     ("service-type", "mlflow/mlflow"): "kind maps node ports to the user's machine",
