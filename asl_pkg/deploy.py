@@ -59,7 +59,7 @@ def deploy(settings: Settings, bundle_dir: Path, report_dir: Path) -> Release:
     Raises:
         BundleError: bundle or report is missing, damaged, or the report is on another bundle.
         GateError: the report did not let it pass, or compared it with another model than the one that serves.
-        ServingError: the release does not start, or does not answer the golden set as validated.
+        ServingError: the release is too large, does not start, or does not answer the golden set as validated.
         SettingError: signatures are demanded, and no public key is configured.
     """
     bundle, report = _open(bundle_dir, report_dir)
@@ -128,6 +128,7 @@ def manifest(settings: Settings, bundle_dir: Path, report_dir: Path) -> dict[str
     Raises:
         BundleError: as for `deploy`.
         GateError: as for `deploy`.
+        ServingError: a pod could not keep the bundle.
         SettingError: the store is a folder, so there is no InferenceService; or as for `deploy`.
     """
     bundle, report = _open(bundle_dir, report_dir)
@@ -136,6 +137,7 @@ def manifest(settings: Settings, bundle_dir: Path, report_dir: Path) -> dict[str
         raise SettingError(f"store={settings.store}: an InferenceService needs store=s3://BUCKET/PREFIX")
     before = place.serving()
     _check_champion(bundle, report, before)
+    _check_room(place, bundle)
     if bundle.release in place.store.releases():
         with _stored(place.store, bundle.release) as (stored, stored_report):
             return place.manifest(_serving(stored, stored_report, before))
@@ -175,6 +177,15 @@ def _check_champion(bundle: Bundle, report: Report, before: Serving | None) -> N
         )
 
 
+def _check_room(place: Place, bundle: Bundle) -> None:
+    """Refuse a bundle that a server could not keep: Kubernetes evicts such a pod, and only after it has served."""
+    if bundle.size > place.room():
+        raise ServingError(
+            f"release {bundle.release} has {bundle.size:,} bytes, but a pod may keep {place.room():,.0f}: raise "
+            f"limits.ephemeral-storage of ServingRuntime {contract.SERVING_RUNTIME}"
+        )
+
+
 def _store(store: Store, bundle: Bundle, report: Report) -> None:
     """Put bundle and report into the store; a release that is there already stays as it is."""
     if bundle.release not in store.releases():
@@ -210,11 +221,7 @@ def _serve(place: Place, stored: Bundle, report: Report, before: Serving | None,
     golden = read_golden(report.golden_folder)
     serving = _serving(stored, report, before)
     with _or_else("what serves was not touched"):
-        if stored.size > place.room():
-            raise ServingError(
-                f"release {stored.release} has {stored.size:,} bytes, but a pod may keep {place.room():,.0f}: raise "
-                f"limits.ephemeral-storage of ServingRuntime {contract.SERVING_RUNTIME}"
-            )
+        _check_room(place, stored)
         progress.say(f"trying release {stored.release} as a candidate without users")
         with place.candidate(serving) as urls:
             latency_ms = max(accept(url, stored.release, golden, latency_max_ms) for url in urls)

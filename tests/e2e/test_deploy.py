@@ -197,11 +197,13 @@ def test_a_bundle_larger_than_the_pods_ephemeral_storage_is_refused(
 ) -> None:
     bundle = plant(sibling(first.bundle, tmp_path / "sibling", threads=5), tmp_path / "bundle", add_large_file)
     report = report_on(bundle, first.report, tmp_path / "report", first.digest)
-    before = state(cluster)
+    before = serving_of(live(cluster))
     refused = pytest.raises(ServingError, match="a pod may keep 20,971,520: raise.*what serves was not touched")
     with keeping_at_most("20Mi", kubectl, cluster.namespace), refused:
         step.deploy(chosen, bundle, report)
-    assert state(cluster) == before
+    assert serving_of(live(cluster)) == before
+    assert_no_candidate(cluster)
+    kubectl("-n", cluster.namespace, "rollout", "status", f"deployment/{contract.KUBERNETES_NAME}-predictor")
 
 
 def test_the_second_release_replaces_the_first(cluster: Cluster, chosen: Settings, second: Deployable) -> None:
