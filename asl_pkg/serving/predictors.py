@@ -18,6 +18,7 @@ from asl_pkg.serving.predictor import ANSWER_TIMEOUT_S, Predictor, PredictorErro
 
 REFRESH_S = 2.0  # between two looks at who is there
 CONNECT_TIMEOUT_S = 2.0
+NOBODY_S = 8.0  # a request waits while nobody is there: a new server's name may be cached as unknown for 5 s
 ATTEMPTS = 3  # of one request, where a server was not available
 RETRY_PAUSE_S = 0.1
 # Asking another one is no use. Whatever else fails may be one server's trouble: a Triton that stops takes its model
@@ -91,7 +92,7 @@ class Predictors:
     async def _next(self, tried: set[Predictor]) -> Predictor:
         """Whose turn it is, of those that were not tried while there are such."""
         try:
-            await asyncio.wait_for(self._some.wait(), CONNECT_TIMEOUT_S)
+            await asyncio.wait_for(self._some.wait(), NOBODY_S)
         except TimeoutError as error:
             raise PredictorError(grpc.StatusCode.UNAVAILABLE) from error
         waiting = [predictor for predictor in self.ready if predictor not in tried] or self.ready
