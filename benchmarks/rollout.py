@@ -5,7 +5,7 @@ python -m benchmarks.rollout store=s3://BUCKET/PREFIX [deploy.namespace=asl] [--
 A pod (rollout_load.py) asks five times a second through the predictor's Service and, where there is one, through the
 transformer's. Meanwhile the two releases take turns by `asl deploy --rollback`, each in the full order with a candidate
 and the golden set; or, with --kill, the pods that serve are deleted one by one without a moment's grace, the next one
-when all are ready again. After every turn the counts go to the state file; another run goes on from there.
+10 s after all are ready again. After every turn the counts go to the state file; another run goes on from there.
 """
 
 import argparse
@@ -33,6 +33,7 @@ NAMESPACE = "asl-rollout-load"  # of the pod that asks; the label lets it throug
 POD = "load"
 SCRIPT = Path(__file__).parent / "rollout_load.py"
 RECOVERY_S = 300.0
+SETTLE_S = 10.0  # from ready pods to the next one killed: until every transformer knows of the new one, see README
 
 Counts = dict[str, dict[str, int]]
 
@@ -155,6 +156,7 @@ def run(settings: Settings, turns: int, killing: bool, path: Path) -> State:
             before = now
             files.write_json(path, dataclasses.asdict(state))
             print(f"{len(state.seconds)} of {turns}: {seconds:.0f} s, {state.counts}", flush=True)
+            time.sleep(SETTLE_S if killing else 0)
     return state
 
 

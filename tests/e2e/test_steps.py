@@ -1,0 +1,238 @@
+"""The steps of the compiled pipeline as Jobs, each in its own image, under Pod Security *restricted*, artefacts in S3.
+
+Commands and parameters are asl.yaml's. KFP's launcher, which brings artefacts into a step's pod and takes them out, is
+not there: STAND_IN does that. The images that ASL_E2E_DATA_IMAGE and ASL_E2E_TRAIN_IMAGE name have to be on the nodes.
+Each test finds what those before it left.
+"""
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from asl_pkg import contract
+from asl_pkg.data.sources.s3_client import split_url
+from asl_pkg.pipeline import COMPILED
+from asl_pkg.serving.places.cluster import Cluster
+from asl_pkg.serving.places.inference_service import serving_of
+from tests.e2e.conftest import Kubectl, secret
+
+pytestmark = pytest.mark.e2e
+
+TAG = contract.IMAGE_VERSION
+DATA_IMAGE = os.environ.get("ASL_E2E_DATA_IMAGE", f"localhost:5001/{contract.DATA_IMAGE}:{TAG}")
+TRAIN_IMAGE = os.environ.get("ASL_E2E_TRAIN_IMAGE", f"localhost:5001/{contract.TRAIN_IMAGE}:{TAG}")
+STEPS = ("pull", "train", "export", "champion", "validate", "deploy")
+WAIT_S = 900
+SAYS = "the executor's output: "  # begins the last line of a step's log
+WORKERS = "workers"
+INDEX = "batch.kubernetes.io/job-completion-index"
+LENIENT = ("accuracy_min=0", "macro_f1_min=0", "recall_min=0", "worst_group_min=0", "stability_min=0", "noise_max=1")
+LENIENT += ("empty_scenes_min=0", "calibration_error_max=1", "unsure_max=1", "latency_max=1000", "resamples=100")
+
+FETCH = """
+import json, os, subprocess
+from pathlib import Path
+from asl_pkg.data.sources.s3_client import connect
+client, bucket, prefix = connect(), os.environ["BUCKET"], os.environ["PREFIX"]
+def fetch(folder):
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix + folder):
+        for one in page.get("Contents", []):
+            path = Path(one["Key"].removeprefix(prefix))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            client.download_file(bucket, one["Key"], str(path))
+"""
+STAND_IN = f"""{FETCH}
+asked = json.loads(os.environ["EXECUTOR_INPUT"])
+places = [[one["uri"] for group in asked[side]["artifacts"].values() for one in group["artifacts"]]
+          for side in ("inputs", "outputs")]
+for place in places[0]:
+    fetch(place)
+for place in places[1]:
+    Path(place).parent.mkdir(parents=True, exist_ok=True)
+subprocess.run(json.loads(os.environ["COMMAND"]), check=True)
+for path in (path for place in places[1] for path in (Path(place), *Path(place).rglob("*")) if path.is_file()):
+    client.upload_file(str(path), bucket, prefix + str(path))
+print({SAYS!r} + Path(asked["outputs"]["outputFile"]).read_text())
+"""
+TORCHRUN = f"""{FETCH}
+fetch("/tmp/artefacts/pull/dataset")
+subprocess.run(["torchrun", "--nnodes=2", "--node-rank=" + os.environ["JOB_COMPLETION_INDEX"], "--nproc-per-node=1",
+    "--master-addr={WORKERS}-0.{WORKERS}", "--master-port=29500", "-m", "asl_pkg.commands", "train",
+    "dataset_dir=/tmp/artefacts/pull/dataset", "model.width=4", "trainer.max_epochs=2", "trainer.workers=2"],
+    check=True)
+"""
+
+
+class Steps:
+    """A namespace for Jobs, and what the steps so far have made.
+
+    Args:
+        kubectl: as people type it.
+        name: of the namespace.
+        store: whose bucket keeps the artefacts too.
+        values: parameters of the steps by name.
+    """
+
+    def __init__(self, kubectl: Kubectl, name: str, store: str, values: dict[str, Any]) -> None:
+        self.kubectl, self.name, self.values = kubectl, name, values
+        self.bucket, prefix = split_url(store)
+        self.prefix = f"{prefix}-artefacts"
+        self.artefacts: dict[str, dict[str, Any]] = {}
+        self.compiled = next(yaml.safe_load_all(COMPILED.read_text()))
+
+    def run(self, step: str) -> dict[str, Any]:
+        """Run a step; its output parameters."""
+        component = self.compiled["components"][f"comp-{step}"]
+        inputs, outputs = component.get("inputDefinitions", {}), component.get("outputDefinitions", {})
+        made = {
+            name: {"name": name, "type": one["artifactType"], "uri": f"/tmp/artefacts/{step}/{name}", "metadata": {}}
+            for name, one in outputs.get("artifacts", {}).items()
+        }
+        asked = {
+            "inputs": {
+                "parameterValues": {name: self.values[name] for name in inputs.get("parameters", {})},
+                "artifacts": {name: {"artifacts": [self.artefacts[name]]} for name in inputs.get("artifacts", {})},
+            },
+            "outputs": {
+                "artifacts": {name: {"artifacts": [one]} for name, one in made.items()},
+                "parameters": {name: {"outputFile": f"/tmp/outputs/{name}"} for name in outputs.get("parameters", {})},
+                "outputFile": "/tmp/outputs/executor_output.json",
+            },
+        }
+        container = self.compiled["deploymentSpec"]["executors"][f"exec-{step}"]["container"]
+        words = [json.dumps(asked) if word == "{{$}}" else word for word in container["args"]]
+        given = {"EXECUTOR_INPUT": json.dumps(asked), "COMMAND": json.dumps([*container["command"], *words])}
+        log = self.job(step, DATA_IMAGE if step == "pull" else TRAIN_IMAGE, STAND_IN, given)
+        said = json.loads(log[log.rindex(SAYS) + len(SAYS) :].splitlines()[0])
+        for name, one in said.get("artifacts", {}).items():
+            made[name]["metadata"] = one["artifacts"][0].get("metadata", {})
+        self.artefacts |= made
+        return dict(said.get("parameterValues", {}))
+
+    def job(self, name: str, image: str, program: str, variables: dict[str, str], pods: int = 1) -> str:
+        """Run a program in a Job of so many pods; the log of the first one."""
+        variables = {"BUCKET": self.bucket, "PREFIX": self.prefix, "AWS_DEFAULT_REGION": "us-east-1"} | variables
+        variables["AWS_ENDPOINT_URL"] = os.environ["AWS_ENDPOINT_URL"]
+        container: dict[str, Any] = {
+            "name": "step",
+            "image": image,
+            "imagePullPolicy": "IfNotPresent",
+            "command": ["python3", "-c", program],
+            "env": [{"name": name, "value": value} for name, value in variables.items()],
+            "envFrom": [{"secretRef": {"name": contract.S3_SECRET}}],
+            "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "6Gi"}},
+            "securityContext": {
+                "runAsNonRoot": True,
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "volumeMounts": [
+                {"name": "tmp", "mountPath": "/tmp"},
+                {"name": "shared-memory", "mountPath": "/dev/shm"},
+            ],
+        }
+        volumes: list[dict[str, Any]] = [
+            {"name": "tmp", "emptyDir": {}},
+            {"name": "shared-memory", "emptyDir": {"medium": "Memory"}},
+        ]
+        if name == "deploy":
+            container["volumeMounts"].append({"name": "token", "mountPath": contract.DEPLOYER_FOLDER})
+            volumes.append({"name": "token", "secret": {"secretName": contract.DEPLOYER_TOKEN}})
+        pod = {
+            "subdomain": WORKERS,
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "containers": [container],
+            "volumes": volumes,
+        }
+        spec = {"backoffLimit": 0, "completions": pods, "parallelism": pods, "completionMode": "Indexed"}
+        body = {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"name": name, "namespace": self.name},
+            "spec": {**spec, "template": {"spec": pod}},
+        }
+        self.kubectl("apply", "-f", "-", stdin=json.dumps(body))
+        self._wait(name)
+        return self.log(name, 0)
+
+    def log(self, job: str, index: int) -> str:
+        """What a pod of a Job wrote."""
+        return self.kubectl("-n", self.name, "logs", "-l", f"job-name={job},{INDEX}={index}", "--tail=-1")
+
+    def _wait(self, job: str) -> None:
+        for _ in range(WAIT_S // 5):
+            condition = "jsonpath={.status.conditions[?(@.status=='True')].type}"
+            ended = self.kubectl("-n", self.name, "get", "job", job, "-o", condition)
+            assert "Failed" not in ended, self.log(job, 0)
+            if "Complete" in ended:
+                return
+            time.sleep(5)
+        raise AssertionError(self.kubectl("-n", self.name, "describe", "pods"))
+
+
+@pytest.fixture(scope="module")
+def steps(kubectl: Kubectl, namespace: str, store: str) -> Iterator[Steps]:
+    """A namespace beside the one that serves."""
+    name = f"asl-steps-{uuid.uuid4().hex[:6]}"
+    labels = {"asl/clients": "true", "pod-security.kubernetes.io/enforce": "restricted"}
+    token = kubectl("-n", namespace, "create", "token", contract.DEPLOYER_ACCOUNT)
+    ca = kubectl("-n", namespace, "get", "configmap", "kube-root-ca.crt", "-o", r"jsonpath={.data.ca\.crt}")
+    objects = [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": contract.DEPLOYER_TOKEN, "namespace": name},
+            "stringData": {"token": token, "ca.crt": ca, "namespace": namespace},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": WORKERS, "namespace": name},
+            "spec": {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": {"job-name": WORKERS}},
+        },
+        yaml.safe_load(secret(name)),
+    ]
+    kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(objects))
+    hands = ["data.train_signers=4", "data.validation_signers=2", "data.test_signers=3"]
+    values = {
+        "data": "synthetic", "data_settings": hands, "data_version": "", "seed": 7, "code_version": "", "signer": "",
+        "model": "baseline", "max_epochs": 2, "workers": 1, "train_settings": ["model.width=4"], "checkpoint_uri": "",
+        "export_settings": [], "accuracy_min": 0.0, "macro_f1_min": 0.0, "recall_min": 0.0,
+        "validate_settings": [f"validate.{one}" for one in LENIENT], "model_store": store,
+        "service_name": contract.KUBERNETES_NAME, "namespace": namespace,
+        "deploy_settings": ["deploy.latency_max_ms=5000"],
+    }  # fmt: skip
+    yield Steps(kubectl, name, store, values)
+    kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_step_runs_as_a_job_with_a_stand_in_for_kfps_launcher(steps: Steps, step: str) -> None:
+    said = steps.run(step)
+    if step == "champion":
+        steps.values["champion"] = said["Output"]
+    if step == "validate":
+        assert said["Output"] is True
+
+
+def test_the_release_that_the_job_deployed_serves(steps: Steps, namespace: str) -> None:
+    live = Cluster(namespace).get(contract.KUBERNETES_NAME)
+    assert live is not None
+    assert serving_of(live).release == steps.artefacts["bundle"]["metadata"]["release"]
+
+
+def test_torchrun_trains_in_the_two_pods_of_an_indexed_job(steps: Steps) -> None:
+    first = steps.job(WORKERS, TRAIN_IMAGE, TORCHRUN, {}, pods=2)
+    assert "epoch   2 of 2" in first
+    assert "best_validation_accuracy" in first
+    assert "best_validation_accuracy" not in steps.log(WORKERS, 1), "the first one alone writes"
