@@ -20,6 +20,7 @@ from asl_pkg.serving.triton_log import reason
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 2.0 * triton_command.EXIT_TIMEOUT_S
+SERVER = "server"  # folder that it is started on
 POLL_S = 0.05
 PORT_ATTEMPTS = 3
 
@@ -85,11 +86,11 @@ class LocalTriton:
         environment = triton_environment.find()
         self._folder = Path(tempfile.mkdtemp(prefix="asl-triton-"))
         try:
-            triton_command.make_backends(environment, self._folder / "backends")
+            triton_command.lay_out(environment, self.bundle, self._folder / SERVER)
             self._start(environment)
         except ServingError:
             # where the server wrote a log it stays: the error names it
-            shutil.rmtree(self._folder / "backends" if self.log.exists() else self._folder)
+            shutil.rmtree(self._folder / SERVER if self.log.exists() else self._folder)
             raise
         except BaseException:
             shutil.rmtree(self._folder)
@@ -100,7 +101,7 @@ class LocalTriton:
         """End the server and everything it started."""
         failed = self._process.poll() is not None
         self._end()
-        shutil.rmtree(self._folder / "backends" if failed else self._folder)  # the log of a failure stays
+        shutil.rmtree(self._folder / SERVER if failed else self._folder)  # the log of a failure stays
 
     def wait(self) -> None:
         """Stay until the server ends by itself, which it should never do.
@@ -131,7 +132,7 @@ class LocalTriton:
     def _popen(self, environment: triton_environment.TritonEnvironment) -> subprocess.Popen[bytes]:
         with self.log.open("wb") as output:
             return subprocess.Popen(
-                triton_command.command(environment, self.bundle, self._folder / "backends", self.host, self.ports),
+                triton_command.command(environment, self.bundle, self._folder / SERVER, self.host, self.ports),
                 env=environment.variables(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -12,31 +12,35 @@ from asl_pkg.serving.triton_environment import TritonEnvironment
 EXIT_TIMEOUT_S = 5  # for requests that are under way
 # Through these a client could load a model of its own, which is running code, or read this machine's memory.
 CLOSED_APIS = "model-repository,shared-memory,trace,logging"
+BACKENDS = "backends"
 ONNXRUNTIME_BACKEND = Path(__file__).parent / "backends" / "onnxruntime" / "model.py"
 
 
-def make_backends(environment: TritonEnvironment, folder: Path) -> None:
-    """Lay out Triton's backend directory; copies, since Triton refuses a library that is a link out of it.
+def lay_out(environment: TritonEnvironment, bundle: Bundle, folder: Path) -> None:
+    """Make the folder that a server is started on.
+
+    The backends are copies, since Triton refuses a library that is a link out of their directory. The model repository
+    is a link: Triton's Python backend takes its path apart at spaces.
 
     Args:
         environment: where Triton's own Python backend lies.
-        folder: the directory to make.
+        bundle: what is to be served.
+        folder: the folder to make.
     """
     for name, files in {"python": environment.python_backend, "onnxruntime": [ONNXRUNTIME_BACKEND]}.items():
-        (folder / name).mkdir(parents=True)
+        (folder / BACKENDS / name).mkdir(parents=True)
         for file in files:
-            shutil.copy(file, folder / name)
+            shutil.copy(file, folder / BACKENDS / name)
+    (folder / contract.REPOSITORY_FOLDER).symlink_to(bundle.repository.absolute())
 
 
-def command(
-    environment: TritonEnvironment, bundle: Bundle, backends: Path, host: str, ports: Sequence[int]
-) -> list[str]:
+def command(environment: TritonEnvironment, bundle: Bundle, folder: Path, host: str, ports: Sequence[int]) -> list[str]:
     """The command line of the server.
 
     Args:
         environment: where the server lies.
         bundle: what it serves.
-        backends: made by `make_backends`.
+        folder: made by `lay_out`.
         host: address to listen on.
         ports: for HTTP, gRPC and metrics.
 
@@ -52,8 +56,8 @@ def command(
         "--pdeathsig=TERM",
         str(environment.program),
         f"--id={contract.MODEL_NAME}@{bundle.release}",
-        f"--model-repository={bundle.repository.absolute()}",
-        f"--backend-directory={backends}",
+        f"--model-repository={folder / contract.REPOSITORY_FOLDER}",
+        f"--backend-directory={folder / BACKENDS}",
         "--model-control-mode=explicit",
         f"--load-model={contract.MODEL_NAME}",
         "--disable-auto-complete-config",

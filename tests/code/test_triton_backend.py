@@ -17,6 +17,7 @@ from asl_pkg.config import ExportSettings
 from asl_pkg.errors import ServingError
 from asl_pkg.serving import triton_command, triton_config
 from asl_pkg.serving.bundle import Bundle
+from asl_pkg.serving.client import Client
 from asl_pkg.serving.onnx_session import open_session
 from asl_pkg.serving.triton import LocalTriton
 from tests.code.tiny import make_bundle
@@ -141,6 +142,12 @@ def test_triton_does_not_start_on_it_and_says_why_in_one_line(tmp_path: Path, ol
     log = Path(str(caught.value).rpartition("its log: ")[2])
     assert log.is_file(), "the error names the log"
     shutil.rmtree(log.parent)
+
+
+def test_a_bundle_whose_path_has_spaces_is_served(tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path / "my models" / "bundle")
+    with LocalTriton(bundle, **PORTS) as server:
+        assert Client(server.http_url).release == bundle.release
 
 
 def test_triton_starts_as_many_instances_with_as_many_threads_as_configured(tmp_path: Path) -> None:
