@@ -20,6 +20,7 @@ import tritonclient.grpc
 from tritonclient.utils import InferenceServerException
 
 from asl_pkg import contract
+from asl_pkg.config import ExportSettings
 from asl_pkg.errors import ServingError
 from asl_pkg.serving.bundle import Bundle
 from asl_pkg.serving.client import Client
@@ -75,7 +76,7 @@ def test_it_serves_until_sigterm_and_leaves_nothing_behind(start: Start, bundle:
     assert bundle.release in said
     assert re.search(r"ready in \d\.\d s", said), "ten seconds or more would have two digits"
     family = psutil.Process(process.pid).children(recursive=True)
-    assert len(family) == 2, "the server and one instance of the model"
+    assert len(family) == 1 + ExportSettings().instances, "the server and the copies of the model"
     process.terminate()
     assert process.wait(20) == 0
     assert all_gone(family)
