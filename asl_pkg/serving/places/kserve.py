@@ -47,7 +47,7 @@ class KServePlace:
         return bool(annotations.get(contract.SIGNATURE_ANNOTATION) == "required")
 
     def room(self) -> float:
-        """The ephemeral storage that the ServingRuntime allows: a pod that keeps more is evicted, after it served."""
+        """The ephemeral storage that the ServingRuntime allows: a pod that keeps more is evicted."""
         (container,) = self.cluster.serving_runtime(contract.SERVING_RUNTIME)["spec"]["containers"]
         limit = container.get("resources", {}).get("limits", {}).get("ephemeral-storage")
         return float(parse_quantity(limit)) if limit else math.inf
