@@ -179,9 +179,10 @@ def _check_champion(bundle: Bundle, report: Report, before: Serving | None) -> N
 
 def _check_room(place: Place, bundle: Bundle) -> None:
     """Refuse a bundle that a server could not keep: Kubernetes evicts such a pod, perhaps after it has served."""
-    if bundle.size > place.room():
+    room = place.room()
+    if bundle.size > room:
         raise ServingError(
-            f"release {bundle.release} has {bundle.size:,} bytes, but a pod may keep {place.room():,.0f}: raise "
+            f"release {bundle.release} has {bundle.size:,} bytes, but a pod may keep {room:,.0f}: raise "
             f"limits.ephemeral-storage of ServingRuntime {contract.SERVING_RUNTIME}"
         )
 

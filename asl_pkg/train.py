@@ -92,14 +92,8 @@ def _train(
 ) -> dict[str, float]:
     start = time.monotonic()
     history = History(run.log, lines=settings.trainer.progress and not sys.stderr.isatty())
-    fit(
-        _classifier(settings, hyper_parameters),
-        data,
-        history,
-        (folder / contract.BEST_CHECKPOINT).parent,
-        settings.trainer.progress,
-        state,
-    )
+    classifier = _classifier(settings, hyper_parameters)
+    fit(classifier, data, history, (folder / contract.BEST_CHECKPOINT).parent, settings.trainer.progress, state)
 
     pixels, labels = data.validation_split.pixels, data.validation_split.labels
     for name in (contract.LAST_CHECKPOINT, contract.BEST_CHECKPOINT):

@@ -119,11 +119,6 @@ def counted() -> Counts:
     return dict(json.loads(lines[-1])) if lines else {}
 
 
-def replace(settings: Settings) -> None:
-    """Let the release that served before serve."""
-    deploy.rollback(settings)
-
-
 def kill(settings: Settings) -> None:
     """Delete the oldest pod and wait until as many as before are ready."""
     namespace = settings.deploy.namespace
@@ -150,7 +145,7 @@ def run(settings: Settings, turns: int, killing: bool, path: Path) -> State:
         before: Counts = {}
         while len(state.seconds) < turns:
             started = time.monotonic()
-            (kill if killing else replace)(settings)
+            (kill if killing else deploy.rollback)(settings)
             seconds, now = time.monotonic() - started, counted()
             state.add(seconds, now, before)
             before = now
@@ -161,7 +156,7 @@ def run(settings: Settings, turns: int, killing: bool, path: Path) -> State:
 
 
 def main() -> None:
-    """Run, and print the table."""
+    """Run, and print the counts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("settings", nargs="+", help="settings of `asl deploy`, store=s3://… at least")
     parser.add_argument("--times", type=int, default=100, help="how often a release is replaced, or a pod killed")

@@ -37,8 +37,8 @@ def train(
     from asl_pkg.config import TrainSettings
     from asl_pkg.settings import load
 
-    chosen = [f"model={model}", f"trainer.max_epochs={max_epochs}", f"trainer.workers={workers}"]
-    chosen += [f"seed={seed}", f"checkpoint_uri={checkpoint_uri}", *train_settings]
+    chosen = [f"model={model}", f"trainer.max_epochs={max_epochs}", f"trainer.workers={workers}", f"seed={seed}"]
+    chosen += [*train_settings, f"checkpoint_uri={checkpoint_uri}"]
     measured = step.train(load(TrainSettings, chosen), Path(dataset.path), Path(training.path))
     training.metadata.update(dataset_digest=dataset.metadata["digest"], model=model, seed=seed)
     kfp_artifacts.show_metrics(metrics, measured)

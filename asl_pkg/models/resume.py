@@ -148,17 +148,16 @@ class Resumption(Checkpoint):
         folder = Path(str(self.best.dirpath))
         folder.mkdir(parents=True, exist_ok=True)
         path = str(folder / "best.ckpt")
-        # its run is this one from now on
         if trainer.is_global_zero:
+            # its run is this one from now on
             torch.save(checkpoint["best"] | {"hyper_parameters": dict(pl_module.hparams)}, path)
+            say(f"resuming after epoch {len(checkpoint['rows'])} from {self.where.url}")
         state = checkpoint["callbacks"][self.best.state_key]
         state |= {"dirpath": self.best.dirpath, "best_model_path": path, "kth_best_model_path": path}
         state["best_k_models"] = {path: state["best_model_score"]}
         self.history.take_up(checkpoint["rows"])
         self.data.seen[:] = checkpoint["seen"].numpy()
         self.resumed, self.stopped = True, checkpoint["stopped"]
-        if trainer.is_global_zero:
-            say(f"resuming after epoch {len(self.history.rows)} from {self.where.url}")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Train no further than the earlier process would have."""

@@ -19,6 +19,11 @@ from tests.conftest import PROJECT
 TRITON_IMAGE = os.environ.get("ASL_E2E_TRITON_IMAGE", "nvcr.io/nvidia/tritonserver:24.10-py3")
 TRANSFORMER_IMAGE = os.environ.get("ASL_E2E_TRANSFORMER_IMAGE", "localhost:5001/asl-transformer:0.1.0")
 VARIABLES = ("KUBECONFIG", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+# A tiny data set, and thresholds that a network passes which hardly learnt from it.
+HANDS = ["data.train_signers=4", "data.validation_signers=2", "data.test_signers=3"]
+LENIENT = ["accuracy_min=0", "macro_f1_min=0", "recall_min=0", "worst_group_min=0", "stability_min=0"]
+LENIENT += ["empty_scenes_min=0", "calibration_error_max=1", "unsure_max=1", "noise_max=1", "champion_loss_max=1"]
+LENIENT += ["latency_max=1000", "resamples=100"]
 
 Kubectl = Callable[..., str]
 

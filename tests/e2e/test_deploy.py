@@ -117,16 +117,16 @@ def change_object(store: str, release: str, change: Callable[[bytes], bytes]) ->
 @contextmanager
 def keeping_at_most(size: str, kubectl: Kubectl, namespace: str) -> Iterator[None]:
     """The ServingRuntime allows its pods so much ephemeral storage."""
-    name = ("-n", namespace, "patch", "servingruntime", contract.SERVING_RUNTIME, "--type=json", "-p")
+    patch = ("-n", namespace, "patch", "servingruntime", contract.SERVING_RUNTIME, "--type=json", "-p")
     path = "/spec/containers/0/resources"
     before = json.loads(kubectl("-n", namespace, "get", "servingruntime", contract.SERVING_RUNTIME, "-o", "json"))
     resources = before["spec"]["containers"][0]["resources"]
     small = {kind: {**amounts, "ephemeral-storage": size} for kind, amounts in resources.items()}
-    kubectl(*name, json.dumps([{"op": "replace", "path": path, "value": small}]))
+    kubectl(*patch, json.dumps([{"op": "replace", "path": path, "value": small}]))
     try:
         yield
     finally:
-        kubectl(*name, json.dumps([{"op": "replace", "path": path, "value": resources}]))
+        kubectl(*patch, json.dumps([{"op": "replace", "path": path, "value": resources}]))
 
 
 def one_byte(model: bytes) -> bytes:

@@ -33,7 +33,7 @@ from asl_pkg.kubeflow.follow import RUN_LABEL, step_of
 from asl_pkg.serving.places.cluster import Cluster
 from tests.conftest import PROJECT
 from tests.data.archives import zipped
-from tests.e2e.conftest import VARIABLES, Kubectl
+from tests.e2e.conftest import HANDS, LENIENT, VARIABLES, Kubectl
 
 MISSING = [name for name in ("ASL_E2E_KFP", *VARIABLES) if not os.environ.get(name)]
 if MISSING:
@@ -49,10 +49,6 @@ ALWAYS = {"champion", "finish"}
 EPOCHS = 4
 FIRST_EPOCH = f"epoch   1 of {EPOCHS}"  # of train's log
 TOLERANCE = 0.1  # of a figure, between two machines that train the same tiny network
-HANDS = ["data.train_signers=4", "data.validation_signers=2", "data.test_signers=3"]
-LENIENT = ["accuracy_min=0", "macro_f1_min=0", "recall_min=0", "worst_group_min=0", "stability_min=0"]
-LENIENT += ["empty_scenes_min=0", "calibration_error_max=1", "unsure_max=1", "noise_max=1", "champion_loss_max=1"]
-LENIENT += ["latency_max=1000", "resamples=100"]
 
 Submit = Callable[..., str]  # settings -> the run's id
 

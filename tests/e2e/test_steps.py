@@ -20,7 +20,7 @@ from asl_pkg.data.sources.s3_client import split_url
 from asl_pkg.pipeline import COMPILED
 from asl_pkg.serving.places.cluster import Cluster
 from asl_pkg.serving.places.inference_service import serving_of
-from tests.e2e.conftest import Kubectl, secret
+from tests.e2e.conftest import HANDS, LENIENT, Kubectl, secret
 
 pytestmark = pytest.mark.e2e
 
@@ -32,8 +32,6 @@ WAIT_S = 900
 SAYS = "the executor's output: "  # begins the last line of a step's log
 WORKERS = "workers"
 INDEX = "batch.kubernetes.io/job-completion-index"
-LENIENT = ("accuracy_min=0", "macro_f1_min=0", "recall_min=0", "worst_group_min=0", "stability_min=0", "noise_max=1")
-LENIENT += ("empty_scenes_min=0", "calibration_error_max=1", "unsure_max=1", "latency_max=1000", "resamples=100")
 
 FETCH = """
 import json, os, subprocess
@@ -124,7 +122,7 @@ class Steps:
             "image": image,
             "imagePullPolicy": "IfNotPresent",
             "command": ["python3", "-c", program],
-            "env": [{"name": name, "value": value} for name, value in variables.items()],
+            "env": [{"name": key, "value": value} for key, value in variables.items()],
             "envFrom": [{"secretRef": {"name": contract.S3_SECRET}}],
             "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "6Gi"}},
             "securityContext": {
@@ -203,9 +201,8 @@ def steps(kubectl: Kubectl, namespace: str, store: str) -> Iterator[Steps]:
         yaml.safe_load(secret(name)),
     ]
     kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(objects))
-    hands = ["data.train_signers=4", "data.validation_signers=2", "data.test_signers=3"]
     values = {
-        "data": "synthetic", "data_settings": hands, "data_version": "", "seed": 7, "code_version": "", "signer": "",
+        "data": "synthetic", "data_settings": HANDS, "data_version": "", "seed": 7, "code_version": "", "signer": "",
         "model": "baseline", "max_epochs": 2, "workers": 1, "train_settings": ["model.width=4"], "checkpoint_uri": "",
         "export_settings": [], "accuracy_min": 0.0, "macro_f1_min": 0.0, "recall_min": 0.0,
         "validate_settings": [f"validate.{one}" for one in LENIENT], "model_store": store,

@@ -48,7 +48,7 @@ class KServePlace:
 
     def room(self) -> float:
         """The ephemeral storage that the ServingRuntime allows: a pod that keeps more is evicted."""
-        (container,) = self.cluster.serving_runtime(contract.SERVING_RUNTIME)["spec"]["containers"]
+        container = self.cluster.serving_runtime(contract.SERVING_RUNTIME)["spec"]["containers"][0]
         limit = container.get("resources", {}).get("limits", {}).get("ephemeral-storage")
         return float(parse_quantity(limit)) if limit else math.inf
 
