@@ -158,6 +158,7 @@ class TrainerSettings:
     augment: bool = setting(True, "vary position, size, tilt, light and colour of training pictures; mirror some")
     accelerator: str = setting("auto", "what computes", choices=["auto", "cpu", "gpu"])
     workers: int = setting(1, "processes that learn together, a part of each batch each", "processes", low=1, high=1024)
+    trainjob: bool = setting(False, "each worker a pod of a Kubeflow TrainJob, made by the pipeline's pod of train")
     sync_batchnorm: bool = setting(False, "batch statistics of all workers together; on GPUs only")
     progress: bool = setting(True, "show progress")
 
@@ -215,6 +216,9 @@ class DeploySettings:
     transformer_image: str = setting("", "of the transformer, which takes pictures; empty serves pixels only", "image")
     canary_requests: int = setting(
         0, "sent to a canary, which serves users too, and to what serves; 0 for none", "requests", low=0, high=1_000_000
+    )
+    canary_percent: int = setting(
+        50, "of the users' requests over HTTP that a gateway gives the canary; else its share is its pods'", "%", 1, 99
     )
     canary_agreement_min: float = setting(0.9, "share that both have to answer alike", low=0.0, high=1.0)
     canary_slowdown_max: float = setting(2.0, "times as long the canary may take", low=1.0, high=1000.0)

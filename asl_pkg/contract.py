@@ -104,7 +104,9 @@ CANDIDATE_NAME = (
     f"{KUBERNETES_NAME}{CANDIDATE_SUFFIX}"  # the InferenceService that tries a release, without user traffic
 )
 CANARY_NAME = "canary"  # of the predictor that shares the users' requests with the one that serves
+HTTP_ROUTE = "asl"  # of the component gateway; deploy gives a canary its share there
 SERVING_RUNTIME = "asl-triton"
+TRAINING_RUNTIME = "asl-torchrun"  # the ClusterTrainingRuntime of Kubeflow Trainer
 MODEL_FORMAT = "triton"  # that the ServingRuntime supports
 STORAGE_CONTAINER = "asl-storage"  # KServe's downloader as Pod Security lets it in: predictor.storageContainerName
 GRPC_SUFFIX = "-grpc"

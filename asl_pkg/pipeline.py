@@ -33,6 +33,7 @@ PARAMETERS = {
     "model": "model",
     "trainer.max_epochs": "max_epochs",
     "trainer.workers": "workers",
+    "trainer.trainjob": "trainer",
     "store": "model_store",
     "checkpoint_uri": "checkpoint_uri",
     "deploy.name": "service_name",
@@ -92,6 +93,8 @@ def run(overrides: Sequence[str], run_dir: Path) -> dict[str, Path]:
         AslError: a step failed.
     """
     settings = load(PipelineSettings, overrides)
+    if settings.trainer.trainjob:
+        raise SettingError("trainer.trainjob=true is for `asl pipeline submit`: on this machine take trainer.workers=N")
     arguments = parameters(overrides) | versions(settings)
     arguments["model_store"] = _absolute(settings.store)
     arguments["checkpoint_uri"] = settings.checkpoint_uri and _absolute(settings.checkpoint_uri)
@@ -153,8 +156,11 @@ def parameters(overrides: Sequence[str]) -> dict[str, Any]:
             raise SettingError(f"{name} is decided by the pipeline: its results lie in runs/<name>/<step>")
         if parameter.endswith("_settings"):
             arguments.setdefault(parameter, []).append(override)
+        elif parameter in TEXTS:
+            arguments[parameter] = value
         else:
-            arguments[parameter] = value if parameter in TEXTS else kinds.get(name, str)(value)
+            kind = kinds.get(name, str)
+            arguments[parameter] = value.lower() == "true" if kind is bool else kind(value)
     return arguments
 
 

@@ -50,6 +50,26 @@ def default_of(one: dataclasses.Field[Any]) -> Any:
     return one.default if one.default_factory is dataclasses.MISSING else one.default_factory()
 
 
+def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Give settings dotted names, as they are typed.
+
+    Args:
+        settings: of `dataclasses.asdict`.
+        prefix: of the names.
+    """
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return found
+
+
+def overrides_of(settings: Settings) -> list[str]:
+    """Give what to type for the same settings again: `load` makes them of it."""
+    values = flat(dataclasses.asdict(settings))
+    groups = [f"{name}={values[f'{name}.name']}" for name in GROUPS if f"{name}.name" in values]
+    return groups + [f"{name}={value}" for name, value in values.items()]
+
+
 def load(schema: type[T], overrides: Sequence[str] = ()) -> T:
     """Compose the settings of one file.
 

@@ -34,6 +34,7 @@ from asl_pkg.models.history import History, Row
 from asl_pkg.models.resnet import TransferResNet
 from asl_pkg.models.resume import Place, place
 from asl_pkg.sbom import sbom
+from asl_pkg.settings import flat
 from asl_pkg.tracking import Run, tracked
 
 SEEN_COLUMNS = ("sha256", "dhash", "group", "split")
@@ -60,18 +61,25 @@ def train(
         DataError: there is no data set, or the weights or the state to start from cannot be had.
         AslError: the MLflow server does not answer, or a worker failed.
     """
+    hyper_parameters = _hyper_parameters(settings, read_info(dataset_dir).digest)
+    key = _key(settings, hyper_parameters)
+    if settings.trainer.trainjob and not workers.inside():
+        from asl_pkg.kubeflow import trainjob  # with the client of Kubernetes
+
+        with _published(training_dir, plots_dir) as folder:
+            trainjob.train(settings, key, dataset_dir, folder)
+        return _metrics(training_dir)
     if settings.trainer.workers > 1 and not workers.inside():
         workers.launch(settings.trainer.workers, train, settings, dataset_dir, training_dir, plots_dir)
-        return dict(json.loads((training_dir / contract.METRICS_FILE).read_text()))
-    hyper_parameters = _hyper_parameters(settings, read_info(dataset_dir).digest)
-    state = place(settings.checkpoint_uri, _key(settings, hyper_parameters)) if settings.checkpoint_uri else None
+        return _metrics(training_dir)
+    state = place(settings.checkpoint_uri, key) if settings.checkpoint_uri else None
     if not workers.is_first():
         _help(settings, hyper_parameters, dataset_dir, state)
         return {}
     traced = {name: hyper_parameters[name] for name in TRACED}
     with (
         _published(training_dir, plots_dir) as folder,
-        tracked(settings.model.name, _flat(dataclasses.asdict(settings)) | traced) as run,
+        tracked(settings.model.name, flat(dataclasses.asdict(settings)) | traced) as run,
     ):
         data = _data(settings, dataset_dir)
         metrics = _train(settings, hyper_parameters | {"run_id": run.id}, data, run, folder, state)
@@ -160,12 +168,8 @@ def _key(settings: TrainSettings, hyper_parameters: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:KEY_DIGITS]
 
 
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted names, as they are typed."""
-    flat: dict[str, Any] = {}
-    for name, value in settings.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return flat
+def _metrics(training_dir: Path) -> dict[str, float]:
+    return dict(json.loads((training_dir / contract.METRICS_FILE).read_text()))
 
 
 def _write_history(path: Path, rows: Sequence[Row]) -> None:

@@ -8,6 +8,7 @@ def train(
     model: str,
     max_epochs: int,
     workers: int,
+    trainer: bool,
     seed: int,
     train_settings: list,
     checkpoint_uri: str,
@@ -22,6 +23,7 @@ def train(
         model: kind of network: baseline or resnet.
         max_epochs: passes over the training pictures at most.
         workers: processes that learn together.
+        trainer: whether each of them is a pod of a Kubeflow TrainJob.
         seed: of every random choice.
         train_settings: further settings, such as `trainer.learning_rate=…`.
         checkpoint_uri: keeps the state of an unfinished training, which a retry resumes; empty keeps none.
@@ -38,7 +40,7 @@ def train(
     from asl_pkg.settings import load
 
     chosen = [f"model={model}", f"trainer.max_epochs={max_epochs}", f"trainer.workers={workers}", f"seed={seed}"]
-    chosen += [*train_settings, f"checkpoint_uri={checkpoint_uri}"]
+    chosen += [f"trainer.trainjob={trainer}", *train_settings, f"checkpoint_uri={checkpoint_uri}"]
     measured = step.train(load(TrainSettings, chosen), Path(dataset.path), Path(training.path))
     training.metadata.update(dataset_digest=dataset.metadata["digest"], model=model, seed=seed)
     kfp_artifacts.show_metrics(metrics, measured)

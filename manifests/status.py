@@ -25,7 +25,7 @@ HEAD = f"""# How far each manifest has met a cluster
 Written by `make status`, which asks the API server of KUBECONFIG; `contents` is the SHA-256 of what a folder renders
 to, and a test refuses a row about other contents. *{FAR[3]}*: every object is there as rendered.
 *{FAR[2]}*: the server that knows all its kinds would take it. *{FAR[1]}*: kustomize makes it.
-A component is rendered on the overlay production.
+A component is rendered on the overlay kind.
 
 | folder | contents | how far | Kubernetes | date |
 |---|---|---|---|---|
@@ -69,7 +69,7 @@ def render(folder: str) -> str:
         return _kubectl("kustomize", str(MANIFESTS / folder))
     with tempfile.TemporaryDirectory() as place:  # kustomize wants components in the tree of what uses them
         shutil.copytree(MANIFESTS, Path(place) / "manifests")
-        text = {"kind": "Kustomization", "resources": ["manifests/overlays/production"]}
+        text = {"kind": "Kustomization", "resources": ["manifests/overlays/kind"]}
         Path(place, "kustomization.yaml").write_text(json.dumps(text | {"components": [f"manifests/{folder}"]}))
         return _kubectl("kustomize", place)
 

@@ -23,6 +23,7 @@ def asl(
     model: str = "baseline",
     max_epochs: int = TrainerSettings().max_epochs,
     workers: int = TrainerSettings().workers,
+    trainer: bool = TrainerSettings().trainjob,
     seed: int = PipelineSettings().seed,
     train_settings: list = [],  # noqa: B006
     checkpoint_uri: str = "",
@@ -56,6 +57,7 @@ def asl(
         model: kind of network: baseline or resnet.
         max_epochs: passes over the training pictures at most.
         workers: processes that learn together in train's pod; give it as many processors or accelerators.
+        trainer: each of the workers a pod of a Kubeflow TrainJob instead; needs checkpoint_uri=s3://BUCKET/PREFIX.
         seed: of every random choice.
         train_settings: further settings of the training, such as `trainer.learning_rate=…`.
         checkpoint_uri: folder or s3://BUCKET/PREFIX that keeps an unfinished training for a retry; empty keeps none.
@@ -91,6 +93,7 @@ def asl(
             model=model,
             max_epochs=max_epochs,
             workers=workers,
+            trainer=trainer,
             seed=seed,
             train_settings=train_settings,
             checkpoint_uri=checkpoint_uri,

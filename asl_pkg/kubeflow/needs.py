@@ -30,7 +30,7 @@ def missing(settings: PipelineSettings, images: Sequence[str]) -> list[str]:
     Returns:
         What is missing, each in a few words with what mends it.
     """
-    return [*_objects(settings), *_buckets(settings), *_images(images)]
+    return [*_place_of_trainjob(settings), *_objects(settings), *_buckets(settings), *_images(images)]
 
 
 def digest(image: str) -> str | None:
@@ -67,6 +67,12 @@ def pinned(image: str) -> str:
         return image
     repository, _, tag = image.rpartition(":")
     return f"{image if '/' in tag else repository}@{found}"
+
+
+def _place_of_trainjob(settings: PipelineSettings) -> Iterator[str]:
+    """What is missing for the data of a TrainJob."""
+    if settings.trainer.trainjob and not settings.checkpoint_uri.startswith("s3://"):
+        yield "checkpoint_uri=s3://BUCKET/PREFIX (a TrainJob's data go through it)"
 
 
 def _objects(settings: PipelineSettings) -> Iterator[str]:

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from asl_pkg import contract
-from asl_pkg.data.sources.names import fault_of
-from asl_pkg.data.sources.s3_client import connect, explained, metadata, split_url, upload
-from asl_pkg.errors import BundleError
+from asl_pkg.data.sources.s3_client import explained, metadata
+from asl_pkg.data.sources.s3_folder import S3Folder
 from asl_pkg.serving.store import Serving, parse_serving
 
 
@@ -26,30 +24,28 @@ class S3Store:
     """
 
     def __init__(self, url: str) -> None:
-        self.bucket, prefix = split_url(url)
-        self.prefix = "/".join(filter(None, [prefix.strip("/"), contract.KUBERNETES_NAME]))
-        self._client = connect()
+        self.folder = S3Folder(f"{url.rstrip('/')}/{contract.KUBERNETES_NAME}")
 
     def releases(self) -> list[str]:
         """The releases that are there."""
         ends = f"/{contract.BUNDLE_FILE}"
-        found = (key.removesuffix(ends) for key in self._keys("") if key.endswith(ends))
+        found = (key.removesuffix(ends) for key in self.folder.names() if key.endswith(ends))
         return sorted(name for name in found if "/" not in name)
 
     def uri(self, release: str) -> str:
         """Where a release lies, with a slash at the end: without it KServe would also take `<release>-report`."""
-        return f"s3://{self.bucket}/{self.prefix}/{release}/"
+        return self.folder.url(f"{release}/")
 
     def put(self, release: str, bundle_dir: Path, report_dir: Path) -> None:
         """Store a release that is not there; bundle.json goes last and tells that the release is whole."""
-        if metadata(self._client, self.bucket, f"{self.prefix}/{release}/{contract.BUNDLE_FILE}"):
+        if self._has(f"{release}/{contract.BUNDLE_FILE}"):
             return
-        self._upload(report_dir, f"{release}-report")
-        self._upload(bundle_dir, release)
+        self.folder.upload(report_dir, f"{release}-report")
+        self.folder.upload(bundle_dir, release, last=contract.BUNDLE_FILE)
 
     def manifest(self, release: str) -> bytes:
         """The bundle.json of a release."""
-        return self._get(f"{release}/{contract.BUNDLE_FILE}")
+        return self.folder.read(f"{release}/{contract.BUNDLE_FILE}")
 
     @contextmanager
     def opened(self, release: str) -> Iterator[tuple[Path, Path]]:
@@ -57,51 +53,23 @@ class S3Store:
         with tempfile.TemporaryDirectory(prefix="asl-release-") as folder:
             copies = Path(folder, release), Path(folder, f"{release}-report")
             for copy in copies:
-                self._download(copy)
+                self.folder.download(copy.name, copy)
             yield copies
 
     def serving(self) -> Serving | None:
         """What deploy last let serve from here; on Kubernetes the InferenceService has the last word."""
-        return parse_serving(self._get(contract.SERVING_FILE), self._url) if self._noted() else None
+        if not self._has(contract.SERVING_FILE):
+            return None
+        return parse_serving(self.folder.read(contract.SERVING_FILE), self.folder.url(contract.SERVING_FILE))
 
     def write_serving(self, serving: Serving | None) -> None:
         """Note what serves from here, for those who may read the store and not the cluster: validate does."""
-        where = {"Bucket": self.bucket, "Key": f"{self.prefix}/{contract.SERVING_FILE}"}
-        with explained(self._url):
+        where = {"Bucket": self.folder.bucket, "Key": self.folder.key(contract.SERVING_FILE)}
+        with explained(self.folder.url(contract.SERVING_FILE)):
             if serving:
-                self._client.put_object(Body=json.dumps(asdict(serving)).encode(), **where)
+                self.folder.client.put_object(Body=json.dumps(asdict(serving)).encode(), **where)
             else:
-                self._client.delete_object(**where)
+                self.folder.client.delete_object(**where)
 
-    @property
-    def _url(self) -> str:
-        return f"s3://{self.bucket}/{self.prefix}/{contract.SERVING_FILE}"
-
-    def _noted(self) -> bool:
-        return metadata(self._client, self.bucket, f"{self.prefix}/{contract.SERVING_FILE}") is not None
-
-    def _keys(self, folder: str) -> Iterator[str]:
-        """Names of the objects under a folder, without our prefix."""
-        prefix = f"{self.prefix}/{folder}"
-        with explained(f"s3://{self.bucket}/{prefix}"):
-            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
-                yield from (one["Key"].removeprefix(f"{self.prefix}/") for one in page.get("Contents", []))
-
-    def _get(self, name: str) -> bytes:
-        key = f"{self.prefix}/{name}"
-        with explained(f"s3://{self.bucket}/{key}"):
-            body: Any = self._client.get_object(Bucket=self.bucket, Key=key)["Body"]
-            return bytes(body.read())
-
-    def _upload(self, folder: Path, name: str) -> None:
-        paths = [path for path in folder.rglob("*") if path.is_file()]
-        for path in sorted(paths, key=lambda path: path.name == contract.BUNDLE_FILE):
-            upload(self._client, path, self.bucket, f"{self.prefix}/{name}/{path.relative_to(folder).as_posix()}")
-
-    def _download(self, folder: Path) -> None:
-        for name in self._keys(f"{folder.name}/"):
-            if fault := fault_of(name):
-                raise BundleError(f"s3://{self.bucket}/{self.prefix}/{ascii(name)} {fault}: remove it")
-            path = folder.parent / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(self._get(name))
+    def _has(self, name: str) -> bool:
+        return metadata(self.folder.client, self.folder.bucket, self.folder.key(name)) is not None

@@ -84,9 +84,11 @@ def test_the_image_of_pull_has_no_torch_and_kfp_comes_without_its_dependencies()
 def test_the_release_that_the_pipeline_and_the_manifests_ask_for_is_the_projects_version() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     assert project["version"] == contract.IMAGE_VERSION
-    for overlay in ("overlays/kind", "overlays/production", "third-party/mlflow"):
+    for overlay in ("overlays/kind", "third-party/mlflow"):
         wanted = yaml.safe_load((PROJECT / "manifests" / overlay / "kustomization.yaml").read_text())["images"]
         ours = {one["newTag"] for one in wanted if "/asl-" in one["newName"]}
         assert ours == {contract.IMAGE_VERSION}, overlay
+    runtime = (PROJECT / "manifests" / "components" / "trainer" / "training-runtime.yaml").read_text()
+    assert f"image: {contract.TRAIN_IMAGE}:{contract.IMAGE_VERSION} " in runtime
     services = yaml.safe_load((PROJECT / "images" / "compose.yaml").read_text())["services"]
     assert {f"asl-{name}:{contract.IMAGE_VERSION}" for name in services} == {one["image"] for one in services.values()}

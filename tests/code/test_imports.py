@@ -34,6 +34,8 @@ ALLOWED = {
 ALLOWED["pipeline"] = ALLOWED["pipeline"] | {"pipelines"}
 # What is submitted is what runs here.
 ALLOWED["submit"] = ALLOWED["submit"] | {"pipeline"}
+# A pod of a TrainJob trains as a step does.
+ALLOWED["trainjob_node"] = ALLOWED["train"] | {"train"}
 SOURCES = [path for folder in ("asl_pkg", "components", "pipelines") for path in (PROJECT / folder).rglob("*.py")]
 
 

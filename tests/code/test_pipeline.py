@@ -153,7 +153,7 @@ def test_settings_reach_the_step_that_reads_them() -> None:
 def test_every_parameter_that_a_setting_has_is_the_pipelines_and_of_its_type() -> None:
     graph, _ = specification()
     types = {name: one["parameterType"] for name, one in graph["root"]["inputDefinitions"]["parameters"].items()}
-    names = {int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE", str: "STRING", list: "LIST"}
+    names = {int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE", str: "STRING", bool: "BOOLEAN", list: "LIST"}
     for name, _ in walk(PipelineSettings):
         if name in pipeline.PARAMETERS:
             ((parameter, value),) = pipeline.parameters([f"{name}=1"]).items()

@@ -65,7 +65,7 @@ def test_a_release_is_never_written_again(store: S3Store, bundle: Bundle, report
 
 def test_half_a_release_is_none(store: S3Store, client: Any, bundle: Bundle, report: Path) -> None:
     store.put(bundle.release, bundle.folder, report)
-    client.delete_object(Bucket=store.bucket, Key=f"{store.prefix}/{bundle.release}/{contract.BUNDLE_FILE}")
+    client.delete_object(Bucket=store.folder.bucket, Key=store.folder.key(f"{bundle.release}/{contract.BUNDLE_FILE}"))
     assert store.releases() == []
     store.put(bundle.release, bundle.folder, report)
     assert store.releases() == [bundle.release]
@@ -75,7 +75,8 @@ def test_an_object_that_was_changed_in_the_store_is_noticed(
     store: S3Store, client: Any, bundle: Bundle, report: Path
 ) -> None:
     store.put(bundle.release, bundle.folder, report)
-    client.put_object(Bucket=store.bucket, Key=f"{store.prefix}/{bundle.release}/{contract.MODEL_FILE}", Body=b"x")
+    key = store.folder.key(f"{bundle.release}/{contract.MODEL_FILE}")
+    client.put_object(Bucket=store.folder.bucket, Key=key, Body=b"x")
     with store.opened(bundle.release) as (folder, _), pytest.raises(BundleError, match="changed .*model.onnx"):
         open_bundle(folder)
 
@@ -84,13 +85,13 @@ def test_an_object_whose_name_leads_out_of_the_release_is_refused(
     store: S3Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """AWS takes such a name; the server of these tests does not."""
-    monkeypatch.setattr(store, "_keys", lambda folder: iter([f"{folder}../../outside"]))
-    with pytest.raises(BundleError, match="outside.*: remove it"), store.opened("0123456789ab"):
+    monkeypatch.setattr(store.folder, "names", lambda folder: iter([f"{folder}../../outside"]))
+    with pytest.raises(DataError, match="outside.*: remove it"), store.opened("0123456789ab"):
         pass
 
 
 def test_its_address_ends_with_a_slash_so_that_kserve_takes_no_neighbour(store: S3Store) -> None:
-    assert store.uri("0123456789ab") == f"s3://{store.bucket}/some/prefix/asl-model/0123456789ab/"
+    assert store.uri("0123456789ab") == f"s3://{store.folder.bucket}/some/prefix/asl-model/0123456789ab/"
 
 
 def test_the_list_says_what_serves(store: S3Store, bundle: Bundle, report: Path) -> None:

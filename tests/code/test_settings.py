@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from asl_pkg.config import FILES, GROUPS, InferenceSettings, Settings, TrainSettings
 from asl_pkg.errors import SettingError
-from asl_pkg.settings import load, walk
+from asl_pkg.settings import load, overrides_of, walk
 
 
 @pytest.mark.parametrize("schema", FILES, ids=lambda schema: FILES[schema])
@@ -49,6 +49,20 @@ def test_a_url_chooses_the_kind_of_source(url: str, kind: str) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
 def test_a_text_is_taken_literally(text: str) -> None:
     assert load(InferenceSettings, [f"image_path={text}"]).image_path == text
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.sampled_from(["data=synthetic", "data=s3"]),
+    st.sampled_from(["model=baseline", "model=resnet"]),
+    st.floats(1e-7, 1.0),
+    st.booleans(),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
+)
+def test_settings_can_be_typed_again(data: str, model: str, rate: float, augment: bool, place: str) -> None:
+    chosen = [data, model, f"trainer.learning_rate={rate}", f"trainer.augment={augment}", f"checkpoint_uri={place}"]
+    loaded = load(TrainSettings, chosen)
+    assert load(TrainSettings, overrides_of(loaded)) == loaded
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 Commands and parameters are asl.yaml's. KFP's launcher, which brings artefacts into a step's pod and takes them out, is
 not there: STAND_IN does that. The images that ASL_E2E_DATA_IMAGE and ASL_E2E_TRAIN_IMAGE name have to be on the nodes.
+Where Kubeflow Trainer is installed, train makes a TrainJob too.
 Each test finds what those before it left.
 """
 
@@ -10,6 +11,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -17,9 +19,13 @@ import yaml
 
 from asl_pkg import contract
 from asl_pkg.data.sources.s3_client import split_url
+from asl_pkg.data.sources.s3_folder import S3Folder
+from asl_pkg.kubeflow import trainjob
 from asl_pkg.pipeline import COMPILED
 from asl_pkg.serving.places.cluster import Cluster
 from asl_pkg.serving.places.inference_service import serving_of
+from tests.code.transformers import until
+from tests.conftest import PROJECT
 from tests.e2e.conftest import HANDS, LENIENT, Kubectl, secret
 
 pytestmark = pytest.mark.e2e
@@ -31,7 +37,10 @@ STEPS = ("pull", "train", "export", "champion", "validate", "deploy")
 WAIT_S = 900
 SAYS = "the executor's output: "  # begins the last line of a step's log
 WORKERS = "workers"
+TRAINJOB = "train-in-a-trainjob"
 INDEX = "batch.kubernetes.io/job-completion-index"
+# As KFP's pods have it.
+KFP_POD_NAME = {"name": "KFP_POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
 
 FETCH = """
 import json, os, subprocess
@@ -84,8 +93,8 @@ class Steps:
         self.artefacts: dict[str, dict[str, Any]] = {}
         self.compiled = next(yaml.safe_load_all(COMPILED.read_text()))
 
-    def run(self, step: str) -> dict[str, Any]:
-        """Run a step; its output parameters."""
+    def run(self, step: str, name: str = "") -> dict[str, Any]:
+        """Run a step in a Job of its name or another one; its output parameters."""
         component = self.compiled["components"][f"comp-{step}"]
         inputs, outputs = component.get("inputDefinitions", {}), component.get("outputDefinitions", {})
         made = {
@@ -106,7 +115,7 @@ class Steps:
         container = self.compiled["deploymentSpec"]["executors"][f"exec-{step}"]["container"]
         words = [json.dumps(asked) if word == "{{$}}" else word for word in container["args"]]
         given = {"EXECUTOR_INPUT": json.dumps(asked), "COMMAND": json.dumps([*container["command"], *words])}
-        log = self.job(step, DATA_IMAGE if step == "pull" else TRAIN_IMAGE, STAND_IN, given)
+        log = self.job(name or step, DATA_IMAGE if step == "pull" else TRAIN_IMAGE, STAND_IN, given)
         said = json.loads(log[log.rindex(SAYS) + len(SAYS) :].splitlines()[0])
         for name, one in said.get("artifacts", {}).items():
             made[name]["metadata"] = one["artifacts"][0].get("metadata", {})
@@ -118,11 +127,11 @@ class Steps:
         variables = {"BUCKET": self.bucket, "PREFIX": self.prefix, "AWS_DEFAULT_REGION": "us-east-1"} | variables
         variables["AWS_ENDPOINT_URL"] = os.environ["AWS_ENDPOINT_URL"]
         container: dict[str, Any] = {
-            "name": "step",
+            "name": "main",
             "image": image,
             "imagePullPolicy": "IfNotPresent",
             "command": ["python3", "-c", program],
-            "env": [{"name": key, "value": value} for key, value in variables.items()],
+            "env": [{"name": key, "value": value} for key, value in variables.items()] + [KFP_POD_NAME],
             "envFrom": [{"secretRef": {"name": contract.S3_SECRET}}],
             "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "6Gi"}},
             "securityContext": {
@@ -147,7 +156,7 @@ class Steps:
         pod = {
             "subdomain": WORKERS,
             "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
+            "automountServiceAccountToken": name.startswith(TRAINJOB),
             "containers": [container],
             "volumes": volumes,
         }
@@ -198,12 +207,19 @@ def steps(kubectl: Kubectl, namespace: str, store: str) -> Iterator[Steps]:
             "metadata": {"name": WORKERS, "namespace": name},
             "spec": {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": {"job-name": WORKERS}},
         },
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": contract.SETTINGS_CONFIG_MAP, "namespace": name},
+            "data": {"AWS_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL"], "AWS_DEFAULT_REGION": "us-east-1"},
+        },
         yaml.safe_load(secret(name)),
     ]
     kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(objects))
     values = {
         "data": "synthetic", "data_settings": HANDS, "data_version": "", "seed": 7, "code_version": "", "signer": "",
-        "model": "baseline", "max_epochs": 2, "workers": 1, "train_settings": ["model.width=4"], "checkpoint_uri": "",
+        "model": "baseline", "max_epochs": 2, "workers": 1, "trainer": False,
+        "train_settings": ["model.width=4"], "checkpoint_uri": "",
         "export_settings": [], "accuracy_min": 0.0, "macro_f1_min": 0.0, "recall_min": 0.0,
         "validate_settings": [f"validate.{one}" for one in LENIENT], "model_store": store,
         "service_name": contract.KUBERNETES_NAME, "namespace": namespace,
@@ -226,6 +242,57 @@ def test_the_release_that_the_job_deployed_serves(steps: Steps, namespace: str) 
     live = Cluster(namespace).get(contract.KUBERNETES_NAME)
     assert live is not None
     assert serving_of(live).release == steps.artefacts["bundle"]["metadata"]["release"]
+
+
+@pytest.fixture
+def trainer(steps: Steps, kubectl: Kubectl) -> None:
+    """Our component trainer, for the account of these Jobs."""
+    if not kubectl("get", "crd", "trainjobs.trainer.kubeflow.org", "--ignore-not-found"):
+        pytest.skip("Kubeflow Trainer is not installed")
+    component = PROJECT / "manifests" / "components" / "trainer"
+    role, _ = yaml.safe_load_all((component / "access.yaml").read_text())
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "trainer", "namespace": steps.name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role["metadata"]["name"]},
+        "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": steps.name}],
+    }
+    kubectl("apply", "-f", str(component / "training-runtime.yaml"))
+    kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all([role, binding]))
+    steps.values |= {"trainer": True, "workers": 2, "checkpoint_uri": f"s3://{steps.bucket}/{steps.prefix}/state"}
+
+
+def test_train_makes_a_trainjob_of_two_pods_and_brings_back_what_they_learnt(
+    steps: Steps, trainer: None, kubectl: Kubectl
+) -> None:
+    steps.run("train", TRAINJOB)
+    log = steps.log(TRAINJOB, 0)
+    assert "2 pods" in log
+    assert "epoch   2 of 2" in log
+    assert not kubectl("-n", steps.name, "get", "trainjobs", "-o", "name")
+    assert not list(S3Folder(steps.values["checkpoint_uri"]).names()), "what it needed on the way is removed"
+
+
+def test_a_trainjob_whose_second_pod_is_killed_goes_on_after_the_last_whole_epoch(
+    steps: Steps, trainer: None, kubectl: Kubectl
+) -> None:
+    steps.values |= {"max_epochs": 40, "train_settings": ["model.width=4", "trainer.patience_epochs=40"]}
+    name, cluster = f"{TRAINJOB}-killed", Cluster(steps.name)
+
+    def second_epoch_is_over() -> bool:
+        pods = cluster.pods({"job-name": name})
+        return any("epoch   2 of" in cluster.log(pod.metadata.name, "main", previous=False) for pod in pods)
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(steps.run, "train", name)
+        until(lambda: running.done() or second_epoch_is_over(), WAIT_S)
+        second = f"{trainjob.JOB_SET},batch.kubernetes.io/job-completion-index=1"
+        kubectl("-n", steps.name, "delete", "pod", "-l", second, "--grace-period=0", "--force")
+        running.result()
+    log = steps.log(name, 0)
+    assert "resuming after epoch" in log
+    assert "epoch  40 of 40" in log
 
 
 def test_torchrun_trains_in_the_two_pods_of_an_indexed_job(steps: Steps) -> None:

@@ -4,11 +4,13 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from asl_pkg import contract
 from asl_pkg.serving import triton_command
+from asl_pkg.serving.places import gateway, rollout
 from tests.conftest import PROJECT
 from tests.manifests.rendering import MANIFESTS, named, needs_kubectl, render
 
@@ -92,14 +94,27 @@ def test_the_headless_service_leads_to_the_predictors_that_serve(base: list[dict
     }
 
 
-def test_only_the_deployer_has_rights_and_only_on_the_two_services_by_name(base: list[dict[str, Any]]) -> None:
+def test_only_the_deployer_has_rights_and_only_on_objects_by_name(base: list[dict[str, Any]]) -> None:
     subjects = [one["name"] for binding in base if binding["kind"] == "RoleBinding" for one in binding["subjects"]]
     assert subjects == [contract.DEPLOYER_ACCOUNT]
     rules = named(base, "Role", contract.DEPLOYER_ACCOUNT)["rules"]
     writing = [one for one in rules if set(one["verbs"]) - {"get", "list", "watch"}]
     assert [(one["apiGroups"], one["resources"], one["resourceNames"]) for one in writing] == [
-        (["serving.kserve.io"], ["inferenceservices"], [contract.KUBERNETES_NAME, contract.CANDIDATE_NAME])
+        (["serving.kserve.io"], ["inferenceservices"], [contract.KUBERNETES_NAME, contract.CANDIDATE_NAME]),
+        (["gateway.networking.k8s.io"], ["httproutes"], [contract.HTTP_ROUTE]),
     ]
+
+
+def test_a_canary_gets_its_share_of_the_gateways_requests_and_none_afterwards() -> None:
+    objects = yaml.safe_load_all((MANIFESTS / "components/gateway/gateway.yaml").read_text())
+    (route,) = [one for one in objects if one["kind"] == "HTTPRoute"]
+    assert route["metadata"]["name"] == contract.HTTP_ROUTE
+    before = gateway.weighted(route["spec"]["rules"], contract.KUBERNETES_NAME, 0)
+    (rule,) = gateway.weighted(before, contract.KUBERNETES_NAME, 10)
+    shares = {one["name"]: (one["port"], one["weight"]) for one in rule["backendRefs"]}
+    stable, canary = (rollout.predictor(contract.KUBERNETES_NAME, "", name).deployment for name in ("", "canary"))
+    assert shares == {stable: (80, 90), canary: (80, 10)}, "their Services are named as their Deployments"
+    assert gateway.weighted([rule], contract.KUBERNETES_NAME, 0) == before
 
 
 def test_the_predictor_takes_its_keys_from_the_secret_by_name(base: list[dict[str, Any]]) -> None:

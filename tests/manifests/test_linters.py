@@ -23,7 +23,6 @@ EXCEPTIONS = {
     # kube-score
     ("container-image-pull-policy", "*"): "tags are never moved, so a node need not ask for an image it has",
     ("networkpolicy-targets-pod", "asl/transformer-to-predictor"): "of the transformer, which KServe makes",
-    ("networkpolicy-targets-pod", "asl/training"): "of a TrainJob's pods, which Kubeflow Trainer makes",
     ("horizontalpodautoscaler-replicas", "asl/asl-model"): "kind has one node: one pod is enough",
     ("horizontalpodautoscaler-replicas", "asl/asl-transformer"): "kind has one node: one pod is enough",
     ("horizontalpodautoscaler-has-target", "asl/asl-transformer"): "of the transformer, which KServe makes",

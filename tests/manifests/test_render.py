@@ -1,5 +1,6 @@
 """Every overlay with every choice of components renders, and what comes out holds together."""
 
+import re
 from collections import Counter
 from itertools import chain, combinations
 from pathlib import Path
@@ -30,7 +31,7 @@ def test_no_object_is_there_twice_and_no_image_is_without_a_tag(
     objects = render(combine(tmp_path, overlay, components))
     counts = Counter((one["kind"], one["metadata"]["name"]) for one in objects)
     assert not [one for one, count in counts.items() if count > 1]
-    images = [line.split()[-1] for line in render_text(tmp_path).splitlines() if line.strip().startswith("image:")]
+    images = re.findall(r"^[ -]*image: (\S+)$", render_text(tmp_path), re.MULTILINE)
     logical = {contract.TRITON_IMAGE}
     assert images
     assert not [one for one in images if one in logical or ":" not in one.rpartition("/")[2] or one.endswith("latest")]

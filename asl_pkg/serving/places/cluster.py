@@ -1,9 +1,10 @@
-"""The few calls that deploy and submit make of a Kubernetes API server, in one namespace, and what its errors mean."""
+"""The few calls that we make of a Kubernetes API server, in one namespace, and what its errors mean."""
 
 import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,27 @@ APPLY = "application/apply-patch+yaml"
 BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT = 400, 403, 404, 409
 LOG_GONE = "unable to retrieve container logs"  # which the node answers in the log's place
 TIMEOUT_S = (10, 60)  # to connect, to answer
-HINTS = {
-    FORBIDDEN: ": `kubectl auth can-i --list` shows what this account may do",
-    NOT_FOUND: ": is KServe installed (`make kserve`)?",
-}
+MAY_NOT = ": `kubectl auth can-i --list` shows what this account may do"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of object that we write.
+
+    Args:
+        name: such as InferenceService.
+        plural: as addresses spell it.
+        api_version: its group and version.
+        missing: said where the cluster does not know it; empty where that means that there is none.
+    """
+
+    name: str
+    plural: str
+    api_version: str
+    missing: str
+
+
+INFERENCE_SERVICE = Kind("InferenceService", "inferenceservices", API_VERSION, ": is KServe installed (`make kserve`)?")
 
 
 class Cluster:
@@ -38,13 +56,14 @@ class Cluster:
 
     Args:
         namespace: where everything happens.
+        kind: of the objects that are read and written.
 
     Raises:
         ServingError: no cluster is named.
     """
 
-    def __init__(self, namespace: str) -> None:
-        self.namespace = namespace
+    def __init__(self, namespace: str, kind: Kind = INFERENCE_SERVICE) -> None:
+        self.namespace, self.kind = namespace, kind
         self.inside = "KUBECONFIG" not in os.environ and "KUBERNETES_SERVICE_HOST" in os.environ
         settings = client.Configuration()
         try:
@@ -61,11 +80,11 @@ class Cluster:
         self._custom = client.CustomObjectsApi(self._api)
 
     def get(self, name: str) -> dict[str, Any] | None:
-        """Read an InferenceService, None where there is none."""
+        """Read an object of our kind, None where there is none."""
         return self._call("GET", name)
 
     def apply(self, manifest: dict[str, Any]) -> None:
-        """Apply an InferenceService server-side, as the field manager that owns it.
+        """Apply an object of our kind server-side, as the field manager that owns it.
 
         Args:
             manifest: complete; with a resourceVersion it is refused where somebody else wrote meanwhile.
@@ -78,7 +97,7 @@ class Cluster:
         self._call("PATCH", manifest["metadata"]["name"], manifest, query)
 
     def delete(self, name: str) -> None:
-        """Have an InferenceService deleted with all that it owns; none is fine."""
+        """Have an object of our kind deleted with all that it owns; none is fine."""
         self._call("DELETE", name, query={"propagationPolicy": "Foreground"})
 
     def serving_runtime(self, name: str) -> dict[str, Any]:
@@ -116,6 +135,11 @@ class Cluster:
         with self._explained("listing pods"):
             found = self._core.list_namespaced_pod(self.namespace, label_selector=selector, _request_timeout=TIMEOUT_S)
         return list(found.items)
+
+    def pod(self, name: str) -> Any:
+        """Read a pod."""
+        with self._explained(f"reading pod {name}"):
+            return self._core.read_namespaced_pod(name, self.namespace, _request_timeout=TIMEOUT_S)
 
     def has(self, kind: str, name: str) -> bool:
         """Whether there is an object of the core API, such as one of `secrets`."""
@@ -164,9 +188,9 @@ class Cluster:
     def _call(
         self, method: str, name: str, body: Any = None, query: dict[str, str] | None = None
     ) -> dict[str, Any] | None:
-        """Ask for or write an InferenceService; None where there is none."""
-        path = f"/apis/{API_VERSION}/namespaces/{self.namespace}/inferenceservices/{name}"
-        with self._explained(f"{method} InferenceService {name}"):
+        """Ask for or write an object of our kind; None where there is none."""
+        path = f"/apis/{self.kind.api_version}/namespaces/{self.namespace}/{self.kind.plural}/{name}"
+        with self._explained(f"{method} {self.kind.name} {name}"):
             try:
                 answer: dict[str, Any] = self._api.call_api(
                     path,
@@ -180,8 +204,9 @@ class Cluster:
                     _request_timeout=TIMEOUT_S,
                 )
             except ApiException as error:
-                if error.status == NOT_FOUND and name in str(error.body):
-                    return None  # without KServe the answer names no object
+                # where the kind is not known the answer names no object
+                if error.status == NOT_FOUND and (name in str(error.body) or not self.kind.missing):
+                    return None
                 raise
         return answer
 
@@ -191,9 +216,8 @@ class Cluster:
             yield
         except ApiException as error:
             kind = ConflictError if error.status == CONFLICT else ServingError
-            raise kind(
-                f"{what} in namespace {self.namespace}: {_reason(error)}{HINTS.get(error.status, '')}"
-            ) from error
+            hint = {FORBIDDEN: MAY_NOT, NOT_FOUND: self.kind.missing}.get(error.status, "")
+            raise kind(f"{what} in namespace {self.namespace}: {_reason(error)}{hint}") from error
         except HTTPError as error:
             raise ServingError(
                 f"{what}: the API server does not answer ({type(error).__name__}): check KUBECONFIG"

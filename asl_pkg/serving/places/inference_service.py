@@ -9,7 +9,6 @@ from asl_pkg.serving.store import Serving
 from asl_pkg.serving.transformer_spec import transformer_spec
 
 AUTOSCALER = "serving.kserve.io/autoscalerClass"
-CANARY_PERCENT = 50
 
 
 def inference_service(
@@ -52,17 +51,17 @@ def inference_service(
     return _object(name, namespace, {"predictor": predictor, **transformer})
 
 
-def with_canary(stable: dict[str, Any], canary: dict[str, Any], replicas: int) -> dict[str, Any]:
+def with_canary(stable: dict[str, Any], canary: dict[str, Any], replicas: int, percent: int) -> dict[str, Any]:
     """Give an InferenceService that serves one release and, with as many pods, another one as its canary.
 
     Args:
         stable: InferenceService of what serves.
         canary: InferenceService of the other release.
         replicas: pods that serve.
+        percent: of the users' requests, which KServe demands to be said and does not act on where pods are counted.
 
     Returns:
-        The object. With a gateway KServe gives the canary half of the requests; without one the headless Service
-        names the pods of both, so that half of the new connections arrive there.
+        The object. The headless Service names the pods of both, so that half of the new connections arrive there.
     """
     predictor = canary["spec"]["predictor"]
     predictor |= {
@@ -73,7 +72,7 @@ def with_canary(stable: dict[str, Any], canary: dict[str, Any], replicas: int) -
     }
     spec = {
         "predictor": stable["spec"]["predictor"] | {"minReplicas": replicas},
-        "canary": [{"predictor": predictor, "trafficPercent": CANARY_PERCENT}],
+        "canary": [{"predictor": predictor, "trafficPercent": percent}],
     }
     return stable | {"spec": stable["spec"] | spec}
 

@@ -12,6 +12,7 @@ from kubernetes.utils.quantity import parse_quantity
 from asl_pkg import contract
 from asl_pkg.config import DeploySettings
 from asl_pkg.errors import ServingError
+from asl_pkg.serving.places import gateway
 from asl_pkg.serving.places.addresses import reached
 from asl_pkg.serving.places.cluster import Cluster, ConflictError
 from asl_pkg.serving.places.inference_service import as_it_was, inference_service, serving_of, with_canary
@@ -74,17 +75,22 @@ class KServePlace:
         """A stored release that shares the users of what serves, with as many pods."""
         name, stable = self.settings.name, self.manifest(before)
         pods = pods_of(self.cluster, predictor(name, before.bundle_digest))
-        live = self._write(with_canary(stable, self.manifest(serving), len(pods)), before)
+        percent = self.settings.canary_percent
+        live = self._write(with_canary(stable, self.manifest(serving), len(pods), percent), before)
         try:
             canary = self._wait(predictor(name, serving.bundle_digest, contract.CANARY_NAME))
+            gateway.share(self.cluster.namespace, name, percent)
             with reached(self.cluster, pods) as urls, reached(self.cluster, canary) as others:
                 yield urls, others
         finally:
+            gateway.share(self.cluster.namespace, name, 0)
             self._restore(live)
 
     @contextmanager
     def switched(self, serving: Serving, before: Serving | None) -> Iterator[list[str]]:
         """A stored release that serves from now on, its rollout watched."""
+        if "canary" in (self.cluster.get(self.settings.name) or {"spec": {}})["spec"]:  # a deploy was killed meanwhile
+            gateway.share(self.cluster.namespace, self.settings.name, 0)
         live = self._write(self.manifest(serving), before)
         try:
             pods = self._wait(predictor(self.settings.name, serving.bundle_digest))

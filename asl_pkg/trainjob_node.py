@@ -1,0 +1,36 @@
+"""What torchrun runs in each pod of a TrainJob: fetch the data set, train together; the first one keeps the result."""
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from asl_pkg import workers
+from asl_pkg.config import TrainSettings
+from asl_pkg.data.sources.s3_folder import S3Folder
+from asl_pkg.errors import AslError
+from asl_pkg.kubeflow.trainjob import DATASET, TRAINING
+from asl_pkg.settings import load
+from asl_pkg.train import train
+
+
+def node(work: S3Folder, overrides: Sequence[str]) -> None:
+    """Be one of the processes that learn together.
+
+    Args:
+        work: where the data set lies and the result belongs.
+        overrides: settings of the training.
+    """
+    with tempfile.TemporaryDirectory(prefix="asl-train-") as scratch:
+        dataset_dir, training_dir = Path(scratch, DATASET), Path(scratch, TRAINING)
+        work.download(DATASET, dataset_dir)
+        train(load(TrainSettings, overrides), dataset_dir, training_dir)
+        if workers.is_first():
+            work.upload(training_dir, TRAINING)
+
+
+if __name__ == "__main__":
+    try:
+        node(S3Folder(sys.argv[1]), sys.argv[2:])
+    except AslError as error:
+        sys.exit(f"asl: {error}")

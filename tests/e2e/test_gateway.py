@@ -1,0 +1,154 @@
+"""The component gateway on a real cluster, and the share of the users' requests that it gives a canary.
+
+Needed: an implementation of the Gateway API with the GatewayClass `default`, whose Service ASL_E2E_GATEWAY names as
+NAMESPACE/SERVICE, in a namespace labelled asl/clients=true.
+"""
+
+import json
+import os
+import re
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import requests
+import tritonclient.grpc
+import yaml
+
+from asl_pkg import contract
+from asl_pkg.config import DeploySettings
+from asl_pkg.serving.bundle import Bundle, open_bundle
+from asl_pkg.serving.places import gateway
+from asl_pkg.serving.places.cluster import Cluster
+from asl_pkg.serving.places.kserve import KServePlace
+from asl_pkg.serving.s3_store import S3Store
+from asl_pkg.serving.store import Serving
+from tests.code.transformers import until
+from tests.conftest import PROJECT
+from tests.e2e.conftest import Kubectl
+from tests.exported import Exported, picture, sibling
+
+GATEWAY = os.environ.get("ASL_E2E_GATEWAY", "")
+pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not GATEWAY, reason="ASL_E2E_GATEWAY names no gateway")]
+
+WAIT_S = 300
+LETTER = 2
+REQUESTS = 400
+PERCENT = 20
+
+
+@pytest.fixture(scope="module")
+def releases(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> list[Bundle]:
+    """Two that answer the same."""
+    other = sibling(exported.bundle, tmp_path_factory.mktemp("other") / "bundle", threads=1)
+    return [open_bundle(exported.bundle), open_bundle(other)]
+
+
+@pytest.fixture(scope="module")
+def place(namespace: str, store: str, releases: list[Bundle], tmp_path_factory: pytest.TempPathFactory) -> KServePlace:
+    """Where they are stored, and the first one serves."""
+    report = tmp_path_factory.mktemp("report")
+    (report / contract.REPORT_FILE).write_text("{}")
+    stored = S3Store(store)
+    for bundle in releases:
+        stored.put(bundle.release, bundle.folder, report)
+    settings = DeploySettings(namespace=namespace, timeout_s=WAIT_S, canary_percent=PERCENT)
+    place = KServePlace(stored, Cluster(namespace), settings)
+    with place.switched(serving(releases[0]), None):
+        pass
+    return place
+
+
+def serving(bundle: Bundle) -> Serving:
+    return Serving(bundle.release, bundle.digest, "0" * 64, None)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that signs itself, and its key beside it."""
+    folder = tmp_path_factory.mktemp("tls")
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost"
+    command += " -addext subjectAltName=DNS:localhost -keyout tls.key -out tls.crt"
+    subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
+    return folder / "tls.crt"
+
+
+@pytest.fixture(scope="module")
+def address(place: KServePlace, certificate: Path, kubectl: Kubectl) -> Iterator[str]:
+    """HOST:PORT of the gateway, which knows the way."""
+    namespace = place.cluster.namespace
+    files = [f"--cert={certificate}", f"--key={certificate.with_suffix('.key')}"]
+    kubectl("-n", namespace, "create", "secret", "tls", "asl-gateway-tls", *files)
+    manifest = (PROJECT / "manifests/components/gateway/gateway.yaml").read_text()
+    objects = list(yaml.safe_load_all(manifest))
+    for one in objects:
+        one["metadata"]["namespace"] = namespace
+    kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(objects))
+    inside, _, service = GATEWAY.partition("/")
+    command = ["kubectl", "-n", inside, "port-forward", f"service/{service}", ":443"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        found = re.search(r"127\.0\.0\.1:(\d+)", process.stdout.readline())
+        assert found, "the port was not forwarded"
+        place_of_it = f"localhost:{found[1]}"
+        until(lambda: get(place_of_it, certificate, "/v2/health/ready") == requests.codes.ok, WAIT_S)
+        yield place_of_it
+        process.terminate()
+
+
+def get(address: str, certificate: Path, path: str) -> int:
+    return requests.get(f"https://{address}{path}", verify=str(certificate), timeout=60).status_code
+
+
+def ask(address: str, certificate: Path, times: int) -> set[str]:
+    """The letters for one picture, asked for one after another."""
+    pixels = picture(LETTER, signer=1)[None]
+    tensor = {"name": contract.INPUT_NAME, "shape": pixels.shape, "datatype": "UINT8", "data": pixels.ravel().tolist()}
+    url, body = f"https://{address}/v2/models/{contract.MODEL_NAME}/infer", json.dumps({"inputs": [tensor]})
+    letters = set()
+    with requests.Session() as session:
+        for _ in range(times):
+            answer = session.post(url, body, verify=str(certificate), timeout=60)
+            answer.raise_for_status()
+            letters.add(contract.CLASSES[int(np.argmax(answer.json()["outputs"][0]["data"]))])
+    return letters
+
+
+def answered(urls: list[str]) -> int:
+    """How many pictures predictors have answered."""
+    stats = [json.load(urllib.request.urlopen(f"{one}/v2/models/{contract.MODEL_NAME}/stats")) for one in urls]
+    return sum(one["model_stats"][0].get("inference_count", 0) for one in stats)
+
+
+def test_a_letter_is_answered_over_tls_by_http_and_grpc(address: str, certificate: Path) -> None:
+    assert ask(address, certificate, 1) == {contract.CLASSES[LETTER]}
+    client = tritonclient.grpc.InferenceServerClient(address, ssl=True, root_certificates=str(certificate))
+    pixels = picture(LETTER, signer=1)[None]
+    tensor = tritonclient.grpc.InferInput(contract.INPUT_NAME, pixels.shape, "UINT8").set_data_from_numpy(pixels)
+    found = client.infer(contract.MODEL_NAME, [tensor]).as_numpy(contract.OUTPUT_NAME)
+    assert contract.CLASSES[int(np.argmax(found))] == contract.CLASSES[LETTER]
+
+
+@pytest.mark.parametrize("path", ["/v2/repository/index", "/metrics", "/v2/logging", "/v2/systemsharedmemory/status"])
+def test_what_users_have_no_business_with_is_not_there(address: str, certificate: Path, path: str) -> None:
+    assert get(address, certificate, path) == requests.codes.not_found
+
+
+def test_a_canary_gets_its_share_of_the_requests_and_afterwards_none(
+    address: str, certificate: Path, place: KServePlace, releases: list[Bundle]
+) -> None:
+    with place.canary(serving(releases[1]), serving(releases[0])) as (stable, canary):
+        until(lambda: bool(ask(address, certificate, 1)) and answered(canary) > 1, WAIT_S)  # 1 is its warm-up
+        before = answered(stable), answered(canary)
+        ask(address, certificate, REQUESTS)
+        there, here = (after - count for after, count in zip((answered(stable), answered(canary)), before, strict=True))
+        assert there + here == REQUESTS
+        assert abs(here / REQUESTS - PERCENT / 100) < 0.05, (there, here)
+    route = Cluster(place.cluster.namespace, gateway.HTTP_ROUTE).get(contract.HTTP_ROUTE)
+    assert route
+    (rule,) = route["spec"]["rules"]
+    assert [one["name"] for one in rule["backendRefs"]] == [f"{contract.KUBERNETES_NAME}-predictor"]
+    assert ask(address, certificate, 20) == {contract.CLASSES[LETTER]}
