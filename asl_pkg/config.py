@@ -170,11 +170,10 @@ class ExportSettings:
     precision: str = setting(
         contract.FP32, "numbers that the graph computes with; int8 needs the data set", choices=contract.PRECISIONS
     )
-    max_queue_delay_us: int = setting(500, "wait for more pictures before a batch runs", "µs", low=0, high=1_000_000)
-    instances: int = setting(
-        2, "copies of the model that answer in parallel; with one Triton may pause for 0.5 s", "copies", low=1, high=64
+    instances: int = setting(2, "copies of the model that answer in parallel", "copies", low=1, high=64)
+    threads: int = setting(
+        1, "CPU threads of one copy; more answer one picture sooner, and fewer pictures", "threads", low=1, high=256
     )
-    threads: int = setting(2, "CPU threads of one copy", "threads", low=1, high=256)
     confidence_threshold: float = setting(0.5, "below it the answer is `unsure`", "probability", low=0.0, high=1.0)
 
 

@@ -147,7 +147,7 @@ def sibling(bundle_dir: Path, target: Path, threads: int = 3) -> Path:
 
     def change(folder: Path) -> None:
         config = folder / contract.CONFIG_FILE
-        config.write_text(config.read_text().replace('string_value: "2"', f'string_value: "{threads}"', 1))
+        config.write_text(config.read_text().replace('string_value: "1"', f'string_value: "{threads}"', 1))
 
     return plant(bundle_dir, target, change)
 

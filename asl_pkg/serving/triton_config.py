@@ -4,6 +4,8 @@ from asl_pkg import contract
 from asl_pkg.config import ExportSettings
 
 BACKEND = "onnxruntime"
+# No dynamic batching: on CPUs a batch takes as long as its pictures one by one, which wait in it for one another, and
+# with one instance Triton 2.51 pauses for half a second now and then (benchmarks/serving.py).
 # Parameters of config.pbtxt that tell people and clients something and change nothing in the server.
 THRESHOLD_PARAMETER = "confidence_threshold"
 INFORMATION_PARAMETERS = (THRESHOLD_PARAMETER,)
@@ -18,7 +20,7 @@ def config_pbtxt(settings: ExportSettings) -> str:
     """config.pbtxt of the served model.
 
     Args:
-        settings: batching, instances, threads and the confidence threshold.
+        settings: instances, threads and the confidence threshold.
 
     Returns:
         The text, https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/model_configuration.html
@@ -39,11 +41,6 @@ output [
 ]
 version_policy {{ specific {{ versions: [ 1 ] }} }}
 instance_group [ {{ kind: KIND_CPU count: {settings.instances} }} ]
-dynamic_batching {{
-  preferred_batch_size: [ 8, {contract.MAX_BATCH} ]
-  max_queue_delay_microseconds: {settings.max_queue_delay_us}
-  default_queue_policy {{ max_queue_size: 256 }}
-}}
 parameters {{ key: "intra_op_thread_count" value {{ string_value: "{settings.threads}" }} }}
 parameters {{ key: "inter_op_thread_count" value {{ string_value: "1" }} }}
 parameters {{ key: "{THRESHOLD_PARAMETER}" value {{ string_value: "{settings.confidence_threshold}" }} }}

@@ -158,7 +158,7 @@ PLANTERS: dict[str, Planter] = {
     "no batches": config(f"max_batch_size: {contract.MAX_BATCH}", "max_batch_size: 0"),
     "broken config": config("name:", "name: ["),
     "prepared otherwise": manifest(lambda body: body.update(preparation_version=contract.PREPARATION_VERSION + 1)),
-    "a config that Triton refuses": config('string_value: "2"', 'string_value: "many"'),
+    "a config that Triton refuses": config('string_value: "1"', 'string_value: "many"'),
     "a byte changed": unsealed(byte_changed),
     "a file missing": unsealed(lambda bundle: (bundle / contract.LABELS_FILE).unlink()),
     "a file added": unsealed(lambda bundle: (bundle / contract.DRIFT_FILE).with_name("more.txt").write_text("more")),

@@ -70,6 +70,11 @@ def test_the_options_of_our_own_configuration_reach_onnx_runtime(backend: types.
     assert (options.intra_op_num_threads, options.inter_op_num_threads) == (3, 1)
     assert options.execution_mode == onnxruntime.ExecutionMode.ORT_PARALLEL
     assert options.graph_optimization_level == onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    spinning = options.get_session_config_entry("session.intra_op.allow_spinning")
+    assert spinning == "0", "several copies share the processor"
+
+
+THREADS = 'count" value { string_value: "1" }'  # of both counts
 
 
 @pytest.mark.parametrize(
@@ -77,8 +82,12 @@ def test_the_options_of_our_own_configuration_reach_onnx_runtime(backend: types.
     [
         pytest.param("", parameter("enable_mem_arena", "1"), "'enable_mem_arena' is unknown", id="unknown parameter"),
         pytest.param("", parameter("execution_mode", "7"), "execution_mode is '7'", id="execution mode"),
-        pytest.param('string_value: "2"', 'string_value: "two"', "intra_op_thread_count is 'two'", id="thread count"),
-        pytest.param('string_value: "2"', 'string_value: "-1"', "intra_op_thread_count is '-1'", id="negative threads"),
+        pytest.param(
+            THREADS, 'count" value { string_value: "two" }', "intra_op_thread_count is 'two'", id="thread count"
+        ),
+        pytest.param(
+            THREADS, 'count" value { string_value: "-1" }', "intra_op_thread_count is '-1'", id="negative threads"
+        ),
         pytest.param("", "optimization { graph { level: 9 } }", "graph level is 9", id="graph level"),
         pytest.param(
             "",

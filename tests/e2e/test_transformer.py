@@ -39,7 +39,7 @@ WAIT_S = 300
 @pytest.fixture(scope="module")
 def releases(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> list[Bundle]:
     """Two that answer the same."""
-    other = sibling(exported.bundle, tmp_path_factory.mktemp("other") / "bundle", threads=1)
+    other = sibling(exported.bundle, tmp_path_factory.mktemp("other") / "bundle", threads=2)
     return [open_bundle(exported.bundle), open_bundle(other)]
 
 

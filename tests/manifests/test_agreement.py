@@ -78,10 +78,11 @@ def test_the_same_interfaces_are_closed_as_on_one_machine(triton: dict[str, Any]
         assert found == f"{option}={triton_command.CLOSED_APIS}:asl-admin=$(POD_UID)\n"
 
 
-def test_the_model_computes_with_as_many_threads_as_the_pod_may_use(triton: dict[str, Any]) -> None:
+def test_the_copies_of_the_model_compute_with_as_many_threads_as_the_pod_may_use(triton: dict[str, Any]) -> None:
     text = (PROJECT / "triton_models" / contract.MODEL_NAME / "config.pbtxt").read_text()
     config = text_format.Parse(text, model_config_pb2.ModelConfig())
-    assert config.parameters["intra_op_thread_count"].string_value == triton["resources"]["limits"]["cpu"]
+    threads = config.instance_group[0].count * int(config.parameters["intra_op_thread_count"].string_value)
+    assert threads == int(triton["resources"]["limits"]["cpu"])
 
 
 def test_the_headless_service_leads_to_the_predictors_that_serve(base: list[dict[str, Any]]) -> None:

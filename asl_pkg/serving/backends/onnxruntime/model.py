@@ -59,6 +59,8 @@ def session_options(config: dict[str, Any]) -> onnxruntime.SessionOptions:
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # its warnings are about the graph, of no use to who serves it
+    # Threads that wait for work by spinning take the processor from the other copies of the model.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     for name, value in config.get("parameters", {}).items():
         text = value.get("string_value", "")
         if name == "intra_op_thread_count":
