@@ -74,7 +74,7 @@ def test_the_options_of_our_own_configuration_reach_onnx_runtime(backend: types.
     assert spinning == "0", "several copies share the processor"
 
 
-THREADS = 'count" value { string_value: "1" }'  # of both counts
+THREADS = 'intra_op_thread_count" value { string_value: "1" }'
 
 
 @pytest.mark.parametrize(
@@ -82,12 +82,8 @@ THREADS = 'count" value { string_value: "1" }'  # of both counts
     [
         pytest.param("", parameter("enable_mem_arena", "1"), "'enable_mem_arena' is unknown", id="unknown parameter"),
         pytest.param("", parameter("execution_mode", "7"), "execution_mode is '7'", id="execution mode"),
-        pytest.param(
-            THREADS, 'count" value { string_value: "two" }', "intra_op_thread_count is 'two'", id="thread count"
-        ),
-        pytest.param(
-            THREADS, 'count" value { string_value: "-1" }', "intra_op_thread_count is '-1'", id="negative threads"
-        ),
+        pytest.param(THREADS, THREADS.replace("1", "two"), "intra_op_thread_count is 'two'", id="thread count"),
+        pytest.param(THREADS, THREADS.replace("1", "-1"), "intra_op_thread_count is '-1'", id="negative threads"),
         pytest.param("", "optimization { graph { level: 9 } }", "graph level is 9", id="graph level"),
         pytest.param(
             "",
