@@ -1,5 +1,6 @@
 """The verb pipeline: compile the steps, or run the compiled pipeline on this machine."""
 
+import functools
 import hashlib
 import json
 import os
@@ -156,11 +157,10 @@ def parameters(overrides: Sequence[str]) -> dict[str, Any]:
             raise SettingError(f"{name} is decided by the pipeline: its results lie in runs/<name>/<step>")
         if parameter.endswith("_settings"):
             arguments.setdefault(parameter, []).append(override)
-        elif parameter in TEXTS:
-            arguments[parameter] = value
+        elif kinds.get(name) is bool:  # `yes` and `1` are true too
+            arguments[parameter] = functools.reduce(getattr, name.split("."), load(PipelineSettings, [override]))
         else:
-            kind = kinds.get(name, str)
-            arguments[parameter] = value.lower() == "true" if kind is bool else kind(value)
+            arguments[parameter] = value if parameter in TEXTS else kinds.get(name, str)(value)
     return arguments
 
 

@@ -62,17 +62,16 @@ def train(
         AslError: the MLflow server does not answer, or a worker failed.
     """
     hyper_parameters = _hyper_parameters(settings, read_info(dataset_dir).digest)
-    key = _key(settings, hyper_parameters)
     if settings.trainer.trainjob and not workers.inside():
         from asl_pkg.kubeflow import trainjob  # with the client of Kubernetes
 
         with _published(training_dir, plots_dir) as folder:
-            trainjob.train(settings, key, dataset_dir, folder)
+            trainjob.train(settings, _key(settings, hyper_parameters), dataset_dir, folder)
         return _metrics(training_dir)
     if settings.trainer.workers > 1 and not workers.inside():
         workers.launch(settings.trainer.workers, train, settings, dataset_dir, training_dir, plots_dir)
         return _metrics(training_dir)
-    state = place(settings.checkpoint_uri, key) if settings.checkpoint_uri else None
+    state = place(settings.checkpoint_uri, _key(settings, hyper_parameters)) if settings.checkpoint_uri else None
     if not workers.is_first():
         _help(settings, hyper_parameters, dataset_dir, state)
         return {}

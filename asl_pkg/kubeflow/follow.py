@@ -43,7 +43,7 @@ def follow(client: "Client", run_id: str, cluster: Cluster | None, poll_s: float
                 states[task.display_name] = task.state
                 progress.say(f"{datetime.now():%H:%M:%S} {task.display_name}: {task.state.lower()}")
         if cluster:
-            tell_of_pending(cluster, run_id, told)
+            tell_of_pending(cluster, {RUN_LABEL: run_id}, told)
         if run.state in ENDED:
             return str(run.state)
         time.sleep(poll_s)
@@ -81,16 +81,16 @@ def step_of(pod: Any) -> str:
     return found[1] if found else ""
 
 
-def tell_of_pending(cluster: Cluster, run_id: str, told: set[str]) -> None:
+def tell_of_pending(cluster: Cluster, labels: dict[str, str], told: set[str]) -> None:
     """Say once of each pod that waits what Kubernetes says of it.
 
     Args:
         cluster: where the pods are.
-        run_id: the run that they belong to.
+        labels: that they carry.
         told: pods that were told of; grows.
     """
     try:
-        for pod in cluster.pods({RUN_LABEL: run_id}):
+        for pod in cluster.pods(labels):
             name, waits = pod.metadata.name, datetime.now(UTC) - pod.metadata.creation_timestamp
             if pod.status.phase == "Pending" and waits.total_seconds() >= PENDING_S and name not in told:
                 told.add(name)

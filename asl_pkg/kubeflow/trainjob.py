@@ -13,6 +13,7 @@ from asl_pkg import contract
 from asl_pkg.config import TrainSettings
 from asl_pkg.data.sources.s3_folder import S3Folder
 from asl_pkg.errors import AslError, SettingError
+from asl_pkg.kubeflow.follow import tell_of_pending
 from asl_pkg.progress import say
 from asl_pkg.serving.places.cluster import OWN_ACCOUNT, Cluster, Kind
 from asl_pkg.settings import overrides_of
@@ -29,7 +30,6 @@ JOB_SET = "jobset.sigs.k8s.io/jobset-name"  # Kubeflow Trainer makes one of the 
 FIRST_NODE = {"batch.kubernetes.io/job-completion-index": "0"}
 COMPLETE, FAILED = "Complete", "Failed"
 POLL_S = 2.0
-PENDING_S = 60  # after so long what Kubernetes says of the pods is said
 
 
 def train(settings: TrainSettings, key: str, dataset_dir: Path, training_dir: Path) -> None:
@@ -108,7 +108,8 @@ def _clear(cluster: Cluster, name: str) -> None:
 
 def _wait(cluster: Cluster, name: str) -> None:
     """Pass on what the first pod writes, until the TrainJob ends."""
-    shown, told, start = "", False, time.monotonic()
+    shown = ""
+    told: set[str] = set()
     while True:
         live = cluster.get(name)
         if live is None:
@@ -124,10 +125,7 @@ def _wait(cluster: Cluster, name: str) -> None:
             return
         if state == FAILED:
             raise AslError(f"TrainJob {name} failed: {why}; its pods in namespace {cluster.namespace} have logs")
-        if not log and not told and time.monotonic() - start > PENDING_S:
-            told = True
-            for pod in pods:
-                say(f"{pod.metadata.name} is {pod.status.phase.lower()}: {cluster.event_of(pod.metadata.name)}")
+        tell_of_pending(cluster, {JOB_SET: name}, told)
         time.sleep(POLL_S)
 
 

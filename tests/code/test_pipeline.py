@@ -160,6 +160,13 @@ def test_every_parameter_that_a_setting_has_is_the_pipelines_and_of_its_type() -
             assert types[parameter] == names[type(value)], name
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"), [("true", True), ("1", True), ("Yes", True), ("false", False), ("0", False)]
+)
+def test_what_is_true_for_a_setting_is_true_for_its_parameter(text: str, meant: bool) -> None:
+    assert pipeline.parameters([f"trainer.trainjob={text}"]) == {"trainer": meant}
+
+
 def test_a_changed_folder_or_table_has_another_version(tmp_path: Path) -> None:
     folder, table = tmp_path / "A", tmp_path / "signers.csv"
     folder.mkdir()

@@ -9,12 +9,19 @@ import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
 from asl_pkg import contract
+from asl_pkg.serving.bundle import Bundle, open_bundle
+from asl_pkg.serving.s3_store import S3Store
+from asl_pkg.serving.store import Serving
 from tests.conftest import PROJECT
+
+if TYPE_CHECKING:
+    from tests.exported import Exported
 
 TRITON_IMAGE = os.environ.get("ASL_E2E_TRITON_IMAGE", "nvcr.io/nvidia/tritonserver:24.10-py3")
 TRANSFORMER_IMAGE = os.environ.get("ASL_E2E_TRANSFORMER_IMAGE", "localhost:5001/asl-transformer:0.1.0")
@@ -84,6 +91,31 @@ stringData:
 def store() -> str:
     """An empty model store."""
     return f"s3://{os.environ.get('ASL_E2E_BUCKET', 'models')}/e2e-{uuid.uuid4().hex[:6]}"
+
+
+@pytest.fixture(scope="module")
+def releases(exported: "Exported", tmp_path_factory: pytest.TempPathFactory) -> list[Bundle]:
+    """Two that answer the same."""
+    from tests.exported import sibling  # with torch, which most of these tests do not need
+
+    other = sibling(exported.bundle, tmp_path_factory.mktemp("other") / "bundle", threads=2)
+    return [open_bundle(exported.bundle), open_bundle(other)]
+
+
+@pytest.fixture(scope="module")
+def stored(store: str, releases: list[Bundle], tmp_path_factory: pytest.TempPathFactory) -> S3Store:
+    """The store with both releases; the gates are not what is looked at here."""
+    report = tmp_path_factory.mktemp("report")
+    (report / contract.REPORT_FILE).write_text("{}")
+    found = S3Store(store)
+    for bundle in releases:
+        found.put(bundle.release, bundle.folder, report)
+    return found
+
+
+def serving(bundle: Bundle) -> Serving:
+    """What serves once a bundle does that no report let pass."""
+    return Serving(bundle.release, bundle.digest, "0" * 64, None)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,16 +20,15 @@ import yaml
 
 from asl_pkg import contract
 from asl_pkg.config import DeploySettings
-from asl_pkg.serving.bundle import Bundle, open_bundle
+from asl_pkg.serving.bundle import Bundle
 from asl_pkg.serving.places import gateway
 from asl_pkg.serving.places.cluster import Cluster
 from asl_pkg.serving.places.kserve import KServePlace
 from asl_pkg.serving.s3_store import S3Store
-from asl_pkg.serving.store import Serving
 from tests.code.transformers import until
 from tests.conftest import PROJECT
-from tests.e2e.conftest import Kubectl
-from tests.exported import Exported, picture, sibling
+from tests.e2e.conftest import Kubectl, serving
+from tests.exported import picture
 
 GATEWAY = os.environ.get("ASL_E2E_GATEWAY", "")
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not GATEWAY, reason="ASL_E2E_GATEWAY names no gateway")]
@@ -41,29 +40,13 @@ PERCENT = 20
 
 
 @pytest.fixture(scope="module")
-def releases(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> list[Bundle]:
-    """Two that answer the same."""
-    other = sibling(exported.bundle, tmp_path_factory.mktemp("other") / "bundle", threads=2)
-    return [open_bundle(exported.bundle), open_bundle(other)]
-
-
-@pytest.fixture(scope="module")
-def place(namespace: str, store: str, releases: list[Bundle], tmp_path_factory: pytest.TempPathFactory) -> KServePlace:
+def place(namespace: str, stored: S3Store, releases: list[Bundle]) -> KServePlace:
     """Where they are stored, and the first one serves."""
-    report = tmp_path_factory.mktemp("report")
-    (report / contract.REPORT_FILE).write_text("{}")
-    stored = S3Store(store)
-    for bundle in releases:
-        stored.put(bundle.release, bundle.folder, report)
     settings = DeploySettings(namespace=namespace, timeout_s=WAIT_S, canary_percent=PERCENT)
     place = KServePlace(stored, Cluster(namespace), settings)
     with place.switched(serving(releases[0]), None):
         pass
     return place
-
-
-def serving(bundle: Bundle) -> Serving:
-    return Serving(bundle.release, bundle.digest, "0" * 64, None)
 
 
 @pytest.fixture(scope="module")

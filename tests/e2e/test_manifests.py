@@ -17,11 +17,10 @@ from asl_pkg.serving.bundle import Bundle
 from asl_pkg.serving.client import Client
 from asl_pkg.serving.places.inference_service import inference_service
 from asl_pkg.serving.s3_store import S3Store
-from asl_pkg.serving.store import Serving
 from asl_pkg.serving.triton_config import config_pbtxt
 from tests.code.tiny import make_bundle
 from tests.conftest import PROJECT
-from tests.e2e.conftest import Kubectl
+from tests.e2e.conftest import Kubectl, serving
 
 pytestmark = pytest.mark.e2e
 
@@ -44,8 +43,8 @@ def serve(kubectl: Kubectl, namespace: str, store: str, bundles: list[Bundle]) -
     def run(bundle: Bundle) -> None:
         releases = S3Store(store)
         releases.put(bundle.release, bundle.folder, bundle.folder / "extras")
-        serving = Serving(bundle.release, bundle.digest, "0" * 64, None)
-        manifest = inference_service(contract.KUBERNETES_NAME, namespace, releases.uri(bundle.release), serving)
+        uri = releases.uri(bundle.release)
+        manifest = inference_service(contract.KUBERNETES_NAME, namespace, uri, serving(bundle))
         options = ["--server-side", "--force-conflicts", f"--field-manager={contract.FIELD_MANAGER}"]
         apply(kubectl, yaml.safe_dump(manifest), *options)
 
@@ -281,8 +280,7 @@ def test_the_deployer_creates_the_candidate_by_name_and_nothing_else(
     kubectl: Kubectl, namespace: str, store: str, bundles: list[Bundle]
 ) -> None:
     def create(name: str) -> subprocess.CompletedProcess[str]:
-        serving = Serving(bundles[1].release, bundles[1].digest, "0" * 64, None)
-        manifest = inference_service(name, namespace, S3Store(store).uri(bundles[1].release), serving)
+        manifest = inference_service(name, namespace, S3Store(store).uri(bundles[1].release), serving(bundles[1]))
         who = f"--as=system:serviceaccount:{namespace}:{contract.DEPLOYER_ACCOUNT}"
         command = ["kubectl", "apply", "--server-side", "--dry-run=server", who, "-f", "-"]
         return subprocess.run(command, input=yaml.safe_dump(manifest), capture_output=True, text=True)

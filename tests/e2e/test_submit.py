@@ -79,7 +79,7 @@ def test_a_pod_that_waits_is_told_of_with_what_kubernetes_says_of_it(
     monkeypatch.setattr(follow, "PENDING_S", 0)
     told: set[str] = set()
     for _ in range(2):
-        follow.tell_of_pending(Cluster(namespace), RUN, told)
+        follow.tell_of_pending(Cluster(namespace), {follow.RUN_LABEL: RUN}, told)
     assert capsys.readouterr().err == (
         "train: its pod waits has been pending for 0 s: FailedScheduling: no node has this\n"
     )

@@ -16,15 +16,14 @@ import pytest
 
 from asl_pkg import contract
 from asl_pkg.config import DeploySettings
-from asl_pkg.serving.bundle import Bundle, open_bundle
+from asl_pkg.serving.bundle import Bundle
 from asl_pkg.serving.places.addresses import reached
 from asl_pkg.serving.places.cluster import Cluster
 from asl_pkg.serving.places.kserve import KServePlace
 from asl_pkg.serving.s3_store import S3Store
-from asl_pkg.serving.store import Serving
 from tests.code.transformers import until
-from tests.e2e.conftest import TRANSFORMER_IMAGE, Kubectl
-from tests.exported import Exported, picture, png, sibling
+from tests.e2e.conftest import TRANSFORMER_IMAGE, Kubectl, serving
+from tests.exported import picture, png
 
 pytestmark = pytest.mark.e2e
 
@@ -37,27 +36,15 @@ WAIT_S = 300
 
 
 @pytest.fixture(scope="module")
-def releases(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> list[Bundle]:
-    """Two that answer the same."""
-    other = sibling(exported.bundle, tmp_path_factory.mktemp("other") / "bundle", threads=2)
-    return [open_bundle(exported.bundle), open_bundle(other)]
-
-
-@pytest.fixture(scope="module")
-def place(namespace: str, store: str, releases: list[Bundle], tmp_path_factory: pytest.TempPathFactory) -> KServePlace:
-    """Where they are stored and can be switched to; the gates are not what is looked at here."""
-    report = tmp_path_factory.mktemp("report")
-    (report / contract.REPORT_FILE).write_text("{}")
-    stored = S3Store(store)
-    for bundle in releases:
-        stored.put(bundle.release, bundle.folder, report)
+def place(namespace: str, stored: S3Store) -> KServePlace:
+    """Where they are stored and can be switched to."""
     settings = DeploySettings(namespace=namespace, transformer_image=TRANSFORMER_IMAGE, timeout_s=WAIT_S)
     return KServePlace(stored, Cluster(namespace), settings)
 
 
 def switch(place: KServePlace, bundle: Bundle) -> None:
     """Make a release serve, and wait until it does."""
-    with place.switched(Serving(bundle.release, bundle.digest, "0" * 64, None), place.serving()):
+    with place.switched(serving(bundle), place.serving()):
         pass
 
 
