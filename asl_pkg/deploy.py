@@ -1,7 +1,8 @@
 """The verb deploy: bundle and report -> a release that serves, tried before anything changes.
 
 verify -> store, immutable -> candidate without users -> golden set and latency at its address -> switch, rollout
-watched -> golden set again -> registry. On this machine and on Kubernetes alike: `serving/places` knows the difference.
+watched -> golden set again -> registry. What serves already is only asked again. On this machine and on Kubernetes
+alike: `serving/places` knows the difference.
 """
 
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from asl_pkg.serving.bundle import Bundle, open_bundle
 from asl_pkg.serving.places.place import NotRestoredError, Place, open_place
 from asl_pkg.serving.store import Listed, Serving, Store, list_releases
 from asl_pkg.validation.acceptance import accept
-from asl_pkg.validation.golden import read_golden
+from asl_pkg.validation.golden import Golden, read_golden
 from asl_pkg.validation.paired import compare, judge
 from asl_pkg.validation.report import Report, read_report
 
@@ -34,7 +35,7 @@ class Release:
         release: its name: the first digits of the model digest.
         uri: where it lies in the store.
         previous: the release that served before, None for the first.
-        latency_ms: of one picture at the candidate, 95 of 100 times.
+        latency_ms: of one picture where it serves, 95 of 100 times.
         version: in MLflow's registry, None where MLflow did not answer.
     """
 
@@ -217,26 +218,36 @@ def _serving(stored: Bundle, report: Report, before: Serving | None) -> Serving:
 
 
 def _serve(place: Place, stored: Bundle, report: Report, before: Serving | None, settings: Settings) -> Release:
-    """Try the release as a candidate, then let it serve and try it again, then tell the registry."""
-    latency_max_ms = settings.deploy.latency_max_ms
+    """Let a release serve that was tried, and try it again where it serves, then tell the registry."""
     golden = read_golden(report.golden_folder)
     serving = _serving(stored, report, before)
+    served = before.release if before else "nothing"
     with _or_else("what serves was not touched"):
         _check_room(place, stored)
-        progress.say(f"trying release {stored.release} as a candidate without users")
-        with place.candidate(serving) as urls:
-            latency_ms = max(accept(url, stored.release, golden, latency_max_ms) for url in urls)
-    served = before.release if before else "nothing"
-    with _or_else(f"{served} serves again"):
-        if before and settings.deploy.canary_requests:
-            _share(place, serving, before, golden.pixels, settings)
+    if serving == before:
+        progress.say(f"release {served} serves already: asking it once more")
+    else:
+        _try(place, stored, serving, before, golden, settings)
         progress.say(f"release {stored.release} is to serve instead of {served}")
-        with place.switched(serving, before) as urls:
-            for url in urls:
-                accept(url, stored.release, golden, latency_max_ms)
+    with _or_else(f"{served} serves again"), place.switched(serving, before) as urls:
+        latency_ms = max(accept(url, stored.release, golden, settings.deploy.latency_max_ms) for url in urls)
     uri = place.store.uri(stored.release)
     tags = {"release": stored.release, "bundle_digest": stored.digest, "dataset_digest": stored.dataset_digest}
     return Release(stored.release, uri, serving.previous, latency_ms, tracking.register(uri, tags))
+
+
+def _try(
+    place: Place, stored: Bundle, serving: Serving, before: Serving | None, golden: Golden, settings: Settings
+) -> None:
+    """Try a release without users, and where the settings say so with a share of them."""
+    with _or_else("what serves was not touched"):
+        progress.say(f"trying release {stored.release} as a candidate without users")
+        with place.candidate(serving) as urls:
+            for url in urls:
+                accept(url, stored.release, golden, settings.deploy.latency_max_ms)
+    if before and settings.deploy.canary_requests:
+        with _or_else(f"{before.release} serves again"):
+            _share(place, serving, before, golden.pixels, settings)
 
 
 def _share(place: Place, serving: Serving, before: Serving, pixels: NDArray[np.uint8], settings: Settings) -> None:

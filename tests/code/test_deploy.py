@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from asl_pkg.serving.bundle import open_bundle
 from asl_pkg.serving.places.local import LocalPlace
 from asl_pkg.serving.store import FolderStore, read_serving, release_folder, report_folder, serving_bundle
 from asl_pkg.validate import validate
+from asl_pkg.validation.acceptance import accept
 from tests.exported import Exported, promise_otherwise, report_on, settings, sibling
 
 
@@ -151,6 +153,20 @@ def test_deploying_again_changes_nothing_and_a_registry_that_is_down_costs_a_war
         again = deploy(exported.bundle, report, work / "store")
     assert read_serving(work / "store") == before
     assert again == dataclasses.replace(deployed, latency_ms=again.latency_ms, version=None)
+
+
+def test_what_serves_already_is_asked_again_where_it_serves_without_a_candidate(
+    deployed: Release, exported: Exported, report: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def accepted(url: str, *arguments: Any) -> float:
+        asked.append(url)
+        return accept(url, *arguments)
+
+    monkeypatch.setattr(step, "accept", accepted)
+    deploy(exported.bundle, report, work / "store")
+    assert len(asked) == 1
 
 
 def test_a_release_that_was_changed_in_the_store_is_not_served(
