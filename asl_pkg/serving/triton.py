@@ -20,7 +20,9 @@ from asl_pkg.serving.triton_log import reason
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 2.0 * triton_command.EXIT_TIMEOUT_S
+STOPPED = "All models are stopped"  # Triton's word that no request is under way any more
 SERVER = "server"  # folder that it is started on
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where POSIX keeps it, not a folder of ours
 POLL_S = 0.05
 PORT_ATTEMPTS = 3
 
@@ -144,11 +146,11 @@ class LocalTriton:
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
-                why = reason(self.log.read_text(errors="replace"))
+                why = reason(self._said())
                 kind = _PortTakenError if "already in use" in why else ServingError
                 raise kind(f"Triton refused {self.bundle.folder}: {why}; its log: {self.log}")
             # the log, since another server may answer on this port until ours finds it taken
-            if "Started Metrics Service" in self.log.read_text(errors="replace") and self._answers():
+            if "Started Metrics Service" in self._said() and self._answers():
                 return
             time.sleep(POLL_S)
         raise ServingError(f"Triton was not ready in {START_TIMEOUT_S:.0f} s; its log: {self.log}")
@@ -161,14 +163,21 @@ class LocalTriton:
         return False
 
     def _end(self) -> None:
+        """Let it answer what is under way, then kill it: unloading the model takes seconds that help nobody."""
         self._process.terminate()
         try:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(STOP_TIMEOUT_S)
+            deadline = time.monotonic() + STOP_TIMEOUT_S
+            while self._process.poll() is None and STOPPED not in self._said() and time.monotonic() < deadline:
+                time.sleep(POLL_S)
         finally:
-            with contextlib.suppress(ProcessLookupError):  # nobody is left, as it should be
+            with contextlib.suppress(ProcessLookupError):  # nobody is left
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+            for region in SHARED_MEMORY.glob(f"{self._folder.name}*"):
+                region.unlink()
+
+    def _said(self) -> str:
+        return self.log.read_text(errors="replace")
 
 
 class _PortTakenError(ServingError):

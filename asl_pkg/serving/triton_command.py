@@ -40,7 +40,7 @@ def command(environment: TritonEnvironment, bundle: Bundle, folder: Path, host: 
     Args:
         environment: where the server lies.
         bundle: what it serves.
-        folder: made by `lay_out`.
+        folder: made by `lay_out`; its parent's name begins those of the regions in shared memory.
         host: address to listen on.
         ports: for HTTP, gRPC and metrics.
 
@@ -63,6 +63,8 @@ def command(environment: TritonEnvironment, bundle: Bundle, folder: Path, host: 
         "--disable-auto-complete-config",
         "--strict-readiness=true",
         f"--exit-timeout-secs={EXIT_TIMEOUT_S}",
+        # so that what a killed server leaves in shared memory can be told from others'; `python` means our backend too
+        f"--backend-config=python,shm-region-prefix-name={folder.parent.name}",
         "--allow-gpu-metrics=false",
         f"--http-address={host}",
         f"--grpc-address={host}",

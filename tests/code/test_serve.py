@@ -9,8 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,7 @@ from asl_pkg.errors import ServingError
 from asl_pkg.serving.bundle import Bundle
 from asl_pkg.serving.client import Client
 from asl_pkg.serving.onnx_session import open_session, predict
-from asl_pkg.serving.triton import LocalTriton
+from asl_pkg.serving.triton import SHARED_MEMORY, LocalTriton
 from asl_pkg.serving.triton_environment import TritonEnvironment
 from tests.code.tiny import make_bundle
 
@@ -65,39 +67,62 @@ def lines_until(process: subprocess.Popen[str], word: str) -> str:
     raise AssertionError(f"it ended without saying {word}: {said}")
 
 
+def shared_memory(said: str) -> list[Path]:
+    """The regions of the server whose log a line names."""
+    found = re.search(r"([\w-]+)/triton\.log", said)
+    assert found
+    return list(SHARED_MEMORY.glob(f"{found[1]}*"))
+
+
 def all_gone(processes: list[psutil.Process]) -> bool:
     return not psutil.wait_procs(processes, timeout=15)[1]
 
 
 def test_it_serves_until_sigterm_and_leaves_nothing_behind(start: Start, bundle: Bundle, tmp_path: Path) -> None:
     process = start(str(bundle.folder))
-    said = lines_until(process, "metrics")
+    said = lines_until(process, "log")
     assert bundle.release in said
     assert re.search(r"ready in \d\.\d s", said), "ten seconds or more would have two digits"
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) == 3, "the server and two copies of the model"
+    assert shared_memory(said)
     process.terminate()
     assert process.wait(20) == 0
     assert all_gone(family)
+    assert not shared_memory(said)
     assert not list(tmp_path.iterdir())
 
 
 def test_no_process_is_left_when_it_is_killed(start: Start, bundle: Bundle) -> None:
     process = start(str(bundle.folder))
-    lines_until(process, "metrics")
+    said = lines_until(process, "log")
     family = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     assert all_gone(family)
+    assert not shared_memory(said)
 
 
 def test_when_triton_dies_it_says_so_and_exits_1(start: Start, bundle: Bundle) -> None:
     process = start(str(bundle.folder))
-    lines_until(process, "metrics")
+    said = lines_until(process, "log")
     family = psutil.Process(process.pid).children(recursive=True)
     family[0].kill()
     assert "Triton ended by itself" in lines_until(process, "asl: ")
     assert process.wait(20) == 1
     assert all_gone(family)
+    assert not shared_memory(said)
+
+
+def test_a_request_that_is_under_way_is_answered_before_the_server_ends(bundle: Bundle, pixels: np.ndarray) -> None:
+    with ThreadPoolExecutor() as pool, LocalTriton(bundle, "127.0.0.1", 18200, 18210, 18220) as server:
+        copies = psutil.Process(server.pid).children()
+        for copy in copies:
+            copy.suspend()
+        asked = pool.submit(Client(server.http_url).predict, pixels[:1])
+        time.sleep(0.3)
+        for copy in copies:
+            threading.Timer(0.3, copy.resume).start()
+    np.testing.assert_allclose(asked.result(), predict(open_session(bundle.model_path), pixels[:1]), atol=1e-6)
 
 
 def test_ctrl_c_while_triton_starts_leaves_nothing_behind(start: Start, bundle: Bundle, tmp_path: Path) -> None:
