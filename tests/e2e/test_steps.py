@@ -18,7 +18,6 @@ import pytest
 import yaml
 
 from asl_pkg import contract
-from asl_pkg.data.sources.s3_client import split_url
 from asl_pkg.data.sources.s3_folder import S3Folder
 from asl_pkg.kubeflow import trainjob
 from asl_pkg.pipeline import COMPILED
@@ -35,6 +34,7 @@ DATA_IMAGE = os.environ.get("ASL_E2E_DATA_IMAGE", f"localhost:5001/{contract.DAT
 TRAIN_IMAGE = os.environ.get("ASL_E2E_TRAIN_IMAGE", f"localhost:5001/{contract.TRAIN_IMAGE}:{TAG}")
 STEPS = ("pull", "train", "export", "champion", "validate", "deploy")
 WAIT_S = 900
+ARTEFACTS = "/tmp/artefacts"
 SAYS = "the executor's output: "  # begins the last line of a step's log
 WORKERS = "workers"
 TRAINJOB = "train-in-a-trainjob"
@@ -42,37 +42,28 @@ INDEX = "batch.kubernetes.io/job-completion-index"
 # As KFP's pods have it.
 KFP_POD_NAME = {"name": "KFP_POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
 
-FETCH = """
+STAND_IN = f"""
 import json, os, subprocess
 from pathlib import Path
-from asl_pkg.data.sources.s3_client import connect
-client, bucket, prefix = connect(), os.environ["BUCKET"], os.environ["PREFIX"]
-def fetch(folder):
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix + folder):
-        for one in page.get("Contents", []):
-            path = Path(one["Key"].removeprefix(prefix))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            client.download_file(bucket, one["Key"], str(path))
-"""
-STAND_IN = f"""{FETCH}
+from asl_pkg.data.sources.s3_folder import S3Folder
+kept, root, step = S3Folder(os.environ["ARTEFACTS"]), Path({ARTEFACTS!r}), os.environ["STEP"]
 asked = json.loads(os.environ["EXECUTOR_INPUT"])
-places = [[one["uri"] for group in asked[side]["artifacts"].values() for one in group["artifacts"]]
-          for side in ("inputs", "outputs")]
-for place in places[0]:
-    fetch(place)
-for place in places[1]:
-    Path(place).parent.mkdir(parents=True, exist_ok=True)
+for group in asked["inputs"]["artifacts"].values():
+    path = Path(group["artifacts"][0]["uri"])
+    kept.download(str(path.relative_to(root)), path)
+(root / step).mkdir(parents=True, exist_ok=True)
 subprocess.run(json.loads(os.environ["COMMAND"]), check=True)
-for path in (path for place in places[1] for path in (Path(place), *Path(place).rglob("*")) if path.is_file()):
-    client.upload_file(str(path), bucket, prefix + str(path))
+kept.upload(root / step, step)
 print({SAYS!r} + Path(asked["outputs"]["outputFile"]).read_text())
 """
-TORCHRUN = f"""{FETCH}
-fetch("/tmp/artefacts/pull/dataset")
+TORCHRUN = f"""
+import os, subprocess
+from pathlib import Path
+from asl_pkg.data.sources.s3_folder import S3Folder
+S3Folder(os.environ["ARTEFACTS"]).download("pull/dataset", Path("/tmp/dataset"))
 subprocess.run(["torchrun", "--nnodes=2", "--node-rank=" + os.environ["JOB_COMPLETION_INDEX"], "--nproc-per-node=1",
     "--master-addr={WORKERS}-0.{WORKERS}", "--master-port=29500", "-m", "asl_pkg.commands", "train",
-    "dataset_dir=/tmp/artefacts/pull/dataset", "model.width=4", "trainer.max_epochs=2", "trainer.workers=2"],
-    check=True)
+    "dataset_dir=/tmp/dataset", "model.width=4", "trainer.max_epochs=2", "trainer.workers=2"], check=True)
 """
 
 
@@ -82,14 +73,13 @@ class Steps:
     Args:
         kubectl: as people type it.
         name: of the namespace.
-        store: whose bucket keeps the artefacts too.
+        store: beside which the artefacts lie.
         values: parameters of the steps by name.
     """
 
     def __init__(self, kubectl: Kubectl, name: str, store: str, values: dict[str, Any]) -> None:
         self.kubectl, self.name, self.values = kubectl, name, values
-        self.bucket, prefix = split_url(store)
-        self.prefix = f"{prefix}-artefacts"
+        self.kept = f"{store}-artefacts"
         self.artefacts: dict[str, dict[str, Any]] = {}
         self.compiled = next(yaml.safe_load_all(COMPILED.read_text()))
 
@@ -98,7 +88,7 @@ class Steps:
         component = self.compiled["components"][f"comp-{step}"]
         inputs, outputs = component.get("inputDefinitions", {}), component.get("outputDefinitions", {})
         made = {
-            name: {"name": name, "type": one["artifactType"], "uri": f"/tmp/artefacts/{step}/{name}", "metadata": {}}
+            name: {"name": name, "type": one["artifactType"], "uri": f"{ARTEFACTS}/{step}/{name}", "metadata": {}}
             for name, one in outputs.get("artifacts", {}).items()
         }
         asked = {
@@ -114,7 +104,8 @@ class Steps:
         }
         container = self.compiled["deploymentSpec"]["executors"][f"exec-{step}"]["container"]
         words = [json.dumps(asked) if word == "{{$}}" else word for word in container["args"]]
-        given = {"EXECUTOR_INPUT": json.dumps(asked), "COMMAND": json.dumps([*container["command"], *words])}
+        command = json.dumps([*container["command"], *words])
+        given = {"STEP": step, "EXECUTOR_INPUT": json.dumps(asked), "COMMAND": command}
         log = self.job(name or step, DATA_IMAGE if step == "pull" else TRAIN_IMAGE, STAND_IN, given)
         said = json.loads(log[log.rindex(SAYS) + len(SAYS) :].splitlines()[0])
         for name, one in said.get("artifacts", {}).items():
@@ -124,7 +115,7 @@ class Steps:
 
     def job(self, name: str, image: str, program: str, variables: dict[str, str], pods: int = 1) -> str:
         """Run a program in a Job of so many pods; the log of the first one."""
-        variables = {"BUCKET": self.bucket, "PREFIX": self.prefix, "AWS_DEFAULT_REGION": "us-east-1"} | variables
+        variables = variables | {"ARTEFACTS": self.kept, "AWS_DEFAULT_REGION": "us-east-1"}
         variables["AWS_ENDPOINT_URL"] = os.environ["AWS_ENDPOINT_URL"]
         container: dict[str, Any] = {
             "name": "main",
@@ -260,7 +251,7 @@ def trainer(steps: Steps, kubectl: Kubectl) -> None:
     }
     kubectl("apply", "-f", str(component / "training-runtime.yaml"))
     kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all([role, binding]))
-    steps.values |= {"trainer": True, "workers": 2, "checkpoint_uri": f"s3://{steps.bucket}/{steps.prefix}/state"}
+    steps.values |= {"trainer": True, "workers": 2, "checkpoint_uri": f"{steps.kept}/state"}
 
 
 def test_train_makes_a_trainjob_of_two_pods_and_brings_back_what_they_learnt(
