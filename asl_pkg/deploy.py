@@ -227,7 +227,7 @@ def _serve(place: Place, stored: Bundle, report: Report, before: Serving | None,
     if serving == before:
         progress.say(f"release {served} serves already: asking it once more")
     else:
-        _try(place, stored, serving, before, golden, settings)
+        _try(place, serving, before, golden, settings)
         progress.say(f"release {stored.release} is to serve instead of {served}")
     with _or_else(f"{served} serves again"), place.switched(serving, before) as urls:
         latency_ms = max(accept(url, stored.release, golden, settings.deploy.latency_max_ms) for url in urls)
@@ -236,15 +236,13 @@ def _serve(place: Place, stored: Bundle, report: Report, before: Serving | None,
     return Release(stored.release, uri, serving.previous, latency_ms, tracking.register(uri, tags))
 
 
-def _try(
-    place: Place, stored: Bundle, serving: Serving, before: Serving | None, golden: Golden, settings: Settings
-) -> None:
+def _try(place: Place, serving: Serving, before: Serving | None, golden: Golden, settings: Settings) -> None:
     """Try a release without users, and where the settings say so with a share of them."""
     with _or_else("what serves was not touched"):
-        progress.say(f"trying release {stored.release} as a candidate without users")
+        progress.say(f"trying release {serving.release} as a candidate without users")
         with place.candidate(serving) as urls:
             for url in urls:
-                accept(url, stored.release, golden, settings.deploy.latency_max_ms)
+                accept(url, serving.release, golden, settings.deploy.latency_max_ms)
     if before and settings.deploy.canary_requests:
         with _or_else(f"{before.release} serves again"):
             _share(place, serving, before, golden.pixels, settings)

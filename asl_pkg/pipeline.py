@@ -1,8 +1,8 @@
 """The verb pipeline: compile the steps, or run the compiled pipeline on this machine."""
 
-import functools
 import hashlib
 import json
+import operator
 import os
 import re
 import shutil
@@ -158,7 +158,7 @@ def parameters(overrides: Sequence[str]) -> dict[str, Any]:
         if parameter.endswith("_settings"):
             arguments.setdefault(parameter, []).append(override)
         elif kinds.get(name) is bool:  # `yes` and `1` are true too
-            arguments[parameter] = functools.reduce(getattr, name.split("."), load(PipelineSettings, [override]))
+            arguments[parameter] = operator.attrgetter(name)(load(PipelineSettings, [override]))
         else:
             arguments[parameter] = value if parameter in TEXTS else kinds.get(name, str)(value)
     return arguments

@@ -4,8 +4,6 @@ from asl_pkg import contract
 from asl_pkg.config import ExportSettings
 
 BACKEND = "onnxruntime"
-# No dynamic batching: on CPUs a batch takes as long as its pictures one by one, which wait in it for one another, and
-# with one instance Triton 2.51 pauses for half a second now and then (benchmarks/serving.py).
 # Parameters of config.pbtxt that tell people and clients something and change nothing in the server.
 THRESHOLD_PARAMETER = "confidence_threshold"
 INFORMATION_PARAMETERS = (THRESHOLD_PARAMETER,)
@@ -26,6 +24,8 @@ def config_pbtxt(settings: ExportSettings) -> str:
         The text, https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/model_configuration.html
     """
     px = contract.IMAGE_PX
+    # No dynamic batching: on CPUs a batch takes as long as its pictures one by one, which wait in it for one another;
+    # and with one instance Triton 2.51 pauses for half a second now and then (benchmarks/serving.py).
     return f"""name: "{contract.MODEL_NAME}"
 backend: "{BACKEND}"
 default_model_filename: "model.onnx"
