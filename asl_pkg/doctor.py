@@ -106,8 +106,7 @@ def _port(port: int) -> Finding:
 
 def _mlflow() -> Finding:
     """Where training logs to, and whether it can be reached."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI")
-    if not uri:
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
         return Finding("MLflow", True, f"embedded, in {Path('mlruns').resolve()}")
     from asl_pkg import tracking
     from asl_pkg.errors import AslError
@@ -116,7 +115,7 @@ def _mlflow() -> Finding:
         tracking.check()
     except AslError as error:
         return Finding("MLflow", False, str(error), "unset MLFLOW_TRACKING_URI for the embedded one")
-    return Finding("MLflow", True, uri)
+    return Finding("MLflow", True, tracking.uri())
 
 
 def _kubeconfig() -> Finding:

@@ -1,8 +1,17 @@
 """One family of errors. Only commands/ turns them into a line on stderr and an exit code."""
 
+from asl_pkg.urls import public
+
 
 class AslError(Exception):
-    """What came, what was expected and which command mends it, in one line for the user."""
+    """What came, what was expected and which command mends it, in one line for the user.
+
+    Args:
+        text: the line; passwords and signatures of URLs are taken out of it.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(public(text))
 
 
 class SettingError(AslError):

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from asl_pkg import urls
 from asl_pkg.code_version import PROJECT, code_version
 from asl_pkg.config import DataSettings, DvcData, FolderData, HttpData, PipelineSettings, SyntheticData
 from asl_pkg.errors import AslError, SettingError
@@ -94,6 +95,8 @@ def run(overrides: Sequence[str], run_dir: Path) -> dict[str, Path]:
         AslError: a step failed.
     """
     settings = load(PipelineSettings, overrides)
+    urls.remember(override.partition("=")[2] for override in overrides)
+    overrides = [urls.public(override) if urls.is_secret(override) else override for override in overrides]
     if settings.trainer.trainjob:
         raise SettingError("trainer.trainjob=true is for `asl pipeline submit`: on this machine take trainer.workers=N")
     arguments = parameters(overrides) | versions(settings)

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from asl_pkg.urls import public
+
 QUIET_S = 2.0  # work that is over by then needs no progress
 LINE_EVERY_S = 10.0  # between two lines in a log
 
@@ -38,7 +40,7 @@ def track(
 
 def say(text: str) -> None:
     """Show on stderr which stage of a long piece of work begins."""
-    print(text, file=sys.stderr, flush=True)
+    print(public(text), file=sys.stderr, flush=True)
 
 
 def _lines(iterable: Iterable[T], total: int | None, description: str, unit: str, before: int) -> Iterator[T]:

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from asl_pkg.urls import public
+
 COLOUR = re.compile(r"\x1b\[\d+m")
 STARTS = re.compile(r"Executing task '(?P<step>[\w-]+)'")
 CACHED = re.compile(r"Task (?P<step>[\w-]+) cache hit \(key=(?P<key>\w+)\)")
@@ -38,6 +40,7 @@ class RunLog(io.TextIOBase):
         self._skip_to: str | None = None  # the line that ends what kfp dumps
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._file.write(public(self._pending))
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -45,9 +48,9 @@ class RunLog(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Take some text, whole lines or parts of them."""
-        self._file.write(text)
         *lines, self._pending = (self._pending + text).split("\n")
-        for line in lines:
+        for line in map(public, lines):  # a traceback of a library may show a whole URL
+            self._file.write(f"{line}\n")
             self._show(COLOUR.sub("", line))
         return len(text)
 

@@ -4,7 +4,7 @@ import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from io import StringIO
@@ -19,14 +19,17 @@ from asl_pkg.errors import AslError, ServingError, SettingError
 from asl_pkg.images import step_images
 from asl_pkg.kubeflow.follow import POLL_S, failure, follow
 from asl_pkg.kubeflow.needs import missing, pinned
+from asl_pkg.network import is_web_page, reach_directly
 from asl_pkg.serving.places.cluster import Cluster
 from asl_pkg.settings import load
+from asl_pkg.urls import is_secret, public
 
 if TYPE_CHECKING:
     from kfp import Client
 
 CACHED = re.compile(r"cachingOptions:\n +enableCache: true")
 TIMEOUT_S = 10
+FORWARD = "`kubectl -n kubeflow port-forward service/ml-pipeline-ui 8080:80`"
 LOCAL_SOURCES = ("folder", "archive", "parquet")
 
 
@@ -59,8 +62,10 @@ def submit(overrides: Sequence[str], poll_s: float = POLL_S) -> Submitted:
         AslError: the run failed.
     """
     settings = load(PipelineSettings, overrides)
-    arguments = _arguments(overrides, settings)
-    with _connected(settings) as (client, experiment), _package(settings.cache) as package:
+    _require_visible(settings)
+    with _connected(settings) as (client, namespace), _package(settings.cache) as package:
+        arguments = _arguments(overrides, settings)
+        experiment = client.create_experiment(settings.kfp.experiment, namespace=namespace).experiment_id
         run = client.run_pipeline(
             experiment,
             f"asl {datetime.now():%Y-%m-%d %H:%M:%S}",
@@ -68,7 +73,7 @@ def submit(overrides: Sequence[str], poll_s: float = POLL_S) -> Submitted:
             arguments,
             service_account=settings.kfp.service_account,
         )
-        submitted = Submitted(run.run_id, f"{settings.kfp.host.rstrip('/')}/#/runs/details/{run.run_id}")
+        submitted = Submitted(run.run_id, f"{public(settings.kfp.host).rstrip('/')}/#/runs/details/{run.run_id}")
         progress.say(f"run {submitted.url}")
         cluster = _cluster(settings)
         state = follow(client, run.run_id, cluster, poll_s)
@@ -95,9 +100,11 @@ def schedule(overrides: Sequence[str]) -> Submitted:
         ServingError: as for `submit`.
     """
     settings = load(PipelineSettings, overrides)
-    arguments = _arguments(overrides, settings)
+    _require_visible(settings)
     fixed = pipeline.source_version(settings.data) == pipeline.source_version(settings.data)
-    with _connected(settings) as (client, experiment), _package(settings.cache and fixed) as package:
+    with _connected(settings) as (client, namespace), _package(settings.cache and fixed) as package:
+        arguments = _arguments(overrides, settings)
+        experiment = client.create_experiment(settings.kfp.experiment, namespace=namespace).experiment_id
         made = client.create_recurring_run(
             experiment,
             "asl",
@@ -109,7 +116,7 @@ def schedule(overrides: Sequence[str]) -> Submitted:
             service_account=settings.kfp.service_account,
         )
     identity = made.recurring_run_id
-    return Submitted(identity, f"{settings.kfp.host.rstrip('/')}/#/recurringrun/details/{identity}")
+    return Submitted(identity, f"{public(settings.kfp.host).rstrip('/')}/#/recurringrun/details/{identity}")
 
 
 def without_cache(compiled: str) -> str:
@@ -124,8 +131,8 @@ def without_cache(compiled: str) -> str:
     return CACHED.sub("cachingOptions: {}", compiled)
 
 
-def _arguments(overrides: Sequence[str], settings: PipelineSettings) -> dict[str, Any]:
-    """The parameters of a run in pods, once all that it needs was looked for."""
+def _require_visible(settings: PipelineSettings) -> None:
+    """Refuse settings that name what pods cannot see, or hold what others must not see."""
     if not settings.store.startswith("s3://"):
         raise SettingError(f"store={settings.store}: pods need store=s3://BUCKET/PREFIX")
     if settings.checkpoint_uri and not settings.checkpoint_uri.startswith("s3://"):
@@ -135,6 +142,15 @@ def _arguments(overrides: Sequence[str], settings: PipelineSettings) -> dict[str
             f"data={settings.data.name}: a pod does not see this machine's files; `asl pull … to=s3://BUCKET/PREFIX` "
             "publishes them for data=s3://BUCKET/PREFIX/DIGEST"
         )
+    if secret := [name for name in ("path", "repository") if is_secret(str(getattr(settings.data, name, "")))]:
+        raise SettingError(
+            f"data.{secret[0]} holds a password or token, which everybody who sees the run would see: `asl pull … "
+            "to=s3://BUCKET/PREFIX` publishes the data for data=s3://BUCKET/PREFIX/DIGEST"
+        )
+
+
+def _arguments(overrides: Sequence[str], settings: PipelineSettings) -> dict[str, Any]:
+    """The parameters of a run in pods, once all that it needs was looked for."""
     chosen = step_images(settings.pod)
     if lacking := missing(settings, list(chosen.values())):
         raise ServingError(f"the run would not get far, missing: {'; '.join(lacking)}")
@@ -143,8 +159,8 @@ def _arguments(overrides: Sequence[str], settings: PipelineSettings) -> dict[str
 
 
 @contextmanager
-def _connected(settings: PipelineSettings) -> Iterator[tuple["Client", str]]:
-    """A client, and the experiment that runs belong to."""
+def _connected(settings: PipelineSettings) -> Iterator[tuple["Client", str | None]]:
+    """A client, and the namespace of an experiment: without users of its own KFP refuses one."""
     warnings.simplefilter("ignore")  # kfp's own deprecations: nothing a user can mend
     import kfp
     from kfp_server_api import ApiException
@@ -152,21 +168,30 @@ def _connected(settings: PipelineSettings) -> Iterator[tuple["Client", str]]:
 
     host = settings.kfp.host
     try:
-        # The client itself would ask again and again, and show a traceback each time.
-        several = requests.get(f"{host}/apis/v2beta1/healthz", timeout=TIMEOUT_S).json().get("multi_user")
+        several = _health(host).get("multi_user")
         with redirect_stdout(StringIO()):  # its own words about pages; ours name the run's
             client = kfp.Client(host)
-            # without users of its own KFP refuses a namespace
-            namespace = settings.kfp.namespace if several else None
-            experiment = client.create_experiment(settings.kfp.experiment, namespace=namespace)
-            yield client, experiment.experiment_id
+            yield client, settings.kfp.namespace if several else None
     except ApiException as error:
         raise ServingError(f"Kubeflow Pipelines at {host} refuses: {error.status} {_said(error)}") from error
     except (requests.RequestException, HTTPError) as error:
         raise ServingError(
-            f"no Kubeflow Pipelines answers at {host}: set kfp.host, or forward its port: `kubectl -n "
-            f"{settings.kfp.namespace} port-forward service/ml-pipeline-ui 8080:80`"
+            f"no Kubeflow Pipelines answers at {host}: set kfp.host, or forward its port: {FORWARD}"
         ) from error
+
+
+def _health(host: str) -> dict[str, Any]:
+    """What the server says of itself; kfp's client would ask again and again, and show a traceback each time."""
+    reach_directly(host)
+    answer = requests.get(f"{host}/apis/v2beta1/healthz", timeout=TIMEOUT_S)
+    if answer.ok and not is_web_page(answer.text):
+        with suppress(requests.JSONDecodeError):
+            return dict(answer.json())
+    got = "a web page" if answer.ok else f"{answer.status_code} {answer.reason}"
+    raise ServingError(
+        f"kfp.host={host} answered {got}, expected the API of Kubeflow Pipelines: if it is behind a login, forward "
+        f"its own port: {FORWARD} and set kfp.host=http://127.0.0.1:8080"
+    )
 
 
 @contextmanager

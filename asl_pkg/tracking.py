@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from asl_pkg import contract
 from asl_pkg.errors import AslError
+from asl_pkg.network import is_web_page, reach_directly
+from asl_pkg.urls import public, without_user
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -85,7 +87,7 @@ def tracked(name: str, parameters: Mapping[str, Any]) -> Iterator[Run]:
     from mlflow.entities import Param
 
     run = Run(client, client.create_run(experiment, run_name=name).info.run_id)
-    client.log_batch(run.id, params=[Param(key, str(value)) for key, value in parameters.items()])
+    client.log_batch(run.id, params=[Param(key, public(str(value))) for key, value in parameters.items()])
     status = "FAILED"
     try:
         yield run
@@ -98,8 +100,17 @@ def tracked(name: str, parameters: Mapping[str, Any]) -> Iterator[Run]:
 
 
 def uri() -> str:
-    """Name the store: MLFLOW_TRACKING_URI, else SQLite in the working folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path(STORE).resolve()}/mlflow.db"
+    """Name the store: MLFLOW_TRACKING_URI, else SQLite in the working folder.
+
+    User and password in a server's URL move to MLflow's own variables for them: MLflow shows its URL in errors.
+    """
+    named = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if named.startswith("http"):
+        url, user, password = without_user(named)
+        if user:
+            os.environ.update(MLFLOW_TRACKING_URI=url, MLFLOW_TRACKING_USERNAME=user, MLFLOW_TRACKING_PASSWORD=password)
+        return url
+    return named or f"sqlite:///{Path(STORE).resolve()}/mlflow.db"
 
 
 def check() -> None:
@@ -112,13 +123,23 @@ def check() -> None:
         return
     import requests
 
+    reach_directly(uri())
+    credentials = tuple(os.environ.get(f"MLFLOW_TRACKING_{name}", "") for name in ("USERNAME", "PASSWORD"))
     try:
-        requests.get(f"{uri().rstrip('/')}/health", timeout=REACH_S)
+        answer = requests.get(
+            f"{uri().rstrip('/')}/health", timeout=REACH_S, auth=credentials if credentials[0] else None
+        )
     except requests.RequestException as error:
         raise AslError(
             f"MLFLOW_TRACKING_URI={uri()}: no MLflow server answers there ({type(error).__name__}): "
             "start it, or unset the variable for the embedded store"
         ) from error
+    if not answer.ok or is_web_page(answer.text):
+        got = "a web page" if answer.ok else f"{answer.status_code} {answer.reason}"
+        raise AslError(
+            f"MLFLOW_TRACKING_URI={uri()} answered {got}, expected an MLflow server: behind a login set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or forward the server's own port"
+        )
 
 
 def register(source: str, tags: Mapping[str, str]) -> str | None:

@@ -5,6 +5,7 @@ import functools
 import io
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -12,19 +13,20 @@ from typing import NoReturn
 from asl_pkg import usage
 from asl_pkg.commands.table import VERBS
 from asl_pkg.errors import AslError
+from asl_pkg.urls import public
 
 
 def main() -> NoReturn:
     """Run one verb and exit: 0, 1 for an error, 2 for an unknown verb or flag, 130 when interrupted."""
     signal.signal(signal.SIGTERM, _raise_interrupt)
-    warnings.showwarning = lambda message, *_: print(f"asl: warning: {message}", file=sys.stderr)
+    warnings.showwarning = lambda message, *_: print(f"asl: warning: {public(str(message))}", file=sys.stderr)
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     try:
         sys.exit(_dispatch([one for one in arguments if one != "--debug"]))
     except AslError as error:
         if debug:
-            raise
+            print(public(traceback.format_exc()), end="", file=sys.stderr)
         print(f"asl: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
@@ -63,7 +65,9 @@ def _dispatch(arguments: Sequence[str]) -> int:
         return 0
     if not name:
         likely = usage.nearest(" ".join(words[:2]), list(VERBS))
-        print(f"asl: unknown verb {words[0]!r}: did you mean {likely!r}? `asl --help` lists them", file=sys.stderr)
+        print(
+            f"asl: unknown verb {public(words[0])!r}: did you mean {likely!r}? `asl --help` lists them", file=sys.stderr
+        )
         return 2
     return _fire(name, words[len(name.split()) :])
 
@@ -88,7 +92,7 @@ def _fire(name: str, arguments: Sequence[str]) -> int:
             Fire(bind, [*arguments, "--", "--separator", "\0"], f"asl {name}")
     except FireExit as stop:
         text = complaint.getvalue().partition("ERROR: ")[2].splitlines()[0]
-        print(f"asl {name}: {text}; `asl {name} --help` lists what it takes", file=sys.stderr)
+        print(public(f"asl {name}: {text}; `asl {name} --help` lists what it takes"), file=sys.stderr)
         return int(stop.code)
     bound[0]()
     return 0

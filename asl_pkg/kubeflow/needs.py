@@ -9,6 +9,7 @@ from asl_pkg import contract, progress
 from asl_pkg.config import PipelineSettings
 from asl_pkg.data.sources.s3_client import connect, has_bucket
 from asl_pkg.errors import DataError, ServingError
+from asl_pkg.network import reach_directly
 from asl_pkg.serving.places.cluster import Cluster
 
 MANIFEST_TYPES = (
@@ -51,6 +52,7 @@ def digest(image: str) -> str | None:
     if not named:
         repository, _, named = path.rpartition(":") if ":" in path else (path, "", "latest")
     url = f"{scheme}://{host}/v2/{repository}/manifests/{named}"
+    reach_directly(url)
     try:
         answer = requests.head(url, headers={"Accept": ", ".join(MANIFEST_TYPES)}, timeout=TIMEOUT_S)
     except requests.RequestException:

@@ -42,8 +42,9 @@ class Client:
             options: dict[str, Any] = {"connection_timeout": timeout_s, "network_timeout": timeout_s}
             self._timeout: dict[str, float] = {}
         else:
-            # gRPC's own pause of a second between attempts would outlast our retries
-            options = {"channel_args": [("grpc.initial_reconnect_backoff_ms", int(RETRY_PAUSE_S * 1000))]}
+            # gRPC's own pause of a second between attempts would outlast our retries; HTTP's client knows no proxy
+            backoff = ("grpc.initial_reconnect_backoff_ms", int(RETRY_PAUSE_S * 1000))
+            options = {"channel_args": [backoff, ("grpc.enable_http_proxy", 0)]}
             self._timeout = {"client_timeout": timeout_s}
         self._connection = self._kit.InferenceServerClient(address, **options)
 

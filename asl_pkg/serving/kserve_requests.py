@@ -68,8 +68,6 @@ def check(request: InferRequest, inputs: Sequence[Mapping[str, Any]], outputs: S
     wanted = [{**one, "shape": [*found[0]["shape"][:1], *one["shape"][1:]]} for one in inputs] if found else []
     if len(found) != 1 or found[0] not in wanted or not 1 <= found[0]["shape"][0] <= contract.MAX_BATCH:
         raise InvalidInput(f"got {found}, expected one of {list(inputs)} with 1 to {contract.MAX_BATCH} pictures")
-    if request.model_version:
-        raise InvalidInput(f"there is no version {request.model_version!r}: leave it empty")
     names = [one["name"] for one in outputs]
     for output in request.request_outputs or []:
         if output.name not in names:

@@ -14,7 +14,6 @@ from kserve.errors import InvalidInput
 from kserve.model_server import app
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
-from kserve.protocol.grpc.servicer import InferenceServicer
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 from kserve.protocol.rest.server import RESTServer
 
@@ -23,6 +22,7 @@ from asl_pkg.errors import ServingError
 from asl_pkg.serving.body_limit import BodyLimit
 from asl_pkg.serving.kserve_errors import DecodingInterceptor, add_error_handlers
 from asl_pkg.serving.kserve_requests import read_binary
+from asl_pkg.serving.v2_endpoints import VERSION, Endpoints, Servicer
 
 GRACE_S = 5  # for requests that are under way
 MAX_BYTES = 32 * 2**20  # of one request: 32 pictures as JSON numbers take half of it
@@ -55,6 +55,10 @@ class NamedDataPlane(DataPlane):
     def metadata(self) -> dict[str, Any]:
         """The server's metadata."""
         return {**super().metadata(), "name": f"{contract.MODEL_NAME}@{self._model.release}", "extensions": []}
+
+    async def model_metadata(self, model_name: str) -> dict[str, Any]:
+        """The model's metadata."""
+        return {**await super().model_metadata(model_name), "versions": [VERSION]}
 
     async def ready(self) -> bool:
         """Whether the server can answer."""
@@ -124,11 +128,12 @@ class KServeServer:
     async def _serve(self) -> None:
         options = [("grpc.max_receive_message_length", MAX_BYTES), ("grpc.so_reuseport", 0)]
         grpc_server = grpc.aio.server(interceptors=[DecodingInterceptor()], options=options)
-        add_GRPCInferenceServiceServicer_to_server(InferenceServicer(self._data_plane, self._closed), grpc_server)
+        add_GRPCInferenceServiceServicer_to_server(Servicer(self._data_plane, self._closed), grpc_server)
         grpc_server.add_insecure_port(f"{self.host}:{self.ports[1]}")
         rest = RESTServer(
             "kserve.model_server:app", self._data_plane, self._closed, self.ports[0], grace_period=GRACE_S
         )
+        Endpoints(self._data_plane, self._closed).add_to(app)
         rest.create_application()
         add_error_handlers(app)
         app.add_middleware(BodyLimit, max_bytes=MAX_BYTES)

@@ -1,7 +1,7 @@
 """Picture files as they come to the transformer."""
 
 import base64
-import binascii
+import re
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from asl_pkg.data.preparation import picture_size, prepare
 from asl_pkg.errors import DataError
 
 MAX_PIXELS = 25_000_000  # of one picture
+DATA_URL = re.compile(r"\s*data:[^,]*;base64,", re.IGNORECASE)
+STANDARD = str.maketrans("-_", "+/", " \t\r\n=")  # from the alphabet for URLs; line breaks and padding are left out
 
 
 def read_instances(payload: Any) -> list[bytes | str]:
@@ -47,12 +49,18 @@ def read_picture(file: bytes | str) -> np.ndarray | str:
         uint8 [200, 200, 3], or what is wrong with it.
     """
     try:
-        data = base64.b64decode(file, validate=True) if isinstance(file, str) else file
+        data = _decoded(file) if isinstance(file, str) else file
         width, height = picture_size(data)
         if width * height > MAX_PIXELS:
             return f"more than {MAX_PIXELS:,} pixels, expected a smaller picture"
         return prepare(data)
-    except binascii.Error:
+    except ValueError:
         return "not base64, which JSON takes pictures in"
     except DataError as error:
         return str(error)
+
+
+def _decoded(text: str) -> bytes:
+    """Bytes of base64 in any of its forms: in lines (MIME), as a data URL, for URLs, without padding."""
+    digits = DATA_URL.sub("", text, count=1).translate(STANDARD)
+    return base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -25,6 +26,7 @@ SERVER = "server"  # folder that it is started on
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where POSIX keeps it, not a folder of ours
 POLL_S = 0.05
 PORT_ATTEMPTS = 3
+SCRATCH = ("/tmp", "/var/tmp")  # noqa: S108 - where TMPDIR does not do
 
 
 class LocalTriton:
@@ -86,7 +88,7 @@ class LocalTriton:
     def __enter__(self) -> Self:
         """Start the server and return when it is ready."""
         environment = triton_environment.find()
-        self._folder = Path(tempfile.mkdtemp(prefix="asl-triton-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="asl-triton-", dir=_scratch()))
         try:
             triton_command.lay_out(environment, self.bundle, self._folder / SERVER)
             self._start(environment)
@@ -178,6 +180,19 @@ class LocalTriton:
 
     def _said(self) -> str:
         return self.log.read_text(errors="replace")
+
+
+def _scratch() -> Path:
+    """A folder for Triton's temporary files: its Python backend splits paths at blanks and runs a program there."""
+    places = [Path(tempfile.gettempdir()), *map(Path, SCRATCH), Path.cwd()]
+    for place in places:
+        usable = place.is_dir() and os.access(place, os.W_OK | os.X_OK) and not re.search(r"\s", str(place))
+        if usable and not os.statvfs(place).f_flag & os.ST_NOEXEC:
+            return place
+    raise ServingError(
+        f"no folder for Triton's temporary files among {', '.join(map(str, places))}: each has blanks in its name, "
+        "cannot be written, or is mounted noexec; TMPDIR=FOLDER names another"
+    )
 
 
 class _PortTakenError(ServingError):

@@ -39,10 +39,13 @@ class StandIn:
         self.pods: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.log = ""
+        self.page = ""  # in place of every answer, as a login page stands in front of all addresses
         self.images: dict[str, str] = {}  # REPOSITORY:TAG and its digest
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         """Status and JSON, or text."""
+        if self.page:
+            return 200, self.page
         match method, path.strip("/").split("/"):
             case "GET", ["apis", "v2beta1", "healthz"]:
                 return 200, {"multi_user": False}

@@ -116,3 +116,13 @@ def test_a_server_that_speaks_something_else_is_one_line(protocol: str) -> None:
 def test_a_url_of_another_kind_is_refused_before_anything_is_asked(url: str) -> None:
     with pytest.raises(SettingError, match="http://HOST:PORT"):
         Client(url)
+
+
+def test_a_server_is_never_asked_through_a_proxy(
+    server: LocalTriton, pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for url in (server.http_url, server.grpc_url):
+        with contextlib.closing(Client(url)) as opened:
+            assert opened.predict(pixels[:1]).shape == (1, len(contract.CLASSES))

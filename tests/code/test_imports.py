@@ -17,7 +17,7 @@ SUPPORT = {
     "tracking", "registry", "progress", "files", "provenance", "settings", "run_log", "pages", "sbom",
     "images", "workers", "containers", "kfp_artifacts", "code_version",
 }  # fmt: skip
-LEAVES = {"config", "contract", "errors"}
+LEAVES = {"config", "contract", "errors", "network", "urls"}
 ALLOWED = {
     "pipelines": {"components", *LEAVES},
     "components": VERBS | PACKAGES | SUPPORT | LEAVES,
@@ -28,7 +28,9 @@ ALLOWED = {
     **dict.fromkeys(SUPPORT, SUPPORT | LEAVES),
     "config": {"contract"},
     "contract": set(),
-    "errors": set(),
+    "errors": {"urls"},
+    "network": set(),
+    "urls": set(),
 }
 # The pipeline's compiled form comes from the package above the verbs.
 ALLOWED["pipeline"] = ALLOWED["pipeline"] | {"pipelines"}

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from tritonclient.utils import InferenceServerException
 
 from asl_pkg import contract
 from asl_pkg.errors import ServingError
+from asl_pkg.serving import triton
 from asl_pkg.serving.bundle import Bundle
 from asl_pkg.serving.client import Client
 from asl_pkg.serving.onnx_session import open_session, predict
@@ -239,3 +241,33 @@ def test_kserves_own_server_answers_the_same_by_choice(start: Start, bundle: Bun
                 client.predict(pixels[:1, :100])
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize("bad", ["a blank", "missing"])
+def test_where_the_folder_for_temporary_files_does_not_do_triton_gets_another(
+    bad: str, tmp_path: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / bad
+    if bad == "a blank":
+        folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with LocalTriton(bundle, http_port=18040, grpc_port=18041, metrics_port=18042) as server:
+        assert not server.log.is_relative_to(folder)
+    monkeypatch.setattr(triton, "SCRATCH", ())
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "with a blank").mkdir()
+    monkeypatch.chdir(tmp_path / "with a blank")
+    with pytest.raises(ServingError, match="TMPDIR"), LocalTriton(bundle):
+        pass
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+def test_a_folder_mounted_noexec_is_left_alone(tmp_path: Path, bundle: Bundle) -> None:
+    mounted = tmp_path / "noexec"
+    mounted.mkdir()
+    code = "from asl_pkg.serving.triton import _scratch; print(_scratch())"
+    command = f'mount -t tmpfs -o noexec tmpfs {mounted} && TMPDIR={mounted} exec {sys.executable} -c "{code}"'
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", command], capture_output=True, text=True)
+    if "unshare" in done.stderr or "mount" in done.stderr:
+        pytest.skip("this container may not mount")
+    assert done.stdout.strip() not in ("", str(mounted)), done.stderr

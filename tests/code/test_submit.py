@@ -194,3 +194,30 @@ def test_what_no_pod_can_see_is_refused_before_a_stand_in_for_kfp_is_asked(
 def test_where_nothing_answers_the_line_says_how_to_reach_kfp(kfp: StandIn) -> None:
     with pytest.raises(ServingError, match="port-forward"):
         submit.submit([*settings(kfp), "kfp.host=http://127.0.0.1:9"])
+
+
+def test_a_login_page_in_front_of_kfp_is_named_before_anything_else_is_looked_for(
+    kfp: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kfp.page = "<!DOCTYPE html><html>Log in to Your Account</html>"
+    kfp.objects.clear()
+    with pytest.raises(ServingError, match="answered a web page"):
+        submit.submit(settings(kfp), 0.01)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        ["data=https://ann:secret@example.org/a.zip"],
+        ["data=dvc", "data.path=letters", "data.repository=https://token@example.org/r.git"],
+        ["data=mix", "data.path=ann=https://example.org/a.zip?sig=secret,synthetic"],
+    ],
+    ids=["http", "dvc", "mix"],
+)
+def test_a_url_with_a_secret_does_not_become_a_parameter_that_everybody_sees(kfp: StandIn, data: list[str]) -> None:
+    for verb in (submit.submit, submit.schedule):
+        with pytest.raises(SettingError, match="password or token") as caught:
+            verb(settings(kfp, *data))
+        assert "secret" not in str(caught.value)
+    assert not kfp.runs
+    assert not kfp.schedules

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -119,12 +119,27 @@ def test_v1_and_v2_in_json_take_base64_and_say_the_same(
     instances = [{"b64": base64.b64encode(data).decode()} for data in files.values()]
     _, v1 = post(running.http_url + PREDICT, {"instances": instances})
     letters = [one.letter for one in expected]
-    assert v2["outputs"][0] | {"parameters": None} == {
-        "name": "letter", "datatype": "BYTES", "shape": [len(letters)], "parameters": None, "data": letters,
-    }  # fmt: skip
+    assert v2["outputs"][0] == {"name": "letter", "datatype": "BYTES", "shape": [len(letters)], "data": letters}
     assert [one["letter"] for one in v1["predictions"]] == letters
     assert v1["predictions"][0]["top3"] == [[letter, pytest.approx(p, abs=1e-5)] for letter, p in expected[0].top3]
     assert {one["release"] for one in v1["predictions"]} == {v2["model_version"]} == {expected[0].release}
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda data: base64.encodebytes(data).decode(),
+        lambda data: "data:image/jpeg;base64," + base64.b64encode(data).decode(),
+        lambda data: base64.urlsafe_b64encode(data).decode(),
+        lambda data: base64.b64encode(data).decode().rstrip("="),
+    ],
+    ids=["in lines", "a data URL", "for URLs", "without padding"],
+)
+def test_base64_is_read_in_every_form_that_programs_write(
+    running: Transformer, write: Callable[[bytes], str], files: dict[str, bytes], expected: list[Answer]
+) -> None:
+    _, answer = post(running.http_url + PREDICT, {"instances": [{"b64": write(data)} for data in files.values()]})
+    assert [image["letter"] for image in answer["predictions"]] == [image.letter for image in expected]
 
 
 @pytest.mark.parametrize("scheme", ["http", "grpc"])

@@ -14,6 +14,8 @@ from tritonclient.utils import InferenceServerException
 from asl_pkg import contract
 from tests.conformance.clients import MODEL, curl, curl_json, kserve_sdk, tritonclient
 from tests.conformance.conftest import Target
+from tests.conformance.protocol import ERROR, INFERENCE, SERVER, require
+from tests.conformance.protocol import MODEL as MODEL_SCHEMA
 
 SCHEMES = ("http", "grpc")
 INFER = f"{MODEL}/infer"
@@ -150,6 +152,48 @@ def test_what_is_no_request_gets_an_error_that_says_why(target: Target, body: An
     status, answer = curl_json(target, INFER, body)
     assert status in (400, 500), "Triton says 500 of JSON that it cannot parse, and of numbers that do not fit a shape"
     assert answer["error"]
+
+
+@pytest.mark.parametrize("version", ["", "/versions/1"], ids=["no version", "version 1"])
+def test_every_answer_has_the_types_of_the_protocol_with_and_without_a_version(
+    target: Target, pixels: np.ndarray, version: str
+) -> None:
+    status, told = curl(target, MODEL + version)
+    require(told, MODEL_SCHEMA)
+    assert (status, told["versions"]) == (200, ["1"])
+    assert curl(target, f"{MODEL}{version}/ready")[0] == 200
+    for more in ({}, {"id": "7"}, {"outputs": [{"name": contract.OUTPUT_NAME}]}):
+        status, answer = curl_json(target, f"{MODEL}{version}/infer", content(pixels) | more)
+        assert status == 200
+        require(answer, INFERENCE)
+
+
+def test_the_server_and_its_errors_have_the_types_of_the_protocol(target: Target) -> None:
+    require(curl(target, "/v2")[1], SERVER)
+    require(curl(target, "/v2/models/other")[1], ERROR)
+    require(curl_json(target, INFER, b"{")[1], ERROR)
+
+
+def test_a_version_that_is_not_there_is_not_found(target: Target, pixels: np.ndarray) -> None:
+    for version in ("2", "latest"):
+        assert curl(target, f"{MODEL}/versions/{version}")[0] == 404
+        assert curl(target, f"{MODEL}/versions/{version}/ready")[0] >= 400
+        assert curl_json(target, f"{MODEL}/versions/{version}/infer", content(pixels))[0] == 404
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_tritonclient_may_name_the_version(
+    target: Target, pixels: np.ndarray, expected: np.ndarray, scheme: str
+) -> None:
+    with tritonclient(target, scheme) as (kit, client):
+        tensor = kit.InferInput(contract.INPUT_NAME, pixels.shape, "UINT8")
+        tensor.set_data_from_numpy(pixels)
+        answer = client.infer(contract.MODEL_NAME, [tensor], model_version="1").as_numpy(contract.OUTPUT_NAME)
+        np.testing.assert_allclose(answer, expected, atol=1e-5)
+        assert client.is_model_ready(contract.MODEL_NAME, "1")
+        assert not client.is_model_ready(contract.MODEL_NAME, "2")
+        with pytest.raises(InferenceServerException):
+            client.infer(contract.MODEL_NAME, [tensor], model_version="2")
 
 
 def test_another_model_is_not_found(target: Target, pixels: np.ndarray) -> None:

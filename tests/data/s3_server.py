@@ -22,18 +22,23 @@ START_S = 30
 
 
 @contextmanager
-def s3_server() -> Iterator[dict[str, str]]:
+def s3_server(public: bool = False) -> Iterator[dict[str, str]]:
     """Run the server, or take the one that ASL_TEST_S3_ENDPOINT names.
+
+    Args:
+        public: whoever asks may do everything, without credentials; always a server of its own.
 
     Yields:
         The AWS_* variables that lead there.
     """
     endpoint = os.environ.get("ASL_TEST_S3_ENDPOINT")
-    if endpoint:
+    if endpoint and not public:
         yield _variables(endpoint, os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
         return
     ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
     variables = _variables(f"http://127.0.0.1:{ports['s3.port']}", "test-access", "test-secret-of-nobody")
+    if public:
+        variables |= {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
     with tempfile.TemporaryDirectory() as folder:
         options = [
             f"-dir={folder}",

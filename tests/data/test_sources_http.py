@@ -30,6 +30,7 @@ class Site:
         ranges: whether it knows them.
         statuses: what it answers to the first requests instead.
         sends_length: whether it says how long the file is.
+        kind: what it says that the file is.
     """
 
     content: bytes
@@ -38,6 +39,7 @@ class Site:
     ranges: bool = True
     statuses: list[int] = field(default_factory=list)
     sends_length: bool = True
+    kind: str = "application/zip"
     url: str = ""
     served_bytes: int = 0
     asked: list[str | None] = field(default_factory=list)
@@ -73,6 +75,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
         if site.sends_length:
             self.send_header("Content-Length", str(total - start))
+        self.send_header("Content-Type", site.kind)
         if site.etag:
             self.send_header("ETag", site.etag)
         self.end_headers()
@@ -227,3 +230,23 @@ def test_a_page_in_place_of_the_archive_is_refused(site: Site, downloads: Path) 
     site.content = b"<html>Please log in</html>"
     with pytest.raises(DataError, match="is no archive"):
         opened(site, downloads)
+
+
+def test_a_web_page_in_place_of_the_archive_says_so(site: Site, tmp_path: Path) -> None:
+    site.kind = "text/html; charset=utf-8"
+    with pytest.raises(DataError, match="sent a web page"):
+        opened(site, tmp_path)
+
+
+def test_where_nobody_listens_it_does_not_wait(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nobody listens there"):
+        open_source(HttpData(path="http://ann:secret@127.0.0.1:9/a.zip?sig=dead"), 0, tmp_path)
+
+
+def test_a_server_on_this_machine_is_not_asked_through_a_proxy(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert opened(site, tmp_path).total

@@ -5,6 +5,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from asl_pkg import files
 from asl_pkg.config import FolderData, S3Data
 from asl_pkg.data.picture import Picture, Rejected, Source
 from asl_pkg.data.sources import download, open_source
+from asl_pkg.data.sources.s3_client import connect, has_bucket
 from asl_pkg.errors import DataError
 from tests.data.archives import MAKERS, read, tarred, zipped
 from tests.data.making import encoded, noise, public_files, public_folder
@@ -227,7 +229,7 @@ def test_an_object_whose_connection_breaks_off_is_fetched_again(
         ({}, "no such bucket"),
         ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "access denied: check AWS_ACCESS_KEY_ID"),
         ({"AWS_ACCESS_KEY_ID": "nobody"}, "check .*AWS_ACCESS_KEY_ID"),
-        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "no credentials: set AWS_ACCESS_KEY_ID"),
+        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "check AWS_ACCESS_KEY_ID.*only public buckets"),
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "no S3 server answers at http://127.0.0.1:1"),
         ({"AWS_ENDPOINT_URL": "nonsense"}, "check the AWS_"),
         ({"AWS_PROFILE": "nobody"}, "check the AWS_"),
@@ -254,3 +256,55 @@ def test_an_empty_prefix_is_refused(bucket: str, tmp_path: Path) -> None:
 def test_what_is_no_s3_url_is_refused(url: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is no S3 URL"):
         opened(url, tmp_path)
+
+
+def test_what_the_users_aws_files_say_is_not_overridden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["[default]", "region = eu-north-1", "retry_mode = adaptive", "max_attempts = 7"]
+    (tmp_path / "config").write_text("\n".join([*lines, "s3 =", "  addressing_style = virtual"]))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    config = connect().meta.config
+    assert config.region_name == "eu-north-1"
+    assert config.retries["mode"] == "adaptive"
+    assert config.retries["total_max_attempts"] == 7
+    assert config.s3["addressing_style"] == "virtual"
+
+
+def test_a_server_named_in_the_users_aws_files_is_asked_by_path_as_it_has_no_name_a_bucket(
+    variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").write_text(f"[default]\nendpoint_url = {variables['AWS_ENDPOINT_URL']}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    assert not has_bucket(connect(), f"asl-{uuid.uuid4().hex[:12]}")
+
+
+def test_a_public_bucket_is_read_without_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with s3_server(public=True) as there:
+        for name, value in there.items():
+            monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name, raising=False)
+        client = connect()
+        client.create_bucket(Bucket="open")
+        for path, data in public_files(1):
+            client.put_object(Bucket="open", Key=path, Body=data)
+        assert len(list(opened("s3://open", tmp_path).read(0))) == 29
+
+
+def test_a_page_in_place_of_s3_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!DOCTYPE html><html><br>Log in</html>")
+
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        with pytest.raises(DataError, match="web page"):
+            opened("s3://bucket/set", tmp_path)
+        server.shutdown()

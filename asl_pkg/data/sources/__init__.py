@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ from asl_pkg.config import (
 from asl_pkg.data.picture import Source
 from asl_pkg.errors import DataError
 from asl_pkg.files import sha256
+from asl_pkg.urls import public
 
-SECRETS = re.compile(r"(?<=://)[^/@\s,]+@|\?[^,\s]*")  # of a URL: USER:PASSWORD@ and ?SIGNATURE
 HOW_NOT_WHAT = ("batch_size", "cache_dir", "cache_gb", "external")  # settings that change no picture
 
 
@@ -86,8 +85,7 @@ def described(settings: DataSettings) -> dict[str, Any]:
         A value for each setting.
     """
     return {
-        name: SECRETS.sub("", value) if isinstance(value, str) and "://" in value else value
-        for name, value in dataclasses.asdict(settings).items()
+        name: public(value) if isinstance(value, str) else value for name, value in dataclasses.asdict(settings).items()
     }
 
 

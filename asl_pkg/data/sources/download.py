@@ -8,7 +8,7 @@ from pathlib import Path
 
 from asl_pkg.errors import DataError
 from asl_pkg.files import require_space, write_text
-from asl_pkg.progress import track
+from asl_pkg.progress import say, track
 
 CHUNK = 2**16
 MIB = 2**20
@@ -62,6 +62,7 @@ def download(ask: Ask, target: Path, name: str) -> None:
             failures = 0 if _size(target) > furthest else failures + 1
             if failures == ATTEMPTS:
                 raise DataError(f"{error} ({ATTEMPTS} attempts); the same pull later goes on from here") from error
+            say(f"{error}; trying again")
         furthest = max(furthest, _size(target))
         time.sleep(BACKOFF_S * 2**failures)
 

@@ -19,6 +19,7 @@ from asl_pkg.data.sources.names import fault_of
 from asl_pkg.errors import DataError
 from asl_pkg.files import require_space
 from asl_pkg.progress import track
+from asl_pkg.urls import with_secrets
 
 if TYPE_CHECKING:
     from dvc.output import Output
@@ -55,7 +56,7 @@ def open_source(settings: DvcData, downloads: Path) -> Source:
     Raises:
         DataError: no such repository, revision or file; the remote lacks a file or gives another than Git knows.
     """
-    with opened(settings.repository, settings.revision) as repo:
+    with opened(with_secrets(settings.repository), settings.revision) as repo:
         out = _tracked(repo, settings)
         odb = _remote(repo, settings.remote or out.remote, out.hash_name)
         md5 = out.hash_info.value

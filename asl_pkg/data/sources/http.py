@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -17,6 +18,8 @@ from asl_pkg.data.sources.archive import open_archive
 from asl_pkg.data.sources.download import CHUNK, Answer, BrokenConnectionError, download
 from asl_pkg.errors import DataError
 from asl_pkg.files import sha256
+from asl_pkg.network import reach_directly
+from asl_pkg.urls import public, with_secrets
 
 CONNECT_S, READ_S = 10, 60
 BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, *(code for code in HTTPStatus if code >= 500))
@@ -44,9 +47,12 @@ def open_source(settings: HttpData, downloads: Path) -> Source:
     Raises:
         DataError: the server does not give it, it has another SHA-256, or it is no archive that can be read safely.
     """
-    name = _public(settings.path)
-    file = downloads / hashlib.sha256(settings.path.encode()).hexdigest()
-    download(lambda start, version: _ask(settings.path, start, version), file, name)
+    url = with_secrets(settings.path)
+    _require_url(url)
+    reach_directly(url)
+    name = public(url)
+    file = downloads / hashlib.sha256(url.encode()).hexdigest()
+    download(lambda start, version: _ask(url, start, version), file, name)
     digest = sha256(file)
     if settings.sha256 and digest != settings.sha256.strip().lower():
         file.unlink()
@@ -54,16 +60,14 @@ def open_source(settings: HttpData, downloads: Path) -> Source:
     return open_archive(file, name, digest)
 
 
-def _public(url: str) -> str:
-    """A URL as errors and logs may show it: without password and without the signature of a presigned one."""
+def _require_url(url: str) -> None:
     try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
+        named = urlsplit(url).hostname
+        urlsplit(url).port  # noqa: B018 - raises where it is no number
     except ValueError:
-        parts = None
-    if parts is None or not parts.hostname:
-        raise DataError("data.path is no URL, expected https://HOST/ARCHIVE")
-    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
+        named = None
+    if not named:
+        raise DataError("data.path is not a URL, expected https://HOST/ARCHIVE")
 
 
 @contextmanager
@@ -81,15 +85,25 @@ def _ask(url: str, start: int, version: str) -> Iterator[Answer]:
         with _ask(url, 0, "") as answer:
             yield answer
     except HOPELESS as error:
-        raise DataError(
-            f"{_public(url)}: {type(error).__name__}, expected a server with a valid certificate"
-        ) from error
+        raise DataError(f"{public(url)}: {type(error).__name__}, expected a server with a valid certificate") from error
     except PASSING as error:
-        raise BrokenConnectionError(
-            f"{_public(url)}: no connection or a broken one ({type(error).__name__})"
-        ) from error
+        if start == 0 and (hopeless := _hopeless(error)):
+            raise DataError(f"{public(url)}: {hopeless}, expected https://HOST/ARCHIVE") from error
+        raise BrokenConnectionError(f"{public(url)}: no connection or a broken one ({type(error).__name__})") from error
     except requests.RequestException as error:
-        raise DataError(f"{_public(url)}: {type(error).__name__}, expected https://HOST/ARCHIVE") from error
+        raise DataError(f"{public(url)}: {type(error).__name__}, expected https://HOST/ARCHIVE") from error
+
+
+def _hopeless(error: BaseException) -> str:
+    """What will not pass by waiting: a host that does not exist, a port where nobody listens."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, ConnectionRefusedError):
+            return "nobody listens there"
+        if isinstance(found, socket.gaierror) and found.errno == socket.EAI_NONAME:
+            return "no such host"
+        found = found.__cause__ or found.__context__
+    return ""
 
 
 def _answer(response: requests.Response, start: int, version: str) -> Answer | None:
@@ -103,9 +117,14 @@ def _answer(response: requests.Response, start: int, version: str) -> Answer | N
         whole = response.headers.get("Content-Range") == f"bytes */{start}"
         return Answer(start, start, version, iter(())) if whole else None
     if code in BUSY:
-        raise BrokenConnectionError(f"{_public(response.url)}: the server answered {code} {response.reason}")
+        raise BrokenConnectionError(f"{public(response.url)}: the server answered {code} {response.reason}")
     if code != HTTPStatus.OK:
-        raise DataError(f"{_public(response.url)}: the server answered {code} {response.reason}, expected the archive")
+        raise DataError(f"{public(response.url)}: the server answered {code} {response.reason}, expected the archive")
+    if response.headers.get("Content-Type", "").startswith("text/html"):
+        raise DataError(
+            f"{public(response.url)}: the server sent a web page, expected the archive: take the direct link to the "
+            "file, or download it and use data=archive data.path=FILE"
+        )
     length = response.headers.get("Content-Length", "")
     return Answer(0, int(length) if length.isdecimal() else None, _version(response), chunks)
 

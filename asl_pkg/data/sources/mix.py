@@ -12,6 +12,7 @@ from asl_pkg.config import SCHEMES, DvcData, HttpData, MixData, S3Data, Syntheti
 from asl_pkg.data.picture import UNKNOWN_SIGNER, Picture, Rejected, Source
 from asl_pkg.data.sources.local import open_path
 from asl_pkg.errors import DataError
+from asl_pkg.urls import with_secrets
 
 SYNTHETIC = "synthetic"
 NAME = re.compile(r"[\w.-]+")
@@ -33,7 +34,7 @@ def open_source(settings: MixData, seed: int, downloads: Path) -> Source:
     Raises:
         DataError: the list is none, or a part is missing or is not what it has to be.
     """
-    parts = [(name, _open(text, seed, downloads / name)) for name, text in _listed(settings.path)]
+    parts = [(name, _open(text, seed, downloads / name)) for name, text in _listed(with_secrets(settings.path))]
     totals = [source.total for _, source in parts if source.total is not None]
     state = hashlib.sha256(json.dumps([(name, source.state) for name, source in parts]).encode()).hexdigest()
     total = sum(totals) if len(totals) == len(parts) else None

@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from botocore import exceptions
+import botocore.session
+from botocore import UNSIGNED, exceptions
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from asl_pkg.data.sources.download import BrokenConnectionError
 from asl_pkg.errors import DataError
 from asl_pkg.files import sha256
+from asl_pkg.network import reach_directly
 
 CONNECTIONS = 16  # objects fetched at once: small ones wait for the network, not for the processor
 CONNECT_S, READ_S = 10, 60
-ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+RETRIES = {"retry_mode": "AWS_RETRY_MODE", "max_attempts": "AWS_MAX_ATTEMPTS"}  # in ~/.aws/config, and as variables
+AMAZON = "amazonaws.com"
 BROKEN_OFF = (
     exceptions.ConnectionClosedError,
     exceptions.IncompleteReadError,
@@ -29,11 +33,14 @@ MEANINGS: dict[str | int, str] = {
     "NoSuchKey": "is gone since it was listed; run the pull again",
     301: "its bucket is in another region: set AWS_REGION",
     400: "the server refuses the request: check AWS_REGION and the name of the bucket",
-    403: "access denied: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, which must be allowed to do this",
+    403: "access denied: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; they must be allowed to do "
+    "this, and without them only public buckets can be read",
     404: "there is no such bucket or object (or, as some servers mean it, key of access): check the URL, "
     "AWS_ENDPOINT_URL and AWS_ACCESS_KEY_ID",
     412: "changed while it was read; run the pull again",
 }
+
+PAGE = "the answer is a web page: AWS_ENDPOINT_URL must be the address of the S3 API, with no login page in front of it"
 
 
 def split_url(url: str) -> tuple[str, str]:
@@ -55,7 +62,7 @@ def split_url(url: str) -> tuple[str, str]:
 
 
 def connect() -> Any:
-    """Make a client from the usual AWS_* variables and files.
+    """Make a client from the usual AWS_* variables and files; ours is only what they leave open.
 
     Returns:
         A boto3 S3 client; it retries what may pass.
@@ -63,17 +70,22 @@ def connect() -> Any:
     Raises:
         DataError: the settings contradict one another.
     """
-    # A server named by an endpoint seldom has a DNS name for every bucket.
-    style = "path" if any(os.environ.get(name) for name in ENDPOINTS) else "auto"
-    config = Config(
-        retries={"mode": "standard"},
-        s3={"addressing_style": style},
-        max_pool_connections=CONNECTIONS,
-        connect_timeout=CONNECT_S,
-        read_timeout=READ_S,
-    )
     with explained("S3"):
-        return boto3.Session().client("s3", config=config)  # boto3.client remembers who asked first in this process
+        core = botocore.session.Session()
+        session = boto3.Session(botocore_session=core)  # boto3.client remembers who asked first in this process
+        theirs = core.get_scoped_config()
+        options: dict[str, Any] = {}
+        if not any(name in theirs or variable in os.environ for name, variable in RETRIES.items()):
+            options["retries"] = {"mode": "standard"}
+        if core.get_credentials() is None:
+            options["signature_version"] = UNSIGNED  # a public bucket asks for none
+        config = Config(max_pool_connections=CONNECTIONS, connect_timeout=CONNECT_S, read_timeout=READ_S, **options)
+        client = session.client("s3", config=config)
+        reach_directly(client.meta.endpoint_url)
+        if AMAZON in client.meta.endpoint_url or "addressing_style" in (theirs.get("s3") or {}):
+            return client
+        # A server of one's own seldom has a DNS name for every bucket.
+        return session.client("s3", config=config.merge(Config(s3={"addressing_style": "path"})))
 
 
 @contextmanager
@@ -93,6 +105,8 @@ def explained(name: str) -> Iterator[None]:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         meaning = MEANINGS.get(code) or MEANINGS.get(status, "the server refuses")
+        if "html" in error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("content-type", ""):
+            meaning = PAGE
         raise DataError(f"{name}: {meaning} ({code or status})") from error
     except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
         raise DataError(
@@ -104,6 +118,8 @@ def explained(name: str) -> Iterator[None]:
         ) from error
     except BROKEN_OFF as error:
         raise BrokenConnectionError(f"{name}: the connection broke off ({type(error).__name__})") from error
+    except ResponseParserError as error:
+        raise DataError(f"{name}: {PAGE}") from error
     except (exceptions.BotoCoreError, ValueError) as error:
         raise DataError(f"{name}: {error}: check the AWS_* variables") from error
 

@@ -1,0 +1,42 @@
+"""What stands between us and a server: proxies, which our own servers are never asked through, and login pages."""
+
+import ipaddress
+import os
+import re
+from urllib.parse import urlsplit
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_CLUSTER_NAME = re.compile(r"[\w-]+|.+\.svc(\.cluster\.local)?")  # of a Service, as pods know it
+_NAME_IN_POD = re.compile(r"[\w-]+\.[\w-]+")  # NAME.NAMESPACE
+_PAGE = re.compile(r"\s*(<!doctype html|<html)", re.IGNORECASE)
+
+
+def reach_directly(url: str = "") -> None:
+    """Keep this process's HTTP clients from asking a proxy for servers on this machine and in this cluster.
+
+    Args:
+        url: of a server that is about to be asked; it stays behind the proxy if it is outside.
+    """
+    kept = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    host = urlsplit(url).hostname or ""
+    wanted = [*LOOPBACK, host] if _is_inside(host) else LOOPBACK
+    names = list(dict.fromkeys([*filter(None, kept.split(",")), *wanted]))
+    os.environ.update(no_proxy=",".join(names), NO_PROXY=",".join(names))
+
+
+def is_web_page(text: str) -> bool:
+    """Whether an answer is a page for people, as a login page in front of a server is.
+
+    Args:
+        text: its body, or the beginning of it.
+    """
+    return bool(_PAGE.match(text))
+
+
+def _is_inside(host: str) -> bool:
+    """Whether a host is of this machine or cluster, or has a private address."""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        in_pod = "KUBERNETES_SERVICE_HOST" in os.environ
+        return bool(_CLUSTER_NAME.fullmatch(host) or (in_pod and _NAME_IN_POD.fullmatch(host)))
