@@ -1,8 +1,10 @@
 """Progress of work that takes more than a moment: a bar on a terminal, plain lines in a log."""
 
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -34,6 +36,22 @@ def track(
         )
     else:
         yield from _lines(iterable, total, description, unit, done)
+
+
+@contextmanager
+def patiently(text: str) -> Iterator[None]:
+    """Show on stderr what is being waited for, where one call takes more than a moment.
+
+    Args:
+        text: what is done, as "Reading the index of x.zip".
+    """
+    timer = threading.Timer(QUIET_S, say, [f"{text} …"])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def say(text: str) -> None:

@@ -17,7 +17,7 @@ from asl_pkg.data.preparation import MAX_BYTES
 from asl_pkg.data.sources import parquet
 from asl_pkg.data.sources.archive import open_archive
 from asl_pkg.data.sources.download import BACKOFF_S, CHUNK, Answer, BrokenConnectionError, download
-from asl_pkg.data.sources.layout import TOO_LARGE, picture, rejection_of
+from asl_pkg.data.sources.layout import item, rejection_of, too_large
 from asl_pkg.data.sources.names import fault_of
 from asl_pkg.data.sources.s3_client import CONNECTIONS, connect, explained, split_url
 from asl_pkg.errors import DataError
@@ -130,8 +130,8 @@ def _item(client: Any, bucket: str, prefix: str, listed: _Object) -> Picture | R
     if rejected := rejection_of(listed.path):
         return rejected
     if listed.size_bytes > MAX_BYTES:
-        return Rejected(listed.path, TOO_LARGE)
-    return picture(listed.path, _fetched(client, bucket, prefix + listed.path, listed.etag))
+        return too_large(listed.path)
+    return item(listed.path, _fetched(client, bucket, prefix + listed.path, listed.etag))
 
 
 def _fetched(client: Any, bucket: str, key: str, etag: str) -> bytes:
