@@ -1,5 +1,6 @@
 """Progress of work that takes more than a moment: a bar on a terminal, plain lines in a log."""
 
+import itertools
 import sys
 import threading
 import time
@@ -30,12 +31,22 @@ def track(
     Yields:
         The items, unchanged.
     """
+    begun = _begun(iterable, description)
     if sys.stderr.isatty():
         yield from tqdm(
-            iterable, description, total, False, unit=f" {unit}", delay=QUIET_S, initial=done, dynamic_ncols=True
+            begun, description, total, False, unit=f" {unit}", delay=QUIET_S, initial=done, dynamic_ncols=True
         )
     else:
-        yield from _lines(iterable, total, description, unit, done)
+        yield from _lines(begun, total, description, unit, done)
+
+
+def _begun(iterable: Iterable[T], description: str) -> Iterator[T]:
+    """The items; a first one that is long in coming is said to be waited for."""
+    iterator = iter(iterable)
+    with patiently(description):
+        first = list(itertools.islice(iterator, 1))
+    yield from first
+    yield from iterator
 
 
 @contextmanager

@@ -12,11 +12,11 @@ import requests
 import urllib3
 
 from asl_pkg.config import HttpData
+from asl_pkg.data.hashing import file_digest
 from asl_pkg.data.picture import Source
 from asl_pkg.data.sources.archive import open_archive
 from asl_pkg.data.sources.download import CHUNK, Answer, BrokenConnectionError, download
 from asl_pkg.errors import DataError
-from asl_pkg.files import sha256
 
 CONNECT_S, READ_S = 10, 60
 BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, *(code for code in HTTPStatus if code >= 500))
@@ -47,7 +47,7 @@ def open_source(settings: HttpData, downloads: Path) -> Source:
     name = _public(settings.path)
     file = downloads / hashlib.sha256(settings.path.encode()).hexdigest()
     download(lambda start, version: _ask(settings.path, start, version), file, name)
-    digest = sha256(file)
+    digest = file_digest(file, name)
     if settings.sha256 and digest != settings.sha256.strip().lower():
         file.unlink()
         raise DataError(f"{name} has SHA-256 {digest}, expected {settings.sha256}: it is removed; check data.sha256")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from asl_pkg.config import ParquetData, S3Data
+from asl_pkg.data.hashing import file_digest
 from asl_pkg.data.picture import Picture, Rejected, Source
 from asl_pkg.data.preparation import MAX_BYTES
 from asl_pkg.data.sources import parquet
@@ -21,7 +22,7 @@ from asl_pkg.data.sources.layout import item, rejection_of, too_large
 from asl_pkg.data.sources.names import fault_of
 from asl_pkg.data.sources.s3_client import CONNECTIONS, connect, explained, split_url
 from asl_pkg.errors import DataError
-from asl_pkg.files import sha256
+from asl_pkg.progress import track
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.zst")
 AHEAD = 4 * CONNECTIONS  # objects fetched before they are asked for
@@ -56,7 +57,7 @@ def open_source(settings: S3Data, downloads: Path) -> Source:
     if key.lower().endswith(ARCHIVES):
         file = downloads / hashlib.sha256(settings.path.encode()).hexdigest()
         download(partial(_ask, client, settings.path), file, settings.path)
-        return open_archive(file, settings.path, sha256(file))
+        return open_archive(file, settings.path, file_digest(file, settings.path))
     prefix = f"{key.rstrip('/')}/" if key else ""
     objects = _listed(client, bucket, prefix)
     if not objects:
@@ -94,7 +95,8 @@ def _ask(client: Any, url: str, start: int, version: str) -> Iterator[Answer]:
 
 
 def _listed(client: Any, bucket: str, prefix: str) -> list[_Object]:
-    return sorted(_listing(client, bucket, prefix), key=lambda listed: listed.path)
+    found = track(_listing(client, bucket, prefix), None, f"Listing s3://{bucket}/{prefix}", "objects")
+    return sorted(found, key=lambda listed: listed.path)
 
 
 def _listing(client: Any, bucket: str, prefix: str) -> Iterator[_Object]:
