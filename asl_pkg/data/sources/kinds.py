@@ -1,7 +1,7 @@
 """What a file claims to be: an image, something else, or what file managers and tools leave beside images."""
 
 import re
-from pathlib import PurePosixPath
+from pathlib import PurePath
 
 
 def _set(words: str) -> frozenset[str]:
@@ -51,27 +51,27 @@ OTHER_MAGICS = re.compile(
 )
 
 
-def is_litter(path: PurePosixPath) -> bool:
+def is_litter(path: PurePath) -> bool:
     """Whether a file or folder is what a file manager, editor or version control leaves."""
     return is_litter_file(path) or any(LITTER_FOLDERS.fullmatch(part) for part in path.parts)
 
 
-def is_litter_file(path: PurePosixPath) -> bool:
+def is_litter_file(path: PurePath) -> bool:
     """Whether a file's own name is one of those."""
     return LITTER_FILES.fullmatch(path.name) is not None
 
 
-def claims_image(path: PurePosixPath) -> bool:
+def claims_image(path: PurePath) -> bool:
     """Whether a file has the name of an image, in a format that is read or not."""
     return path.suffix.lower() in READ | UNREAD
 
 
-def claims_other(path: PurePosixPath) -> bool:
+def claims_other(path: PurePath) -> bool:
     """Whether a file has the name of what is no image; its contents are not asked."""
     return path.suffix.lower() in OTHERS or path.name.lower() in UNNAMED_OTHERS
 
 
-def holds_image(path: PurePosixPath, data: bytes) -> bool:
+def holds_image(path: PurePath, data: bytes) -> bool:
     """Whether a file is to be read as an image: by its name, else by its first bytes."""
     suffix = path.suffix.lower()
     if suffix in READ or COMMON_MAGICS.match(data):
@@ -79,7 +79,7 @@ def holds_image(path: PurePosixPath, data: bytes) -> bool:
     return suffix not in UNREAD and OTHER_MAGICS.match(data) is not None  # a camera's raw file begins as a TIFF
 
 
-def extension(path: PurePosixPath) -> str:
+def extension(path: PurePath) -> str:
     """A file's extension for people, such as `.heic`."""
     suffix = path.suffix.lower()
     return suffix if PLAIN_SUFFIX.fullmatch(suffix) else "another extension" if suffix else "no extension"

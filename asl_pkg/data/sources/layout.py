@@ -18,6 +18,21 @@ def shown(path: str) -> str:
     return path.encode(errors="replace").decode()
 
 
+def no_image(path: str) -> Rejected | None:
+    """Say why a file cannot be an image, from its name alone.
+
+    Args:
+        path: with slashes.
+
+    Returns:
+        The rejection; None where it claims to be one, and where only the contents tell.
+    """
+    name = PurePosixPath(path)
+    if kinds.is_litter(name):
+        return Rejected(shown(path), LITTER, quarantined=False)
+    return _no_image(path) if kinds.claims_other(name) else None
+
+
 def rejection_of(path: str) -> Rejected | None:
     """Say why a file of the source cannot be an image of a class, from its name alone.
 
@@ -27,13 +42,11 @@ def rejection_of(path: str) -> Rejected | None:
     Returns:
         The rejection; None where the name is right, and where only the contents tell (`item`).
     """
-    name = PurePosixPath(path)
-    if kinds.is_litter(name):
-        return Rejected(shown(path), LITTER, quarantined=False)
-    if kinds.claims_other(name):
-        return _no_image(path)
+    if rejected := no_image(path):
+        return rejected
     if path != shown(path):
         return Rejected(shown(path), "a name that is not UTF-8")
+    name = PurePosixPath(path)
     if kinds.claims_image(name) and label_of(name.parent.name) is None:
         return Rejected(path, NO_CLASS)
     return None

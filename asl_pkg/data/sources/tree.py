@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from asl_pkg.data.picture import Rejected
 from asl_pkg.data.sources import kinds
-from asl_pkg.data.sources.layout import LITTER, rejection_of, shown
+from asl_pkg.data.sources.layout import LITTER, no_image, shown
 from asl_pkg.progress import track
 
 TWICE = "a link to a folder that is read already"
@@ -49,7 +49,7 @@ def files_under(root: Path) -> list[Found]:
 
 def _unreachable(path: str, reason: str) -> Found:
     """What claims to be an image, or may be one, and cannot be read."""
-    return Found(path, rejected=rejection_of(path) or Rejected(path, reason))
+    return Found(path, rejected=no_image(path) or Rejected(shown(path), reason))
 
 
 def _lost_folder(path: str, error: OSError) -> Found:
