@@ -199,6 +199,17 @@ def test_an_image_that_is_not_read_counts_as_unfit_with_its_extension(name: str,
     assert Path(name).suffix.lower() in found.reason
 
 
+@pytest.mark.parametrize(
+    "text", [b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", b"/annex/objects/SHA256E-s9--0.jpg\n"]
+)
+def test_a_pointer_in_place_of_an_image_says_what_brings_it(text: bytes, tmp_path: Path) -> None:
+    (tmp_path / "A").mkdir()
+    (tmp_path / "A/1.jpg").write_bytes(text)
+    found = read(tmp_path)["A/1.jpg"]
+    assert found.quarantined
+    assert "git lfs pull" in found.reason
+
+
 @pytest.mark.parametrize("name", ["1", "1.unknown", "1.part"])
 def test_what_is_no_image_by_name_nor_contents_is_left_out_with_its_extension(name: str, tmp_path: Path) -> None:
     (tmp_path / "A").mkdir()

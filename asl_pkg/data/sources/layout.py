@@ -10,6 +10,7 @@ from asl_pkg.data.sources import kinds
 TOO_LARGE = f"more than {MAX_BYTES >> 20} MiB"  # the reason of every source
 LITTER = "left by a file manager or a tool, or hidden"
 NO_CLASS = "not in a folder named after a class"
+POINTERS = (b"version https://git-lfs.github.com/", b"/annex/objects/")  # of a clone without the contents
 NUMBER = re.compile(r"\d+(?!.*\d)")  # the last one
 
 
@@ -70,6 +71,8 @@ def item(path: str, data: bytes) -> Picture | Rejected:
     name = PurePosixPath(path)
     if not kinds.holds_image(name, data):
         return _no_image(path)
+    if data.startswith(POINTERS):
+        return Rejected(path, "a pointer in place of the image: `git lfs pull` or `git annex get` brings it")
     if label_of(name.parent.name) is None:
         return Rejected(path, NO_CLASS)
     return picture(path, data)

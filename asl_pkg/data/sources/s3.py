@@ -20,12 +20,14 @@ from asl_pkg.data.sources.archive import open_archive
 from asl_pkg.data.sources.download import BACKOFF_S, CHUNK, Answer, BrokenConnectionError, download
 from asl_pkg.data.sources.layout import item, rejection_of, too_large
 from asl_pkg.data.sources.names import fault_of
-from asl_pkg.data.sources.s3_client import CONNECTIONS, connect, explained, split_url
+from asl_pkg.data.sources.s3_client import CONNECTIONS, code_of, connect, explained, split_url
 from asl_pkg.errors import DataError
 from asl_pkg.progress import track
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.zst")
 AHEAD = 4 * CONNECTIONS  # objects fetched before they are asked for
+# Other refusals, as of credentials that expired, concern all objects.
+OF_ONE_OBJECT = {"AccessDenied", "InvalidObjectState"}  # rights of its own; in Glacier and not restored
 TRIES = 4  # of an object whose connection breaks off
 
 
@@ -133,7 +135,12 @@ def _item(client: Any, bucket: str, prefix: str, listed: _Object) -> Picture | R
         return rejected
     if listed.size_bytes > MAX_BYTES:
         return too_large(listed.path)
-    return item(listed.path, _fetched(client, bucket, prefix + listed.path, listed.etag))
+    try:
+        return item(listed.path, _fetched(client, bucket, prefix + listed.path, listed.etag))
+    except DataError as error:
+        if code_of(error) not in OF_ONE_OBJECT:
+            raise
+        return Rejected(listed.path, f"cannot be read ({code_of(error)})")
 
 
 def _fetched(client: Any, bucket: str, key: str, etag: str) -> bytes:
