@@ -73,9 +73,9 @@ def _receive(settings: Settings, folder: Path) -> tuple[str, Arrival]:
 def _make(settings: Settings, name: str, arrival: Arrival, external: External | None, dataset_dir: Path) -> DatasetInfo:
     """Make the data set of what arrived."""
     data = settings.data
-    left_out.tell(arrival.rejected, f"data={data.name}")
     folder = data.path if type(data) is FolderData else ""
     left_out.require_fit(arrival.rejected, len(arrival.table), _most_unfit(data), _source_of(data), folder)
+    left_out.tell(arrival.rejected, f"data={data.name}")
     looks = Looks(arrival.table["dhash"].to_numpy(), arrival.thumbnails)
     placed = place(arrival, data, settings.seed, looks)
     info = _info(settings, name, arrival, placed)

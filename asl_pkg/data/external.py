@@ -48,6 +48,6 @@ def read_external(path: str, most_unfit: float) -> External | None:
         raise DataError(f"data.external={path}: no such folder, expected …/<CLASS>/<name>.jpg in one")
     with tempfile.TemporaryDirectory() as parts:
         arrival = receive(open_source(FolderData(path=path)), Path(parts))
-        left_out.tell(arrival.rejected, "data.external")
         left_out.require_fit(arrival.rejected, len(arrival.table), most_unfit, f"data.external={path}")
+        left_out.tell(arrival.rejected, "data.external")
         return External(arrival.thumbnails, np.array(arrival.column("label")), arrival.rejected)
