@@ -5,17 +5,17 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from asl_pkg import contract
 from asl_pkg.config import InferenceSettings
 from asl_pkg.data.description import describe
+from asl_pkg.data.picture import Rejected
 from asl_pkg.data.preparation import MAX_BYTES, prepare
 from asl_pkg.errors import DataError, SettingError
 from asl_pkg.serving.letters import name_letter
-from asl_pkg.serving.pictures import STANDARD_INPUT, find_pictures
+from asl_pkg.serving.pictures import STANDARD_INPUT, Named, find_pictures
 from asl_pkg.serving.runtimes import Runtime, open_runtime
 
 PATH_COLUMNS = 40
@@ -84,14 +84,16 @@ def as_json_line(answer: Answer) -> str:
     return json.dumps(asdict(answer))
 
 
-def _answers(runtime: Runtime, threshold: float, described: bool, pictures: Iterable[Path | None]) -> Iterator[Answer]:
+def _answers(runtime: Runtime, threshold: float, described: bool, pictures: Iterable[Named]) -> Iterator[Answer]:
     remaining = iter(pictures)
     while batch := list(itertools.islice(remaining, contract.MAX_BATCH)):
         prepared = [_prepare(picture) for picture in batch]
         whole = [one for one in prepared if isinstance(one, np.ndarray)]
         rows = iter(runtime.predict(np.stack(whole)) if whole else ())
         for picture, one in zip(batch, prepared, strict=True):
-            path = STANDARD_INPUT if picture is None else str(picture)
+            path = (
+                picture.path if isinstance(picture, Rejected) else STANDARD_INPUT if picture is None else str(picture)
+            )
             if isinstance(one, np.ndarray):
                 named = name_letter(next(rows), threshold)
                 measures = describe(one) if described else {}
@@ -100,8 +102,10 @@ def _answers(runtime: Runtime, threshold: float, described: bool, pictures: Iter
                 yield Answer(path, runtime.release, error=one)
 
 
-def _prepare(picture: Path | None) -> np.ndarray | str:
+def _prepare(picture: Named) -> np.ndarray | str:
     """The pixels of a picture, uint8 [200, 200, 3], or what is wrong with it."""
+    if isinstance(picture, Rejected):
+        return picture.reason
     try:
         return prepare(sys.stdin.buffer.read(MAX_BYTES + 1) if picture is None else picture)
     except DataError as error:

@@ -1,8 +1,11 @@
 """Progress of work that takes more than a moment: a bar on a terminal, plain lines in a log."""
 
+import itertools
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -30,12 +33,38 @@ def track(
     Yields:
         The items, unchanged.
     """
+    begun = _begun(iterable, description)
     if sys.stderr.isatty():
         yield from tqdm(
-            iterable, description, total, False, unit=f" {unit}", delay=QUIET_S, initial=done, dynamic_ncols=True
+            begun, description, total, False, unit=f" {unit}", delay=QUIET_S, initial=done, dynamic_ncols=True
         )
     else:
-        yield from _lines(iterable, total, description, unit, done)
+        yield from _lines(begun, total, description, unit, done)
+
+
+def _begun(iterable: Iterable[T], description: str) -> Iterator[T]:
+    """The items; a first one that is long in coming is said to be waited for."""
+    iterator = iter(iterable)
+    with patiently(description):
+        first = list(itertools.islice(iterator, 1))
+    yield from first
+    yield from iterator
+
+
+@contextmanager
+def patiently(text: str) -> Iterator[None]:
+    """Show on stderr what is being waited for, where one call takes more than a moment.
+
+    Args:
+        text: what is done, as "Reading the index of x.zip".
+    """
+    timer = threading.Timer(QUIET_S, say, [f"{text} …"])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def say(text: str) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from asl_pkg import contract
-from asl_pkg.config import FolderData, Settings
+from asl_pkg.config import DataSettings, FolderData, Settings
+from asl_pkg.data import left_out
 from asl_pkg.data.arrival import Arrival, receive
 from asl_pkg.data.audit import Findings, write_audit
 from asl_pkg.data.contact_sheet import PICTURES, contact_sheet
@@ -48,7 +49,7 @@ def pull(settings: Settings, dataset_dir: Path) -> DatasetInfo:
             writes the same data set.
     """
     with _arriving(dataset_dir) as folder:
-        external = read_external(settings.data.external)
+        external = read_external(settings.data.external, _most_unfit(settings.data))
         name, arrival = _receive(settings, folder)
         try:
             info = _make(settings, name, arrival, external, dataset_dir)
@@ -72,7 +73,9 @@ def _receive(settings: Settings, folder: Path) -> tuple[str, Arrival]:
 def _make(settings: Settings, name: str, arrival: Arrival, external: External | None, dataset_dir: Path) -> DatasetInfo:
     """Make the data set of what arrived."""
     data = settings.data
-    _check_quarantine(arrival, data.max_quarantined if isinstance(data, FolderData) else 0.0)
+    folder = data.path if type(data) is FolderData else ""
+    left_out.require_fit(arrival.rejected, len(arrival.table), _most_unfit(data), _source_of(data), folder)
+    left_out.tell(arrival.rejected, f"data={data.name}")
     looks = Looks(arrival.table["dhash"].to_numpy(), arrival.thumbnails)
     placed = place(arrival, data, settings.seed, looks)
     info = _info(settings, name, arrival, placed)
@@ -100,22 +103,20 @@ def _arriving(dataset_dir: Path) -> Iterator[Path]:
         yield folder
 
 
+def _most_unfit(data: DataSettings) -> float:
+    return data.max_quarantined if isinstance(data, FolderData) else 0.0
+
+
+def _source_of(data: DataSettings) -> str:
+    """The source as messages name it."""
+    return ", ".join(f"data.{name}={value}" for name, value in described(data).items() if name == "path") or "data"
+
+
 def _forget_others(folder: Path, parts: Path) -> None:
     """Remove the parts of other sources, other settings or another state of the source."""
     for other in folder.glob("parts-*"):
         if other != parts:
             shutil.rmtree(other)
-
-
-def _check_quarantine(arrival: Arrival, most: float) -> None:
-    """Refuse a source that is damaged as a whole."""
-    reasons = Counter(one.reason for one in arrival.rejected if one.quarantined)
-    bad, total = reasons.total(), reasons.total() + len(arrival.table)
-    if not len(arrival.table) or bad > most * total:
-        why = "; ".join(f"{count:,} {reason}" for reason, count in reasons.most_common(3)) or "no picture found"
-        raise DataError(
-            f"{bad:,} of {total:,} pictures are unfit, expected at most data.max_quarantined={most:g} of them: {why}"
-        )
 
 
 def _require_no_twins(found: dict[str, Any]) -> None:

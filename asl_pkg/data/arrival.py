@@ -185,7 +185,10 @@ def _examine(item: Picture, strip_private: bool) -> Rejected | dict[str, object]
     if min(width_px, height_px) < MIN_PX:
         return Rejected(item.path, f"a side is shorter than {MIN_PX} px")
     private = is_private(item.data)
-    data = without_private(item.data) if private and strip_private else item.data
+    try:
+        data = without_private(item.data) if private and strip_private else item.data
+    except DataError as error:
+        return Rejected(item.path, str(error))
     return {
         "image": {"bytes": data, "path": item.path},
         "label": item.label,

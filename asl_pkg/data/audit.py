@@ -35,7 +35,7 @@ class Findings:
         placed: where the pictures that passed went.
         looks: of the same pictures.
         sheet: the contact sheet, a JPEG file.
-        external: other people's thumbnails uint8 [m, 32, 32, 3] and their labels int64 [m], where there are any.
+        external: other people's pictures, where there are any.
     """
 
     info: DatasetInfo
@@ -130,7 +130,8 @@ def _honesty(
 ) -> dict[str, Any]:
     by_signer = findings.info.split_by == "signer"
     groups = findings.placed.signers if by_signer else [place.group for place in findings.placed.places]
-    scores = honesty(thumbnails, labels, splits, np.array(groups), findings.info.seed, findings.external)
+    external = findings.external and findings.external[:2]
+    scores = honesty(thumbnails, labels, splits, np.array(groups), findings.info.seed, external)
     return {
         "sentence": confession(scores),
         "group": findings.info.split_by,
@@ -199,12 +200,15 @@ def _doubts(doubts: LabelErrors, paths: list[str]) -> dict[str, Any]:
 
 def _files(findings: Findings, splits: NDArray[np.str_]) -> dict[str, Any]:
     arrival = findings.arrival
+    external = findings.external.rejected if findings.external else []
     kept = np.flatnonzero(np.isin(splits, contract.SPLITS))
     shapes = list(zip(arrival.column("width_px"), arrival.column("height_px"), strict=True))
     sha256 = arrival.column("sha256")
     return {
         "quarantined": measures.reasons(one for one in arrival.rejected if one.quarantined),
         "skipped": measures.reasons(one for one in arrival.rejected if not one.quarantined),
+        "external_quarantined": measures.reasons(one for one in external if one.quarantined),
+        "external_skipped": measures.reasons(one for one in external if not one.quarantined),
         "private": sum(arrival.column("private")),
         "file_bytes": measures.file_bytes(np.array(arrival.column("size_bytes"))[kept]),
         **measures.sizes([shapes[row] for row in kept]),

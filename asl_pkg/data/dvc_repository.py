@@ -1,14 +1,21 @@
 """A DVC repository through DVC's own Python API; its many kinds of errors become one line."""
 
 import logging
+import re
+import shlex
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asl_pkg.errors import DataError
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
+
+OWNER = re.compile(r"not owned by current user|dubious ownership|safe\.directory")  # of libgit2 and of git
+PATH_OF_OWNER = re.compile(r"(?:path|repository at) '([^']+?)/?(?:\.git/?)?'")
 
 
 def silence() -> None:
@@ -49,6 +56,8 @@ def opened(repository: str, revision: str = "") -> Iterator["Repo"]:
                 f"{repository} is no DVC repository ({reason(error)}): expected a folder where `git init && dvc init` "
                 "was run, or a Git URL"
             ) from error
+        except Exception as error:  # of Git's libraries: each has kinds of its own, with no ancestor in common
+            raise DataError(f"{repository}: {_mended(error, repository)}") from error
         with repo, failures_reported(repository):
             yield repo
     finally:
@@ -70,7 +79,20 @@ def failures_reported(what: str) -> Iterator[None]:
     except DataError:
         raise
     except Exception as error:  # each kind of remote has exceptions of its own, with no ancestor in common
-        raise DataError(f"{what}: {reason(error)}") from error
+        raise DataError(f"{what}: {_mended(error, what)}") from error
+
+
+def _mended(error: BaseException, repository: str) -> str:
+    """Say why Git or DVC failed, and the command that mends what is not the repository's fault."""
+    text = reason(error)
+    if OWNER.search(text):
+        named = PATH_OF_OWNER.search(text)
+        folder = named[1] if named else str(Path(repository).absolute())
+        command = f"git config --global --add safe.directory {shlex.quote(folder)}"
+        return f"another user owns this repository, which Git does not open then: `{command}` trusts it"
+    if shutil.which("git") is None:
+        return f"{text}; git is missing on this machine: `apt install git` or the like brings it"
+    return text
 
 
 def reason(error: BaseException) -> str:

@@ -3,12 +3,34 @@
 import hashlib
 import json
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from asl_pkg.progress import track
+
+CHUNK = 2**20
 DHASH_SIDE = 8  # 8 x 8 comparisons: 64 bits
 THUMBNAIL_PX = 32  # for comparing pictures: enough to tell a twin, small enough to keep of all
+
+
+def file_digest(path: Path, name: str) -> str:
+    """SHA-256 of a file that may take minutes to read.
+
+    Args:
+        path: the file.
+        name: what progress calls it.
+
+    Returns:
+        Hex digits.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        chunks = iter(lambda: file.read(CHUNK), b"")
+        for chunk in track(chunks, -(-path.stat().st_size // CHUNK), f"Checking {name}", "MiB"):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def dhash(pixels: np.ndarray) -> int:

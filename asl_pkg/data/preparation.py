@@ -15,7 +15,10 @@ from PIL import Image, ImageCms, ImageOps
 from asl_pkg import contract
 from asl_pkg.errors import DataError
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "JPEG2000", "PPM", "AVIF")
+EXPECTED = "expected JPEG, PNG, WebP, BMP, GIF, TIFF, JPEG 2000, PPM or AVIF"
+# Which of several frames or pages shows the letter, nobody says. Of PNG, WebP and JPEG the first is taken.
+ONE_FRAME = ("GIF", "TIFF", "AVIF")
 MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 64_000_000  # the largest pictures of common phones have 50 million; one takes 0.2 GB while it is decoded
 MID_GREY = (128, 128, 128)
@@ -30,13 +33,13 @@ def prepare(data: bytes | Path) -> np.ndarray:
     """Decode a picture and bring it to the model's size and colours.
 
     Args:
-        data: a picture file, or its bytes: JPEG, PNG, WebP or BMP.
+        data: a picture file, or its bytes, in one of FORMATS.
 
     Returns:
         uint8 [200, 200, 3], RGB in sRGB.
 
     Raises:
-        DataError: the file is missing, empty, too large, truncated or no picture.
+        DataError: the file is missing, empty, too large, truncated or no picture, or holds several.
     """
     if isinstance(data, Path):
         try:
@@ -80,7 +83,7 @@ def _open(data: bytes) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise DataError(f"more than {MAX_PIXELS:,} pixels, expected a smaller picture") from error
     except Exception as error:  # Pillow's decoders raise anything on damaged bytes
-        raise DataError("not a picture, expected a whole JPEG, PNG, WebP or BMP file") from error
+        raise DataError(f"not a picture, {EXPECTED}") from error
     if image.width * image.height > MAX_PIXELS:
         raise DataError(f"more than {MAX_PIXELS:,} pixels, expected a smaller picture")
     return image
@@ -89,9 +92,14 @@ def _open(data: bytes) -> Image.Image:
 def _decode(data: bytes) -> Image.Image:
     image = _open(data)
     try:
+        several = image.format in ONE_FRAME and getattr(image, "is_animated", False)
         image.load()
     except Exception as error:  # Pillow's decoders raise anything on damaged bytes
         raise DataError("damaged or truncated picture, expected a whole one") from error
+    if several:
+        raise DataError("several frames or pages in one file, expected one image a file")
+    if image.mode == "F":
+        raise DataError("pixels are floating-point numbers, expected 8 or 16 bits")
     return image
 
 

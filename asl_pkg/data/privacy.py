@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 from PIL import ExifTags, Image
 
+from asl_pkg.errors import DataError
+
 PRIVATE_TAGS = {
     ExifTags.Base.GPSInfo, ExifTags.Base.Artist, ExifTags.Base.Copyright, ExifTags.Base.HostComputer,
     ExifTags.Base.CameraOwnerName, ExifTags.Base.BodySerialNumber, ExifTags.Base.LensSerialNumber,
@@ -50,10 +52,13 @@ def without_private(data: bytes) -> bytes:
     """Take all metadata but orientation and colour profile out of a picture file.
 
     Args:
-        data: a JPEG, PNG, WebP or BMP file that can be decoded.
+        data: a picture file that can be decoded.
 
     Returns:
         The file with the same compressed pixels.
+
+    Raises:
+        DataError: it is of another format than JPEG, PNG and WebP.
     """
     if data.startswith(JPEG_START):
         return _jpeg(data, _orientation(data))
@@ -61,7 +66,7 @@ def without_private(data: bytes) -> bytes:
         return _png(data, _orientation(data))
     if data[8:12] == b"WEBP":
         return _webp(data, _orientation(data))
-    return data
+    raise DataError("tells of place or person in a format that it cannot be taken out of, expected JPEG, PNG or WebP")
 
 
 def _orientation(data: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """`asl infer`: which pictures are meant, what is said of them, and what a broken one does to the rest."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -15,6 +16,7 @@ from PIL import Image
 
 from asl_pkg import contract
 from asl_pkg.config import BaselineModel, InferenceSettings, TrainerSettings
+from asl_pkg.data.picture import Rejected
 from asl_pkg.data.preparation import prepare
 from asl_pkg.errors import BundleError, DataError, SettingError
 from asl_pkg.infer import Answer, as_json_line, as_table_line, infer
@@ -72,7 +74,51 @@ def test_a_folder_is_searched_at_any_depth_in_order_without_what_is_hidden(tmp_p
     for name in ("b/2.PNG", "b/1.jpg", "a.jpeg", "c/d/e.png", "notes.txt", "b/._1.jpg"):
         draw(tmp_path / name)
     found = find_pictures([str(tmp_path)])
-    assert [str(one.relative_to(tmp_path)) for one in found if one] == ["a.jpeg", "b/1.jpg", "b/2.PNG", "c/d/e.png"]
+    assert [str(one.relative_to(tmp_path)) for one in found if isinstance(one, Path)] == [
+        "a.jpeg",
+        "b/1.jpg",
+        "b/2.PNG",
+        "c/d/e.png",
+    ]
+
+
+def test_what_a_folder_hides_is_an_answer_or_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("store/1.jpg", "set/2.tif", "set/3", "set/4.heic", "set/x.mp4", "set/y"):
+        draw(tmp_path / name)
+    (tmp_path / "set/x.mp4").write_bytes(b"video")
+    (tmp_path / "set/y").write_bytes(b"text")
+    (tmp_path / "set/linked").symlink_to("../store")
+    (tmp_path / "set/loop").symlink_to(".")
+    (tmp_path / "set/5.jpg").symlink_to("none.jpg")
+    found = find_pictures([str(tmp_path / "set")])
+    assert [str(one.relative_to(tmp_path / "set")) for one in found if isinstance(one, Path)] == [
+        "2.tif", "3", "4.heic", "linked/1.jpg"
+    ]  # fmt: skip
+    (lost,) = [one for one in found if isinstance(one, Rejected)]
+    assert (lost.path, lost.quarantined) == (str(tmp_path / "set/5.jpg"), True)
+    told = capsys.readouterr().err
+    assert "3 left out" in told
+    assert ".mp4" in told
+    assert "loop" in told
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_a_folder_without_the_right_to_read_it_is_an_answer(tmp_path: Path) -> None:
+    draw(tmp_path / "set/1.jpg")
+    draw(tmp_path / "set/eve/1.jpg").parent.chmod(0)
+    try:
+        assert [type(one) for one in find_pictures([str(tmp_path / "set")])] == [type(tmp_path), Rejected]
+    finally:
+        (tmp_path / "set/eve").chmod(0o755)
+
+
+def test_a_broken_link_in_a_folder_is_a_broken_answer(tmp_path: Path, chosen: InferenceSettings) -> None:
+    draw(tmp_path / "set/1.jpg")
+    (tmp_path / "set/2.jpg").symlink_to("none.jpg")
+    whole, broken = infer(chosen, [str(tmp_path / "set")])
+    assert whole.error is None
+    assert broken.path.endswith("set/2.jpg")
+    assert "link" in (broken.error or "")
 
 
 def test_a_glob_is_expanded_and_names_keep_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from asl_pkg import contract
 from asl_pkg.data.arrival import PARTS_SCHEMA, Arrival
 from asl_pkg.data.audit import Findings, meaning, write_audit
 from asl_pkg.data.dataset import DatasetInfo
+from asl_pkg.data.external import External
 from asl_pkg.data.hashing import dhash
 from asl_pkg.data.near_duplicates import Looks
 from asl_pkg.data.picture import Rejected
@@ -153,7 +154,7 @@ def test_classes_that_cannot_be_measured_are_named(findings: Findings, tmp_path:
 
 def test_other_peoples_pictures_are_scored_too(findings: Findings, tmp_path: Path) -> None:
     thumbnails, labels = findings.arrival.thumbnails, np.array(findings.arrival.column("label"))
-    write_audit(tmp_path, replace(findings, external=(thumbnails, labels)))
+    write_audit(tmp_path, replace(findings, external=External(thumbnails, labels, [])))
     audit = json.loads((tmp_path / contract.AUDIT_FILE).read_text())
     assert audit["honesty"]["scores"][2]["split"] == "external set"
 

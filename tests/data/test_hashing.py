@@ -1,8 +1,12 @@
+import hashlib
+from pathlib import Path
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asl_pkg.data.hashing import dataset_digest, dhash
+from asl_pkg.data.hashing import CHUNK, dataset_digest, dhash, file_digest
 from tests.data.making import noise
 
 ROWS = st.lists(
@@ -42,3 +46,9 @@ def test_other_rows_have_another_digest(
     one: list[tuple[str, int, str, str]], two: list[tuple[str, int, str, str]]
 ) -> None:
     assert (dataset_digest(one) == dataset_digest(two)) == (sorted(one) == sorted(two))
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK, CHUNK + 1])
+def test_a_files_digest_is_its_sha256(tmp_path: Path, size: int) -> None:
+    (tmp_path / "x").write_bytes(b"x" * size)
+    assert file_digest(tmp_path / "x", "x") == hashlib.sha256(b"x" * size).hexdigest()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from asl_pkg.data.preparation import prepare
+from asl_pkg.data.preparation import FORMATS, prepare
 from asl_pkg.errors import DataError
 from tests.data.making import encoded, noise
 
@@ -29,7 +29,7 @@ def near(pixel: np.ndarray, colour: tuple[int, int, int], tolerance: int = 6) ->
     return bool(np.abs(pixel.astype(int) - colour).max() <= tolerance)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP"])
+@pytest.mark.parametrize("kind", FORMATS)
 def test_every_format_becomes_200_by_200_rgb(kind: str) -> None:
     pixels = prepare(encoded(halves(), kind))
     assert (pixels.shape, pixels.dtype) == ((200, 200, 3), np.uint8)
@@ -151,9 +151,14 @@ def huge_png(side: int) -> bytes:
         (huge_png(60_000), "more than 64,000,000 pixels"),
         (encoded(noise(1, 200))[:1500], "damaged or truncated"),
         (encoded(noise(1, 200), "PNG")[:1500], "damaged or truncated"),
-        (encoded(noise(1), "GIF"), "expected a whole JPEG, PNG"),
+        (encoded(noise(1), "TGA"), "not a picture, expected JPEG, PNG"),
+        (encoded(noise(1), "GIF", save_all=True, append_images=[noise(2)]), "several frames"),
+        (encoded(noise(1), "TIFF", save_all=True, append_images=[noise(2)]), "several frames"),
+        (encoded(noise(1), "AVIF", save_all=True, append_images=[noise(2)]), "several frames"),
+        (encoded(noise(1).convert("F"), "TIFF"), "floating-point"),
     ],
-    ids=["empty", "text", "too many bytes", "pixel bomb", "huge pixel bomb", "cut JPEG", "cut PNG", "GIF"],
+    ids=["empty", "text", "too many bytes", "pixel bomb", "huge pixel bomb", "cut JPEG", "cut PNG"]
+    + ["TGA", "GIF of two", "TIFF of two", "AVIF of two", "TIFF of floats"],
 )
 def test_what_is_no_picture_is_refused_with_one_line(data: bytes, reason: str) -> None:
     with pytest.raises(DataError, match=reason) as caught:
@@ -173,7 +178,7 @@ def test_a_missing_file_is_named_in_the_error(tmp_path: Path) -> None:
         prepare(tmp_path / "nowhere.jpg")
 
 
-@given(st.integers(0, 5000), st.binary(max_size=20), st.sampled_from(["JPEG", "PNG", "WEBP", "BMP"]))
+@given(st.integers(0, 5000), st.binary(max_size=20), st.sampled_from(FORMATS))
 def test_a_damaged_file_gives_pixels_or_a_data_error(position: int, damage: bytes, kind: str) -> None:
     whole = encoded(noise(3), kind)
     position %= len(whole)

@@ -9,6 +9,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from asl_pkg.data.preparation import prepare
 from asl_pkg.data.privacy import is_private, without_private
+from asl_pkg.errors import DataError
 from tests.data.making import encoded, noise
 
 KINDS = ["JPEG", "PNG", "WEBP"]
@@ -59,3 +60,10 @@ def test_comments_and_texts_are_found_and_go() -> None:
 def test_any_picture_keeps_its_pixels(kind: str, orientation: int, width: int, height: int) -> None:
     data = encoded(noise(width, 40).crop((0, 0, width, height)), kind, exif=told(orientation))
     assert np.array_equal(prepare(without_private(data)), prepare(data))
+
+
+def test_what_cannot_be_taken_out_of_a_file_is_refused() -> None:
+    file = encoded(noise(1), "TIFF", exif=told())
+    assert is_private(file)
+    with pytest.raises(DataError, match="place or person"):
+        without_private(file)

@@ -52,6 +52,25 @@ def test_all_pictures_are_in_a_split_in_the_guard_or_in_quarantine(pulled: tuple
     assert [one["examples"] for one in audit["skipped"]] == [["README.txt"]]
 
 
+def test_what_stayed_out_is_told_in_the_terminal_too(
+    photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pull(settings_for(photographs), tmp_path / "dataset")
+    told = capsys.readouterr().err
+    assert "1 unfit: 1 damaged" in told
+    assert "1 left out: 1 no image (.txt)" in told
+
+
+def test_what_stayed_out_of_other_peoples_pictures_is_in_the_audit(photographs: Path, tmp_path: Path) -> None:
+    settings = settings_for(photographs)
+    settings.data.external = str(photographs)
+    pull(settings, tmp_path / "dataset")
+    audit = json.loads((tmp_path / "dataset" / contract.AUDIT_FILE).read_text())
+    assert [one["count"] for one in audit["external_quarantined"]] == [1]
+    assert [one["examples"] for one in audit["external_skipped"]] == [["README.txt"]]
+    assert "(of data.external)" in (tmp_path / "dataset" / contract.AUDIT_PAGE).read_text()
+
+
 def test_counts_are_those_of_the_shards(pulled: tuple[Path, DatasetInfo]) -> None:
     dataset_dir, info = pulled
     for split in contract.SPLITS:

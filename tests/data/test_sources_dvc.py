@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import re
 import shutil
 import subprocess
 import zipfile
@@ -222,3 +224,67 @@ def test_what_is_no_repository_is_said_in_one_line(tmp_path: Path, repository: s
     with pytest.raises(DataError, match="no DVC repository") as refusal:
         open_source(DvcData(path="data/letters", repository=where), 7, tmp_path / "downloads")
     assert "\n" not in str(refusal.value)
+
+
+@pytest.fixture
+def importing(base: Path) -> Path:
+    """A clone of a project that imported a folder and a file from the repository, and has no picture itself."""
+    from dvc.repo import Repo
+
+    git(base / "repository", "commit", "-q", "--allow-empty", "-m", "as it is imported")
+    project = new_repository(base / "project", {"url": str(base / "other remote")})
+    with Repo(str(project)) as repo:
+        for name in ("letters", "letters.zip"):
+            repo.imp(str(base / "repository"), f"data/{name}", out=str(project / name))
+    commit(project, "imported")
+    git(base, "clone", "-q", "project", "clone")
+    return base
+
+
+def imported(base: Path, path: str, **settings: str) -> Source:
+    return open_source(DvcData(path=path, repository=str(base / "clone"), **settings), 7, base / "downloads")
+
+
+@pytest.mark.parametrize("settings", [{}, {"revision": "imported"}], ids=["working tree", "revision"])
+@pytest.mark.parametrize(("path", "expected"), [("letters.dvc", [0, 1, 2, 3]), ("letters.zip", [0, 1, 2])])
+def test_what_was_imported_comes_from_where_it_was_imported_from(
+    importing: Path, path: str, expected: list[int], settings: dict[str, str]
+) -> None:
+    source = imported(importing, path, **settings)
+    assert numbers(source) == expected
+    assert source.state in (importing / f"clone/{path.removesuffix('.dvc')}.dvc").read_text()
+
+
+def test_what_was_imported_before_is_not_fetched_again(importing: Path) -> None:
+    imported(importing, "letters")
+    shutil.rmtree(importing / "repository")
+    shutil.rmtree(importing / "remote")
+    assert numbers(imported(importing, "letters")) == [0, 1, 2, 3]
+
+
+def test_an_import_that_is_not_what_git_knows_is_refused(importing: Path) -> None:
+    file = importing / "clone/letters.dvc"
+    md5 = imported(importing, "letters").state
+    file.write_text(file.read_text().replace(md5, "0" * 32 + ".dir"))
+    with pytest.raises(DataError, match="another MD5 than Git knows"):
+        imported(importing, "letters")
+
+
+def test_an_import_whose_repository_is_gone_is_one_line(importing: Path) -> None:
+    shutil.rmtree(importing / "repository")
+    with pytest.raises(DataError, match="imported from") as refusal:
+        imported(importing, "letters")
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can give a repository to another user")
+def test_a_repository_of_another_user_is_refused_with_the_command_that_trusts_it(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(base / "gitconfig"))
+    root = base / "repository"
+    for path in [root, *root.rglob("*")]:
+        os.chown(path, 1234, 1234, follow_symlinks=False)
+    assert numbers(opened(base)) == [0, 1, 2, 3]  # the working tree needs no Git
+    with pytest.raises(DataError, match=re.escape(f"git config --global --add safe.directory {root}`")):
+        opened(base, revision="v1")

@@ -1,3 +1,6 @@
+import errno
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -80,17 +83,140 @@ def test_a_folder_is_read_at_any_depth(tmp_path: Path) -> None:
     }
 
 
-def test_links_are_never_followed(tmp_path: Path) -> None:
-    secret = tmp_path / "secret"
-    secret.mkdir()
-    (secret / "1.jpg").write_bytes(encoded(noise(1)))
-    folder = tmp_path / "pictures"
-    (folder / "A").mkdir(parents=True)
-    (folder / "A/2.jpg").symlink_to(secret / "1.jpg")
-    (folder / "B").symlink_to(secret)
+def write(root: Path, *paths: str) -> Path:
+    for number, path in enumerate(paths):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(encoded(noise(number)))
+    return root
+
+
+def lost(items: dict[str, Picture | Rejected]) -> dict[str, bool]:
+    """What stays out, and whether it counts as unfit."""
+    return {path: item.quarantined for path, item in items.items() if isinstance(item, Rejected)}
+
+
+def test_links_to_images_and_folders_are_followed(tmp_path: Path) -> None:
+    write(tmp_path / "store", "ab/1", "B/2.jpg")
+    folder = write(tmp_path / "images", "A/0.jpg")
+    (folder / "A/1.jpg").symlink_to(tmp_path / "store/ab/1")  # as DVC, git-annex and Bazel lay images out
+    (folder / "B").symlink_to("../store/B")
+    assert set(read(folder)) == {"A/0.jpg", "A/1.jpg", "B/2.jpg"}
+    assert not lost(read(folder))
+
+
+def test_a_folder_that_is_reached_twice_is_read_once_and_told(tmp_path: Path) -> None:
+    folder = write(tmp_path / "images", "m/A/0.jpg")
+    (folder / "a latest").symlink_to("m")
+    (folder / "m/loop").symlink_to("..")
+    (folder / "out").symlink_to(tmp_path)
     items = read(folder)
-    assert set(items) == {"A/2.jpg", "B"}
-    assert all(isinstance(item, Rejected) and "link" in item.reason for item in items.values())
+    assert set(items) == {"m/A/0.jpg", "a latest", "m/loop", "out"}
+    assert lost(items) == {"a latest": False, "m/loop": False, "out": False}
+
+
+def test_two_links_to_one_folder_outside_are_one(tmp_path: Path) -> None:
+    write(tmp_path / "store", "A/0.jpg")
+    folder = write(tmp_path / "images", "B/1.jpg")
+    (folder / "ann").symlink_to(tmp_path / "store")
+    (folder / "bob").symlink_to(tmp_path / "store")
+    assert lost(read(folder)) == {"bob": False}
+
+
+def test_links_to_nothing_and_to_themselves_count_as_unfit_where_an_image_is_named(tmp_path: Path) -> None:
+    folder = write(tmp_path / "images", "A/0.jpg")
+    (folder / "A/1.jpg").symlink_to("../.git/annex/objects/none")
+    (folder / "A/2.jpg").symlink_to("2.jpg")
+    (folder / "B").symlink_to(tmp_path / "not mounted")
+    (folder / "README.md").symlink_to("none")
+    (folder / "A/.#0.jpg").symlink_to("somebody@host.1234")
+    assert lost(read(folder)) == {"A/1.jpg": True, "A/2.jpg": True, "B": True, "README.md": False, "A/.#0.jpg": False}
+
+
+def test_a_device_named_as_an_image_is_unfit(tmp_path: Path) -> None:
+    folder = write(tmp_path / "images", "A/0.jpg")
+    os.mkfifo(folder / "A/1.jpg")
+    (folder / "A/2.jpg").symlink_to("/dev/zero")
+    assert lost(read(folder)) == {"A/1.jpg": True, "A/2.jpg": True}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_a_folder_without_the_right_to_read_it_counts_as_unfit(tmp_path: Path) -> None:
+    folder = write(tmp_path / "images", "ann/A/0.jpg", "eve/A/0.jpg")
+    (folder / "eve").chmod(0)
+    try:
+        assert lost(read(folder)) == {"eve": True}
+    finally:
+        (folder / "eve").chmod(0o755)
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.ESTALE, errno.ENOENT])
+def test_what_a_disk_or_network_does_not_give_counts_as_unfit_and_the_rest_is_read(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write(tmp_path / "images", "ann/A/0.jpg", "ann/A/1.jpg", "eve/A/0.jpg")
+    scan, read_bytes = os.scandir, Path.read_bytes
+
+    def scandir(path: Path) -> Iterator[os.DirEntry[str]]:
+        if Path(path).name == "eve":
+            raise OSError(code, os.strerror(code))
+        return scan(path)
+
+    def bytes_of(path: Path) -> bytes:
+        if path.name == "1.jpg":
+            raise OSError(code, os.strerror(code))
+        return read_bytes(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(Path, "read_bytes", bytes_of)
+    items = read(folder)
+    assert lost(items) == {"ann/A/1.jpg": True, "eve": True}
+    assert all(os.strerror(code) in items[path].reason for path in lost(items))
+    with pytest.raises(DataError, match="cannot be read"):
+        read(folder / "eve")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["1.JPG", "1.jpe", "1.jfif", "1.tif", "1.TIFF", "1.gif", "1.avif", "1.jp2", "1.ppm", "1.pgm", "1.dib", "1.webp"],
+)
+def test_every_extension_that_an_image_program_writes_is_read(name: str, tmp_path: Path) -> None:
+    write(tmp_path, f"A/{name}")
+    assert isinstance(read(tmp_path)[f"A/{name}"], Picture)
+
+
+@pytest.mark.parametrize("name", ["1", "1.jpg_large", "1.dat", "1.heic", "1.jpg ", "photo (1)"])
+def test_an_image_under_another_name_is_read(name: str, tmp_path: Path) -> None:
+    write(tmp_path, f"A/{name}")
+    assert isinstance(read(tmp_path)[f"A/{name}"], Picture)
+
+
+@pytest.mark.parametrize("name", ["1.heic", "1.HEIF", "1.tga", "1.dng", "1.svg", "1.psd"])
+def test_an_image_that_is_not_read_counts_as_unfit_with_its_extension(name: str, tmp_path: Path) -> None:
+    (tmp_path / "A").mkdir()
+    (tmp_path / "A" / name).write_bytes(b"II*\0 or anything else")
+    found = read(tmp_path)[f"A/{name}"]
+    assert found.quarantined
+    assert Path(name).suffix.lower() in found.reason
+
+
+@pytest.mark.parametrize(
+    "text", [b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", b"/annex/objects/SHA256E-s9--0.jpg\n"]
+)
+def test_a_pointer_in_place_of_an_image_says_what_brings_it(text: bytes, tmp_path: Path) -> None:
+    (tmp_path / "A").mkdir()
+    (tmp_path / "A/1.jpg").write_bytes(text)
+    found = read(tmp_path)["A/1.jpg"]
+    assert found.quarantined
+    assert "git lfs pull" in found.reason
+
+
+@pytest.mark.parametrize("name", ["1", "1.unknown", "1.part"])
+def test_what_is_no_image_by_name_nor_contents_is_left_out_with_its_extension(name: str, tmp_path: Path) -> None:
+    (tmp_path / "A").mkdir()
+    (tmp_path / "A" / name).write_bytes(b"text")
+    found = read(tmp_path)[f"A/{name}"]
+    assert not found.quarantined
+    assert (Path(name).suffix or "no extension") in found.reason
 
 
 def test_a_name_that_is_not_utf_8_is_rejected_by_name(tmp_path: Path) -> None:

@@ -102,3 +102,11 @@ def test_what_is_no_list_of_parts_is_refused_in_one_line(path: str, tmp_path: Pa
 def test_a_part_that_is_missing_is_named(ann: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere\.zip"):
         opened(f"ann={ann},bob=nowhere.zip", tmp_path)
+
+
+@pytest.mark.parametrize("start", [0, 10])
+def test_a_part_without_an_image_is_refused_by_its_name(ann: Path, tmp_path: Path, start: int) -> None:
+    (tmp_path / "bob").mkdir()
+    (tmp_path / "bob/bob.zip").write_bytes(b"")
+    with pytest.raises(DataError, match="part bob of the mix holds no image"):
+        list(opened(f"ann={ann},bob={tmp_path / 'bob'}", tmp_path).read(start))

@@ -206,3 +206,13 @@ def test_hugging_face_datasets_opens_our_data_set(ours: Path, tmp_path: Path) ->
     first = read_split(ours, "test").slice(0, 1).to_pylist()[0]
     rows = len(read_split(ours, "train", ["label"]))
     assert answer.stdout.split("\n")[-2] == f"{rows} (32, 32) {contract.CLASSES[first['label']]}"
+
+
+def test_a_link_to_nothing_is_refused_and_one_to_a_file_read(tmp_path: Path) -> None:
+    write(tmp_path / "store/blob", [row("A")], pa.string())
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set/a.parquet").symlink_to("../store/blob")  # as Hugging Face's cache has it
+    assert len(read(tmp_path / "set")) == 1
+    (tmp_path / "set/b.parquet").symlink_to("none")
+    with pytest.raises(DataError, match=r"b\.parquet' cannot be reached"):
+        read(tmp_path / "set")

@@ -12,11 +12,12 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from asl_pkg import files
 from asl_pkg.config import FolderData, S3Data
 from asl_pkg.data.picture import Picture, Rejected, Source
-from asl_pkg.data.sources import download, open_source
+from asl_pkg.data.sources import download, open_source, s3
 from asl_pkg.data.sources.s3_client import connect, has_bucket
 from asl_pkg.errors import DataError
 from tests.data.archives import MAKERS, read, tarred, zipped
@@ -220,6 +221,41 @@ def test_an_object_whose_connection_breaks_off_is_fetched_again(
     assert isinstance(item, Picture)
     assert item.data == big
     assert not proxy.cuts
+
+
+class Refusing:
+    """A client whose server refuses one object."""
+
+    def __init__(self, client: Any, name: str, code: str) -> None:
+        self.client, self.name, self.code = client, name, code
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.client, name)
+
+    def get_object(self, **asked: Any) -> Any:
+        if asked["Key"].endswith(self.name):
+            raise ClientError({"Error": {"Code": self.code}, "ResponseMetadata": {"HTTPStatusCode": 403}}, "GetObject")
+        return self.client.get_object(**asked)
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "InvalidObjectState"])
+def test_an_object_that_alone_is_refused_counts_as_unfit(
+    code: str, client: Any, bucket: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(client, bucket, prefix, {"A/1.jpg": JPEG, "A/2.jpg": JPEG})
+    monkeypatch.setattr(s3, "connect", lambda: Refusing(client, "1.jpg", code))
+    refused, whole = opened(f"s3://{bucket}/{prefix}", tmp_path).read(0)
+    assert refused == Rejected("A/1.jpg", f"cannot be read ({code})")
+    assert isinstance(whole, Picture)
+
+
+def test_a_refusal_that_concerns_all_objects_ends_the_pull(
+    client: Any, bucket: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(client, bucket, prefix, {"A/1.jpg": JPEG, "A/2.jpg": JPEG})
+    monkeypatch.setattr(s3, "connect", lambda: Refusing(client, "1.jpg", "ExpiredToken"))
+    with pytest.raises(DataError, match="ExpiredToken"):
+        list(opened(f"s3://{bucket}/{prefix}", tmp_path).read(0))
 
 
 @pytest.mark.parametrize("key", ["", "set", "set/x.zip"], ids=["bucket", "prefix", "archive"])

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from asl_pkg.config import ArchiveData
+from asl_pkg.data.hashing import file_digest
 from asl_pkg.data.picture import Source
 from asl_pkg.data.sources import tar_archive, zip_archive
 from asl_pkg.errors import DataError
-from asl_pkg.files import sha256
 
 
 def open_source(settings: ArchiveData) -> Source:
@@ -24,7 +24,7 @@ def open_source(settings: ArchiveData) -> Source:
     path = Path(settings.path)
     if not settings.path or not path.is_file():
         raise DataError(f"no archive {settings.path!r}: `asl pull data=archive data.path=FILE` reads one")
-    return open_archive(path, str(path), sha256(path))
+    return open_archive(path, str(path), file_digest(path, str(path)))
 
 
 def open_archive(path: Path, name: str, state: str) -> Source:

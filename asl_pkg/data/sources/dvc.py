@@ -18,10 +18,11 @@ from asl_pkg.data.sources.local import open_path
 from asl_pkg.data.sources.names import fault_of
 from asl_pkg.errors import DataError
 from asl_pkg.files import require_space
-from asl_pkg.progress import track
+from asl_pkg.progress import patiently, track
 from asl_pkg.urls import with_secrets
 
 if TYPE_CHECKING:
+    from dvc.dependency.base import Dependency
     from dvc.output import Output
     from dvc.repo import Repo
     from dvc_data.hashfile.db import HashFileDB
@@ -58,10 +59,14 @@ def open_source(settings: DvcData, downloads: Path) -> Source:
     """
     with opened(with_secrets(settings.repository), settings.revision) as repo:
         out = _tracked(repo, settings)
-        odb = _remote(repo, settings.remote or out.remote, out.hash_name)
         md5 = out.hash_info.value
         folder = downloads / md5
         require_space(downloads, out.meta.size or 0, f"fetching {settings.path}")
+        if out.stage.is_repo_import:
+            path = folder if out.hash_info.isdir else folder / _safe(PurePosixPath(out.fs_path).name)
+            _fetch_imported(out, path, downloads / "parts")
+            return dataclasses.replace(open_path(path), state=md5)
+        odb = _remote(repo, settings.remote or out.remote, out.hash_name)
         if out.hash_info.isdir:
             listing = Wanted(f"the listing of {settings.path}", md5, downloads / f"{md5}.json")
             _fetch(odb, [listing], downloads)
@@ -119,9 +124,53 @@ def _entries(listing: Wanted, folder: Path) -> list[Wanted]:
         raise DataError(f"{listing.name} is none of DVC's, expected a JSON list of relpath and md5") from error
 
 
+def _fetch_imported(out: "Output", path: Path, parts: Path) -> None:
+    """Bring what `dvc import` tracks from the repository that it is from, at the commit that was imported."""
+    if path.exists() and _is_imported(out, path):
+        return
+    (source,) = out.stage.deps
+    what = f"the repository that {out.stage.relpath} was imported from"
+    shutil.rmtree(parts, ignore_errors=True)
+    with failures_reported(what), patiently(f"Opening {what}"):
+        files = {source.fs_path: parts}
+        if out.hash_info.isdir:
+            names = source.fs.find(source.fs_path)
+            files = {name: parts / _safe(source.fs.relpath(name, source.fs_path)) for name in names}
+    parts.parent.mkdir(parents=True, exist_ok=True)
+    for _ in track(_copied(source, iter(files.items()), what), len(files), "Fetching from DVC", "files"):
+        pass
+    if not _is_imported(out, parts):
+        raise DataError(
+            f"{what} gives another MD5 than Git knows, {out.hash_info.value}: `dvc update` takes what is there now"
+        )
+    shutil.rmtree(path, ignore_errors=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parts.replace(path)
+
+
+def _copied(source: "Dependency", files: Iterator[tuple[str, Path]], what: str) -> Iterator[str]:
+    while batch := list(itertools.islice(files, BATCH)):
+        for _, target in batch:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        with failures_reported(what):
+            source.fs.get([name for name, _ in batch], [str(target) for _, target in batch])
+        yield from (name for name, _ in batch)
+
+
+def _is_imported(out: "Output", path: Path) -> bool:
+    """Whether a file or folder is the one that Git knows, by DVC's own way to make its MD5."""
+    from dvc.fs import LocalFileSystem
+    from dvc_data.hashfile.build import build
+
+    with patiently(f"Checking {out.stage.relpath}"):
+        _, _, found = build(out.cache, str(path), LocalFileSystem(), out.hash_name, dry_run=True)
+    return bool(found.hash_info == out.hash_info)
+
+
 def _fetch(odb: "HashFileDB", wanted: Sequence[Wanted], downloads: Path) -> None:
     """Fetch what is not there yet; a killed pull goes on here."""
-    missing = [one for one in wanted if not one.is_at(one.path, odb.hash_name)]
+    checked = track(wanted, len(wanted), "Checking what is there", "files")
+    missing = [one for one in checked if not one.is_at(one.path, odb.hash_name)]
     for _ in track(_fetched(odb, iter(missing), downloads / "parts"), len(missing), "Fetching from DVC", "files"):
         pass
 

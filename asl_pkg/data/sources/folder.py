@@ -1,14 +1,13 @@
 """A folder of pictures on this machine."""
 
 import hashlib
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from asl_pkg.config import FolderData
 from asl_pkg.data.picture import Picture, Rejected, Source
 from asl_pkg.data.preparation import MAX_BYTES
-from asl_pkg.data.sources.layout import TOO_LARGE, picture, rejection_of
+from asl_pkg.data.sources.layout import item, rejection_of, too_large
+from asl_pkg.data.sources.tree import Found, files_under
 from asl_pkg.errors import DataError
 
 
@@ -19,39 +18,30 @@ def open_source(settings: FolderData) -> Source:
         settings: `path` names the folder.
 
     Returns:
-        Its files in the order of their names; links are rejected, whatever they lead to.
+        Its files in the order of their names; links are followed.
 
     Raises:
-        DataError: there is no such folder, or it is empty.
+        DataError: there is no such folder, or it is empty or cannot be read.
     """
     root = Path(settings.path)
     if not settings.path or not root.is_dir():
         raise DataError(f"no folder {settings.path!r}: `asl pull data=folder data.path=FOLDER` reads one")
-    listing = sorted(_listing(root))
+    listing = files_under(root)
     if not listing:
         raise DataError(f"{root} holds no file, expected a folder with one sub-folder a class")
-    state = hashlib.sha256(repr(listing).encode(errors="surrogateescape")).hexdigest()
-    return Source(lambda start: (_item(root, path) for path, _, _ in listing[start:]), len(listing), state)
+    if lost := listing[0].rejected if not listing[0].path else None:
+        raise DataError(f"{root}: {lost.reason}")
+    known = [found[:3] if found.rejected is None else tuple(found) for found in listing]
+    state = hashlib.sha256(repr(known).encode(errors="surrogateescape")).hexdigest()
+    return Source(lambda start: (_item(root, found) for found in listing[start:]), len(listing), state)
 
 
-def _listing(root: Path) -> Iterator[tuple[str, int, int]]:
-    """Yield (path, size in bytes, time of the last change in ns) of every file, following no link."""
-    for folder, folders, names in os.walk(root):
-        for name in names + [name for name in folders if (Path(folder) / name).is_symlink()]:
-            path = Path(folder, name)
-            status = path.lstat()
-            yield path.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns
-
-
-def _item(root: Path, path: str) -> Picture | Rejected:
-    file = root / path
-    if file.is_symlink() or not file.is_file():
-        return Rejected(path, "a link or device, expected a plain file")
-    if rejected := rejection_of(path):
+def _item(root: Path, found: Found) -> Picture | Rejected:
+    if rejected := found.rejected or rejection_of(found.path):
         return rejected
-    if file.stat().st_size > MAX_BYTES:
-        return Rejected(path, TOO_LARGE)
+    if found.size_bytes > MAX_BYTES:
+        return too_large(found.path)
     try:
-        return picture(path, file.read_bytes())
+        return item(found.path, (root / found.path).read_bytes())
     except OSError as error:
-        return Rejected(path, f"cannot be read ({error.strerror})")
+        return Rejected(found.path, f"cannot be read ({error.strerror})")

@@ -13,11 +13,11 @@ import requests
 import urllib3
 
 from asl_pkg.config import HttpData
+from asl_pkg.data.hashing import file_digest
 from asl_pkg.data.picture import Source
 from asl_pkg.data.sources.archive import open_archive
 from asl_pkg.data.sources.download import CHUNK, Answer, BrokenConnectionError, download
 from asl_pkg.errors import DataError
-from asl_pkg.files import sha256
 from asl_pkg.network import reach_directly
 from asl_pkg.urls import public, with_secrets
 
@@ -53,7 +53,7 @@ def open_source(settings: HttpData, downloads: Path) -> Source:
     name = public(url)
     file = downloads / hashlib.sha256(url.encode()).hexdigest()
     download(lambda start, version: _ask(url, start, version), file, name)
-    digest = sha256(file)
+    digest = file_digest(file, name)
     if settings.sha256 and digest != settings.sha256.strip().lower():
         file.unlink()
         raise DataError(f"{name} has SHA-256 {digest}, expected {settings.sha256}: it is removed; check data.sha256")

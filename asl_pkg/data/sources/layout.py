@@ -4,31 +4,85 @@ import re
 from pathlib import PurePosixPath
 
 from asl_pkg.data.picture import UNKNOWN_SIGNER, Picture, Rejected, label_of
-from asl_pkg.data.preparation import MAX_BYTES
+from asl_pkg.data.preparation import EXPECTED, MAX_BYTES
+from asl_pkg.data.sources import kinds
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 TOO_LARGE = f"more than {MAX_BYTES >> 20} MiB"  # the reason of every source
+LITTER = "left by a file manager or a tool, or hidden"
+NO_CLASS = "not in a folder named after a class"
+POINTERS = (b"version https://git-lfs.github.com/", b"/annex/objects/")  # of a clone without the contents
 NUMBER = re.compile(r"\d+(?!.*\d)")  # the last one
 
 
+def shown(path: str) -> str:
+    """A name as text that can be written anywhere: what is no UTF-8 becomes a question mark."""
+    return path.encode(errors="replace").decode()
+
+
+def no_image(path: str) -> Rejected | None:
+    """Say why a file cannot be an image, from its name alone.
+
+    Args:
+        path: with slashes.
+
+    Returns:
+        The rejection; None where it claims to be one, and where only the contents tell.
+    """
+    name = PurePosixPath(path)
+    if kinds.is_litter(name):
+        return Rejected(shown(path), LITTER, quarantined=False)
+    return _no_image(path) if kinds.claims_other(name) else None
+
+
 def rejection_of(path: str) -> Rejected | None:
-    """Say why a file of the source cannot be a picture of a class, from its name alone.
+    """Say why a file of the source cannot be an image of a class, from its name alone.
 
     Args:
         path: in the source, with slashes.
 
     Returns:
-        The rejection, None where the name is right.
+        The rejection; None where the name is right, and where only the contents tell (`item`).
     """
-    text = path.encode(errors="replace").decode()
-    if path != text:
-        return Rejected(text, "a name that is not UTF-8")
+    if rejected := no_image(path):
+        return rejected
+    if path != shown(path):
+        return Rejected(shown(path), "a name that is not UTF-8")
     name = PurePosixPath(path)
-    if name.name.startswith(".") or name.suffix.lower() not in SUFFIXES:
-        return Rejected(path, f"not named {', '.join(SUFFIXES)}", quarantined=False)
-    if label_of(name.parent.name) is None:
-        return Rejected(path, "not in a folder named after a class")
+    if kinds.claims_image(name) and label_of(name.parent.name) is None:
+        return Rejected(path, NO_CLASS)
     return None
+
+
+def too_large(path: str) -> Rejected:
+    """Reject a file of more than MAX_BYTES; `rejection_of` finds nothing against its name."""
+    return Rejected(path, TOO_LARGE) if kinds.claims_image(PurePosixPath(path)) else _no_image(path)
+
+
+def item(path: str, data: bytes) -> Picture | Rejected:
+    """Make an image of a file, or say why it is none.
+
+    Args:
+        path: in the source, with slashes; `rejection_of` finds nothing against it.
+        data: the file's bytes. They decide where the name does not end as that of an image that is read.
+
+    Returns:
+        The image, or the rejection.
+    """
+    name = PurePosixPath(path)
+    if not kinds.holds_image(name, data):
+        return _no_image(path)
+    if data.startswith(POINTERS):
+        return Rejected(path, "a pointer in place of the image: `git lfs pull` or `git annex get` brings it")
+    if label_of(name.parent.name) is None:
+        return Rejected(path, NO_CLASS)
+    return picture(path, data)
+
+
+def _no_image(path: str) -> Rejected:
+    name = PurePosixPath(path)
+    if name.suffix.lower() in kinds.UNREAD:
+        return Rejected(shown(path), f"an image in a format that is not read ({kinds.extension(name)}), {EXPECTED}")
+    return Rejected(shown(path), f"no image ({kinds.extension(name)})", quarantined=False)
 
 
 def picture(path: str, data: bytes) -> Picture:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from asl_pkg.config import ArchiveData, FolderData, ParquetData
 from asl_pkg.data.picture import Source
+from asl_pkg.data.sources.tree import files_under
 
 
 def open_path(path: Path) -> Source:
@@ -20,7 +21,8 @@ def open_path(path: Path) -> Source:
     """
     from asl_pkg.data.sources import archive, folder, parquet
 
-    if path.suffix == ".parquet" or next(path.rglob("*.parquet"), None):
+    files = [found.path for found in files_under(path)] if path.is_dir() else [path.name]
+    if any(name.endswith(parquet.SUFFIX) for name in files):
         return parquet.open_source(ParquetData(path=str(path)))
     if path.is_dir():
         return folder.open_source(FolderData(path=str(path)))

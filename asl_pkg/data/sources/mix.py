@@ -80,11 +80,15 @@ def _read(parts: Sequence[Part], start: int) -> Iterator[Picture | Rejected]:
         start -= skipped
         if skipped and skipped == source.total:
             continue
+        found = skipped  # of which an earlier pull knows
         for item in source.read(skipped):
+            found += isinstance(item, Picture)
             if start:  # of a source that knows only by reading how many there are
                 start -= 1
             else:
                 yield _named(name, item)
+        if not found:
+            raise DataError(f"part {name} of the mix holds no image of a class, expected …/<CLASS>/<name>.jpg in it")
 
 
 def _named(name: str, item: Picture | Rejected) -> Picture | Rejected:

@@ -1,11 +1,35 @@
 """Names that nobody gives a picture by mistake."""
 
+import posixpath
 import re
 import unicodedata
 from pathlib import PurePosixPath
 
 MAX_NAME = 1024  # characters; S3 allows as many bytes, public sets use a tenth
 DRIVE = re.compile(r"[A-Za-z]:")
+
+
+def slashed(name: str) -> str:
+    """Give a name of a zip slashes: programs of Windows write backslashes.
+
+    A name that is no ASCII and has slashes keeps its backslashes: they may be half of a character in an encoding that
+    the zip does not name, as Shift-JIS.
+    """
+    return name.replace("\\", "/") if name.isascii() or "/" not in name else name
+
+
+def linked(name: str, target: str) -> str | None:
+    """Find where a link in an archive leads.
+
+    Args:
+        name: of the link, with slashes.
+        target: as the link says, relative to its own folder.
+
+    Returns:
+        A name in the archive; None where it leads out of it.
+    """
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
+    return None if not target or fault_of(path) or PurePosixPath(target).is_absolute() else path
 
 
 def fault_of(name: str) -> str | None:

@@ -18,12 +18,15 @@ import pyarrow.parquet
 
 from asl_pkg import contract
 from asl_pkg.config import ParquetData
+from asl_pkg.data.hashing import file_digest
 from asl_pkg.data.picture import UNKNOWN_SIGNER, Picture, Rejected, Source, label_of
 from asl_pkg.data.preparation import MAX_BYTES
 from asl_pkg.data.sources.layout import TOO_LARGE, picture
+from asl_pkg.data.sources.tree import files_under
 from asl_pkg.errors import DataError
-from asl_pkg.files import sha256
+from asl_pkg.progress import track
 
+SUFFIX = ".parquet"
 SHARD = re.compile(r"(.*)-\d{5}-of-(\d{5})\.parquet")  # Hugging Face's names, and ours
 ROWS = 32  # decoded at once
 BUFFER_BYTES = 2**20  # read at once: without it a column of a whole row group
@@ -45,15 +48,24 @@ def open_source(settings: ParquetData) -> Source:
         DataError: there is none, a shard is missing, one is damaged, or labels are numbers that nobody names.
     """
     path = Path(settings.path)
-    files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+    files = _files(path) if path.is_dir() else [path]
     if not settings.path or not files or not path.exists():
         raise DataError(f"no Parquet in {settings.path!r}: `asl pull data=parquet data.path=FOLDER` reads it")
     _require_all_shards(files)
-    names = [_label_names(file) for file in files]
+    names = [_label_names(file) for file in track(files, len(files), "Reading labels", "files")]
     total = sum(_rows_of(file) for file in files)
-    listing = [(file.relative_to(path).as_posix(), file.stat().st_size, sha256(file)) for file in files]
+    listing = [(file.relative_to(path).as_posix(), file.stat().st_size, file_digest(file, str(file))) for file in files]
     state = hashlib.sha256(json.dumps(listing).encode()).hexdigest()
     return Source(lambda start: _items(files, names, start), total, state)
+
+
+def _files(folder: Path) -> list[Path]:
+    """The Parquet files of a folder; one that cannot be reached would be rows that nobody misses."""
+    found = files_under(folder)
+    lost = [one.rejected for one in found if one.rejected and (one.rejected.quarantined or one.path.endswith(SUFFIX))]
+    if lost:
+        raise DataError(f"{folder}: {ascii(lost[0].path)} cannot be reached, and may hide a .parquet file or be one")
+    return sorted(folder / one.path for one in found if one.path.endswith(SUFFIX))
 
 
 def _require_all_shards(files: Sequence[Path]) -> None:

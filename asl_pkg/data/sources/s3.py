@@ -12,19 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from asl_pkg.config import ParquetData, S3Data
+from asl_pkg.data.hashing import file_digest
 from asl_pkg.data.picture import Picture, Rejected, Source
 from asl_pkg.data.preparation import MAX_BYTES
 from asl_pkg.data.sources import parquet
 from asl_pkg.data.sources.archive import open_archive
 from asl_pkg.data.sources.download import BACKOFF_S, CHUNK, Answer, BrokenConnectionError, download
-from asl_pkg.data.sources.layout import TOO_LARGE, picture, rejection_of
+from asl_pkg.data.sources.layout import item, rejection_of, too_large
 from asl_pkg.data.sources.names import fault_of
-from asl_pkg.data.sources.s3_client import CONNECTIONS, connect, explained, split_url
+from asl_pkg.data.sources.s3_client import CONNECTIONS, code_of, connect, explained, split_url
 from asl_pkg.errors import DataError
-from asl_pkg.files import sha256
+from asl_pkg.progress import track
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.zst")
 AHEAD = 4 * CONNECTIONS  # objects fetched before they are asked for
+# Other refusals, as of credentials that expired, concern all objects.
+OF_ONE_OBJECT = {"AccessDenied", "InvalidObjectState"}  # rights of its own; in Glacier and not restored
 TRIES = 4  # of an object whose connection breaks off
 
 
@@ -56,7 +59,7 @@ def open_source(settings: S3Data, downloads: Path) -> Source:
     if key.lower().endswith(ARCHIVES):
         file = downloads / hashlib.sha256(settings.path.encode()).hexdigest()
         download(partial(_ask, client, settings.path), file, settings.path)
-        return open_archive(file, settings.path, sha256(file))
+        return open_archive(file, settings.path, file_digest(file, settings.path))
     prefix = f"{key.rstrip('/')}/" if key else ""
     objects = _listed(client, bucket, prefix)
     if not objects:
@@ -94,7 +97,8 @@ def _ask(client: Any, url: str, start: int, version: str) -> Iterator[Answer]:
 
 
 def _listed(client: Any, bucket: str, prefix: str) -> list[_Object]:
-    return sorted(_listing(client, bucket, prefix), key=lambda listed: listed.path)
+    found = track(_listing(client, bucket, prefix), None, f"Listing s3://{bucket}/{prefix}", "objects")
+    return sorted(found, key=lambda listed: listed.path)
 
 
 def _listing(client: Any, bucket: str, prefix: str) -> Iterator[_Object]:
@@ -130,8 +134,13 @@ def _item(client: Any, bucket: str, prefix: str, listed: _Object) -> Picture | R
     if rejected := rejection_of(listed.path):
         return rejected
     if listed.size_bytes > MAX_BYTES:
-        return Rejected(listed.path, TOO_LARGE)
-    return picture(listed.path, _fetched(client, bucket, prefix + listed.path, listed.etag))
+        return too_large(listed.path)
+    try:
+        return item(listed.path, _fetched(client, bucket, prefix + listed.path, listed.etag))
+    except DataError as error:
+        if code_of(error) not in OF_ONE_OBJECT:
+            raise
+        return Rejected(listed.path, f"cannot be read ({code_of(error)})")
 
 
 def _fetched(client: Any, bucket: str, key: str, etag: str) -> bytes:

@@ -124,6 +124,12 @@ def explained(name: str) -> Iterator[None]:
         raise DataError(f"{name}: {error}: check the AWS_* variables") from error
 
 
+def code_of(error: DataError) -> str:
+    """S3's name for a refusal that `explained` turned into a line, such as AccessDenied; empty where it named none."""
+    cause = error.__cause__
+    return cause.response.get("Error", {}).get("Code", "") if isinstance(cause, exceptions.ClientError) else ""
+
+
 def upload(client: Any, path: Path, bucket: str, key: str) -> None:
     """Upload a file, unless the very same was uploaded before.
 

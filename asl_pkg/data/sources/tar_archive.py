@@ -1,11 +1,13 @@
 """A tar archive, plain or compressed by gzip or Zstandard, read strictly from its first byte to its last."""
 
+import functools
 import gzip
+import hashlib
 import io
 import itertools
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, Self, TypeVar
 
@@ -13,9 +15,9 @@ import zstandard
 
 from asl_pkg.data.picture import Picture, Rejected, Source
 from asl_pkg.data.preparation import MAX_BYTES
-from asl_pkg.data.sources import limits
-from asl_pkg.data.sources.layout import TOO_LARGE, picture, rejection_of
-from asl_pkg.data.sources.names import fault_of
+from asl_pkg.data.sources import limits, members
+from asl_pkg.data.sources.layout import item, too_large
+from asl_pkg.data.sources.names import linked, slashed
 from asl_pkg.errors import DataError
 
 CHUNK = 2**20
@@ -126,45 +128,128 @@ def _unpacked(file: io.BufferedReader) -> io.BufferedIOBase:
 
 
 def _items(path: Path, name: str) -> Iterator[Picture | Rejected]:
-    seen: set[PurePosixPath] = set()
+    seen = _Seen(name)
+    for member, read in _members(path, name):
+        yield from seen.items(member, read)
+    if seen.links:
+        yield from _linked(path, name, seen)
+
+
+def _members(path: Path, name: str) -> Iterator[tuple[tarfile.TarInfo, Callable[[], bytes]]]:
+    """Each member, and how to read its contents as long as the next one is not asked for."""
+    count = 0
     try:
         with path.open("rb") as packed, _unpacked(packed) as stream:
             measured = _Measured(stream, name, limits.max_unpacked(path.stat().st_size))
             with tarfile.open(fileobj=measured, mode="r|", bufsize=CHUNK, tarinfo=StrictHeader) as file:
                 while member := file.next():
                     file.members.clear()  # type: ignore[attr-defined] # or tarfile keeps all of them
-                    _check(member, name, seen)
+                    count += 1
+                    if count > limits.MAX_MEMBERS:
+                        raise limits.too_many(name)
+                    if member.size < 0:  # as extended attributes may say
+                        raise tarfile.ReadError(f"member {member.name!r} has a size of {member.size:,} bytes")
                     if member.size > measured.left_bytes:  # tarfile would seek for hours in nothing
                         raise limits.bomb(name)
-                    if not member.isdir():
-                        yield _item(file, member)
+                    yield member, functools.partial(_contents, file, member, name)
                 _require_nothing_more(file, name)
     except DAMAGED as error:
         raise DataError(f"{name}: damaged archive ({error})") from error
 
 
-def _check(member: tarfile.TarInfo, name: str, seen: set[PurePosixPath]) -> None:
-    if fault := fault_of(member.name):
-        raise DataError(f"{name}: member {member.name[:100]!r} {fault}")
-    if member.size < 0:  # as extended attributes may say
-        raise DataError(f"{name}: damaged archive (member {member.name!r} has a size of {member.size:,} bytes)")
-    if not (member.isdir() or member.isreg()) or member.issparse():
-        raise DataError(f"{name}: member {member.name!r} is a link or device, expected plain files")
-    path = PurePosixPath(member.name)
-    if path in seen and not member.isdir():
-        raise DataError(f"{name}: member {member.name!r} is there twice, expected each name once")
-    seen.add(path)
-    if len(seen) > limits.MAX_MEMBERS:
-        raise limits.too_many(name)
+def _contents(file: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> bytes:
+    try:
+        stream = file.extractfile(member)
+        return stream.read() if stream else b""
+    except DAMAGED as error:
+        raise DataError(f"{name}: damaged archive ({error})") from error
 
 
-def _item(file: tarfile.TarFile, member: tarfile.TarInfo) -> Picture | Rejected:
-    if rejected := rejection_of(member.name):
-        return rejected
-    if member.size > MAX_BYTES:
-        return Rejected(member.name, TOO_LARGE)
-    stream = file.extractfile(member)
-    return picture(member.name, stream.read() if stream else b"")
+def _slashed(name: str) -> str:
+    """Backslashes are separators where no slash is one; else they are letters, as Unix has it."""
+    return name if "/" in name else slashed(name)
+
+
+class _Seen:
+    """What the members so far say of those to come.
+
+    Args:
+        archive: what errors call it.
+    """
+
+    def __init__(self, archive: str) -> None:
+        self.archive = archive
+        self.digests: dict[PurePosixPath, bytes] = {}  # of files' contents
+        self.links: dict[PurePosixPath, str] = {}  # to what is a file of the archive, if anything
+
+    def items(self, member: tarfile.TarInfo, read: Callable[[], bytes]) -> Iterator[Picture | Rejected]:
+        """What a member is; nothing of a folder, and of a link whose file is known at the end only."""
+        name = _slashed(member.name)
+        if member.isdir():
+            members.require_harmless_folder(self.archive, name)
+        elif rejected := members.unused(self.archive, name):
+            yield rejected
+        elif member.issym() or member.islnk():
+            yield from self._link(name, member)
+        elif not member.isreg() or member.issparse():
+            if rejected := self._link_or_device(name):
+                yield rejected
+        elif member.size > MAX_BYTES:
+            yield self._once(name, str(member.size).encode()) or too_large(name)
+        else:
+            data = read()
+            yield self._once(name, hashlib.sha256(data).digest()) or item(name, data)
+
+    def _link_or_device(self, name: str) -> Rejected | None:
+        return members.refuse_or_leave(self.archive, name, members.LINK_OR_DEVICE, members.claims_image(name))
+
+    def _link(self, name: str, member: tarfile.TarInfo) -> Iterator[Rejected]:
+        """A hard link names its file as the archive does, a symbolic one as seen from its own folder."""
+        target = linked("" if member.islnk() else name, _slashed(member.linkname))
+        rejected = self._link_or_device(name) if target is None else self._once(name, target.encode(errors="replace"))
+        if rejected:
+            yield rejected
+        elif target is not None:
+            self.links[PurePosixPath(name)] = target
+
+    def _once(self, name: str, contents: bytes) -> Rejected | None:
+        """Leave out what is there already with the same contents."""
+        path = PurePosixPath(name)
+        before = self.digests.setdefault(path, contents)
+        if before is contents:
+            return None
+        if before == contents:
+            return Rejected(name, members.TWICE, quarantined=False)
+        raise DataError(f"{self.archive}: member {name!r} is there twice, expected each name once")
+
+    def file_of(self, link: PurePosixPath) -> PurePosixPath | None:
+        """The file that a link leads to, through other links too."""
+        passed = {link}
+        while link in self.links:
+            link = PurePosixPath(self.links[link])
+            if link in passed:
+                return None
+            passed.add(link)
+        return link if link in self.digests else None
+
+
+def _linked(path: Path, archive: str, seen: _Seen) -> Iterator[Picture | Rejected]:
+    """Read the archive once more for the files that links lead to."""
+    names: dict[PurePosixPath, list[str]] = {}
+    folders = {folder for file in seen.digests for folder in file.parents}
+    for link in seen.links:
+        if file := seen.file_of(link):
+            names.setdefault(file, []).append(str(link))
+        else:
+            yield members.link_without_file(str(link), PurePosixPath(seen.links[link]) in folders)
+    left_bytes = limits.max_unpacked(path.stat().st_size)
+    for member, read in _members(path, archive) if names else ():
+        wanted = names.pop(PurePosixPath(_slashed(member.name)), []) if member.isreg() else []
+        left_bytes -= member.size * len(wanted)
+        if left_bytes < 0:
+            raise limits.bomb(archive)
+        data = read() if wanted and member.size <= MAX_BYTES else b""
+        yield from (item(name, data) if member.size <= MAX_BYTES else too_large(name) for name in wanted)
 
 
 def _require_nothing_more(file: tarfile.TarFile, name: str) -> None:

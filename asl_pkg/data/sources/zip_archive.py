@@ -5,24 +5,38 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from asl_pkg.data.picture import Picture, Rejected, Source
 from asl_pkg.data.preparation import MAX_BYTES
-from asl_pkg.data.sources import limits
-from asl_pkg.data.sources.layout import TOO_LARGE, picture, rejection_of
-from asl_pkg.data.sources.names import fault_of
+from asl_pkg.data.sources import limits, members
+from asl_pkg.data.sources.layout import item, too_large
+from asl_pkg.data.sources.names import MAX_NAME, linked, slashed
 from asl_pkg.data.sources.zip_index import check_index
 from asl_pkg.errors import DataError
+from asl_pkg.progress import patiently
 
 MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # of a first member; of an archive without one
 MAGIC_BYTES = 4
 LOCAL_HEADER_BYTES = 30  # its name and extra fields come on top
+DOS_FOLDER = 0x10
 # zipfile unpacks LZMA and bzip2 without a limit: a few bytes would fill the memory.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+BROKEN_MEMBER = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, ValueError, RuntimeError)
+
+
+class Member(NamedTuple):
+    """A file as it is to be read: a link has the name of its own and the contents of another."""
+
+    name: str
+    info: zipfile.ZipInfo
+
+
+Listed = Member | Rejected
 
 
 def open_source(path: Path, name: str, state: str) -> Source:
-    """Open a zip and check the names, kinds, sizes and places of all members.
+    """Open a zip and check the names, kinds, sizes and places of all members that would be read.
 
     Args:
         path: the file.
@@ -30,78 +44,139 @@ def open_source(path: Path, name: str, state: str) -> Source:
         state: its SHA-256.
 
     Returns:
-        Its members, in its own order.
+        Its files, in its own order.
 
     Raises:
-        DataError: it is damaged, or a member could do harm.
+        DataError: it is damaged, or a member that would be read could do harm.
     """
     index = check_index(path, name)
     try:
-        with zipfile.ZipFile(path) as file:
-            members = file.infolist()
+        with patiently(f"Reading the index of {name}: {index.members:,} members"), zipfile.ZipFile(path) as file:
+            listed = _links_resolved(file, _once(_files(file, name), name), name)
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
         raise DataError(f"{name}: damaged archive ({error})") from error
-    for member in members:
-        _check(member, name)
-    _require_unique(members, name)
-    _require_apart(members, index.start, name)
-    if sum(member.file_size for member in members) > limits.max_unpacked(path.stat().st_size):
+    read = [member.info for member in listed if isinstance(member, Member)]
+    _require_apart(read, index.start, name)
+    if sum(info.file_size for info in read) > limits.max_unpacked(path.stat().st_size):
         raise limits.bomb(name)
-    files = [member for member in members if not member.is_dir()]
-    return Source(lambda start: _items(path, files[start:]), len(files), state)
+    return Source(lambda start: _items(path, listed[start:]), len(listed), state)
 
 
-def _check(member: zipfile.ZipInfo, name: str) -> None:
-    # zipfile cuts a name at its first NUL, and what it shows then is not what is there.
-    if fault := fault_of(member.orig_filename):
-        raise DataError(f"{name}: member {member.orig_filename[:100]!r} {fault}")
-    kind = stat.S_IFMT(member.external_attr >> 16)
-    if kind not in (0, stat.S_IFDIR if member.is_dir() else stat.S_IFREG):
-        raise DataError(f"{name}: member {member.filename!r} is a link or device, expected plain files")
-    if member.flag_bits & 1:
-        raise DataError(f"{name}: member {member.filename!r} is encrypted, expected an archive without a password")
-    if member.compress_type not in METHODS:
-        raise DataError(
-            f"{name}: member {member.filename!r} is compressed by method {member.compress_type}, expected stored or "
-            "deflated"
-        )
+def _files(file: zipfile.ZipFile, archive: str) -> Iterator[Listed]:
+    for info in file.infolist():
+        # zipfile cuts a name at its first NUL, and what it shows then is not what is there.
+        name = slashed(info.orig_filename)
+        if _is_folder(info, name):
+            members.require_harmless_folder(archive, name)
+        else:
+            yield members.unused(archive, name) or _left_out(info, name, archive) or Member(name, info)
 
 
-def _require_unique(members: Sequence[zipfile.ZipInfo], name: str) -> None:
-    seen = set()
-    for member in members:
-        path = PurePosixPath(member.filename)
-        if path in seen:
-            raise DataError(f"{name}: member {member.filename!r} is there twice, expected each name once")
-        seen.add(path)
+def _is_folder(info: zipfile.ZipInfo, name: str) -> bool:
+    marked = stat.S_ISDIR(info.external_attr >> 16) or info.external_attr & DOS_FOLDER
+    return name.endswith("/") or bool(marked and not info.file_size)
 
 
-def _require_apart(members: Sequence[zipfile.ZipInfo], index_start: int, name: str) -> None:
+def _left_out(info: zipfile.ZipInfo, name: str, archive: str) -> Rejected | None:
+    """What cannot be read; refused where it is named as an image."""
+    fault = None
+    if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFLNK):
+        fault = members.LINK_OR_DEVICE
+    elif info.flag_bits & 1:
+        fault = "is encrypted, expected an archive without a password"
+    elif info.compress_type not in METHODS:
+        fault = f"is compressed by method {info.compress_type}, expected stored or deflated"
+    return members.refuse_or_leave(archive, name, fault, members.claims_image(name))
+
+
+def _once(listed: Iterator[Listed], archive: str) -> Iterator[Listed]:
+    """Leave out what is there twice with the same contents."""
+    seen: dict[PurePosixPath, Member] = {}
+    for member in listed:
+        if isinstance(member, Rejected):
+            yield member
+            continue
+        first = seen.setdefault(PurePosixPath(member.name), member)
+        if first is member:
+            yield member
+        elif (first.name, first.info.CRC, first.info.file_size) == (
+            member.name,
+            member.info.CRC,
+            member.info.file_size,
+        ):
+            yield Rejected(member.name, members.TWICE, quarantined=False)
+        else:
+            raise DataError(f"{archive}: member {member.name!r} is there twice, expected each name once")
+
+
+def _links_resolved(file: zipfile.ZipFile, listed: Iterator[Listed], archive: str) -> list[Listed]:
+    found = list(listed)
+    files = {str(PurePosixPath(one.name)): one.info for one in found if isinstance(one, Member)}
+    folders = {str(folder) for name in files for folder in PurePosixPath(name).parents}
+    return [
+        _target(file, member, files, folders, archive)
+        if isinstance(member, Member) and stat.S_ISLNK(member.info.external_attr >> 16)
+        else member
+        for member in found
+    ]
+
+
+def _target(
+    file: zipfile.ZipFile, link: Member, files: dict[str, zipfile.ZipInfo], folders: set[str], archive: str
+) -> Listed:
+    """Follow a link, and links that it leads to."""
+    path, info, passed = link.name, link.info, set[str]()
+    while stat.S_ISLNK(info.external_attr >> 16):
+        target = linked(path, _link_text(file, info))
+        if target is None:
+            left_out = members.refuse_or_leave(
+                archive, link.name, members.LINK_OR_DEVICE, members.claims_image(link.name)
+            )
+            return left_out or link
+        if target not in files or target in passed:
+            return members.link_without_file(link.name, target in folders)
+        passed.add(target)
+        path, info = target, files[target]
+    return Member(link.name, info)
+
+
+def _link_text(file: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
+    """Where a link leads; empty where it does not say so in the bytes that a name may have."""
+    try:
+        with file.open(info) as stream:
+            text = stream.read(MAX_NAME + 1)
+        return text.decode() if len(text) <= MAX_NAME else ""
+    except BROKEN_MEMBER:
+        return ""
+
+
+def _require_apart(infos: Sequence[zipfile.ZipInfo], index_start: int, name: str) -> None:
     """Refuse members that share bytes: so 46 MB become 4.5 PB (D. Fifield, "A better zip bomb", WOOT 2019)."""
     end = index_start
-    for member in sorted(members, key=lambda member: member.header_offset, reverse=True):
-        if member.header_offset + LOCAL_HEADER_BYTES + member.compress_size > end:
-            raise DataError(f"{name}: member {member.filename!r} overlaps what follows, expected members apart")
-        end = member.header_offset
+    distinct = {id(info): info for info in infos}.values()
+    for info in sorted(distinct, key=lambda info: info.header_offset, reverse=True):
+        if info.header_offset + LOCAL_HEADER_BYTES + info.compress_size > end:
+            raise DataError(f"{name}: member {info.filename!r} overlaps what follows, expected members apart")
+        end = info.header_offset
 
 
-def _items(path: Path, members: Sequence[zipfile.ZipInfo]) -> Iterator[Picture | Rejected]:
+def _items(path: Path, listed: Sequence[Listed]) -> Iterator[Picture | Rejected]:
     with zipfile.ZipFile(path) as file:
-        for member in members:
-            if rejected := rejection_of(member.filename):
-                yield rejected
-            elif member.file_size > MAX_BYTES:
-                yield Rejected(member.filename, TOO_LARGE)
+        for member in listed:
+            if isinstance(member, Rejected):
+                yield member
+            elif member.info.file_size > MAX_BYTES:
+                yield too_large(member.name)
             else:
-                yield _item(file, member)
+                yield _item(file, *member)
 
 
-def _item(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> Picture | Rejected:
+def _item(file: zipfile.ZipFile, name: str, info: zipfile.ZipInfo) -> Picture | Rejected:
     try:
-        with file.open(member) as stream:
+        with file.open(info) as stream:
             data = stream.read()  # at most the declared size, whatever there is
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, ValueError) as error:
-        return Rejected(member.filename, f"damaged in the archive ({type(error).__name__})")
-    if len(data) != member.file_size:
-        return Rejected(member.filename, "damaged in the archive (shorter than declared)")
-    return picture(member.filename, data)
+    except BROKEN_MEMBER as error:
+        return Rejected(name, f"damaged in the archive ({type(error).__name__})")
+    if len(data) != info.file_size:
+        return Rejected(name, "damaged in the archive (shorter than declared)")
+    return item(name, data)

@@ -1,0 +1,79 @@
+"""Members of archives: what would be read must be harmless, what would not be read is left out and counted."""
+
+from pathlib import PurePosixPath
+
+from asl_pkg.data.picture import Rejected
+from asl_pkg.data.sources import kinds
+from asl_pkg.data.sources.layout import rejection_of
+from asl_pkg.data.sources.names import fault_of
+from asl_pkg.errors import DataError
+
+TWICE = "there twice with the same contents, read once"
+LINK_TO_NOTHING = "a link to nothing in the archive"
+LINK_TO_FOLDER = "a link to a folder of the archive, whose files are read where they are"
+LINK_OR_DEVICE = "is a link or device, expected plain files"
+
+
+def require_harmless_folder(archive: str, name: str) -> None:
+    """Refuse a folder that leads out; the root, which some programs list as `/`, does not.
+
+    Args:
+        archive: what errors call it.
+        name: of the member.
+
+    Raises:
+        DataError: it leads out.
+    """
+    if name.strip("/.") or ".." in name:
+        refuse_or_leave(archive, name, fault_of(name), refused=True)
+
+
+def unused(archive: str, name: str) -> Rejected | None:
+    """Say why a file of an archive is left out, from its name alone.
+
+    Args:
+        archive: what errors call it.
+        name: with slashes.
+
+    Returns:
+        The rejection; None where the file has to be looked at.
+
+    Raises:
+        DataError: the name is dangerous, and the file may be an image.
+    """
+    path = PurePosixPath(name)
+    if rejected := refuse_or_leave(
+        archive, name, fault_of(name), not (kinds.is_litter(path) or kinds.claims_other(path))
+    ):
+        return rejected
+    return rejection_of(name)
+
+
+def refuse_or_leave(archive: str, name: str, fault: str | None, refused: bool) -> Rejected | None:
+    """Refuse an archive for a member's fault, or leave that member out.
+
+    Args:
+        archive: what errors call it.
+        name: of the member.
+        fault: to follow "member NAME"; None where there is none.
+        refused: the member would be used.
+
+    Returns:
+        The rejection; None without a fault.
+
+    Raises:
+        DataError: the member has a fault and would be used.
+    """
+    if fault and refused:
+        raise DataError(f"{archive}: member {name[:100]!r} {fault}")
+    return Rejected(ascii(name[:100])[1:-1], fault, quarantined=False) if fault else None
+
+
+def link_without_file(name: str, is_folder: bool) -> Rejected:
+    """Reject a link that leads to no file of the archive."""
+    return Rejected(name, LINK_TO_FOLDER, quarantined=False) if is_folder else Rejected(name, LINK_TO_NOTHING)
+
+
+def claims_image(name: str) -> bool:
+    """Whether a member has an image's name."""
+    return kinds.claims_image(PurePosixPath(name))
