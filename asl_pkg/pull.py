@@ -24,6 +24,7 @@ from asl_pkg.data.hashing import dataset_digest
 from asl_pkg.data.near_duplicates import Looks
 from asl_pkg.data.placing import Placed, place
 from asl_pkg.data.shard_writer import write_splits
+from asl_pkg.data.signers_table import read_table
 from asl_pkg.data.sources import described, fingerprint, open_source
 from asl_pkg.data.splitting import Place
 from asl_pkg.errors import DataError
@@ -63,6 +64,8 @@ def pull(settings: Settings, dataset_dir: Path) -> DatasetInfo:
 def _receive(settings: Settings, folder: Path) -> tuple[str, Arrival]:
     """Read the source to its end; gives the fingerprint too. The source's own index is not kept in memory."""
     data, seed = settings.data, settings.seed
+    if isinstance(data, FolderData) and data.signers_csv:
+        read_table(Path(data.signers_csv))  # what is wrong with it is known before all is read
     source = open_source(data, seed, folder / "downloads")
     name = fingerprint(data, seed, source)
     parts = folder / f"parts-{name[:12]}"
@@ -133,7 +136,6 @@ def _info(settings: Settings, fingerprint: str, arrival: Arrival, placed: Placed
     kept = [(sha256, label, signer, at) for sha256, label, signer, at in rows if at.kept]
     counts = Counter((at.split, label) for _, label, _, at in kept)
     signers = {split: {signer for _, _, signer, at in kept if at.split == split} for split in contract.SPLITS}
-    train, *others = signers.values()
     return DatasetInfo(
         schema_version=contract.DATASET_SCHEMA,
         digest=dataset_digest((sha256, label, at.split, at.group) for sha256, label, _, at in kept),
@@ -141,8 +143,9 @@ def _info(settings: Settings, fingerprint: str, arrival: Arrival, placed: Placed
         source=described(settings.data),
         seed=settings.seed,
         split_by=placed.split_by,
-        unseen_signers=not train & set().union(*others),
+        unseen_signers=placed.unseen_signers,
         unmeasurable=placed.unmeasurable,
+        people=placed.people.said,
         counts={
             split: {name: counts[split, label] for label, name in enumerate(contract.CLASSES)}
             for split in contract.SPLITS

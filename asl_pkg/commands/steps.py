@@ -34,6 +34,8 @@ def pull(*settings: str) -> None:
 def _pull(step: Any, chosen: Settings) -> None:
     info = step.pull(chosen, Path(chosen.dataset_dir))
     print(f"{chosen.dataset_dir}: {info.summary}")
+    for line in info.people:
+        print(f"signers: {line}")
     print(f"look at {chosen.dataset_dir}/{contract.AUDIT_PAGE} and {chosen.dataset_dir}/{contract.CONTACT_SHEET}")
 
 

@@ -98,18 +98,26 @@ def meaning(info: DatasetInfo, drawn: int = 0) -> str:
         which = "They" if drawn == people else f"{drawn} of them"
         return (
             f"No signer of the test split is in training: an accuracy there says how well the model reads the hands of "
-            f"{people} people it has never seen." + (f" {which} are drawn hands, not photographs." if drawn else "")
+            f"{people} people it has never seen."
+            + (f" {which} are drawn hands, not photographs." if drawn else "")
+            + (f" It says nothing of {', '.join(info.unmeasurable)}." if info.unmeasurable else "")
+        )
+    if info.split_by == "signer":
+        return (
+            "The test split holds whole signers, but it is not certain that training saw none of them: "
+            f"{'; '.join(info.people[1:]) or 'some signers are unknown'}. An accuracy there may flatter. Expect less "
+            "for another person."
         )
     if info.split_by == "recording":
         return (
-            "Nobody says who the signers are, so the test split holds whole recordings that training leaves out. An "
+            "No whole signers could be held out, so the test split holds whole recordings that training leaves out. An "
             "accuracy there says how well the model reads another recording, perhaps of the same person in the same "
             "room. Expect less for another person."
         )
     return (
-        "Nobody says who the signers are, so the test split holds blocks of frames that training leaves out, more than "
-        f"{info.source['guard_frames']} frames away from any that it sees. An accuracy there says how well the model "
-        "reads unseen moments of the same recordings. Expect less for another person."
+        "No whole signers could be held out, so the test split holds blocks of frames that training leaves out, more "
+        f"than {info.source['guard_frames']} frames away from any that it sees. An accuracy there says how well the "
+        "model reads unseen moments of the same recordings. Expect less for another person."
     )
 
 
@@ -154,6 +162,7 @@ def _counts(findings: Findings, labels: NDArray[np.int64], splits: NDArray[np.st
         "counts": findings.info.counts,
         "imbalance": measures.imbalance(findings.info.counts),
         "signers": findings.info.signers,
+        "people": findings.info.people,
         "groups": {split: len({one.group for one in places if one.split == split}) for split in contract.SPLITS},
         "guard": measures.by_class(labels[splits == GUARD]),
     }

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,12 @@ class DatasetInfo:
         source: the settings of the source.
         seed: of the source and the splits.
         split_by: `signer`, `recording` or `block`: the weakest that any class is held out by.
-        unseen_signers: training sees no signer of the other splits.
-        unmeasurable: classes whose held-out pictures look too much like training's to say anything.
+        unseen_signers: it is certain that training sees no signer of the other splits.
+        unmeasurable: classes that the test does not hold, or whose pictures there look too much like training's.
         counts: pictures by split and class.
         signers: number of signers by split.
         versions: of what decoded and wrote the pictures.
+        people: how the signers were found, and what is doubtful about them, a sentence each.
     """
 
     schema_version: int
@@ -49,6 +50,7 @@ class DatasetInfo:
     counts: dict[str, dict[str, int]]
     signers: dict[str, int]
     versions: dict[str, str]
+    people: list[str] = field(default_factory=list)
 
     @property
     def summary(self) -> str:

@@ -2,20 +2,29 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from asl_pkg import contract
-from asl_pkg.config import DataSettings, FolderData
-from asl_pkg.data import signers, splitting
+from asl_pkg.config import DataSettings, FolderData, MixData, ParquetData
+from asl_pkg.data import splitting
 from asl_pkg.data.arrival import Arrival
+from asl_pkg.data.dataset import read_info
 from asl_pkg.data.near_duplicates import Looks
 from asl_pkg.data.picture import UNKNOWN_SIGNER
 from asl_pkg.data.recordings import find_recordings
+from asl_pkg.data.signers import (
+    MOST_UNKNOWN,
+    SETTLES,
+    People,
+    people_of_folders,
+    people_of_source,
+    spelled_once,
+)
+from asl_pkg.data.signers_table import read_table, rows_of_images
 from asl_pkg.data.splitting import GUARD, MIN_GROUPS, TWIN, Place, Shot
-from asl_pkg.errors import DataError
 
-TRAIN = contract.SPLITS[0]
+TRAIN, VALIDATION, TEST = contract.SPLITS
 MOST_LOST = 0.3  # share of a class's training pictures that look like held-out ones: beyond it nothing is measured
 
 
@@ -25,17 +34,35 @@ class Placed:
 
     Args:
         split_by: `signer`, `recording` or `block`: the weakest that any class is held out by.
-        signers: of each picture.
+        people: the signers of all pictures, and what is doubtful about them.
         shots: what the splits were made from.
         places: of each picture.
-        unmeasurable: names of the classes whose held-out pictures look too much like training's.
+        unmeasurable: names of the classes that the test does not hold, or whose pictures look too much like training's.
+        unvalidated: names of the classes that the validation does not hold, since too few signers show them.
     """
 
     split_by: str
-    signers: list[str]
+    people: People
     shots: list[Shot]
     places: list[Place]
     unmeasurable: list[str]
+    unvalidated: list[str] = field(default_factory=list)
+
+    @property
+    def signers(self) -> list[str]:
+        """Of each picture."""
+        return self.people.signers
+
+    @property
+    def unseen_signers(self) -> bool:
+        """Whether it is certain that no signer of a held-out picture is in training."""
+        signers: dict[bool, set[str]] = {True: set(), False: set()}
+        for signer, at in zip(self.signers, self.places, strict=True):
+            if at.kept:
+                signers[at.split == TRAIN].add(signer)
+        return not (
+            self.people.doubts or signers[True] & signers[False] or UNKNOWN_SIGNER in set().union(*signers.values())
+        )
 
 
 def place(arrival: Arrival, data: DataSettings, seed: int, looks: Looks) -> Placed:
@@ -51,22 +78,87 @@ def place(arrival: Arrival, data: DataSettings, seed: int, looks: Looks) -> Plac
         The place of each picture.
 
     Raises:
-        DataError: a class has too few groups, or the user's table fits no picture.
+        DataError: a class has too few groups, or the user's table or the folders of signers fit in part only.
     """
     if isinstance(data, FolderData):
-        shots = _shots(arrival, data)
-        split_by, places = _split(shots, data, seed)
+        shots, people = _shots(arrival, data)
+        placed = _by_signer(shots, people, data, seed, looks) or _by_recording(shots, people, data, seed, looks)
     else:
         shots = [Shot(*values) for values in _columns(arrival)]
-        split_by, places = "signer", _split_of_source(arrival)
+        people = people_of_source([shot.signer for shot in shots], "the source")
+        placed = _placed("signer", shots, people, _split_of_source(arrival), looks)
+    labels, splits = [shot.label for shot in shots], [one.split for one in placed.places]
+    splitting.require_every_class(labels, splits, [*placed.unmeasurable, *placed.unvalidated])
+    return placed
+
+
+def _by_signer(shots: list[Shot], people: People, data: FolderData, seed: int, looks: Looks) -> Placed | None:
+    """Hold out whole signers, where there are enough of them; some classes may then have none to be held out."""
+    if len({shot.signer for shot in shots} - {UNKNOWN_SIGNER}) < MIN_GROUPS:
+        return None
+    shares = (data.validation_share, data.test_share)
+    placed = _placed("signer", shots, people, splitting.by_signer(shots, *shares, seed), looks)
+    held_out = _missing(placed, VALIDATION) | _missing(placed, TEST)
+    if not _missing(placed, TRAIN) and held_out <= set(placed.unmeasurable):
+        return _alike(placed)
+    places = splitting.by_signer_and_class(shots, *shares, seed)
+    return _alike(_without_some(_placed("signer", shots, people, places, looks))) if places else None
+
+
+def _by_recording(shots: list[Shot], people: People, data: FolderData, seed: int, looks: Looks) -> Placed:
+    """Hold out whole recordings, or blocks of frames of a class with too few of them."""
+    split_by, places = _split(shots, data, seed)
+    placed = _placed(split_by, shots, people, places, looks)
+    if split_by == "block" and (lossy := _lossy([shot.label for shot in shots], places, placed.places)):
+        split_by, places = _split(shots, data, seed, lossy)  # blocks of one recording look alike, recordings may not
+        placed = _placed(split_by, shots, people, places, looks)
+    return placed
+
+
+def _placed(split_by: str, shots: list[Shot], people: People, places: Sequence[Place], looks: Looks) -> Placed:
+    """Leave out what looks alike."""
     labels = [shot.label for shot in shots]
     kept = _without_twins(labels, places, looks)
-    if isinstance(data, FolderData) and split_by == "block" and (lossy := _lossy(labels, places, kept)):
-        split_by, places = _split(shots, data, seed, lossy)  # blocks of one recording look alike, recordings may not
-        kept = _without_twins(labels, places, looks)
-    unmeasurable = [contract.CLASSES[label] for label in _lossy(labels, places, kept)]
-    splitting.require_every_class(labels, [one.split for one in kept], unmeasurable)
-    return Placed(split_by, [shot.signer for shot in shots], shots, kept, unmeasurable)
+    return Placed(split_by, people, shots, kept, _names(_lossy(labels, places, kept)))
+
+
+def _missing(placed: Placed, split: str) -> set[str]:
+    """Classes of which a split has no picture."""
+    found = {shot.label for shot, at in zip(placed.shots, placed.places, strict=True) if at.split == split}
+    return set(_names({shot.label for shot in placed.shots} - found))
+
+
+def _without_some(placed: Placed) -> Placed:
+    """Say which classes too few signers show to be held out by signer."""
+    unvalidated, untested = (_missing(placed, split) - set(placed.unmeasurable) for split in (VALIDATION, TEST))
+    said = [
+        f"too few signers show {', '.join(_ordered(classes))}: the {split} has none"
+        for split, classes in ((VALIDATION, unvalidated), (TEST, untested))
+        if classes
+    ]
+    people = replace(placed.people, found="; ".join([placed.people.found, *said]))
+    unmeasurable = _ordered(untested.union(placed.unmeasurable))
+    return replace(placed, people=people, unmeasurable=unmeasurable, unvalidated=_ordered(unvalidated))
+
+
+def _alike(placed: Placed) -> Placed:
+    """Doubt that signers are different people where many of their pictures look the same; empty walls may."""
+    twins = sum(
+        at.split == TWIN and contract.CLASSES[shot.label] != "nothing"
+        for shot, at in zip(placed.shots, placed.places, strict=True)
+    )
+    if twins <= MOST_UNKNOWN * len(placed.shots):
+        return placed
+    doubt = f"{twins:,} images look the same as another signer's: the two may be one person; {SETTLES}"
+    return replace(placed, people=replace(placed.people, doubts=(*placed.people.doubts, doubt)))
+
+
+def _names(labels: Collection[int]) -> list[str]:
+    return [contract.CLASSES[label] for label in sorted(labels)]
+
+
+def _ordered(names: Collection[str]) -> list[str]:
+    return [name for name in contract.CLASSES if name in names]
 
 
 def _columns(arrival: Arrival) -> zip:
@@ -81,30 +173,45 @@ def _split_of_source(arrival: Arrival) -> list[Place]:
 
 def _split(shots: Sequence[Shot], data: FolderData, seed: int, uncut: Collection[int] = ()) -> tuple[str, list[Place]]:
     shares = (data.validation_share, data.test_share)
-    if len({shot.signer for shot in shots}) >= MIN_GROUPS:
-        return "signer", splitting.by_signer(shots, *shares, seed)
     places, whole = splitting.by_recording(shots, data.block_frames, data.guard_frames, *shares, seed, uncut)
     return "recording" if whole == {shot.label for shot in shots} else "block", places
 
 
-def _shots(arrival: Arrival, data: FolderData) -> list[Shot]:
+def _shots(arrival: Arrival, data: FolderData) -> tuple[list[Shot], People]:
     """What splitting needs to know, signers and recordings found where nobody says."""
-    paths = arrival.paths
-    folders = signers.signers_of_folders(paths)
-    table = signers.read_table(Path(data.signers_csv)) if data.signers_csv else {}
-    if data.signers_csv and not table.keys() & set(paths):
-        raise DataError(f"{data.signers_csv} names no picture of the source, expected paths such as {paths[0]}")
-    shots = []
-    for number, (label, signer, sequence, frame) in enumerate(_columns(arrival)):
-        if signer == UNKNOWN_SIGNER and folders:
-            signer = folders[number]
-        known = table.get(paths[number])
-        if known:
-            signer, sequence = known.signer, known.recording or sequence
-        shots.append(Shot(label, signer, sequence, frame))
-    shots = _numbered(shots, paths)
+    labels, signers, sequences, frames = (list(column) for column in zip(*_columns(arrival), strict=True))
+    if data.signers_csv:
+        people, sequences = _people_of_table(arrival, Path(data.signers_csv), signers, sequences)
+    elif set(signers) == {UNKNOWN_SIGNER}:
+        people = people_of_folders(arrival.paths)
+    else:
+        mixed = isinstance(data, MixData)
+        people = people_of_source(signers, "the parts of the mix" if mixed else "the column signer", mixed)
+        people = replace(people, doubts=(*people.doubts, *_doubts_of_data_set(data)))
+    shots = _numbered(list(map(Shot, labels, people.signers, sequences, frames)), arrival.paths)
     found = find_recordings(shots, arrival.thumbnails)
-    return [shot._replace(recording=number) for shot, number in zip(shots, found, strict=True)]
+    return [shot._replace(recording=number) for shot, number in zip(shots, found, strict=True)], people
+
+
+def _doubts_of_data_set(data: FolderData) -> list[str]:
+    """What was doubtful about the signers of a data set of ours that is pulled again: its columns do not tell."""
+    folder = Path(data.path)
+    if not isinstance(data, ParquetData) or not (folder / contract.DATASET_FILE).is_file():
+        return []
+    return read_info(folder).people[1:]
+
+
+def _people_of_table(
+    arrival: Arrival, path: Path, signers: Sequence[str], sequences: Sequence[str]
+) -> tuple[People, list[str]]:
+    """What the user's table says; whom it does not name keeps what the source says."""
+    table, others = read_table(path), [one.path for one in arrival.rejected]
+    rows, misfits = rows_of_images(path, table, arrival.paths, others)
+    named = [row.signer if row else signer for row, signer in zip(rows, signers, strict=True)]
+    recordings, _ = spelled_once([row.recording if row else "" for row in rows])
+    people = people_of_source(named, f"{path.name}; {misfits}" if misfits else path.name)
+    chosen = [own if own != UNKNOWN_SIGNER else given for own, given in zip(recordings, sequences, strict=True)]
+    return people, chosen
 
 
 def _numbered(shots: list[Shot], paths: Sequence[str]) -> list[Shot]:

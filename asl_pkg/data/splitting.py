@@ -3,14 +3,17 @@
 Frames that follow one another are near-copies. A random split puts them on both sides and measures memory.
 """
 
+import itertools
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asl_pkg import contract
 from asl_pkg.data.near_duplicates import Looks
+from asl_pkg.data.picture import UNKNOWN_SIGNER
 from asl_pkg.errors import DataError
 
 GUARD = "guard"  # left out: too near to a frame of another split
@@ -18,7 +21,8 @@ TWIN = "near-duplicate"  # left out: looks the same as a held-out picture
 MIN_GROUPS = 3  # signers, recordings or blocks: one for each split
 LARGEST = 0.3  # of a class's pictures: without a recording of that share for training its recordings are cut up …
 # … and of all pictures: a signer of a greater share is learnt from wherever three others are left
-TRAIN, VALIDATION, TEST = contract.SPLITS
+TRAIN, VALIDATION, TEST = SPLITS = contract.SPLITS
+DRAWS = 10  # of the signers to begin with, where they are chosen by the classes that they show
 
 U = TypeVar("U", bound=Hashable)
 
@@ -76,15 +80,42 @@ def by_signer(shots: Sequence[Shot], validation_share: float, test_share: float,
     Raises:
         DataError: there are fewer signers.
     """
-    pictures = Counter(shot.signer for shot in shots)
-    if len(pictures) < MIN_GROUPS:
-        raise DataError(f"{len(pictures)} signers, expected at least {MIN_GROUPS} to hold out whole ones")
-    others = sorted(signer for signer, count in pictures.items() if count <= LARGEST * len(shots))
-    chosen = others if len(others) >= MIN_GROUPS else sorted(pictures)
-    split_of = dict.fromkeys(pictures, TRAIN) | _allot(
-        chosen, validation_share, test_share, np.random.default_rng(seed)
-    )
-    return [Place(split_of[shot.signer], f"{shot.signer}/{shot.sequence}") for shot in shots]
+    rng = np.random.default_rng(seed)
+    return _of_signers(shots, _allot(_candidates(shots), validation_share, test_share, rng))
+
+
+def by_signer_and_class(
+    shots: Sequence[Shot], validation_share: float, test_share: float, seed: int
+) -> list[Place] | None:
+    """Hold out whole signers so that training has every class and the test, then validation, as many as can be.
+
+    Args:
+        shots: as `by_signer`.
+        validation_share: likewise; one signer where training would else lack a class.
+        test_share: likewise.
+        seed: of the choice.
+
+    Returns:
+        The place of each picture; None where training would lack a class, or a split more than half of them.
+
+    Raises:
+        DataError: there are fewer signers.
+    """
+    candidates = _candidates(shots)
+    row_of = {signer: row for row, signer in enumerate(candidates)}
+    shows = np.zeros((len(candidates) + 1, len(contract.CLASSES)), np.int64)  # the last row: who is always learnt from
+    for shot in shots:
+        shows[row_of.get(shot.signer, -1), shot.label] = 1
+    all_classes = int(shows.any(axis=0).sum())
+    rng = np.random.default_rng(seed)
+    for shares in ((validation_share, test_share), (0.0, 0.0)):
+        drawn = [_covering(shows, list(_allot(range(len(candidates)), *shares, rng).items())) for _ in range(DRAWS)]
+        split_of, covered = max(drawn, key=lambda found: _worth(found[1]))
+        if covered[TRAIN] == all_classes and 2 * min(covered.values()) > all_classes:
+            return _of_signers(
+                shots, {candidates[row]: split for row, split in split_of.items() if row < len(candidates)}
+            )
+    return None
 
 
 def by_recording(
@@ -201,6 +232,61 @@ def _allot(
         order.remove(first)
         order.append(first)
     return dict(zip(order, splits, strict=True))
+
+
+def _candidates(shots: Sequence[Shot]) -> list[str]:
+    """The signers who may be held out: not those who show a large part of what there is, if others are left."""
+    pictures = Counter(shot.signer for shot in shots if shot.signer != UNKNOWN_SIGNER)
+    if len(pictures) < MIN_GROUPS:
+        raise DataError(f"{len(pictures)} signers, expected at least {MIN_GROUPS} to hold out whole ones")
+    others = sorted(signer for signer, count in pictures.items() if count <= LARGEST * len(shots))
+    return others if len(others) >= MIN_GROUPS else sorted(pictures)
+
+
+def _of_signers(shots: Sequence[Shot], split_of: Mapping[str, str]) -> list[Place]:
+    """Place whole signers; whoever is not to be held out, and whose signer nobody knows, is learnt from."""
+    return [Place(split_of.get(shot.signer, TRAIN), f"{shot.signer}/{shot.sequence}") for shot in shots]
+
+
+def _covering(shows: NDArray[np.int64], allotted: Sequence[tuple[int, str]]) -> tuple[dict[int, str], dict[str, int]]:
+    """Let signers of different splits change places as long as that brings classes to splits that lack them.
+
+    Args:
+        shows: whether each signer shows each class [signers + 1, classes], the last row for who is always learnt from.
+        allotted: each signer's row and split.
+
+    Returns:
+        The split of each row, and how many classes each split has.
+    """
+    split_of = dict(allotted) | {len(shows) - 1: TRAIN}
+    counts = {split: shows[[row for row, own in split_of.items() if own == split]].sum(axis=0) for split in SPLITS}
+    rows = sorted(dict(allotted))
+    kinds = [row.tobytes() for row in shows]
+    improved = True
+    while improved:
+        improved = False
+        tried = set()  # signers who show the same classes are as good as one another
+        for one, other in itertools.combinations(rows, 2):
+            here, there = split_of[one], split_of[other]
+            change = kinds[one], here, kinds[other], there
+            if here == there or kinds[one] == kinds[other] or change in tried:
+                continue
+            tried.add(change)
+            moved = shows[other] - shows[one]
+            changed = counts | {here: counts[here] + moved, there: counts[there] - moved}
+            if _worth(_covered(changed)) > _worth(_covered(counts)):
+                counts, split_of[one], split_of[other], improved = changed, there, here, True
+                tried.clear()
+    return split_of, _covered(counts)
+
+
+def _covered(counts: Mapping[str, NDArray[np.int64]]) -> dict[str, int]:
+    return {split: int((own > 0).sum()) for split, own in counts.items()}
+
+
+def _worth(covered: Mapping[str, int]) -> tuple[int, ...]:
+    """Classes in training, which may lack none, then in the test, then in validation."""
+    return covered[TRAIN], covered[TEST], covered[VALIDATION]
 
 
 def _guarded(shots: Sequence[Shot], splits: Sequence[str], guard_frames: int) -> set[int]:

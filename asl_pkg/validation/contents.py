@@ -94,13 +94,19 @@ def headline(info: DatasetInfo, drawn: int, measured: Measurements | None) -> st
     interval = f"(95% interval {found.low:.1%} to {found.high:.1%}{few})"
     letters = ", ".join(info.unmeasurable)
     unmeasured = (
-        f"; {letters} cannot be measured on this data set, whose pictures of it are too alike" if letters else ""
+        f"; {letters} cannot be measured on this data set: too few signers show it, or its pictures are too alike"
+        if letters
+        else ""
     )
     if info.unseen_signers:
         which = "drawn hands, no photographs" if drawn == signers else f"{drawn} of them drawn"
         hands = f": {which}" if drawn else ""
         return f"{right}, of {signers} signers that training never saw{hands} {interval}{unmeasured}"
-    held_out = "recordings of the same signer" if info.split_by == "recording" else "blocks of the same signer's frames"
+    held_out = {
+        "signer": "signers, some of whom training may have seen",
+        "recording": "recordings of the same signer",
+        "block": "blocks of the same signer's frames",
+    }[info.split_by]
     return f"{right}, from held-out {held_out} {interval}: how well it reads strangers' hands is not known{unmeasured}"
 
 

@@ -113,6 +113,8 @@ def _evaluation(body: dict[str, Any]) -> str:
             else ""
         )
         return f"with {body['data']['signers']} signers of whom training saw no picture{drawn}"
+    if body["data"]["split_by"] == "signer":
+        return "with signers of whom it is not certain that training saw no picture"
     return "blocks of frames that training did not see, of the same signer"
 
 

@@ -16,6 +16,7 @@ from asl_pkg.data.hashing import dhash
 from asl_pkg.data.near_duplicates import Looks
 from asl_pkg.data.picture import Rejected
 from asl_pkg.data.placing import Placed
+from asl_pkg.data.signers import People
 from asl_pkg.data.splitting import GUARD, TWIN, Place, Shot
 from tests.data.making import encoded, noise
 
@@ -65,7 +66,7 @@ def findings() -> Findings:
     arrival = Arrival(table, rejected)
     shots = [Shot(label, "unknown", "", frame, frame // 4) for label, frame in places]
     where = [Place(SPLITS[frame], f"{label}/{frame // 2}") for label, frame in places]
-    placed = Placed("block", ["unknown"] * len(places), shots, where, [])
+    placed = Placed("block", People(["unknown"] * len(places), ""), shots, where, [])
     looks = Looks(table["dhash"].to_numpy(), arrival.thumbnails)
     return Findings(info(), arrival, placed, looks, encoded(noise(0)))
 
@@ -179,6 +180,18 @@ def test_the_meaning_of_signers_says_how_many_and_whether_they_are_drawn(drawn: 
     assert "hands of 3 people it has never seen" in text
     assert said in text
     assert ("drawn hands" in text) == bool(drawn)
+
+
+def test_doubts_about_signers_are_told_and_no_one_is_called_unseen(findings: Findings, tmp_path: Path) -> None:
+    doubtful = info(split_by="signer", people=["3 signers", "1 and 2 may be parts"])
+    audit = write_audit(tmp_path, replace(findings, info=doubtful))
+    assert audit["people"] == ["3 signers", "1 and 2 may be parts"]
+    assert "not certain that training saw none of them: 1 and 2 may be parts" in audit["meaning"]
+    assert "Doubtful signers:</b> 1 and 2 may be parts" in (tmp_path / contract.AUDIT_PAGE).read_text()
+
+
+def test_unseen_signers_promise_nothing_of_classes_that_are_not_held_out() -> None:
+    assert "It says nothing of del, space." in meaning(info(unseen_signers=True, unmeasurable=["del", "space"]))
 
 
 def test_signers_whose_joints_are_known_in_space_are_drawn(findings: Findings, tmp_path: Path) -> None:

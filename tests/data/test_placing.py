@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from asl_pkg import contract
-from asl_pkg.config import FolderData, Settings
+from asl_pkg.config import FolderData, ParquetData, Settings
 from asl_pkg.data import splitting
 from asl_pkg.data.dataset import DatasetInfo, read_split
 from asl_pkg.errors import DataError
@@ -36,6 +36,83 @@ def test_folders_above_the_classes_are_signers_and_held_out_whole(tmp_path: Path
     info = pulled(tmp_path / "set", tmp_path / "dataset")
     assert (info.split_by, info.unseen_signers) == ("signer", True)
     assert sorted(map(sorted, signers_of(tmp_path / "dataset").values())) == [["ann"], ["bob"], ["cem"]]
+
+
+def people_folder(root: Path, classes_of: dict[str, tuple[str, ...]], each: int = 1) -> Path:
+    """Images of noise: …/<folder>/<CLASS>/<CLASS><number>.jpg for each folder and class."""
+    for number, (folder, classes) in enumerate(classes_of.items()):
+        for name in classes:
+            for image in range(each):
+                file = root / folder / name / f"{name}{image}.jpg"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(encoded(noise(10_000 * number + 100 * contract.CLASSES.index(name) + image)))
+    return root
+
+
+def test_people_who_are_in_both_halves_are_in_one_split(tmp_path: Path) -> None:
+    halves = [f"{half}/user_{number}" for half in ("train", "test") for number in range(3)]
+    folder = people_folder(tmp_path / "set", dict.fromkeys(halves, contract.CLASSES))
+    info = pulled(folder, tmp_path / "dataset")
+    assert (info.split_by, info.unseen_signers) == ("signer", True)
+    assert sorted(map(sorted, signers_of(tmp_path / "dataset").values())) == [["user_0"], ["user_1"], ["user_2"]]
+    assert "3 signers (user_0, user_1, user_2)" in info.people[0]
+
+
+def test_people_who_are_doubtful_are_held_out_and_not_called_unseen(tmp_path: Path) -> None:
+    folder = people_folder(tmp_path / "set", dict.fromkeys("123", contract.CLASSES))
+    info = pulled(folder, tmp_path / "dataset")
+    assert (info.split_by, info.unseen_signers) == ("signer", False)
+    assert "1, 2, 3 may be people or parts of the set" in info.people[1]
+    again = pull(Settings(data=ParquetData(path=str(tmp_path / "dataset"))), tmp_path / "again")
+    assert (again.unseen_signers, again.people[1:]) == (False, info.people[1:])
+
+
+def test_halves_in_any_spelling_are_no_people(tmp_path: Path) -> None:
+    halves = dict.fromkeys(("trainData", "ValSet", "TESTimages"), contract.CLASSES)
+    info = pulled(people_folder(tmp_path / "set", halves, each=4), tmp_path / "dataset")
+    assert (info.split_by, info.unseen_signers) == ("recording", False)
+    assert "parts of one set" in info.people[0]
+
+
+def test_classes_that_one_signer_shows_are_learnt_and_called_unmeasurable(tmp_path: Path) -> None:
+    letters = contract.CLASSES[:26]
+    people = people_folder(tmp_path / "set", {"ann": contract.CLASSES, "bob": letters, "cem": letters})
+    for seed in (1, 2, 3):
+        info = pull(Settings(seed=seed, data=FolderData(path=str(people))), tmp_path / "dataset")
+        assert (info.split_by, info.unseen_signers) == ("signer", True)
+        assert info.unmeasurable == ["del", "nothing", "space"]
+        assert [info.counts[split]["del"] for split in contract.SPLITS] == [1, 0, 0]
+        assert all(info.counts[split]["A"] == 1 for split in contract.SPLITS)
+        assert "too few signers show del, nothing, space: the test has none" in info.people[0]
+
+
+def test_signers_whose_pictures_look_the_same_may_be_one_person(tmp_path: Path) -> None:
+    folder = people_folder(tmp_path / "set", dict.fromkeys(("ann", "bob", "cem"), contract.CLASSES), each=3)
+    for name in contract.CLASSES[:9]:
+        for other in ("bob", "cem"):
+            (folder / other / name / f"{name}0.jpg").write_bytes((folder / "ann" / name / f"{name}0.jpg").read_bytes())
+    info = pulled(folder, tmp_path / "dataset")
+    assert (info.split_by, info.unseen_signers) == ("signer", False)
+    assert "look the same as another signer's" in info.people[1]
+
+
+def test_images_that_a_table_leaves_without_a_signer_forbid_the_promise(photographs: Path, tmp_path: Path) -> None:
+    table = tmp_path / "signers.csv"
+    rows = [
+        f"asl_alphabet_train/{name}/{name}{frame}.jpg,{'' if name == 'B' and frame == 7 else 'abc'[frame % 3]}"
+        for name in contract.CLASSES
+        for frame in range(FRAMES)
+    ]
+    table.write_text("\n".join(["path,signer", *rows]))
+    info = pulled(photographs, tmp_path / "dataset", signers_csv=str(table))
+    assert (info.split_by, info.unseen_signers) == ("signer", False)
+    assert "unknown" in signers_of(tmp_path / "dataset")["train"]
+    assert "1 of 348 images" in info.people[1]
+
+
+def test_a_table_that_cannot_be_used_is_refused_before_the_source_is_opened(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="signers.csv: cannot be read"):
+        pulled(tmp_path / "none", tmp_path / "dataset", signers_csv=str(tmp_path / "signers.csv"))
 
 
 def test_a_table_names_signers(photographs: Path, tmp_path: Path) -> None:
@@ -104,7 +181,11 @@ def test_a_class_whose_blocks_look_alike_is_held_out_by_recordings_however_small
     for frame in range(FRAMES):
         (folder / f"asl_alphabet_train/B/B{frame}.jpg").write_bytes(encoded(noise(900_000 + frame // 3)))
     table = tmp_path / "signers.csv"
-    rows = [f"asl_alphabet_train/B/B{frame}.jpg,ann,{frame // 3}" for frame in range(FRAMES)]
+    rows = [
+        f"asl_alphabet_train/{name}/{name}{frame}.jpg,ann,{frame // 3 if name == 'B' else ''}"
+        for name in contract.CLASSES
+        for frame in range(FRAMES)
+    ]
     table.write_text("\n".join(["path,signer,recording", *rows]))
     info = pulled(folder, tmp_path / "dataset", signers_csv=str(table), block_frames=2)
     assert (info.unmeasurable, [info.counts[split]["B"] for split in contract.SPLITS]) == ([], [6, 3, 3])

@@ -20,7 +20,7 @@ from asl_pkg.data.picture import Picture, Rejected
 from asl_pkg.data.sources import open_source
 from asl_pkg.errors import DataError
 from asl_pkg.pull import pull
-from tests.data.making import public_folder
+from tests.data.making import encoded, noise, public_folder
 
 IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 HUGGING_FACE = {"label": {"names": ["b", "delete", "5", "A"], "_type": "ClassLabel"}, "image": {"_type": "Image"}}
@@ -105,6 +105,12 @@ def test_labels_may_be_text(tmp_path: Path) -> None:
         ("Q", "ann"),
         ("nothing", "unknown"),
     ]
+
+
+def test_a_signer_may_be_a_number_and_that_may_be_zero(tmp_path: Path) -> None:
+    table = pa.Table.from_pylist([{"image": {"bytes": encoded(noise(1)), "path": "1.jpg"}, "label": "A", "signer": 0}])
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    assert [item.signer for item in read(tmp_path)] == ["0"]
 
 
 def test_numbers_without_names_are_taken_only_where_they_are_just_ours(tmp_path: Path) -> None:

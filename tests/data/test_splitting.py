@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from asl_pkg.contract import CLASSES, SPLITS
 from asl_pkg.data.hashing import dhash
 from asl_pkg.data.near_duplicates import Looks
-from asl_pkg.data.splitting import GUARD, TWIN, Place, Shot, by_recording, by_signer, require_every_class, without_twins
+from asl_pkg.data.splitting import (
+    GUARD,
+    TWIN,
+    Place,
+    Shot,
+    by_recording,
+    by_signer,
+    by_signer_and_class,
+    require_every_class,
+    without_twins,
+)
 from asl_pkg.errors import DataError
 
 SHOTS = st.lists(
@@ -96,6 +106,68 @@ def test_signers_who_show_most_of_what_there_is_are_learnt_from() -> None:
         split_of = {shot.signer: place.split for shot, place in placed}
         assert split_of["ann"] == split_of["bob"] == "train"
         assert set(split_of.values()) == set(SPLITS)
+
+
+def test_whoever_is_unknown_is_no_signer_and_is_learnt_from() -> None:
+    shots = [Shot(0, signer, "a", frame) for signer in ("ann", "bob", "cem", "unknown") for frame in range(9)]
+    for seed in range(9):
+        placed = zip(shots, by_signer(shots, 0.15, 0.2, seed), strict=True)
+        assert {place.split for shot, place in placed if shot.signer == "unknown"} == {"train"}
+    with pytest.raises(DataError, match="2 signers, expected at least 3"):
+        by_signer([shot for shot in shots if shot.signer != "ann"], 0.15, 0.2, 1)
+
+
+def shown(classes_of: dict[str, str]) -> list[Shot]:
+    return [Shot(CLASSES.index(name), signer, "a", 1) for signer, names in classes_of.items() for name in names]
+
+
+def classes_in(shots: list[Shot], places: list[Place]) -> dict[str, str]:
+    found = defaultdict(set)
+    for shot, place in zip(shots, places, strict=True):
+        found[place.split].add(CLASSES[shot.label])
+    return {split: "".join(sorted(found[split])) for split in SPLITS}
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("classes_of", "expected"),
+    [
+        ({"ann": "ABCXY", "bob": "ABC", "cem": "ABC"}, ("ABCXY", "ABC", "ABC")),
+        ({"ann": "ABCX", "bob": "ABCX", "cem": "ABC", "dan": "ABC"}, ("ABCX", "ABC", "ABCX")),
+        ({"ann": "ABC", "bob": "ABC", "cem": "ABC"} | dict.fromkeys("defghijklm", "AB"), ("ABC", "ABC", "ABC")),
+    ],
+    ids=["shown by one", "shown by two", "three of thirteen"],
+)
+def test_signers_are_chosen_so_that_as_many_classes_as_can_be_are_held_out(
+    classes_of: dict[str, str], expected: tuple[str, ...], seed: int
+) -> None:
+    shots = shown(classes_of)
+    places = by_signer_and_class(shots, 0.15, 0.2, seed)
+    assert places == by_signer_and_class(shots, 0.15, 0.2, seed)
+    assert places is not None
+    assert tuple(classes_in(shots, places).values()) == expected
+
+
+@pytest.mark.parametrize(
+    "classes_of", [{"ann": "A", "bob": "B", "cem": "C"}, {"ann": "ABCDE", "bob": "A", "cem": "AB"}]
+)
+def test_signers_who_show_too_little_are_not_held_out(classes_of: dict[str, str]) -> None:
+    assert by_signer_and_class(shown(classes_of), 0.15, 0.2, 1) is None
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from("abcdefgh"), st.sets(st.sampled_from("ABCDE"), min_size=1), min_size=3))
+def test_training_has_every_class_and_no_signer_is_on_both_sides(classes_of: dict[str, set[str]]) -> None:
+    shots = shown({signer: "".join(sorted(names)) for signer, names in classes_of.items()})
+    places = by_signer_and_class(shots, 0.15, 0.2, 1)
+    if places is None:
+        return
+    assert set(classes_in(shots, places)["train"]) == set().union(*classes_of.values())
+    assert set(SPLITS) == {place.split for place in places}
+    split_of: dict[str, str] = {}
+    assert all(
+        split_of.setdefault(shot.signer, place.split) == place.split for shot, place in zip(shots, places, strict=True)
+    )
 
 
 def test_shares_are_shares_of_the_blocks() -> None:

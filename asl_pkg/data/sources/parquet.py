@@ -152,7 +152,8 @@ def _item(row: dict[str, Any], names: Sequence[str], split: str, where: str) -> 
     if label_of(path.parent.name) != label:  # Hugging Face keeps the last part of a path: A1.jpg of train and of test
         path = PurePosixPath(split) / path.parent / contract.CLASSES[label] / path.name
     found = picture(str(path), image["bytes"])
-    signer = str(row.get("signer") or UNKNOWN_SIGNER)
+    named = row.get("signer")
+    signer = UNKNOWN_SIGNER if named in (None, "") else str(named)  # a number may be 0
     return dataclasses.replace(
         found,
         signer=signer,
