@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from asl_pkg import contract
+from asl_pkg import contract, outputs
 from asl_pkg.data.cache import decoded
 from asl_pkg.data.dataset import read_info, read_split
 from asl_pkg.data.description import MEASURES, describe
@@ -52,7 +52,7 @@ def test_the_plots_are_pictures_with_something_on_them(training: Training, name:
 
 def test_nothing_else_is_left(training: Training) -> None:
     assert {path.name for path in training.work.iterdir()} == {"models", "plots", "mlruns"}
-    assert not [path for path in training.folder.iterdir() if path.name.startswith(".")]
+    assert [path.name for path in training.folder.iterdir() if path.name.startswith(".")] == [outputs.MARKER]
 
 
 def test_metrics_json_holds_what_was_returned_and_measures_the_best_checkpoint(
