@@ -8,6 +8,7 @@ from asl_pkg.data.preparation import MAX_BYTES
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 TOO_LARGE = f"more than {MAX_BYTES >> 20} MiB"  # the reason of every source
+FRAME_DIGITS = 18  # more do not fit into 64 bits; the last ones tell neighbours apart
 NUMBER = re.compile(r"\d+(?!.*\d)")  # the last one
 
 
@@ -53,5 +54,5 @@ def picture(path: str, data: bytes) -> Picture:
         label=label,
         signer=UNKNOWN_SIGNER,
         sequence=str(name.parent / sequence),
-        frame=None if number is None else int(number[0]),
+        frame=None if number is None else int(number[0][-FRAME_DIGITS:]),
     )
