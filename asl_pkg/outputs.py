@@ -47,7 +47,7 @@ def _json(path: Path) -> dict[str, Any]:
     """What a JSON file holds; empty where there is none, or another thing than an object."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
