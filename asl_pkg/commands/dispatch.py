@@ -15,7 +15,7 @@ from asl_pkg import usage
 from asl_pkg.commands.failures import explained
 from asl_pkg.commands.table import VERBS
 
-NO_HOME = "/nonexistent"  # the home folder that Debian gives those who have none
+NO_HOME = "/dev/null/home"  # nobody, not even root, can make such a folder
 
 
 def main() -> NoReturn:
