@@ -12,7 +12,7 @@ ENVIRONMENTS := .venv .triton asl_platform.egg-info
 CACHES := .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 # Of pip's many lines, those that show how far it is.
 NAMES := sed -un 's/^Collecting \([^ ]*\).*/  \1/p; s/^Installing collected.*/  unpacking them all/p'
-STATE := data gate-study gate-thresholds models mlruns monitor plots report runs
+STATE := data/dataset gate-study gate-thresholds models mlruns monitor plots report runs
 
 ##@ First steps
 help: ## list every target

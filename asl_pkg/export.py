@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import shutil
-import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +12,9 @@ import numpy as np
 import onnx
 import torch
 
-from asl_pkg import contract, files, provenance
+from asl_pkg import contract, files, outputs, provenance
 from asl_pkg.config import ExportSettings, Settings
-from asl_pkg.errors import BundleError
+from asl_pkg.errors import BundleError, SettingError
 from asl_pkg.models import load_checkpoint
 from asl_pkg.models.graph import to_onnx
 from asl_pkg.models.precision import calibration_pictures, in_8_bits, in_half
@@ -48,7 +47,11 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
     Raises:
         BundleError: the checkpoint is missing or damaged, or ONNX Runtime answers differently from torch.
         DataError: int8 is asked for, and there is no data set or another one than that of the training.
+        SettingError: something that no export wrote stands where this one writes.
     """
+    folder = outputs.claim(bundle_dir, outputs.BUNDLE)
+    if onnx_path:
+        _claim_graph(onnx_path, folder)
     classifier = load_checkpoint(checkpoint_path)
     served = Served(classifier).eval()
     digest = classifier.hparams["dataset_digest"]
@@ -61,7 +64,7 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
         "temperature": classifier.temperature,
         "provenance": _provenance(classifier.hparams, settings.export),
     }
-    with files.written_beside(bundle_dir) as beside:
+    with outputs.replaced(bundle_dir, outputs.BUNDLE) as beside:
         _write_repository(beside, graph, settings.export)
         _try(served, beside / contract.MODEL_FILE, settings)  # in fp32; a variant of it is judged by `asl validate`
         if settings.export.precision == contract.FP16:
@@ -74,7 +77,7 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
         signature.sign(beside, beside / contract.SIGNATURE_FILE)
     bundle = open_bundle(bundle_dir)
     if onnx_path:
-        _copy_beside(bundle.model_path, onnx_path)
+        files.copy_into_place(bundle.model_path, onnx_path)
     return bundle
 
 
@@ -142,8 +145,16 @@ def _provenance(hparams: Mapping[str, Any], settings: ExportSettings) -> dict[st
     }
 
 
-def _copy_beside(source: Path, target: Path) -> None:
-    """Copy in one step: a reader sees the old file or the new one."""
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as beside:
-        copy = Path(shutil.copyfile(source, Path(beside) / target.name))
-        copy.replace(target)
+def _claim_graph(onnx_path: Path, bundle_dir: Path) -> None:
+    """Refuse to replace an ONNX file that is not ours: ours says of itself what it is."""
+
+    def ours(path: Path) -> bool:
+        try:
+            said = {one.key for one in onnx.load(path, load_external_data=False).metadata_props}
+        except Exception:  # protobuf and onnx have many, with no ancestor in common
+            return False
+        return {contract.METADATA_CONTRACT, contract.METADATA_CLASSES} <= said
+
+    if onnx_path.resolve() == bundle_dir:
+        raise SettingError(f"bundle_dir={bundle_dir}: the graph alone has that name; name another folder")
+    outputs.claim_file(onnx_path, "bundle_dir=FOLDER", ours)

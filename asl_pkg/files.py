@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,47 +15,88 @@ from asl_pkg.errors import DataError
 
 
 @contextmanager
-def written_beside(target: Path) -> Iterator[Path]:
+def written_beside(target: Path, check: Callable[[], object] | None = None) -> Iterator[Path]:
     """Give an empty folder beside `target`; on success it takes target's place, on any error it goes.
+
+    What may be replaced is for outputs.py to say.
 
     Args:
         target: the folder to write; one that exists stays whole until the new one is complete.
+        check: refuses what must not be replaced, by raising; without it only an empty folder is replaced.
 
     Yields:
         The folder to write into.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
+    put_back(target)
     beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    beside.chmod(0o755)
     try:
+        beside.chmod(0o755)
         yield beside
-        with _set_aside(target):
-            beside.rename(target)
+        if check:
+            check()
+        elif target.exists():
+            target.rmdir()
+        with in_place_of(target, beside):
+            pass
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def remove_leftovers(target: Path) -> None:
-    """Remove what a killed `written_beside` left beside `target`; nobody else may write it at this moment."""
-    made_by_tempfile = re.compile(rf"\.{re.escape(target.name)}-(old-)?[a-z0-9_]{{8}}")
-    for path in target.parent.iterdir():
-        if made_by_tempfile.fullmatch(path.name):
-            shutil.rmtree(path, ignore_errors=True)
-
-
 @contextmanager
-def _set_aside(target: Path) -> Iterator[None]:
-    """Move a folder out of the way for a moment: it goes for good on success and comes back on any error."""
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}-old-", dir=target.parent) as aside:
-        old = Path(aside) / target.name
-        if target.exists():
+def in_place_of(target: Path, new: Path) -> Iterator[None]:
+    """Let a file or folder take target's place; on any error until the context ends, what was there comes back.
+
+    Args:
+        target: what is replaced; there may be nothing.
+        new: lies on the same disk.
+    """
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+    old = aside / target.name
+    try:
+        if os.path.lexists(target):
             target.rename(old)
-        try:
-            yield
-        except BaseException:
-            if old.exists():
-                old.rename(target)
-            raise
+        new.rename(target)
+        yield
+    except BaseException:
+        if not os.path.lexists(new) and os.path.lexists(target):
+            target.rename(new)
+        if os.path.lexists(old):
+            old.rename(target)
+        aside.rmdir()
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def put_back(target: Path) -> None:
+    """Put back what a process that was killed while it replaced `target` had moved aside."""
+    if os.path.lexists(target) or not target.parent.is_dir():
+        return
+    for aside in target.parent.iterdir():
+        if is_temporary(aside.name, f"{target.name}-old") and os.path.lexists(aside / target.name):
+            (aside / target.name).rename(target)
+            aside.rmdir()
+            return
+
+
+def is_temporary(name: str, of: str) -> bool:
+    """Whether `tempfile` may have given this name to something beside a file or folder `of`."""
+    return bool(re.fullmatch(rf"\.{re.escape(of)}-[a-z0-9_]{{8}}", name))
+
+
+def copy_into_place(source: Path, target: Path) -> None:
+    """Copy a file in one step: a reader sees the old file or the new one.
+
+    Args:
+        source: the file.
+        target: its copy; a link to a file stays one.
+    """
+    target = target.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        prefix=f".{target.name}-", dir=target.parent, ignore_cleanup_errors=True
+    ) as beside:
+        Path(shutil.copyfile(source, Path(beside, target.name))).replace(target)
 
 
 def write_text(target: Path, text: str) -> None:

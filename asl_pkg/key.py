@@ -29,8 +29,13 @@ def make_keys(folder: Path) -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     pem = serialization.Encoding.PEM
     folder.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    form = serialization.PublicFormat.SubjectPublicKeyInfo
-    files.write_text(public, key.public_key().public_bytes(pem, form).decode())
+    descriptor = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        files.write_text(public, key.public_key().public_bytes(pem, form).decode())
+    except BaseException:
+        private.unlink()  # half a pair would stand in the way of the next try
+        raise
     return private, public

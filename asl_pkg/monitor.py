@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from asl_pkg import contract, files
+from asl_pkg import contract, files, outputs
 from asl_pkg.config import InferenceSettings
 from asl_pkg.data.description import MEASURES
 from asl_pkg.errors import BundleError, DataError
@@ -58,7 +58,9 @@ def monitor(settings: InferenceSettings, answers: Iterable[dict[str, Any]]) -> D
     Raises:
         BundleError: there is no bundle, or it has no drift reference.
         DataError: there is no answer to compare, or one of another release.
+        SettingError: something that monitor did not write stands where it writes.
     """
+    folder = outputs.claim(Path(settings.monitor_dir), outputs.MONITOR)
     bundle = choose_bundle(settings)
     reference = read_reference(bundle)
     shown, unread = _table(answers, bundle.release)
@@ -72,7 +74,7 @@ def monitor(settings: InferenceSettings, answers: Iterable[dict[str, Any]]) -> D
         "reference_pictures": len(reference[LETTER]),
         "measures": [asdict(one) | {"drifted": one.drifted} for one in shifts],
     }
-    folder = Path(settings.monitor_dir)
+    outputs.mark(folder, outputs.MONITOR)
     files.write_json(folder / contract.MONITOR_FILE, body)
     files.write_text(folder / contract.MONITOR_PAGE, page(body, reference, shown))
     return found

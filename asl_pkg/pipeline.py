@@ -5,7 +5,7 @@ import json
 import operator
 import os
 import re
-import shutil
+import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator, Sequence
@@ -13,18 +13,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from asl_pkg import urls
+from asl_pkg import outputs, urls
 from asl_pkg.code_version import PROJECT, code_version
 from asl_pkg.config import DataSettings, DvcData, FolderData, HttpData, PipelineSettings, SyntheticData
 from asl_pkg.errors import AslError, SettingError
 from asl_pkg.images import step_images
 from asl_pkg.run_log import RunLog, shown
 from asl_pkg.serving import signature
-from asl_pkg.settings import kind_of, load, walk
+from asl_pkg.settings import kind_of, load, walk, with_homes
 
 COMPILED = PROJECT / "pipelines" / "asl.yaml"
+COMPILED_HEAD = "# PIPELINE DEFINITION\n# Name: asl\n"
 LOG_FILE = "log.txt"
 CACHE_FOLDER = ".cache"
+KEY = re.compile(r"[0-9a-f]{64}")  # of a result in kfp's cache
 RETRY = re.compile(r"\n +retryPolicy:(\n +(backoff\w+|maxRetryCount): .+)+")
 STEPS = {"dataset": "pull", "training": "train", "bundle": "export", "report": "validate"}  # by what people look for
 
@@ -75,9 +77,17 @@ def compile_pipeline(path: Path) -> Path:
     """
     from pipelines.asl import compile_to
 
+    outputs.claim_file(path, "asl pipeline compile FILE", _is_compiled)
     path.parent.mkdir(parents=True, exist_ok=True)
-    compile_to(str(path))
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent, ignore_cleanup_errors=True) as beside:
+        compile_to(str(Path(beside, path.name)))
+        Path(beside, path.name).replace(path)
     return path
+
+
+def _is_compiled(path: Path) -> bool:
+    with path.open(errors="replace") as file:
+        return file.read(len(COMPILED_HEAD)) == COMPILED_HEAD
 
 
 def run(overrides: Sequence[str], run_dir: Path) -> dict[str, Path]:
@@ -94,6 +104,7 @@ def run(overrides: Sequence[str], run_dir: Path) -> dict[str, Path]:
         SettingError: a setting is wrong, or has no parameter in the pipeline.
         AslError: a step failed.
     """
+    overrides = with_homes(PipelineSettings, overrides)
     settings = load(PipelineSettings, overrides)
     urls.remember(override.partition("=")[2] for override in overrides)
     overrides = [urls.public(override) if urls.is_secret(override) else override for override in overrides]
@@ -103,8 +114,12 @@ def run(overrides: Sequence[str], run_dir: Path) -> dict[str, Path]:
     arguments["model_store"] = _absolute(settings.store)
     arguments["checkpoint_uri"] = settings.checkpoint_uri and _absolute(settings.checkpoint_uri)
     arguments["signer"] = signature.signer()
+    outputs.claim(run_dir, outputs.RUN)
+    if blocked := [step for step in STEPS.values() if (run_dir / step).exists() and not (run_dir / step).is_symlink()]:
+        raise SettingError(f"{run_dir / blocked[0]} was not written by asl, and a link goes there: move it away")
     if not settings.cache:
-        shutil.rmtree(run_dir / CACHE_FOLDER, ignore_errors=True)
+        _forget(run_dir / CACHE_FOLDER)
+    outputs.mark(run_dir, outputs.RUN)
     with shown(run_dir / LOG_FILE) as log:
         try:
             with _steps(settings, overrides) as (compiled, runner):
@@ -116,6 +131,13 @@ def run(overrides: Sequence[str], run_dir: Path) -> dict[str, Path]:
         finally:
             results = _link(log, run_dir)
     return results
+
+
+def _forget(cache: Path) -> None:
+    """Remove kfp's account of earlier results; other files stay."""
+    for path in cache.glob("*.json"):
+        if KEY.fullmatch(path.stem):
+            path.unlink()
 
 
 def _absolute(place: str) -> str:

@@ -1,6 +1,8 @@
 """pull: a source becomes a data set, checked, split without leaks and audited."""
 
+import contextlib
 import fcntl
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,8 +14,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from asl_pkg import contract
-from asl_pkg.config import DataSettings, FolderData, Settings
+from asl_pkg import contract, outputs
+from asl_pkg.config import DataSettings, FolderData, MixData, Settings
 from asl_pkg.data import left_out
 from asl_pkg.data.arrival import Arrival, receive
 from asl_pkg.data.audit import Findings, write_audit
@@ -28,9 +30,9 @@ from asl_pkg.data.signers_table import read_table
 from asl_pkg.data.sources import described, fingerprint, open_source
 from asl_pkg.data.splitting import Place
 from asl_pkg.errors import DataError
-from asl_pkg.files import remove_leftovers, written_beside
 
 LIBRARIES = ("numpy", "pillow", "pyarrow")
+ARRIVED = re.compile(r"lock|downloads|parts-[0-9a-f]{12}")  # what the folder of what arrived holds
 
 
 def pull(settings: Settings, dataset_dir: Path) -> DatasetInfo:
@@ -48,17 +50,34 @@ def pull(settings: Settings, dataset_dir: Path) -> DatasetInfo:
     Raises:
         DataError: the source is missing, dangerous or too damaged, a class is missing in a split, or another pull
             writes the same data set.
+        SettingError: something else stands in dataset_dir.
     """
+    dataset_dir = outputs.claim(dataset_dir, outputs.DATASET, inputs_of(settings.data))
     with _arriving(dataset_dir) as folder:
         external = read_external(settings.data.external, _most_unfit(settings.data))
         name, arrival = _receive(settings, folder)
         try:
             info = _make(settings, name, arrival, external, dataset_dir)
         except DataError:
-            shutil.rmtree(folder)  # another attempt would find the same
+            _forget(folder)  # another attempt would find the same
             raise
-        shutil.rmtree(folder)
+        _forget(folder)
     return info
+
+
+def inputs_of(data: DataSettings) -> list[str]:
+    """Name the files and folders of this machine that a pull may read.
+
+    Args:
+        data: the settings of the source.
+
+    Returns:
+        Paths; those of a mix without their names, URLs as they are.
+    """
+    named = [value for name, value in vars(data).items() if name in ("path", "signers_csv", "external")]
+    if isinstance(data, MixData):
+        named += [part.partition("=")[2] for part in data.path.split(",")]
+    return named
 
 
 def _receive(settings: Settings, folder: Path) -> tuple[str, Arrival]:
@@ -82,7 +101,7 @@ def _make(settings: Settings, name: str, arrival: Arrival, external: External | 
     looks = Looks(arrival.table["dhash"].to_numpy(), arrival.thumbnails)
     placed = place(arrival, data, settings.seed, looks)
     info = _info(settings, name, arrival, placed)
-    with written_beside(dataset_dir) as beside:
+    with outputs.replaced(dataset_dir, outputs.DATASET) as beside:
         _write_splits(beside, arrival, placed)
         sheet = contact_sheet(_examples(arrival, placed.places))
         (beside / contract.CONTACT_SHEET).write_bytes(sheet)
@@ -97,12 +116,14 @@ def _arriving(dataset_dir: Path) -> Iterator[Path]:
     """Give the folder of what arrived for a data set, to one pull at a time."""
     folder = dataset_dir.parent / f".{dataset_dir.name}.arriving"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
+    if others := [path.name for path in folder.iterdir() if not ARRIVED.fullmatch(path.name)]:
+        raise DataError(f"{folder} holds {others[0]}, which no pull wrote there, and pulls need it: move it away")
+    with (folder / "lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system releases it however the process ends
         except BlockingIOError as error:
             raise DataError(f"{dataset_dir}: another pull writes it at this moment; wait for its end") from error
-        remove_leftovers(dataset_dir)
+        outputs.remove_leftovers(dataset_dir)
         yield folder
 
 
@@ -113,6 +134,16 @@ def _most_unfit(data: DataSettings) -> float:
 def _source_of(data: DataSettings) -> str:
     """The source as messages name it."""
     return ", ".join(f"data.{name}={value}" for name, value in described(data).items() if name == "path") or "data"
+
+
+def _forget(folder: Path) -> None:
+    """Remove what arrived; what somebody put there meanwhile stays."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink() and ARRIVED.fullmatch(path.name):
+            shutil.rmtree(path)
+    (folder / "lock").unlink()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _forget_others(folder: Path, parts: Path) -> None:

@@ -7,6 +7,7 @@ import dataclasses
 import difflib
 import functools
 import itertools
+import os
 import types
 import typing
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,8 @@ from typing import Any, TypeVar, cast
 from asl_pkg.config import FILES, GROUPS, SCHEMES, InferenceSettings, PipelineSettings, Settings, TrainSettings
 from asl_pkg.errors import SettingError
 
+PATHS = ("path", "path or URL")  # units of settings whose value may begin with `~`
+LISTS = "list"  # of NAME=PATH, as in data.mix
 CONFIGS = Path(__file__).parent / "configs"
 T = TypeVar("T", Settings, TrainSettings, PipelineSettings, InferenceSettings)
 
@@ -104,7 +107,67 @@ def load(schema: type[T], overrides: Sequence[str] = ()) -> T:
             raise SettingError(f"{name}: {parents[-1]}={owner.name} has no such setting")
         setattr(owner, last, value)
     _check(settings)
+    _expand(settings)
     return settings
+
+
+def at_home(path: str) -> str:
+    """Write out the home folder that a path begins with, as a shell does where it sees one.
+
+    Args:
+        path: as typed, perhaps `~/…` or `~user/…`.
+
+    Returns:
+        The path; one that exists under the very name stays as it is.
+
+    Raises:
+        SettingError: nobody knows that home folder.
+    """
+    if not path.startswith("~") or os.path.lexists(path):
+        return path
+    home, slash, rest = path.partition("/")
+    found = os.path.expanduser(home)  # noqa: PTH111 - Path's own raises where there is none
+    if not Path(found).is_dir():
+        raise SettingError(f"{path}: no home folder of {home} is known here: write the path out, or set HOME")
+    return found + slash + rest
+
+
+def with_homes(schema: type, overrides: Sequence[str]) -> list[str]:
+    """Write out the home folder in settings that are handed on as texts.
+
+    Args:
+        schema: of the settings.
+        overrides: `name=value`.
+
+    Returns:
+        The same, `~` written out in paths.
+
+    Raises:
+        SettingError: nobody knows that home folder.
+    """
+    units = {name: one.metadata["unit"] for name, one in walk(schema)}
+    pairs = [override.partition("=") for override in overrides]
+    return [f"{name}{equals}{_at_homes(value, units.get(name, ''))}" for name, equals, value in pairs]
+
+
+def _at_homes(value: str, unit: str) -> str:
+    """Write out the home folder in a path or in a list of them."""
+    if unit in PATHS:
+        return at_home(value)
+    if unit != LISTS:
+        return value
+    parts = [part.rpartition("=") for part in value.split(",")]
+    return ",".join(f"{name}{equals}{at_home(path)}" for name, equals, path in parts)
+
+
+def _expand(settings: Any) -> None:
+    """Write out the home folder in every path."""
+    for one in dataclasses.fields(settings):
+        value = getattr(settings, one.name)
+        if dataclasses.is_dataclass(value):
+            _expand(value)
+        elif isinstance(value, str):
+            setattr(settings, one.name, _at_homes(value, one.metadata["unit"]))
 
 
 def _sort(overrides: Sequence[str], schema: type) -> tuple[dict[str, str], list[str]]:

@@ -1,5 +1,6 @@
 """The verb train: data set -> checkpoints, history, metrics, plots and an account of the pictures learnt from."""
 
+import contextlib
 import csv
 import dataclasses
 import hashlib
@@ -18,12 +19,12 @@ import pyarrow as pa
 import pyarrow.parquet
 import torch
 
-from asl_pkg import contract, provenance, workers
+from asl_pkg import contract, outputs, provenance, workers
 from asl_pkg.code_version import version_of
 from asl_pkg.config import TrainSettings
 from asl_pkg.data.datamodule import PictureData
 from asl_pkg.data.dataset import read_info, read_split
-from asl_pkg.files import write_json, write_text, written_beside
+from asl_pkg.files import in_place_of, write_json, write_text
 from asl_pkg.models import load_checkpoint, plots
 from asl_pkg.models.calibration import fit_temperature
 from asl_pkg.models.checkpoint import set_temperature
@@ -60,7 +61,9 @@ def train(
     Raises:
         DataError: there is no data set, or the weights or the state to start from cannot be had.
         AslError: the MLflow server does not answer, or a worker failed.
+        SettingError: something that no training wrote stands where this one writes.
     """
+    outputs.claim_training(training_dir, plots_dir)
     hyper_parameters = _hyper_parameters(settings, read_info(dataset_dir).digest)
     if settings.trainer.trainjob and not workers.inside():
         from asl_pkg.kubeflow import trainjob  # with the client of Kubernetes
@@ -186,20 +189,26 @@ def _write_seen(path: Path, dataset_dir: Path, seen: np.ndarray) -> None:
 @contextmanager
 def _published(training_dir: Path, plots_dir: Path | None) -> Iterator[Path]:
     """Give an empty folder; on success what it holds takes its places in training_dir, on any error it goes."""
-    training_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".training-", dir=training_dir) as name:
-        folder = Path(name)
-        yield folder
-        if plots_dir is not None:
-            _replace(folder / contract.PLOTS_FOLDER, plots_dir)
-        for item in folder.iterdir():
-            _replace(item, training_dir / item.name)
+    folder = outputs.claim(training_dir, outputs.TRAINING)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".training-", dir=folder, ignore_cleanup_errors=True) as name:
+        made = Path(name)
+        yield made
+        outputs.mark(made / Path(contract.BEST_CHECKPOINT).parent, outputs.CHECKPOINTS)
+        outputs.mark(made / contract.PLOTS_FOLDER, outputs.PLOTS)
+        with contextlib.ExitStack() as replaced:  # all of it or nothing
+            for item, target in outputs.claim_training(training_dir, plots_dir):
+                if (made / item).exists():
+                    near = replaced.enter_context(_near(made / item, target))
+                    replaced.enter_context(in_place_of(target, near))
+            outputs.mark(folder, outputs.TRAINING)
 
 
-def _replace(item: Path, target: Path) -> None:
-    if item.is_dir():
-        with written_beside(target) as beside:
-            shutil.copytree(item, beside, dirs_exist_ok=True)
-        shutil.rmtree(item)
-    else:
-        item.replace(target)
+@contextmanager
+def _near(item: Path, target: Path) -> Iterator[Path]:
+    """Move a file or folder to the disk of its target."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        prefix=f".{target.name}-", dir=target.parent, ignore_cleanup_errors=True
+    ) as beside:
+        yield Path(shutil.move(item, Path(beside, target.name)))

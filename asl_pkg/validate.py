@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from asl_pkg import contract, files
+from asl_pkg import contract, files, outputs
 from asl_pkg.config import Settings
 from asl_pkg.data.dataset import DatasetInfo, drawn_signers, read_info, read_split
 from asl_pkg.errors import BundleError
@@ -66,9 +66,11 @@ def validate(
     Raises:
         BundleError: there is no bundle or no checkpoint.
         DataError: there is no data set, or no picture in the folder of other people's.
+        SettingError: something that no validation wrote stands in report_dir.
     """
+    outputs.claim(report_dir, outputs.REPORT)
     judged = judge(settings, bundle_dir, dataset_dir, checkpoint_path, champion)
-    with files.written_beside(report_dir) as beside:
+    with outputs.replaced(report_dir, outputs.REPORT) as beside:
         golden_digest = None
         if judged.evidence:
             golden_digest = _write_golden(beside / contract.GOLDEN_FOLDER, dataset_dir, judged.evidence)

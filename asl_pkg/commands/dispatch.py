@@ -3,6 +3,8 @@
 import contextlib
 import functools
 import io
+import os
+import pwd
 import signal
 import sys
 import traceback
@@ -11,9 +13,11 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from asl_pkg import usage
+from asl_pkg.commands.failures import explained
 from asl_pkg.commands.table import VERBS
-from asl_pkg.errors import AslError
 from asl_pkg.urls import public
+
+NO_HOME = "/dev/null/home"  # nobody, not even root, can make such a folder
 
 
 def main() -> NoReturn:
@@ -22,17 +26,48 @@ def main() -> NoReturn:
     warnings.showwarning = lambda message, *_: print(f"asl: warning: {public(str(message))}", file=sys.stderr)
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
+    _settle()
     try:
-        sys.exit(_dispatch([one for one in arguments if one != "--debug"]))
-    except AslError as error:
+        code = _dispatch([one for one in arguments if one != "--debug"])
+        sys.stdout.flush()
+        sys.exit(code)
+    except BrokenPipeError:  # `asl infer … | head`: who reads has read enough
+        _silence()
+        sys.exit(1)
+    except Exception as error:
         if debug:
             print(public(traceback.format_exc()), end="", file=sys.stderr)
-        print(f"asl: {error}", file=sys.stderr)
+        _silence()
+        print(public(f"asl: {explained(error)}"), file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         _end_children()
         print("asl: interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def _settle() -> None:
+    """Let no name stop a line from being printed, and no package fail since nobody knows who the user is.
+
+    A numeric user of a container may have no entry in passwd and no HOME, and packages ask for both on import.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    if os.path.expanduser("~") == "~":  # noqa: PTH111 - Path's own raises where there is none
+        os.environ["HOME"] = NO_HOME
+    with contextlib.suppress(KeyError):
+        pwd.getpwuid(os.getuid())
+        return
+    os.environ.setdefault("LOGNAME", str(os.getuid()))
+
+
+def _silence() -> None:
+    """Let what was printed and cannot be written any more be nobody's trouble when the interpreter ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _raise_interrupt(*_: object) -> NoReturn:

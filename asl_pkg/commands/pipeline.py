@@ -4,7 +4,7 @@ from pathlib import Path
 
 from asl_pkg import contract
 from asl_pkg.config import TrainSettings
-from asl_pkg.settings import load
+from asl_pkg.settings import at_home, load
 
 
 def run(*settings: str) -> None:
@@ -44,7 +44,7 @@ def compile(path: str = "pipelines/asl.yaml") -> None:  # noqa: A001
     """Compile the pipeline to one YAML file, for the Kubeflow Pipelines UI."""
     from asl_pkg import pipeline
 
-    print(f"compiled to {pipeline.compile_pipeline(Path(path))}")
+    print(f"compiled to {pipeline.compile_pipeline(Path(at_home(path)))}")
 
 
 def demo(*settings: str) -> None:

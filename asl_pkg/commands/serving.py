@@ -7,7 +7,7 @@ from asl_pkg import contract
 from asl_pkg.commands.words import apart
 from asl_pkg.config import InferenceSettings, Settings
 from asl_pkg.errors import DataError, DriftError
-from asl_pkg.settings import load
+from asl_pkg.settings import at_home, load
 
 
 def serve(*arguments: str) -> None:
@@ -88,6 +88,6 @@ def key(folder: str = contract.KEYS_FOLDER) -> None:
     """
     from asl_pkg import key as step
 
-    private, public = step.make_keys(Path(folder))
+    private, public = step.make_keys(Path(at_home(folder)))
     print(f"private key, to be kept secret: export {contract.SIGNING_KEY_VARIABLE}={private.resolve()}")
     print(f"public key, for who checks:     export {contract.PUBLIC_KEY_VARIABLE}={public.resolve()}")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from asl_pkg import contract
+from asl_pkg import contract, outputs
 from asl_pkg.commands.words import apart
 from asl_pkg.config import Settings, TrainSettings
 from asl_pkg.errors import GateError, SettingError
@@ -62,6 +62,8 @@ def train(*settings: str) -> None:
     asl train model=resnet data.batch_size=64 trainer.max_epochs=50
     """
     chosen = load(TrainSettings, settings)
+    plots = Path(contract.PLOTS_FOLDER)
+    outputs.claim_training(Path(chosen.training_dir), plots)  # before a pull that may take hours
     if not (Path(chosen.dataset_dir) / contract.DATASET_FILE).is_file():
         from asl_pkg import pull as first
 
@@ -69,7 +71,6 @@ def train(*settings: str) -> None:
         _pull(first, chosen)
     from asl_pkg import train as step
 
-    plots = Path(contract.PLOTS_FOLDER)
     metrics = step.train(chosen, Path(chosen.dataset_dir), Path(chosen.training_dir), plots)
     if metrics:  # what one of several workers says is enough
         print(", ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
@@ -86,6 +87,7 @@ def export(*settings: str) -> None:
 
     chosen = load(Settings, settings)
     bundle_dir = Path(chosen.bundle_dir)
+    outputs.claim(bundle_dir, outputs.BUNDLE)  # before it names the other file
     onnx_path = bundle_dir.with_name(
         "model.onnx" if chosen.export.precision == contract.FP32 else f"{bundle_dir.name}.onnx"
     )

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asl_pkg.config import InferenceSettings
-from asl_pkg.settings import names
+from asl_pkg.settings import at_home, names
 
 
 def apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Tell names of files from settings: a word with `=` is a setting unless a file has that very name.
+
+    `~` is the home folder in the names.
 
     Args:
         arguments: the words after the verb.
@@ -18,4 +20,4 @@ def apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """
     known = names(InferenceSettings)
     settings = [one for one in arguments if one.partition("=")[0] in known or ("=" in one and not Path(one).exists())]
-    return [one for one in arguments if one not in settings], settings
+    return [at_home(one) for one in arguments if one not in settings], settings

@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from asl_pkg import contract
+from asl_pkg import contract, outputs
 from asl_pkg.data.dataset import read_info, read_split
 from asl_pkg.data.decoding import PICTURE_SHAPE, DecodedAnew, Pixels, decode_into
-from asl_pkg.files import written_beside
 
 PIXELS_FILE = "pixels.npy"
 LABELS_FILE = "labels.npy"
@@ -66,7 +65,7 @@ def decoded(dataset_dir: Path, split: str, cache_dir: str, cache_gb: float = mat
 def _mapped(target: Path, dataset_dir: Path, split: str, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Map a cache into memory; it is made where there is none."""
     if not target.exists():
-        with written_beside(target) as folder:
+        with outputs.replaced(target, outputs.DECODED) as folder:
             shape = (len(labels), *PICTURE_SHAPE)
             pixels = np.lib.format.open_memmap(folder / PIXELS_FILE, "w+", np.uint8, shape)
             decode_into(pixels, dataset_dir, split)
@@ -80,7 +79,7 @@ def _mapped(target: Path, dataset_dir: Path, split: str, labels: np.ndarray) -> 
 def _locked(folder: Path) -> Iterator[None]:
     """Let one process at a time make a cache: the others wait and find it made."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
+    with (folder / ".lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # the system releases it when the process ends, however it ends
         yield
 
@@ -91,8 +90,10 @@ def _make_room(folder: Path, digest: str, size: int, limit: float) -> bool:
     A process that has mapped one of those keeps its pages (unlink, POSIX).
     """
     for leftover in folder.glob(f".{NAMES}-*"):
-        shutil.rmtree(leftover)  # of a maker that was killed: a living one would hold the lock
-    caches = sorted(folder.glob(NAMES), key=lambda one: one.stat().st_mtime_ns)
+        if outputs.is_leftover(leftover):
+            shutil.rmtree(leftover)  # of a maker that was killed: a living one would hold the lock
+    found = (one for one in folder.glob(NAMES) if outputs.is_ours(one, outputs.DECODED))
+    caches = sorted(found, key=lambda one: one.stat().st_mtime_ns)
     sizes = {one: sum(file.stat().st_size for file in one.iterdir()) for one in caches}
     others = [one for one in caches if not (one.name.startswith(digest) and one.name.endswith(FORM))]
     within = limit - size - sum(sizes.values())  # what is left of the limit, if all stay

@@ -13,6 +13,7 @@ from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 from asl_pkg.data.datamodule import PictureData
 from asl_pkg.data.sources.s3_client import connect, explained, metadata, split_url, upload
 from asl_pkg.errors import DataError
+from asl_pkg.files import copy_into_place
 from asl_pkg.models.history import History
 from asl_pkg.progress import say
 from asl_pkg.workers import united
@@ -49,10 +50,7 @@ class FolderPlace:
 
     def put(self, source: Path) -> None:
         """Copy a file beside and rename it."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self._path.with_name(f".{self._path.name}.part")
-        shutil.copyfile(source, beside)
-        beside.replace(self._path)
+        copy_into_place(source, self._path)
 
     def remove(self) -> None:
         """Remove the file, if there is one."""

@@ -5,11 +5,11 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from asl_pkg import contract, files
+from asl_pkg import contract, files, outputs
 from asl_pkg.errors import BundleError
 
 S3 = "s3://"
@@ -96,8 +96,11 @@ class FolderStore:
     def put(self, release: str, bundle_dir: Path, report_dir: Path) -> None:
         """Store a release that is not there."""
         # The report first: a release without one cannot be there, wherever this is interrupted.
-        for source, place in ((report_dir, report_folder), (bundle_dir, release_folder)):
-            with files.written_beside(place(self.root, release)) as beside:
+        for source, place, kind in (
+            (report_dir, report_folder, outputs.REPORT),
+            (bundle_dir, release_folder, outputs.BUNDLE),
+        ):
+            with outputs.replaced(place(self.root, release), replace(kind, setting="store")) as beside:
                 shutil.copytree(source, beside, dirs_exist_ok=True)
 
     def manifest(self, release: str) -> bytes:
@@ -179,7 +182,7 @@ def parse_serving(text: bytes, name: str) -> Serving:
     try:
         return Serving(**json.loads(text))
     except (ValueError, TypeError) as error:
-        raise BundleError(f"{name} is damaged ({error}): `asl deploy` writes a new one") from error
+        raise BundleError(f"{name} is damaged ({error}): remove it, and `asl deploy` writes a new one") from error
 
 
 def write_serving(store: Path, serving: Serving | None) -> None:

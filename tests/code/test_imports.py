@@ -15,7 +15,7 @@ VERBS = {
 PACKAGES = {"data", "models", "serving", "validation", "kubeflow"}
 SUPPORT = {
     "tracking", "registry", "progress", "files", "provenance", "settings", "run_log", "pages", "sbom",
-    "images", "workers", "containers", "kfp_artifacts", "code_version",
+    "images", "workers", "containers", "kfp_artifacts", "code_version", "outputs",
 }  # fmt: skip
 LEAVES = {"config", "contract", "errors", "network", "urls"}
 ALLOWED = {

@@ -1,14 +1,17 @@
 """Settings: YAML and dataclasses agree, texts are literal, the impossible is refused."""
 
 import dataclasses
+import operator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asl_pkg.commands.words import apart
 from asl_pkg.config import FILES, GROUPS, InferenceSettings, Settings, TrainSettings
 from asl_pkg.errors import SettingError
-from asl_pkg.settings import load, overrides_of, walk
+from asl_pkg.settings import at_home, load, overrides_of, walk, with_homes
 
 
 @pytest.mark.parametrize("schema", FILES, ids=lambda schema: FILES[schema])
@@ -82,3 +85,48 @@ def test_what_is_unknown_of_the_wrong_type_or_impossible_is_refused_in_one_line(
 def test_train_has_every_setting_of_default() -> None:
     common = {field.name for field in dataclasses.fields(Settings)}
     assert common < {field.name for field in dataclasses.fields(TrainSettings)}
+
+
+@pytest.mark.parametrize(
+    ("override", "name", "expected"),
+    [
+        ("dataset_dir=~/set", "dataset_dir", "{home}/set"),
+        ("dataset_dir=~", "dataset_dir", "{home}"),
+        ("store=~/store", "store", "{home}/store"),
+        ("store=s3://models/~x", "store", "s3://models/~x"),
+        ("data.cache_dir=~/cache", "data.cache_dir", "{home}/cache"),
+        ("dataset_dir=set~", "dataset_dir", "set~"),
+    ],
+)
+def test_a_tilde_is_the_home_folder_in_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, override: str, name: str, expected: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert operator.attrgetter(name)(load(Settings, [override])) == expected.format(home=tmp_path)
+    assert with_homes(Settings, [override]) == [f"{name}={expected.format(home=tmp_path)}"]
+
+
+def test_a_tilde_is_the_home_folder_in_each_part_of_a_mix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    chosen = load(Settings, ["data=mix", "data.path=ann=~/a.zip,synthetic,~/b,bob=s3://x/~y"])
+    assert vars(chosen.data)["path"] == f"ann={tmp_path}/a.zip,synthetic,{tmp_path}/b,bob=s3://x/~y"
+
+
+def test_a_file_whose_name_begins_with_a_tilde_stays_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "~nobody.jpg").touch()
+    assert at_home("~nobody.jpg") == "~nobody.jpg"
+
+
+@pytest.mark.parametrize("path", ["~/set", "~nobody_of_that_name/set"])
+def test_a_home_that_nobody_knows_is_refused(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setenv("HOME", "/nonexistent")
+    with pytest.raises(SettingError, match="no home folder"):
+        load(Settings, [f"dataset_dir={path}"])
+
+
+def test_words_of_the_command_line_may_begin_with_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert apart(["~/a.jpg", "store=~/x"]) == ([f"{tmp_path}/a.jpg"], ["store=~/x"])

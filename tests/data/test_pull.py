@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from asl_pkg import contract
+from asl_pkg import contract, outputs
 from asl_pkg.config import FolderData, Settings, SyntheticData
 from asl_pkg.data.dataset import DatasetInfo, drawn_signers, read_info, read_split, shards
 from asl_pkg.data.hashing import dataset_digest
@@ -124,6 +124,7 @@ def test_the_same_pull_gives_the_same_data_set_and_another_seed_another(
 def test_only_finished_files_are_left(pulled: tuple[Path, DatasetInfo]) -> None:
     dataset_dir, _ = pulled
     assert {path.name for path in dataset_dir.iterdir()} == {
+        outputs.MARKER,
         contract.DATASET_FILE,
         contract.AUDIT_FILE,
         contract.AUDIT_PAGE,

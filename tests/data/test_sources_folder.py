@@ -71,6 +71,13 @@ def test_only_what_claims_to_be_a_picture_is_quarantined(path: str, quarantined:
     assert (rejected.path, rejected.quarantined) == (path, quarantined)
 
 
+@pytest.mark.parametrize("digits", [19, 25, 200, 5000])
+def test_a_number_of_any_length_is_a_frame_that_fits_into_64_bits(digits: int) -> None:
+    number = picture(f"A/A{'9' * digits}.jpg", b"").frame
+    assert number is not None
+    assert number < 2**63
+
+
 def test_a_folder_is_read_at_any_depth(tmp_path: Path) -> None:
     data = encoded(noise(1))
     for path in ("deep/er/train/a/1.jpg", "deep/er/test/delete/2.JPG"):

@@ -1,5 +1,6 @@
 """A training leaves what the contract lists, says what it learnt from, and loses nothing when it is stopped."""
 
+import contextlib
 import csv
 import json
 import os
@@ -15,7 +16,8 @@ import pytest
 import torch
 from PIL import Image
 
-from asl_pkg import contract
+from asl_pkg import contract, outputs
+from asl_pkg import train as step
 from asl_pkg.data.cache import decoded
 from asl_pkg.data.dataset import read_info, read_split
 from asl_pkg.data.description import MEASURES, describe
@@ -24,6 +26,7 @@ from asl_pkg.models import load_checkpoint
 from asl_pkg.models.evaluation import predict
 from asl_pkg.train import train
 from asl_pkg.validation.drift import CONFIDENCE, LETTER
+from tests.code.test_faults import FAULTS
 from tests.model.conftest import Training, small_settings
 
 
@@ -52,7 +55,7 @@ def test_the_plots_are_pictures_with_something_on_them(training: Training, name:
 
 def test_nothing_else_is_left(training: Training) -> None:
     assert {path.name for path in training.work.iterdir()} == {"models", "plots", "mlruns"}
-    assert not [path for path in training.folder.iterdir() if path.name.startswith(".")]
+    assert [path.name for path in training.folder.iterdir() if path.name.startswith(".")] == [outputs.MARKER]
 
 
 def test_metrics_json_holds_what_was_returned_and_measures_the_best_checkpoint(
@@ -194,3 +197,37 @@ def test_predict_gives_every_picture_its_row_whatever_the_batches(training: Trai
     classifier = load_checkpoint(training.folder / contract.BEST_CHECKPOINT)
     pixels = np.random.default_rng(0).integers(0, 256, (70, contract.IMAGE_PX, contract.IMAGE_PX, 3), np.uint8)
     torch.testing.assert_close(predict(classifier, pixels)[66:], predict(classifier, pixels[66:]), atol=1e-4, rtol=1e-4)
+
+
+def test_a_training_comes_to_its_places_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/notes.txt").write_text("mine")
+    (tmp_path / "disk/big").mkdir()
+    (tmp_path / "models/checkpoints").symlink_to(tmp_path / "disk/big")
+
+    def publish(text: str) -> None:
+        with step._published(Path("models"), Path("plots")) as folder:
+            for name in (contract.BEST_CHECKPOINT, contract.METRICS_FILE, f"plots/{contract.PLOTS[0]}"):
+                (folder / name).parent.mkdir(exist_ok=True)
+                (folder / name).write_text(text)
+
+    def texts() -> set[str]:
+        paths = ("disk/big/best.ckpt", "models/metrics.json", f"plots/{contract.PLOTS[0]}")
+        return {(tmp_path / path).read_text() for path in paths}
+
+    with FAULTS.active(tmp_path, 0):
+        publish("0")
+        total = FAULTS.seen
+    publish("1")
+    for number in range(2, total, 4):
+        with FAULTS.active(tmp_path, number), contextlib.suppress(OSError, SettingError):
+            publish(str(number))
+        assert len(texts()) == 1, f"call {number} of {total}, {FAULTS.failed}"
+        if FAULTS.failed == "os.rename":
+            assert not [path for path in tmp_path.rglob(".*") if path.name != outputs.MARKER]
+    publish("last")
+    assert texts() == {"last"}
+    assert (tmp_path / "models/checkpoints").is_symlink()
+    assert (tmp_path / "models/notes.txt").read_text() == "mine"

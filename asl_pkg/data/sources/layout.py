@@ -11,6 +11,7 @@ TOO_LARGE = f"more than {MAX_BYTES >> 20} MiB"  # the reason of every source
 LITTER = "left by a file manager or a tool, or hidden"
 NO_CLASS = "not in a folder named after a class"
 POINTERS = (b"version https://git-lfs.github.com/", b"/annex/objects/")  # of a clone without the contents
+FRAME_DIGITS = 18  # more do not fit into 64 bits; the last ones tell neighbours apart
 NUMBER = re.compile(r"\d+(?!.*\d)")  # the last one
 
 
@@ -107,5 +108,5 @@ def picture(path: str, data: bytes) -> Picture:
         label=label,
         signer=UNKNOWN_SIGNER,
         sequence=str(name.parent / sequence),
-        frame=None if number is None else int(number[0]),
+        frame=None if number is None else int(number[0][-FRAME_DIGITS:]),
     )
