@@ -39,6 +39,7 @@ class DataSettings:
         20.0, "room for decoded pictures; beyond it they are decoded anew each epoch", "GB", low=0
     )
     external: str = setting("", "folder of other people's pictures, one sub-folder a class, to be scored too", "path")
+    classes: str = setting("", "only these of the 29 classes, as A,B,C; empty for all that the source has", "list")
 
 
 @dataclass

@@ -20,6 +20,7 @@ FP32, FP16, INT8 = PRECISIONS = ("fp32", "fp16", "int8")  # what a graph compute
 
 # Keys of the ONNX graph's metadata_props; the values are text, the classes a JSON list
 METADATA_CLASSES = "classes"
+METADATA_KNOWN = "known_classes"  # those with a probability above 0; a graph without it knows all
 METADATA_THRESHOLD = "confidence_threshold"
 METADATA_DATASET = "dataset_digest"
 METADATA_CONTRACT = "contract_version"

@@ -15,6 +15,7 @@ import torch
 from asl_pkg import contract, files, outputs, provenance
 from asl_pkg.config import ExportSettings, Settings
 from asl_pkg.errors import BundleError, SettingError
+from asl_pkg.known import KEY, known_classes
 from asl_pkg.models import load_checkpoint
 from asl_pkg.models.graph import to_onnx
 from asl_pkg.models.precision import calibration_pictures, in_8_bits, in_half
@@ -59,6 +60,7 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
     graph = to_onnx(served, said)
     facts = {
         "dataset_digest": digest,
+        KEY: known_classes(classifier.hparams),
         "precision": settings.export.precision,
         "confidence_threshold": settings.export.confidence_threshold,
         "temperature": classifier.temperature,
@@ -91,7 +93,9 @@ def metadata(hparams: Mapping[str, Any], settings: ExportSettings) -> dict[str, 
     Returns:
         The graph's metadata_props.
     """
-    return {
+    known = known_classes(hparams)
+    some = {contract.METADATA_KNOWN: json.dumps(known)} if known != list(contract.CLASSES) else {}
+    return some | {
         contract.METADATA_CLASSES: json.dumps(contract.CLASSES),
         contract.METADATA_THRESHOLD: str(settings.confidence_threshold),
         contract.METADATA_DATASET: str(hparams["dataset_digest"]),

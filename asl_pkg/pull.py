@@ -19,9 +19,10 @@ from asl_pkg.config import DataSettings, FolderData, MixData, Settings
 from asl_pkg.data import left_out
 from asl_pkg.data.arrival import Arrival, receive
 from asl_pkg.data.audit import Findings, write_audit
+from asl_pkg.data.chosen import chosen_labels
 from asl_pkg.data.contact_sheet import PICTURES, contact_sheet
 from asl_pkg.data.dataset import ROW_GROUP, DatasetInfo, write_info
-from asl_pkg.data.external import External, read_external
+from asl_pkg.data.external import External, of_classes, read_external
 from asl_pkg.data.hashing import dataset_digest
 from asl_pkg.data.near_duplicates import Looks
 from asl_pkg.data.placing import Placed, place
@@ -30,6 +31,7 @@ from asl_pkg.data.signers_table import read_table
 from asl_pkg.data.sources import described, fingerprint, open_source
 from asl_pkg.data.splitting import Place
 from asl_pkg.errors import DataError
+from asl_pkg.known import labels_of
 
 LIBRARIES = ("numpy", "pillow", "pyarrow")
 ARRIVED = re.compile(r"lock|downloads|parts-[0-9a-f]{12}")  # what the folder of what arrived holds
@@ -50,11 +52,12 @@ def pull(settings: Settings, dataset_dir: Path) -> DatasetInfo:
     Raises:
         DataError: the source is missing, dangerous or too damaged, a class is missing in a split, or another pull
             writes the same data set.
-        SettingError: something else stands in dataset_dir.
+        SettingError: something else stands in dataset_dir, or `data.classes` names no classes.
     """
     dataset_dir = outputs.claim(dataset_dir, outputs.DATASET, inputs_of(settings.data))
     with _arriving(dataset_dir) as folder:
-        external = read_external(settings.data.external, _most_unfit(settings.data))
+        chosen_labels(settings.data.classes)  # what is wrong with it is known before anything is read
+        external = read_external(settings.data.external, _most_unfit(settings.data), settings.data.classes)
         name, arrival = _receive(settings, folder)
         try:
             info = _make(settings, name, arrival, external, dataset_dir)
@@ -96,11 +99,15 @@ def _make(settings: Settings, name: str, arrival: Arrival, external: External | 
     """Make the data set of what arrived."""
     data = settings.data
     folder = data.path if type(data) is FolderData else ""
-    left_out.require_fit(arrival.rejected, len(arrival.table), _most_unfit(data), _source_of(data), folder)
+    labels = arrival.column("label")
+    left_out.require_fit(arrival.rejected, len(labels), _most_unfit(data), _source_of(data), folder, set(labels))
+    left_out.require_classes(labels, data.classes, arrival.rejected, _source_of(data))
     left_out.tell(arrival.rejected, f"data={data.name}")
     looks = Looks(arrival.table["dhash"].to_numpy(), arrival.thumbnails)
     placed = place(arrival, data, settings.seed, looks)
     info = _info(settings, name, arrival, placed)
+    if external:
+        external = of_classes(external, labels_of(info.known_classes))
     with outputs.replaced(dataset_dir, outputs.DATASET) as beside:
         _write_splits(beside, arrival, placed)
         sheet = contact_sheet(_examples(arrival, placed.places))
@@ -177,6 +184,7 @@ def _info(settings: Settings, fingerprint: str, arrival: Arrival, placed: Placed
         unseen_signers=placed.unseen_signers,
         unmeasurable=placed.unmeasurable,
         people=placed.people.said,
+        known_classes=[name for label, name in enumerate(contract.CLASSES) if counts["train", label]],
         counts={
             split: {name: counts[split, label] for label, name in enumerate(contract.CLASSES)}
             for split in contract.SPLITS
@@ -204,7 +212,7 @@ def _examples(arrival: Arrival, places: Sequence[Place]) -> dict[int, list[bytes
     """Take pictures of each class that lie far apart in the order of arrival, hence of several signers."""
     labels = np.array([label if at.kept else -1 for label, at in zip(arrival.column("label"), places, strict=True)])
     examples = {}
-    for label in range(len(contract.CLASSES)):
+    for label in np.unique(labels[labels >= 0]).tolist():
         rows = np.flatnonzero(labels == label)
         chosen = rows[np.unique(np.linspace(0, len(rows) - 1, PICTURES).round().astype(int))]
         examples[label] = [arrival.table["image"][row].as_py()["bytes"] for row in chosen.tolist()]

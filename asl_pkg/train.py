@@ -23,8 +23,9 @@ from asl_pkg import contract, outputs, provenance, workers
 from asl_pkg.code_version import version_of
 from asl_pkg.config import TrainSettings
 from asl_pkg.data.datamodule import PictureData
-from asl_pkg.data.dataset import read_info, read_split
+from asl_pkg.data.dataset import DatasetInfo, read_info, read_split
 from asl_pkg.files import in_place_of, write_json, write_text
+from asl_pkg.known import KEY
 from asl_pkg.models import load_checkpoint, plots
 from asl_pkg.models.calibration import fit_temperature
 from asl_pkg.models.checkpoint import set_temperature
@@ -64,7 +65,7 @@ def train(
         SettingError: something that no training wrote stands where this one writes.
     """
     outputs.claim_training(training_dir, plots_dir)
-    hyper_parameters = _hyper_parameters(settings, read_info(dataset_dir).digest)
+    hyper_parameters = _hyper_parameters(settings, read_info(dataset_dir))
     if settings.trainer.trainjob and not workers.inside():
         from asl_pkg.kubeflow import trainjob  # with the client of Kubernetes
 
@@ -148,7 +149,7 @@ def _classifier(settings: TrainSettings, hyper_parameters: dict[str, Any]) -> Cl
     return classifier
 
 
-def _hyper_parameters(settings: TrainSettings, dataset_digest: str) -> dict[str, Any]:
+def _hyper_parameters(settings: TrainSettings, info: DatasetInfo) -> dict[str, Any]:
     """What a checkpoint says of itself: plain values, which load without running code."""
     return {
         "model": dataclasses.asdict(settings.model),
@@ -156,9 +157,10 @@ def _hyper_parameters(settings: TrainSettings, dataset_digest: str) -> dict[str,
         "seed": settings.seed,
         "temperature": 1.0,
         "classes": list(contract.CLASSES),
+        KEY: info.known_classes,
         "contract_version": contract.CONTRACT_VERSION,
         "preparation_version": contract.PREPARATION_VERSION,
-        "dataset_digest": dataset_digest,
+        "dataset_digest": info.digest,
         "commit": provenance.commit(),
     }
 

@@ -21,6 +21,7 @@ from asl_pkg.data.near_duplicates import Looks
 from asl_pkg.data.placing import Placed
 from asl_pkg.data.splitting import GUARD, TWIN
 from asl_pkg.files import write_json, write_text
+from asl_pkg.known import described
 
 _, _, TEST = contract.SPLITS
 
@@ -67,6 +68,7 @@ def write_audit(folder: Path, findings: Findings) -> dict[str, Any]:
     stretches = measures.stretches(findings.placed.shots, splits)
     audit = {
         "digest": findings.info.digest,
+        "known_classes": findings.info.known_classes,
         "honesty": scores,
         "meaning": meaning(findings.info, _drawn(findings, splits)),
         **_counts(findings, labels, splits),
@@ -93,6 +95,11 @@ def meaning(info: DatasetInfo, drawn: int = 0) -> str:
     Returns:
         Plain words for people.
     """
+    some = described(info.known_classes)
+    return f"{_worth(info, drawn)} The data set has {some}." if some else _worth(info, drawn)
+
+
+def _worth(info: DatasetInfo, drawn: int) -> str:
     if info.unseen_signers:
         people = info.signers["test"]
         which = "They" if drawn == people else f"{drawn} of them"
@@ -160,7 +167,7 @@ def _counts(findings: Findings, labels: NDArray[np.int64], splits: NDArray[np.st
     return {
         "pictures": sum(place.kept for place in places),
         "counts": findings.info.counts,
-        "imbalance": measures.imbalance(findings.info.counts),
+        "imbalance": measures.imbalance(findings.info.counts, findings.info.known_classes),
         "signers": findings.info.signers,
         "people": findings.info.people,
         "groups": {split: len({one.group for one in places if one.split == split}) for split in contract.SPLITS},

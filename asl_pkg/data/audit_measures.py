@@ -46,16 +46,17 @@ def by_class(labels: NDArray[np.int64]) -> dict[str, int]:
     return {name: int(count) for name, count in zip(contract.CLASSES, counts, strict=True) if count}
 
 
-def imbalance(counts: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+def imbalance(counts: Mapping[str, Mapping[str, int]], known: Sequence[str] = contract.CLASSES) -> dict[str, Any]:
     """Compare the largest class with the smallest.
 
     Args:
         counts: pictures by split and class.
+        known: names of the classes that the data set has.
 
     Returns:
         Both classes with their pictures over all splits, and the ratio; None where the smallest has none.
     """
-    total = {name: sum(own[name] for own in counts.values()) for name in contract.CLASSES}
+    total = {name: sum(own[name] for own in counts.values()) for name in known}
     largest, smallest = max(total, key=lambda name: total[name]), min(total, key=lambda name: total[name])
     return {
         "largest": {"class": largest, "pictures": total[largest]},

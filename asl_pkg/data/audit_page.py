@@ -61,7 +61,7 @@ def page(view: View) -> str:
         TEMPLATE,
         audit=view.audit,
         info=view.info,
-        classes=contract.CLASSES,
+        classes=view.info.known_classes,
         splits=contract.SPLITS,
         left_out={GUARD: "guard, left out", TWIN: "near-duplicate, left out"},
         sheet=data_uri(view.sheet),

@@ -20,19 +20,21 @@ def contact_sheet(pictures: Mapping[int, Sequence[bytes]]) -> bytes:
     """Lay out pictures with the name of their class.
 
     Args:
-        pictures: picture files by label, at most PICTURES each.
+        pictures: picture files by label, at most PICTURES each, of at least one class.
 
     Returns:
         A JPEG file's bytes.
     """
-    rows = -(-len(contract.CLASSES) // COLUMNS)
+    shown = [label for label, own in pictures.items() if own]
+    rows = -(-len(shown) // COLUMNS)
     cell = THUMB_PX + GAP_PX
     column_px = LABEL_PX + PICTURES * cell + GAP_PX
     sheet = Image.new("RGB", (COLUMNS * column_px, rows * cell + GAP_PX), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
-    for label, name in enumerate(contract.CLASSES):
-        left = label // rows * column_px
-        top = GAP_PX + label % rows * cell
+    for place, label in enumerate(shown):
+        name = contract.CLASSES[label]
+        left = place // rows * column_px
+        top = GAP_PX + place % rows * cell
         size = 40 if len(name) == 1 else 24
         middle = (left + LABEL_PX // 2, top + THUMB_PX // 2)
         draw.text(middle, name, INK, ImageFont.load_default(size), anchor="mm")

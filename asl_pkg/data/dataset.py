@@ -15,6 +15,7 @@ import pyarrow.dataset
 from asl_pkg import contract
 from asl_pkg.errors import DataError
 from asl_pkg.files import write_json
+from asl_pkg.known import described
 
 ROW_GROUP = 500  # pictures written and read at once
 MENDED_BY = "`asl pull` makes one"
@@ -37,6 +38,8 @@ class DatasetInfo:
         signers: number of signers by split.
         versions: of what decoded and wrote the pictures.
         people: how the signers were found, and what is doubtful about them, a sentence each.
+        known_classes: of which there are images to learn from, all or some of contract.CLASSES; a data set that says
+            nothing of it has all.
     """
 
     schema_version: int
@@ -51,6 +54,7 @@ class DatasetInfo:
     signers: dict[str, int]
     versions: dict[str, str]
     people: list[str] = field(default_factory=list)
+    known_classes: list[str] = field(default_factory=lambda: list(contract.CLASSES))
 
     @property
     def summary(self) -> str:
@@ -60,7 +64,8 @@ class DatasetInfo:
             splits = [
                 f"{text} of {self.signers[split]} signers" for split, text in zip(self.counts, splits, strict=True)
             ]
-        return f"{', '.join(splits)} pictures, split by {self.split_by}, digest {self.digest[:12]}"
+        some = f"{said}; " if (said := described(self.known_classes)) else ""
+        return f"{some}{', '.join(splits)} pictures, split by {self.split_by}, digest {self.digest[:12]}"
 
 
 def write_info(dataset_dir: Path, info: DatasetInfo) -> None:

@@ -1,15 +1,18 @@
 """Other people's pictures, that `data.external` names: what the audit scores its small model on, never learned from."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from asl_pkg import contract
 from asl_pkg.config import FolderData
 from asl_pkg.data import left_out
 from asl_pkg.data.arrival import receive
+from asl_pkg.data.chosen import only
 from asl_pkg.data.picture import Rejected
 from asl_pkg.data.sources.folder import open_source
 from asl_pkg.errors import DataError
@@ -22,19 +25,22 @@ class External(NamedTuple):
         thumbnails: uint8 [m, 32, 32, 3].
         labels: [m].
         rejected: the files that did not pass.
+        paths: of the images [m].
     """
 
     thumbnails: NDArray[np.uint8]
     labels: NDArray[np.int64]
     rejected: list[Rejected]
+    paths: list[str]
 
 
-def read_external(path: str, most_unfit: float) -> External | None:
+def read_external(path: str, most_unfit: float, classes: str = "") -> External | None:
     """Read a folder of other people's pictures.
 
     Args:
         path: the folder, with a sub-folder for each of some classes; empty where there is none.
         most_unfit: share of unfit pictures beyond which they are refused.
+        classes: the setting `data.classes`.
 
     Returns:
         Those that can be read; None for an empty path.
@@ -47,7 +53,28 @@ def read_external(path: str, most_unfit: float) -> External | None:
     if not Path(path).is_dir():
         raise DataError(f"data.external={path}: no such folder, expected …/<CLASS>/<name>.jpg in one")
     with tempfile.TemporaryDirectory() as parts:
-        arrival = receive(open_source(FolderData(path=path)), Path(parts))
+        arrival = receive(only(open_source(FolderData(path=path)), classes), Path(parts))
         left_out.require_fit(arrival.rejected, len(arrival.table), most_unfit, f"data.external={path}")
         left_out.tell(arrival.rejected, "data.external")
-        return External(arrival.thumbnails, np.array(arrival.column("label")), arrival.rejected)
+        return External(arrival.thumbnails, np.array(arrival.column("label")), arrival.rejected, arrival.paths)
+
+
+def of_classes(external: External, labels: Sequence[int]) -> External:
+    """Leave out what no model of a data set could answer rightly, and say so.
+
+    Args:
+        external: other people's pictures.
+        labels: of the classes that the data set has.
+
+    Returns:
+        Those of these classes, perhaps none.
+    """
+    rows = np.flatnonzero(np.isin(external.labels, labels))
+    others = np.flatnonzero(~np.isin(external.labels, labels)).tolist()
+    reasons = [f"of class {contract.CLASSES[external.labels[row]]}, which the data set lacks" for row in others]
+    unknown = [
+        Rejected(external.paths[row], reason, quarantined=False) for row, reason in zip(others, reasons, strict=True)
+    ]
+    left_out.tell(unknown, "data.external")
+    paths = [external.paths[row] for row in rows]
+    return External(external.thumbnails[rows], external.labels[rows], external.rejected + unknown, paths)

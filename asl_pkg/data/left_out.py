@@ -1,16 +1,20 @@
 """What stayed out of a data set, told on the terminal, and refused beyond the share that the user allows."""
 
 import shlex
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import PurePosixPath
 
-from asl_pkg.data.picture import Rejected
+from asl_pkg import contract
+from asl_pkg.data.chosen import POSSIBLE, chosen_labels
+from asl_pkg.data.picture import Rejected, label_of
 from asl_pkg.data.sources import kinds
 from asl_pkg.errors import DataError
+from asl_pkg.known import FEWEST
 from asl_pkg.progress import say
 
 REASONS = 4  # told of each kind; the audit lists all
+FOLDERS = 6  # named where folders are no classes
 
 
 def tell(rejected: Sequence[Rejected], source: str) -> None:
@@ -28,16 +32,67 @@ def tell(rejected: Sequence[Rejected], source: str) -> None:
 
 
 def counted(rejected: Iterable[Rejected]) -> str:
-    """Count files by reason, the most frequent first, with an example each."""
+    """Count files by reason, the most frequent first, with an example each, and by folder where that is at fault."""
     rejected = list(rejected)
     examples = {one.reason: one.path for one in reversed(rejected)}
-    counts = Counter(one.reason for one in rejected).most_common()
-    texts = [f"{count:,} {reason}, as {_printable(examples[reason])}" for reason, count in counts[:REASONS]]
+    folders: dict[str, Counter[str]] = defaultdict(Counter)
+    for item in rejected:
+        if item.no_class:
+            folders[item.reason][PurePosixPath(item.path).parent.name] += 1
+    counts = Counter(item.reason for item in rejected).most_common()
+    texts = [
+        f"{count:,} {reason}, as {_printable(examples[reason])}{_listed(folders[reason])}"
+        for reason, count in counts[:REASONS]
+    ]
     rest = sum(count for _, count in counts[REASONS:])
     return "; ".join(texts + [f"{rest:,} for other reasons"] * bool(rest))
 
 
-def require_fit(rejected: Sequence[Rejected], kept: int, most: float, source: str, folder: str = "") -> None:
+def _listed(folders: Counter[str]) -> str:
+    """The folders that name no class with how many images each holds; nothing where there is one, the example's."""
+    if len(folders) < 2:
+        return ""
+    texts = [f"{_printable(name) or 'the top'} {count:,}" for name, count in folders.most_common(FOLDERS)]
+    return f" (by folder: {', '.join([*texts, '…'] if len(folders) > FOLDERS else texts)})"
+
+
+def require_classes(labels: Sequence[int], text: str, rejected: Sequence[Rejected], source: str) -> None:
+    """Refuse a source that lacks a class which the user chose, or shows too few to tell apart.
+
+    Args:
+        labels: of its images, at least one.
+        text: the setting `data.classes`.
+        rejected: its files that did not pass.
+        source: the setting and the path, as `data.path=FOLDER`.
+
+    Raises:
+        DataError: says which classes have how many images.
+    """
+    counts = Counter(labels)
+    found = ", ".join(f"{contract.CLASSES[label]} ({counts[label]:,})" for label in sorted(counts))
+    others = f"; left out: {counted(rejected)}" if rejected else ""
+    missing = [contract.CLASSES[label] for label in chosen_labels(text) if not counts[label]] if text.strip() else []
+    if missing:
+        rest = ",".join(contract.CLASSES[label] for label in sorted(counts))
+        mended = f"data.classes={rest} is what there is" if len(counts) >= FEWEST else "add images of it"
+        raise DataError(
+            f"data.classes={text}: {source} has no image of {', '.join(missing)}, it has {found}: {mended}{others}"
+        )
+    if len(counts) < FEWEST:
+        raise DataError(
+            f"{source} has images of one class only, {found}, expected folders of at least {FEWEST} classes "
+            f"({POSSIBLE}){others}"
+        )
+
+
+def require_fit(
+    rejected: Sequence[Rejected],
+    kept: int,
+    most: float,
+    source: str,
+    folder: str = "",
+    classes: Collection[int] = (),
+) -> None:
     """Refuse a source without an image, or one that is damaged as a whole.
 
     Args:
@@ -46,6 +101,7 @@ def require_fit(rejected: Sequence[Rejected], kept: int, most: float, source: st
         most: share of unfit files that is allowed.
         source: the setting and the path, as `data.path=FOLDER`.
         folder: the source, where it is a folder of this machine that data=archive could read from.
+        classes: labels that the images have, where `data.classes` can choose them.
 
     Raises:
         DataError: says what was seen.
@@ -59,12 +115,20 @@ def require_fit(rejected: Sequence[Rejected], kept: int, most: float, source: st
     if len(unfit) > most * (len(unfit) + kept):
         raise DataError(
             f"{len(unfit):,} of {len(unfit) + kept:,} pictures are unfit, expected at most "
-            f"data.max_quarantined={most:g} of them: {counted(unfit)}"
+            f"data.max_quarantined={most:g} of them: {counted(unfit)}{_way_around(unfit, kept, most, classes)}"
         )
 
 
 def _hint(rejected: Sequence[Rejected], folder: str) -> str:
     """What to do with a source of archives or tables only."""
+    here = label_of(PurePosixPath(folder).name) if folder else None
+    if here is not None and any(item.no_class for item in rejected):
+        parent = shlex.quote(str(PurePosixPath(folder).parent))
+        return (
+            f"; data.path is the folder of class {contract.CLASSES[here]} alone: data.path={parent} reads all classes"
+        )
+    if any(item.no_class for item in rejected):
+        return f"; name the folders that hold the images after their classes: {POSSIBLE}"
     archives = [one.path for one in rejected if PurePosixPath(one.path).suffix.lower() in kinds.ARCHIVES]
     if len(archives) == 1 and folder:
         return f"; `asl pull data=archive data.path={shlex.quote(f'{folder}/{archives[0]}')}` reads the archive"
@@ -73,6 +137,15 @@ def _hint(rejected: Sequence[Rejected], folder: str) -> str:
     if any(PurePosixPath(one.path).suffix.lower() in kinds.TABLES for one in rejected):
         return "; make image files of a table of pixels first: one a row, in a folder named after its class"
     return ""
+
+
+def _way_around(unfit: Sequence[Rejected], kept: int, most: float, classes: Collection[int]) -> str:
+    """The setting that leaves folders of no class out, where nothing else is wrong with the source."""
+    others = sum(not item.no_class for item in unfit)
+    if len(classes) < FEWEST or others == len(unfit) or others > most * (others + kept):
+        return ""
+    names = ",".join(contract.CLASSES[label] for label in sorted(classes))
+    return f"; data.classes={names} reads these classes only and leaves all other folders out"
 
 
 def _printable(path: str) -> str:

@@ -1,5 +1,6 @@
 """What a source gives: a picture file with what is known about it, or a file that cannot be one."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -12,6 +13,19 @@ UNKNOWN_SIGNER = "unknown"
 # Spellings of public data sets beside our own
 ALIASES = {"delete": "del", "blank": "nothing"}
 LABELS = {name.lower(): label for label, name in enumerate(contract.CLASSES)}
+# What people call a class too: such a folder is not read, but its owner is told the name that would be
+RESEMBLING = ALIASES | {
+    "backspace": "del",
+    "deletion": "del",
+    "none": "nothing",
+    "empty": "nothing",
+    "background": "nothing",
+    "no hand": "nothing",
+    "no sign": "nothing",
+    "spacebar": "space",
+    "whitespace": "space",
+}
+AROUND = re.compile(r"^(?:(?:letter|sign|class|asl|alphabet|alpha|char|folder)[\s_-]+)?(.+?)[\s_-]*(?:\(\d+\)|\d+)?$")
 
 
 @dataclass(frozen=True)
@@ -49,11 +63,13 @@ class Rejected:
         path: its name in the source.
         reason: why, in words that are the same for all files of the kind.
         quarantined: it should have been a picture; False for what never claimed to be one, as a README.
+        no_class: nothing else is wrong with it than that nobody says which class it shows.
     """
 
     path: str
     reason: str
     quarantined: bool = True
+    no_class: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,3 +98,18 @@ def label_of(folder: str) -> int | None:
     """
     name = folder.strip().lower()
     return LABELS.get(ALIASES.get(name, name))
+
+
+def resembled_class(folder: str) -> str | None:
+    """Find the class that a folder's name comes close to, for a message: nobody knows whether it shows it.
+
+    Args:
+        folder: spells no class, as `delete1`, `Space_`, `letter_A`, `A (1)`, `backspace`, `background`.
+
+    Returns:
+        The name of the class; None where none is near, or several may be, as of `0` and `Thank_you`.
+    """
+    found = AROUND.match(folder.strip().lower())
+    core = re.sub(r"[\s_-]+", " ", found[1]).strip() if found else ""
+    label = LABELS.get(RESEMBLING.get(core, core))
+    return None if label is None else contract.CLASSES[label]

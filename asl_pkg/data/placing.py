@@ -1,5 +1,6 @@
 """Each picture's place in a data set: signers and recordings found, splits made, near-duplicates left out."""
 
+import functools
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -88,8 +89,14 @@ def place(arrival: Arrival, data: DataSettings, seed: int, looks: Looks) -> Plac
         people = people_of_source([shot.signer for shot in shots], "the source")
         placed = _placed("signer", shots, people, _split_of_source(arrival), looks)
     labels, splits = [shot.label for shot in shots], [one.split for one in placed.places]
-    splitting.require_every_class(labels, splits, [*placed.unmeasurable, *placed.unvalidated])
+    mended = functools.partial(_remedy, shots, data, seed) if isinstance(data, FolderData) else None
+    splitting.require_every_class(labels, splits, [*placed.unmeasurable, *placed.unvalidated], mended)
     return placed
+
+
+def _remedy(shots: list[Shot], data: FolderData, seed: int, lacking: Collection[int]) -> str:
+    shares = (data.validation_share, data.test_share)
+    return splitting.remedy(shots, lacking, data.block_frames, data.guard_frames, *shares, seed)
 
 
 def _by_signer(shots: list[Shot], people: People, data: FolderData, seed: int, looks: Looks) -> Placed | None:

@@ -5,7 +5,7 @@ Frames that follow one another are near-copies. A random split puts them on both
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -15,6 +15,7 @@ from asl_pkg import contract
 from asl_pkg.data.near_duplicates import Looks
 from asl_pkg.data.picture import UNKNOWN_SIGNER
 from asl_pkg.errors import DataError
+from asl_pkg.known import FEWEST
 
 GUARD = "guard"  # left out: too near to a frame of another split
 TWIN = "near-duplicate"  # left out: looks the same as a held-out picture
@@ -145,7 +146,7 @@ def by_recording(
         whole recordings are held out.
 
     Raises:
-        DataError: a class has too few blocks for all splits.
+        DataError: a class has too few blocks for all splits; says what mends it.
     """
     pictures_of: dict[int, Counter[Block]] = defaultdict(Counter)
     for shot in shots:
@@ -155,18 +156,84 @@ def by_recording(
     blocks_of_class: dict[int, set[Block]] = defaultdict(set)
     for block in blocks:
         blocks_of_class[block.label].add(block)
+    if few := {label: len(own) for label, own in sorted(blocks_of_class.items()) if len(own) < MIN_GROUPS}:
+        said = ", ".join(
+            f"{contract.CLASSES[label]} has {pictures_of[label].total():,} in {count}" for label, count in few.items()
+        )
+        mended = remedy(shots, few, block_frames, guard_frames, validation_share, test_share, seed)
+        raise DataError(
+            f"too few images in a row to hold some out of every class: {said} blocks of data.block_frames="
+            f"{block_frames} frames, expected at least {MIN_GROUPS} blocks: {mended}"
+        )
     split_of: dict[Block, str] = {}
     for label, own in sorted(blocks_of_class.items()):
-        if len(own) < MIN_GROUPS:
-            raise DataError(
-                f"class {contract.CLASSES[label]} has {len(own)} blocks of data.block_frames={block_frames} frames, "
-                f"expected at least {MIN_GROUPS}: a smaller data.block_frames makes more"
-            )
         first = max(sorted(own), key=pictures_of[label].__getitem__) if label in whole else None
         split_of |= _allot(sorted(own), validation_share, test_share, np.random.default_rng([seed, label]), first)
     guarded = _guarded(shots, [split_of[block] for block in blocks], guard_frames)
     places = [Place(GUARD if index in guarded else split_of[block], block.group) for index, block in enumerate(blocks)]
     return places, whole
+
+
+def remedy(
+    shots: Sequence[Shot],
+    lacking: Collection[int],
+    block_frames: int,
+    guard_frames: int,
+    validation_share: float,
+    test_share: float,
+    seed: int,
+) -> str:
+    """Find the settings with which every class is in every split: each is tried before it is named.
+
+    Args:
+        shots: all images.
+        lacking: classes of which a split has none.
+        block_frames: as it is.
+        guard_frames: as it is.
+        validation_share: as `by_recording`.
+        test_share: as `by_recording`.
+        seed: of the choice.
+
+    Returns:
+        What the user is to do.
+    """
+    images = Counter(shot.label for shot in shots)
+    small = {label for label in lacking if images[label] < MIN_GROUPS}
+    enough = [shot for shot in shots if shot.label not in small]
+    lengths = sorted({block_frames // part for part in range(1, block_frames + 1)}, reverse=True)
+    pairs = ((length, guard) for length in lengths for guard in (guard_frames, length // 3, 0) if guard <= guard_frames)
+    tried = (pair for pair in pairs if _serves(enough, *pair, validation_share, test_share, seed))
+    length, guard = next(tried, (0, 0)) if enough else (block_frames, guard_frames)
+    gone = small if length else set(lacking)
+    changes = {"block_frames": (length, block_frames), "guard_frames": (guard, guard_frames)} if length else {}
+    texts = [f"data.{name}={value}" for name, (value, before) in changes.items() if value != before]
+    if gone:
+        names = [[contract.CLASSES[label] for label in sorted(own)] for own in (gone, images.keys() - gone)]
+        if len(names[1]) < FEWEST:
+            return f"add images of {', '.join(names[0])}"
+        texts.insert(0, f"data.classes={','.join(names[1])}, which leaves {', '.join(names[0])} out,")
+        return f"add images, or set {' '.join(texts).rstrip(',')}"
+    return f"{' '.join(texts)} would do"
+
+
+def _serves(
+    shots: Sequence[Shot],
+    block_frames: int,
+    guard_frames: int,
+    validation_share: float,
+    test_share: float,
+    seed: int,
+) -> bool:
+    """Whether every class gets into every split with these settings."""
+    blocks = {shot.label: set[Block]() for shot in shots}
+    for shot in shots:
+        blocks[shot.label].add(_window(shot, block_frames))
+    if min(map(len, blocks.values())) < MIN_GROUPS:
+        return False
+    places, _ = by_recording(shots, block_frames, guard_frames, validation_share, test_share, seed)
+    return {(shot.label, at.split) for shot, at in zip(shots, places, strict=True)} >= {
+        (label, split) for label in blocks for split in SPLITS
+    }
 
 
 def _recording(shot: Shot) -> Block:
@@ -200,24 +267,41 @@ def without_twins(places: Sequence[Place], looks: Looks) -> list[Place]:
     return [Place(split, place.group) for split, place in zip(splits.tolist(), places, strict=True)]
 
 
-def require_every_class(labels: Sequence[int], splits: Sequence[str], unmeasurable: Sequence[str] = ()) -> None:
-    """Refuse splits in which a class is missing.
+def require_every_class(
+    labels: Sequence[int],
+    splits: Sequence[str],
+    unmeasurable: Sequence[str] = (),
+    mended: Callable[[set[int]], str] | None = None,
+) -> None:
+    """Refuse splits in which a class that there is is missing.
 
     Args:
         labels: of all pictures.
         splits: of all pictures.
         unmeasurable: names of classes that need not be held out.
+        mended: what the user is to do about some classes.
 
     Raises:
         DataError: names what is missing where.
     """
     present = set(zip(splits, labels, strict=True))
-    for split in contract.SPLITS:
-        missing = [name for label, name in enumerate(contract.CLASSES) if (split, label) not in present]
-        if split != TRAIN:
-            missing = [name for name in missing if name not in unmeasurable]
-        if missing:
-            raise DataError(f"no picture of {', '.join(missing)} in split {split}, expected every class in every split")
+    images = Counter(labels)
+    missing = {
+        (split, label)
+        for split in contract.SPLITS
+        for label in images
+        if (split, label) not in present and (split == TRAIN or contract.CLASSES[label] not in unmeasurable)
+    }
+    if not missing:
+        return
+    said = [
+        f"no image of {', '.join(f'{contract.CLASSES[label]} (of {images[label]:,})' for label in sorted(own))} in "
+        f"split {split}"
+        for split in contract.SPLITS
+        if (own := [label for other, label in missing if other == split])
+    ]
+    remedies = f": {mended({label for _, label in missing})}" if mended else ""
+    raise DataError(f"{'; '.join(said)}, expected every class in every split{remedies}")
 
 
 def _allot(

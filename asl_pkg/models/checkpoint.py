@@ -8,6 +8,7 @@ import torch
 
 from asl_pkg import contract
 from asl_pkg.errors import BundleError
+from asl_pkg.known import KEY, is_sound, known_classes
 from asl_pkg.models.classifier import Classifier
 
 MENDS = "`asl train` makes one"
@@ -64,6 +65,10 @@ def _check(path: Path, hyper_parameters: dict[str, Any]) -> None:
     for name, value in expected.items():
         if hyper_parameters.get(name) != value:
             raise BundleError(f"{path}: {name} is {hyper_parameters.get(name)!r}, expected {value!r}: {MENDS}")
+    if not is_sound(known_classes(hyper_parameters)):
+        raise BundleError(
+            f"{path}: {KEY} is {hyper_parameters[KEY]!r}, expected some of the classes in their order: {MENDS}"
+        )
 
 
 def set_temperature(path: Path, temperature: float) -> None:

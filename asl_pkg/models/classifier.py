@@ -12,7 +12,9 @@ from torchmetrics.classification import MulticlassAccuracy
 from asl_pkg import contract
 from asl_pkg.config import GROUPS, TrainerSettings
 from asl_pkg.data.datamodule import Batch
+from asl_pkg.known import known_classes
 from asl_pkg.models.baseline import BaselineCNN
+from asl_pkg.models.mask import Mask
 from asl_pkg.models.network import build
 from asl_pkg.models.normalise import Normalise
 
@@ -24,7 +26,7 @@ class Classifier(LightningModule):
 
     Args:
         hyper_parameters: a plain dict, since it goes into the checkpoint: model and trainer (the settings as dicts),
-            temperature, classes, contract_version, dataset_digest, commit, run_id, seed.
+            temperature, classes, known_classes, contract_version, dataset_digest, commit, run_id, seed.
     """
 
     def __init__(self, hyper_parameters: dict[str, Any]) -> None:
@@ -33,6 +35,7 @@ class Classifier(LightningModule):
         model = hyper_parameters["model"]
         self.settings = TrainerSettings(**hyper_parameters["trainer"])
         self.normalise = Normalise()
+        self.mask = Mask(known_classes(hyper_parameters))
         self.network: nn.Module = build(GROUPS["model"][model["name"]](**model))
         self.train_accuracy = MulticlassAccuracy(len(contract.CLASSES), average="micro")
         self.validation_accuracy = MulticlassAccuracy(len(contract.CLASSES), average="micro")
@@ -44,7 +47,7 @@ class Classifier(LightningModule):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Classify uint8 [n, 200, 200, 3] -> logits float [n, 29], not yet divided by the temperature."""
-        logits: torch.Tensor = self.network(self.normalise(pixels))
+        logits: torch.Tensor = self.mask(self.network(self.normalise(pixels)))
         return logits
 
     def on_train_epoch_start(self) -> None:
@@ -59,8 +62,9 @@ class Classifier(LightningModule):
             logits, misses = self.network.learn(pictures, batch.landmarks)
         else:
             logits = self.network(pictures)
-        loss = functional.cross_entropy(logits, batch.labels, label_smoothing=self.settings.label_smoothing)
-        self.train_accuracy(logits, batch.labels)
+        known = self.mask.narrowed(logits, batch.labels)
+        loss = functional.cross_entropy(*known, label_smoothing=self.settings.label_smoothing)
+        self.train_accuracy(self.mask(logits), batch.labels)
         self._log({"train_loss": loss, "train_accuracy": self.train_accuracy}, len(logits))
         return loss + LANDMARKS_WEIGHT * misses
 

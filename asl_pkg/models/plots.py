@@ -79,8 +79,9 @@ def _curves(axes: Axes, rows: Sequence[Row], best: int, metric: str) -> None:
 
 def _f1(axes: Axes, counts: NDArray[np.int64]) -> None:
     named = counts.sum(axis=0) + counts.sum(axis=1)
-    f1 = 2 * counts.diagonal() / np.maximum(named, 1)
-    axes.bar(contract.CLASSES, f1, color=[RED if value < WEAK_F1 else BLUE for value in f1])
+    shown = np.flatnonzero(named)
+    f1 = 2 * counts.diagonal()[shown] / named[shown]
+    axes.bar([contract.CLASSES[label] for label in shown], f1, color=[RED if value < WEAK_F1 else BLUE for value in f1])
     axes.axhline(f1.mean(), color=GREY, linestyle="--")
     axes.set_title(f"F1 by class on the validation split (mean {f1.mean():.3f}, dashed)")
     axes.set(ylim=(0, 1), ylabel="F1")

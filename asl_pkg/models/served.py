@@ -20,6 +20,7 @@ class Served(nn.Module):
         super().__init__()
         self.normalise = Normalise()
         self.network = classifier.network
+        self.mask = classifier.mask
         self.temperature = classifier.temperature
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -29,9 +30,9 @@ class Served(nn.Module):
             pixels: uint8 [n, 200, 200, 3], RGB.
 
         Returns:
-            Probabilities, float32 [n, 29], in the order of contract.CLASSES.
+            Probabilities, float32 [n, 29], in the order of contract.CLASSES; 0 for a class that it does not know.
         """
-        logits = self.network(self.normalise(pixels))
+        logits = self.mask(self.network(self.normalise(pixels)))
         return torch.softmax(logits / self.temperature, dim=1)
 
 
@@ -46,9 +47,10 @@ class ServedInHalf(nn.Module):
         super().__init__()
         self.normalise = served.normalise
         self.network = copy.deepcopy(served.network).half()
+        self.mask = served.mask
         self.temperature = served.temperature
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Answer, as `Served.forward`."""
         logits = self.network(self.normalise(pixels).half())
-        return torch.softmax(logits.float() / self.temperature, dim=1)
+        return torch.softmax(self.mask(logits.float()) / self.temperature, dim=1)

@@ -7,6 +7,7 @@ from typing import Any
 
 from asl_pkg import contract, files
 from asl_pkg.errors import BundleError
+from asl_pkg.known import KEY, is_sound, known_classes
 from asl_pkg.serving import signature
 from asl_pkg.serving.manifest import read_manifest
 
@@ -62,6 +63,11 @@ class Bundle:
         return str(self.manifest["dataset_digest"])
 
     @property
+    def known_classes(self) -> list[str]:
+        """The classes that the model knows; a bundle that says nothing of it was made before it could know some."""
+        return known_classes(self.manifest)
+
+    @property
     def precision(self) -> str:
         """What the graph computes with; a bundle that says nothing of it was made before there were variants."""
         return str(self.manifest.get("precision", contract.FP32))
@@ -82,7 +88,7 @@ def seal(folder: Path, facts: dict[str, Any]) -> Bundle:
 
     Args:
         folder: holds repository/ and extras/.
-        facts: dataset_digest, precision, confidence_threshold, temperature, provenance.
+        facts: dataset_digest, known_classes, precision, confidence_threshold, temperature, provenance.
 
     Returns:
         The sealed bundle.
@@ -155,6 +161,8 @@ def stated_faults(bundle: Bundle) -> list[str]:
     faults = [
         f"{name} is {said[name]!r}, expected {value!r}" for name, value in expected.items() if said[name] != value
     ]
+    if not is_sound(bundle.known_classes):
+        faults.append(f"{KEY} is {bundle.known_classes!r}, expected some of the classes in their order")
     least, greatest = contract.TEMPERATURES
     if not least <= said["temperature"] <= greatest:
         faults.append(f"temperature is {said['temperature']:g}, expected {least:g} to {greatest:g}")

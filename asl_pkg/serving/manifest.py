@@ -10,6 +10,7 @@ from typing import Any
 
 from asl_pkg import contract
 from asl_pkg.errors import BundleError
+from asl_pkg.known import KEY
 
 MAX_BYTES = 2**20  # it names a handful of files in some kilobytes
 DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -57,6 +58,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
     if type(version) is int and version != contract.BUNDLE_SCHEMA:
         raise BundleError(f"{path} has bundle schema {version}, expected {contract.BUNDLE_SCHEMA}: export it again")
     if fault := next(_faults(manifest, {"schema_version": int, **SHAPE}, "it"), None):
+        raise _damaged(path, fault)
+    if fault := next(_faults(manifest.get(KEY, []), [str], KEY), None):
         raise _damaged(path, fault)
     if not 0 <= manifest["confidence_threshold"] <= 1:
         raise _damaged(path, "confidence_threshold is no probability")

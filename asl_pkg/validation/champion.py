@@ -1,16 +1,19 @@
 """The release that serves, asked about the same pictures: a new one may not be surely worse."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from asl_pkg.known import labels_of
 from asl_pkg.serving.bundle import Bundle
 from asl_pkg.serving.onnx_session import open_session
 from asl_pkg.validation.answers import Answers, answer_by_onnx
 from asl_pkg.validation.gates import Finding
 from asl_pkg.validation.metrics import Interval, confusion_by_group, paired_loss
 
+EVERY = slice(None)
 FIRST = "no release serves yet: this is the first deployment"
 
 
@@ -21,19 +24,26 @@ class Champion:
     Args:
         release: its name.
         digest: of its bundle.
-        loss: of accuracy, in shares of the pictures; negative for a gain.
+        loss: of accuracy, in shares of the pictures; negative for a gain. None where the two know no class in common.
+        classes: what was compared where the two know other classes, in a few words.
     """
 
     release: str
     digest: str
-    loss: Interval
+    loss: Interval | None
+    classes: str = ""
 
 
-def compare_with_champion(champion: Bundle, answers: Answers, resamples: int, seed: int) -> Champion:
+def compare_with_champion(
+    champion: Bundle, challenger: Bundle, answers: Answers, resamples: int, seed: int
+) -> Champion:
     """Ask the champion itself: what was once measured of it was measured on other pictures.
+
+    Where the two know other classes, they are compared on the pictures of those that both know.
 
     Args:
         champion: the release that serves.
+        challenger: the bundle that is judged.
         answers: the challenger's.
         resamples: bootstrap resamples.
         seed: of the resampling.
@@ -45,10 +55,31 @@ def compare_with_champion(champion: Bundle, answers: Answers, resamples: int, se
         BundleError: the champion does not keep the model contract.
     """
     by_champion = answer_by_onnx(open_session(champion.model_path), answers.pixels)
-    return Champion(champion.release, champion.digest, accuracy_loss(by_champion, answers, resamples, seed))
+    both = [name for name in champion.known_classes if name in challenger.known_classes]
+    rows = np.isin(answers.truth, labels_of(both))
+    loss = accuracy_loss(by_champion, answers, resamples, seed, rows) if rows.any() else None
+    said = "" if champion.known_classes == challenger.known_classes else _compared(champion, challenger, both, rows)
+    return Champion(champion.release, champion.digest, loss, said)
 
 
-def accuracy_loss(before: NDArray[np.float32], answers: Answers, resamples: int, seed: int) -> Interval:
+def _compared(champion: Bundle, challenger: Bundle, both: Sequence[str], rows: NDArray[np.bool_]) -> str:
+    """What was compared, and which classes users would lose and gain."""
+    lost, gained = (
+        ", ".join(name for name in one.known_classes if name not in both) or "none" for one in (champion, challenger)
+    )
+    return (
+        f"compared on {rows.sum():,} of {len(rows):,} pictures, of the {len(both)} classes that both know; the new "
+        f"one no longer knows: {lost}; it knows besides: {gained}"
+    )
+
+
+def accuracy_loss(
+    before: NDArray[np.float32],
+    answers: Answers,
+    resamples: int,
+    seed: int,
+    rows: NDArray[np.bool_] | slice = EVERY,
+) -> Interval:
     """Estimate what a bundle loses against other answers to the same pictures.
 
     Args:
@@ -56,13 +87,14 @@ def accuracy_loss(before: NDArray[np.float32], answers: Answers, resamples: int,
         answers: the bundle's, and which pictures belong together.
         resamples: bootstrap resamples.
         seed: of the resampling.
+        rows: of the pictures to compare on.
 
     Returns:
         The loss of accuracy, in shares of the pictures.
     """
-    _, groups = np.unique(np.asarray(answers.groups), return_inverse=True)
+    _, groups = np.unique(np.asarray(answers.groups)[rows], return_inverse=True)
     first, second = (
-        confusion_by_group(answers.truth, probabilities.argmax(axis=1), groups)
+        confusion_by_group(answers.truth[rows], probabilities[rows].argmax(axis=1), groups)
         for probabilities in (before, answers.probabilities)
     )
     return paired_loss(first, second, resamples, seed)
@@ -81,7 +113,10 @@ def champion_finding(found: Champion | None, unit: str) -> Finding:
     if found is None:
         return Finding(0, FIRST)
     loss = found.loss
+    if loss is None:
+        return Finding(0, f"release {found.release} serves; nothing to compare, since {found.classes}")
     said = f"release {found.release} serves; the new one reads {-loss.value:+.1%} of the pictures rightly"
+    said += f"; {found.classes}" if found.classes else ""
     if loss.too_few:  # an interval of so few groups says little
         return Finding(loss.value, f"{said}; too few groups for an interval", unit)
     return Finding(loss.low, said, unit, [loss.low, loss.high])

@@ -12,6 +12,7 @@ import torch
 
 from asl_pkg import contract, files, provenance
 from asl_pkg.data.dataset import DatasetInfo
+from asl_pkg.known import described
 from asl_pkg.serving.bundle import Bundle
 from asl_pkg.validation.evidence import Evidence
 from asl_pkg.validation.gates import Gate
@@ -56,7 +57,7 @@ def contents(
         "golden_digest": golden_digest,
         "gates": [asdict(gate) for gate in gates],
         "metrics": _metrics(measured) if measured else None,
-        "champion_loss": _interval(champion.loss) if champion else None,
+        "champion_loss": _interval(champion.loss) if champion and champion.loss else None,
         "external": external.body if external else None,
         "data": {
             "split_by": info.split_by,
@@ -88,12 +89,13 @@ def headline(info: DatasetInfo, drawn: int, measured: Measurements | None) -> st
     if measured is None:
         return "the model could not be measured: see the gates that failed"
     found = measured.accuracy
+    some = f"; it knows {said}" if (said := described(info.known_classes)) else ""
     signers = info.signers["test"]
     few = ", too few groups" if found.too_few else ""
     right = f"{found.value:.1%} of {measured.pictures:,} test pictures read right"
     interval = f"(95% interval {found.low:.1%} to {found.high:.1%}{few})"
     letters = ", ".join(info.unmeasurable)
-    unmeasured = (
+    unmeasured = some + (
         f"; {letters} cannot be measured on this data set: too few signers show it, or its pictures are too alike"
         if letters
         else ""

@@ -11,6 +11,7 @@ from asl_pkg.config import Settings
 from asl_pkg.data.dataset import DatasetInfo
 from asl_pkg.data.picture import Source
 from asl_pkg.errors import BundleError
+from asl_pkg.known import labels_of
 from asl_pkg.models import load_checkpoint
 from asl_pkg.models.served import Served
 from asl_pkg.serving.bundle import Bundle, open_bundle
@@ -26,6 +27,7 @@ from asl_pkg.validation.in_triton import ask_triton
 from asl_pkg.validation.independence import greatest_change
 from asl_pkg.validation.latency import latency_ratio
 from asl_pkg.validation.measurements import Measurements, measure
+from asl_pkg.validation.rules import knows_nothing
 from asl_pkg.validation.thorough import thorough_parity
 from asl_pkg.validation.variant import compare_with_fp32, variant_findings
 
@@ -97,14 +99,15 @@ def gather(
     before = _champion(settings, bundle, answers, champion_release)
     golden_rows = choose(answers.truth, answers.digests)
     golden = Golden(np.asarray(answers.pixels[golden_rows]), answers.probabilities[golden_rows])
-    external = score(session, strangers.read(0), settings.data.external, resamples, seed) if strangers else None
+    source, known = settings.data.external, labels_of(bundle.known_classes)
+    external = score(session, strangers.read(0), source, resamples, seed, known) if strangers else None
     found = findings(measured, info.split_by) | {
         "independence": Finding(greatest_change(session, answers.pixels)),
         "champion": champion_finding(before, info.split_by),
         "triton": ask_triton(bundle, golden),
         "latency": Finding(latency_ratio(bundle.model_path, served, answers.pixels[:1])),
     }
-    found |= _behaviour(session, answers, bundle.confidence_threshold, seed)
+    found |= _behaviour(session, bundle, answers, seed)
     if bundle.precision != contract.FP32:
         found |= variant_findings(compare_with_fp32(bundle, served, answers, resamples, seed), info.split_by)
     if external:
@@ -120,18 +123,19 @@ def _champion(settings: Settings, bundle: Bundle, answers: Answers, release: str
         return None
     try:
         with store.opened(release) as (folder, _):
-            return compare_with_champion(open_bundle(folder), answers, settings.validate.resamples, settings.seed)
+            serving = open_bundle(folder)
+            return compare_with_champion(serving, bundle, answers, settings.validate.resamples, settings.seed)
     except BundleError as error:
         raise BundleError(f"release {release} serves and cannot be compared with: {error}") from error
 
 
 def _behaviour(
-    session: onnxruntime.InferenceSession, answers: Answers, threshold: float, seed: int
+    session: onnxruntime.InferenceSession, bundle: Bundle, answers: Answers, seed: int
 ) -> dict[str, Finding]:
     rows = stratified(answers.truth, seed)
     stable = stability(session, np.asarray(answers.pixels[rows]), answers.truth[rows])
-    return {
-        "stability": Finding(stable.share, f"worst of {stable.pictures} pictures: {stable.change}"),
-        "empty_scenes": Finding(called_empty(session, seed)),
-        "noise": Finding(letters_in_noise(session, threshold, seed)),
-    }
+    found = {"stability": Finding(stable.share, f"worst of {stable.pictures} pictures: {stable.change}")}
+    if knows_nothing(bundle.manifest):
+        found["empty_scenes"] = Finding(called_empty(session, seed))
+        found["noise"] = Finding(letters_in_noise(session, bundle.confidence_threshold, seed))
+    return found

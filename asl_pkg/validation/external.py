@@ -5,7 +5,7 @@ import itertools
 import math
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from asl_pkg import contract
 from asl_pkg.config import FolderData
+from asl_pkg.data.left_out import counted
 from asl_pkg.data.picture import UNKNOWN_SIGNER, Picture, Rejected, Source
 from asl_pkg.data.preparation import prepare
 from asl_pkg.data.sources import folder
@@ -28,6 +29,7 @@ from asl_pkg.validation.metrics import Interval
 
 BLOCK_FRAMES = FolderData().block_frames
 BLOCKS = 8  # a run of frames too short for so many blocks of BLOCK_FRAMES is cut into as many shorter ones
+ALL = range(len(contract.CLASSES))
 MISTAKES = 15  # kept with their pixels
 
 
@@ -62,6 +64,7 @@ class External:
         macro_f1: mean F1 of the classes that the pictures show.
         broken: files that should have been pictures, and why they are not.
         mistakes: the wrong answers that the model was surest of, the surest first.
+        unknown: pictures of each class that the model does not know, which are not scored.
     """
 
     source: str
@@ -71,6 +74,7 @@ class External:
     macro_f1: Interval
     broken: Sequence[Rejected]
     mistakes: Sequence[Mistake]
+    unknown: Mapping[str, int]
 
     @property
     def body(self) -> dict[str, Any]:
@@ -86,6 +90,7 @@ class External:
             "recall": {contract.CLASSES[label]: float(recall[label]) for label in shown},
             "counts": {contract.CLASSES[label]: int(self.confusion[label].sum()) for label in shown},
             "confusion": self.confusion.tolist(),
+            "unknown": dict(self.unknown),
             "broken": [{"path": one.path, "reason": one.reason} for one in self.broken],
         }
 
@@ -113,6 +118,7 @@ def score(
     source: str,
     resamples: int,
     seed: int,
+    known: Sequence[int] = ALL,
 ) -> External:
     """Let a model name pictures, a batch in memory at a time.
 
@@ -122,18 +128,20 @@ def score(
         source: where they come from, for people.
         resamples: bootstrap resamples.
         seed: of the resampling.
+        known: labels of the classes that the model knows; pictures of others are counted only.
 
     Returns:
         How good the answers are.
 
     Raises:
-        DataError: not one picture can be read.
+        DataError: not one picture of a class that the model knows can be read.
     """
     read: list[Picture] = []
     answers: list[NDArray[np.int64]] = []
     broken: list[Rejected] = []
     mistakes: list[Mistake] = []
-    for pictures, pixels, unfit in _prepared(items):
+    unknown: Counter[int] = Counter()
+    for pictures, pixels, unfit in _prepared(_of_known(items, known, unknown)):
         broken += [one for one in unfit if one.quarantined]
         if not pictures:
             continue
@@ -143,8 +151,12 @@ def score(
         wrong = _wrong(pictures, pixels, probabilities)
         mistakes = heapq.nlargest(MISTAKES, [*mistakes, *wrong], key=lambda one: one.confidence)
     if not read:
-        reasons = "; ".join(reason for reason, _ in Counter(one.reason for one in broken).most_common(3))
-        raise DataError(f"{source} holds no picture of a class, expected …/<CLASS>/<name>.jpg ({reasons or 'no file'})")
+        others = f"{unknown.total():,} of {', '.join(_names(unknown))}" if unknown else ""
+        seen = "; ".join(filter(None, [others, counted(broken)])) or "no image"
+        raise DataError(
+            f"data.external={source} holds no image of a class that the model knows ({', '.join(_names(known))}), "
+            f"expected …/<CLASS>/<name>.jpg, it has {seen}"
+        )
     unit, groups = groups_of(read)
     truth = np.array([one.label for one in read])
     confusions = metrics.confusion_by_group(truth, np.concatenate(answers), np.unique(groups, return_inverse=True)[1])
@@ -156,7 +168,23 @@ def score(
         macro_f1=metrics.interval(metrics.macro_f1, confusions, resamples, seed),
         broken=broken,
         mistakes=mistakes,
+        unknown={contract.CLASSES[label]: count for label, count in sorted(unknown.items())},
     )
+
+
+def _of_known(
+    items: Iterable[Picture | Rejected], known: Sequence[int], unknown: Counter[int]
+) -> Iterator[Picture | Rejected]:
+    """Pass on what the model may answer rightly, and count the rest."""
+    for item in items:
+        if isinstance(item, Picture) and item.label not in known:
+            unknown[item.label] += 1
+        else:
+            yield item
+
+
+def _names(labels: Iterable[int]) -> list[str]:
+    return [contract.CLASSES[label] for label in sorted(labels)]
 
 
 def groups_of(pictures: Sequence[Picture]) -> tuple[str, list[str]]:

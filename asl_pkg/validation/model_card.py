@@ -3,6 +3,7 @@
 from typing import Any
 
 from asl_pkg import contract
+from asl_pkg.known import NOTHING, described, known_classes
 
 
 def model_card(body: dict[str, Any]) -> str:
@@ -23,8 +24,9 @@ def model_card(body: dict[str, Any]) -> str:
 
 ## Intended use
 Names the letter of the American Sign Language alphabet that one hand shows in one still picture, or `del`, `space` or
-`nothing`. For learning and demonstration. Not for interpreting American Sign Language, which is a language of movement,
-face and grammar, and not where a wrong letter does harm. J and Z are movements: one frame stands for each.
+`nothing`.{_known(body)} For learning and demonstration. Not for interpreting American Sign Language, which is a
+language of movement, face and grammar, and not where a wrong letter does harm. J and Z are movements: one frame stands
+for each.
 
 ## Factors
 Signer, handedness, skin, sleeve, light, camera and background change what the model sees. Figures below are over all
@@ -49,6 +51,17 @@ than others' excludes them: measure it on pictures of the people who will use it
 ## Caveats and recommendations
 {_caveat(body)} Below a confidence of {_threshold(body)} the answer is `unsure`: treat it as no answer.
 """
+
+
+def _known(body: dict[str, Any]) -> str:
+    """Which classes the model knows, where it does not know all."""
+    known = known_classes(body["bundle"] or {})
+    if not (some := described(known)):
+        return ""
+    unasked = (
+        "" if NOTHING in known else " What it answers to a scene without a hand was not asked: it knows no `nothing`."
+    )
+    return f" **It knows {some}.** It never answers with another class, whatever it is shown.{unasked}"
 
 
 def _details(body: dict[str, Any]) -> str:
@@ -94,10 +107,16 @@ def external_line(external: dict[str, Any]) -> str:
     right, f1, unit = external["accuracy"], external["macro_f1"], external["unit"]
     few = f", too few {unit}s" if right["too_few_groups"] else ""
     broken = f", {len(external['broken']):,} broken left out" if external["broken"] else ""
+    others = external.get("unknown", {})
+    unknown = (
+        f", {sum(others.values()):,} of classes that the model does not know ({', '.join(others)}) not scored"
+        if others
+        else ""
+    )
     return (
         f"{external['source']}: {right['value']:.1%} of {external['pictures']:,} read right (95% interval "
         f"{right['low']:.1%} to {right['high']:.1%}, resampled by {unit}{few}), macro F1 {f1['value']:.1%} "
-        f"({f1['low']:.1%} to {f1['high']:.1%}) over {len(external['counts'])} classes{broken}"
+        f"({f1['low']:.1%} to {f1['high']:.1%}) over {len(external['counts'])} classes{broken}{unknown}"
     )
 
 

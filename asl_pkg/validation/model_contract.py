@@ -1,7 +1,6 @@
 """What the model contract demands of a bundle."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -10,6 +9,7 @@ from tritonclient.grpc import model_config_pb2
 
 from asl_pkg import contract
 from asl_pkg.errors import BundleError
+from asl_pkg.known import labels_of
 from asl_pkg.serving import triton_config
 from asl_pkg.serving.bundle import Bundle, stated_faults
 from asl_pkg.serving.onnx_session import open_session, predict, read_model
@@ -28,7 +28,7 @@ def contract_faults(bundle: Bundle) -> list[str]:
     """
     if faults := stated_faults(bundle):
         return faults
-    return [*_config_faults(bundle), *_graph_faults(bundle), *_answer_faults(bundle.model_path)]
+    return [*_config_faults(bundle), *_graph_faults(bundle), *_answer_faults(bundle)]
 
 
 def _config_faults(bundle: Bundle) -> list[str]:
@@ -69,6 +69,9 @@ def _graph_faults(bundle: Bundle) -> list[str]:
     facts = {one.key: one.value for one in graph.metadata_props}
     if facts.get(contract.METADATA_CLASSES) != json.dumps(contract.CLASSES):
         faults.append("the graph names other classes, or in another order")
+    known = facts.get(contract.METADATA_KNOWN, json.dumps(contract.CLASSES))
+    if known != json.dumps(bundle.known_classes):
+        faults.append(f"the graph knows the classes {known}, bundle.json says {', '.join(bundle.known_classes)}")
     if facts.get(contract.METADATA_CONTRACT) != str(contract.CONTRACT_VERSION):
         faults.append(f"contract version {facts.get('contract_version')}, expected {contract.CONTRACT_VERSION}")
     precision = facts.get(contract.METADATA_PRECISION, contract.FP32)
@@ -77,13 +80,14 @@ def _graph_faults(bundle: Bundle) -> list[str]:
     return faults
 
 
-def _answer_faults(path: Path) -> list[str]:
+def _answer_faults(bundle: Bundle) -> list[str]:
     """What is wrong with the tensors that go in and come out."""
     try:
-        session = open_session(path)
+        session = open_session(bundle.model_path)
     except BundleError as error:
         return [str(error)]
     faults = []
+    unknown = np.setdiff1d(range(len(contract.CLASSES)), labels_of(bundle.known_classes))
     for pictures in (1, contract.MAX_BATCH):
         blank = np.zeros((pictures, contract.IMAGE_PX, contract.IMAGE_PX, 3), np.uint8)
         try:
@@ -93,4 +97,6 @@ def _answer_faults(path: Path) -> list[str]:
             continue
         if not np.allclose(probabilities.sum(axis=1), 1, atol=SUM_TOLERANCE) or (probabilities < 0).any():
             faults.append("the output holds no probabilities: they are negative or do not add up to 1")
+        if probabilities[:, unknown].any():
+            faults.append("classes that bundle.json does not call known have a probability")
     return faults

@@ -7,11 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asl_pkg import contract
+from asl_pkg.known import described, known_classes
 from asl_pkg.pages import data_uri, picture_uri, render
 from asl_pkg.validation import plots
 from asl_pkg.validation.answers import Answers
 from asl_pkg.validation.evidence import Evidence
 from asl_pkg.validation.external import MISTAKES, Mistake
+from asl_pkg.validation.rules import knows_nothing
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 SVG = "image/svg+xml"
@@ -44,6 +46,8 @@ def page(body: dict[str, Any], evidence: Evidence | None) -> str:
     return render(
         TEMPLATE,
         body=body,
+        some=described(known_classes(body["bundle"] or {})),
+        knows_nothing=knows_nothing(body["bundle"]),
         plots=drawn,
         mistakes=worst_mistakes(evidence.answers) if evidence else [],
         confusions=confusions(measured.confusion) if measured else [],

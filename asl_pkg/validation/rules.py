@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from asl_pkg import contract
+from asl_pkg.known import NOTHING, known_classes
 
 AT_LEAST = "at least"
 AT_MOST = "at most"
@@ -175,11 +176,24 @@ def _of_variant(body: Mapping[str, Any]) -> bool:
     return (body.get("bundle") or {}).get("precision", contract.FP32) != contract.FP32
 
 
+def knows_nothing(bundle: Mapping[str, Any] | None) -> bool:
+    """Whether the model knows the class `nothing`, which empty scenes and noise are to be answered with.
+
+    Args:
+        bundle: the contents of bundle.json, None where it is damaged.
+
+    Returns:
+        True where nothing says that it does not.
+    """
+    return NOTHING in known_classes(bundle or {})
+
+
 # Gates that only some reports have, and how such a report is known.
 ASKED_ONLY_WHERE: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     **dict.fromkeys(("parity", "parity_class"), lambda body: not _of_variant(body)),
     **dict.fromkeys(("agreement", "not_worse", "faster"), _of_variant),
     "worst_group": lambda body: body["data"]["unseen_signers"],
+    **dict.fromkeys(("empty_scenes", "noise"), lambda body: knows_nothing(body.get("bundle"))),
     "external": lambda body: body["external"] is not None,
 }
 

@@ -17,7 +17,7 @@ SUPPORT = {
     "tracking", "registry", "progress", "files", "provenance", "settings", "run_log", "pages", "sbom",
     "images", "workers", "containers", "kfp_artifacts", "code_version", "outputs",
 }  # fmt: skip
-LEAVES = {"config", "contract", "errors", "network", "urls"}
+LEAVES = {"config", "contract", "errors", "known", "network", "urls"}
 ALLOWED = {
     "pipelines": {"components", *LEAVES},
     "components": VERBS | PACKAGES | SUPPORT | LEAVES,
@@ -29,6 +29,7 @@ ALLOWED = {
     "config": {"contract"},
     "contract": set(),
     "errors": {"urls"},
+    "known": {"contract"},
     "network": set(),
     "urls": set(),
 }

@@ -155,7 +155,7 @@ def test_classes_that_cannot_be_measured_are_named(findings: Findings, tmp_path:
 
 def test_other_peoples_pictures_are_scored_too(findings: Findings, tmp_path: Path) -> None:
     thumbnails, labels = findings.arrival.thumbnails, np.array(findings.arrival.column("label"))
-    write_audit(tmp_path, replace(findings, external=External(thumbnails, labels, [])))
+    write_audit(tmp_path, replace(findings, external=External(thumbnails, labels, [], [])))
     audit = json.loads((tmp_path / contract.AUDIT_FILE).read_text())
     assert audit["honesty"]["scores"][2]["split"] == "external set"
 

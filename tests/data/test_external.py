@@ -11,9 +11,10 @@ from tests.data.making import encoded, noise, public_folder
 def test_other_peoples_pictures_come_with_their_classes_and_without_what_is_damaged(tmp_path: Path) -> None:
     root = public_folder(tmp_path, 1)
     (root / "asl_alphabet_train/C/C99.jpg").write_bytes(encoded(noise(1))[:700])
-    thumbnails, labels, rejected = read_external(str(root), 0.05)
+    thumbnails, labels, rejected, paths = read_external(str(root), 0.05)
     assert thumbnails.shape == (len(contract.CLASSES), 32, 32, 3)
     assert sorted(labels) == list(range(len(contract.CLASSES)))
+    assert len(paths) == len(labels)
     assert [one.path for one in rejected] == ["asl_alphabet_train/C/C99.jpg"]
 
 

@@ -1,3 +1,4 @@
+import re
 from collections import defaultdict
 from random import Random
 
@@ -17,6 +18,7 @@ from asl_pkg.data.splitting import (
     by_recording,
     by_signer,
     by_signer_and_class,
+    remedy,
     require_every_class,
     without_twins,
 )
@@ -225,13 +227,56 @@ def test_seeds_differ() -> None:
 
 def test_a_class_with_too_few_blocks_is_named() -> None:
     shots = [Shot(0, "x", "a", frame) for frame in range(90)] + [Shot(27, "x", "b", frame) for frame in range(20)]
-    with pytest.raises(DataError, match=r"class nothing has 2 blocks of data\.block_frames=10 .* a smaller"):
+    with pytest.raises(DataError, match=r"nothing has 20 in 2 blocks of data\.block_frames=10 .*: data.block_frames=5"):
         blocks(shots)
+
+
+def shots_of(*images: int) -> list[Shot]:
+    """So many images of each class, in a row."""
+    return [Shot(label, "x", "a", frame) for label, count in enumerate(images) for frame in range(count)]
+
+
+def settings_of(said: str) -> dict[str, str]:
+    return dict(re.findall(r"data\.(\w+)=([\w,]*\w)", said))
+
+
+def cut(shots: list[Shot], block_frames: int, guard_frames: int) -> None:
+    places, _ = by_recording(shots, block_frames, guard_frames, 0.15, 0.2, 1)
+    require_every_class(
+        [shot.label for shot in shots],
+        [place.split for place in places],
+        mended=lambda lacking: remedy(shots, lacking, block_frames, guard_frames, 0.15, 0.2, 1),
+    )
+
+
+@pytest.mark.parametrize("images", [(90, 90, 20), (90, 90, 3), (90, 90, 2), (90, 90, 1), (90, 5, 4, 90), (40, 40)])
+@pytest.mark.parametrize(("block_frames", "guard_frames"), [(100, 20), (2, 0), (2, 9), (30, 29)])
+def test_what_is_advised_makes_every_split_hold_every_class(
+    images: tuple[int, ...], block_frames: int, guard_frames: int
+) -> None:
+    shots = shots_of(*images)
+    try:
+        cut(shots, block_frames, guard_frames)
+    except DataError as error:
+        advised = settings_of(str(error).rpartition(": ")[2])
+        names = advised.get("classes", ",".join(CLASSES)).split(",")
+        kept = [shot for shot in shots if CLASSES[shot.label] in names]
+        cut(kept, int(advised.get("block_frames", block_frames)), int(advised.get("guard_frames", guard_frames)))
+
+
+def test_a_class_of_two_images_is_not_cut_smaller_but_left_out_or_added_to() -> None:
+    said = remedy(shots_of(9, 9, 2), {2}, 1, 0, 0.15, 0.2, 1)
+    assert settings_of(said) == {"classes": "A,B"}
+    assert remedy(shots_of(9, 2), {1}, 1, 0, 0.15, 0.2, 1) == "add images of B"
 
 
 def test_a_class_that_is_missing_in_a_split_is_named() -> None:
     everywhere = [(label, split) for label in range(len(CLASSES)) for split in SPLITS]
     require_every_class(*zip(*everywhere, strict=True))
     missing = [pair for pair in everywhere if pair not in {(2, "test"), (28, "test")}]
-    with pytest.raises(DataError, match="no picture of C, space in split test"):
+    with pytest.raises(DataError, match=r"no image of C \(of 2\), space \(of 2\) in split test"):
         require_every_class(*zip(*missing, strict=True))
+
+
+def test_classes_that_the_source_does_not_have_are_not_missed() -> None:
+    require_every_class(*zip(*[(label, split) for label in (0, 4) for split in SPLITS], strict=True))

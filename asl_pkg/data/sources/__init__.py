@@ -17,6 +17,7 @@ from asl_pkg.config import (
     S3Data,
     SyntheticData,
 )
+from asl_pkg.data.chosen import chosen_labels, only
 from asl_pkg.data.picture import Source
 from asl_pkg.errors import DataError
 from asl_pkg.files import sha256
@@ -34,11 +35,17 @@ def open_source(settings: DataSettings, seed: int, downloads: Path) -> Source:
         downloads: folder for what a remote source fetches; a later pull finds there what an earlier one left.
 
     Returns:
-        Its files, to be read once.
+        Its files, to be read once; what is not of the classes that the settings choose is left out.
 
     Raises:
         DataError: it is missing or is not what it has to be.
+        SettingError: `data.classes` names no classes.
     """
+    chosen_labels(settings.classes)  # before anything is listed
+    return only(_opened(settings, seed, downloads), settings.classes)
+
+
+def _opened(settings: DataSettings, seed: int, downloads: Path) -> Source:
     match settings:
         case SyntheticData():
             from asl_pkg.data.sources import synthetic

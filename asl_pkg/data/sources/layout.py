@@ -3,13 +3,14 @@
 import re
 from pathlib import PurePosixPath
 
-from asl_pkg.data.picture import UNKNOWN_SIGNER, Picture, Rejected, label_of
+from asl_pkg.data.picture import UNKNOWN_SIGNER, Picture, Rejected, label_of, resembled_class
 from asl_pkg.data.preparation import EXPECTED, MAX_BYTES
 from asl_pkg.data.sources import kinds
 
 TOO_LARGE = f"more than {MAX_BYTES >> 20} MiB"  # the reason of every source
 LITTER = "left by a file manager or a tool, or hidden"
 NO_CLASS = "not in a folder named after a class"
+BELOW_CLASS = "not in a folder named after a class but in one below such a folder: move it up"
 POINTERS = (b"version https://git-lfs.github.com/", b"/annex/objects/")  # of a clone without the contents
 FRAME_DIGITS = 18  # more do not fit into 64 bits; the last ones tell neighbours apart
 NUMBER = re.compile(r"\d+(?!.*\d)")  # the last one
@@ -50,7 +51,7 @@ def rejection_of(path: str) -> Rejected | None:
         return Rejected(shown(path), "a name that is not UTF-8")
     name = PurePosixPath(path)
     if kinds.claims_image(name) and label_of(name.parent.name) is None:
-        return Rejected(path, NO_CLASS)
+        return _of_no_class(path)
     return None
 
 
@@ -75,8 +76,19 @@ def item(path: str, data: bytes) -> Picture | Rejected:
     if data.startswith(POINTERS):
         return Rejected(path, "a pointer in place of the image: `git lfs pull` or `git annex get` brings it")
     if label_of(name.parent.name) is None:
-        return Rejected(path, NO_CLASS)
+        return _of_no_class(path)
     return picture(path, data)
+
+
+def _of_no_class(path: str) -> Rejected:
+    """Say what became of an image whose folder names no class, and what name the folder needs if that is certain."""
+    *above, folder = ("", *PurePosixPath(path).parent.parts)
+    reason = NO_CLASS
+    if near := resembled_class(folder):
+        reason = f"in a folder {folder!r}, which names no class: rename it to {near!r} if that is what it shows"
+    elif any(label_of(part) is not None for part in above):
+        reason = BELOW_CLASS
+    return Rejected(path, reason, no_class=True)
 
 
 def _no_image(path: str) -> Rejected:

@@ -34,7 +34,10 @@ def open_source(settings: MixData, seed: int, downloads: Path) -> Source:
     Raises:
         DataError: the list is none, or a part is missing or is not what it has to be.
     """
-    parts = [(name, _open(text, seed, downloads / name)) for name, text in _listed(with_secrets(settings.path))]
+    parts = [
+        (name, _open(text, seed, downloads / name, settings.classes))
+        for name, text in _listed(with_secrets(settings.path))
+    ]
     totals = [source.total for _, source in parts if source.total is not None]
     state = hashlib.sha256(json.dumps([(name, source.state) for name, source in parts]).encode()).hexdigest()
     total = sum(totals) if len(totals) == len(parts) else None
@@ -57,7 +60,7 @@ def _listed(text: str) -> list[tuple[str, str]]:
     return parts
 
 
-def _open(text: str, seed: int, downloads: Path) -> Source:
+def _open(text: str, seed: int, downloads: Path, classes: str) -> Source:
     from asl_pkg.data.sources import open_source as open_any
 
     match SCHEMES.get(text.partition("://")[0]):
@@ -66,7 +69,7 @@ def _open(text: str, seed: int, downloads: Path) -> Source:
         case "s3":
             return open_any(S3Data(path=text), seed, downloads)
     if text == SYNTHETIC:
-        return open_any(SyntheticData(), seed, downloads)
+        return open_any(SyntheticData(classes=classes), seed, downloads)
     if text.endswith(".dvc"):
         file = Path(text).absolute()
         root = next((folder for folder in file.parents if (folder / ".dvc").is_dir()), file.parent)

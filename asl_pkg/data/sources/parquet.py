@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 import re
+import reprlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -148,7 +149,7 @@ def _item(row: dict[str, Any], names: Sequence[str], split: str, where: str) -> 
         return Rejected(str(path), TOO_LARGE)
     label = _label(row.get("label"), names)
     if label is None:
-        return Rejected(str(path), "column label names no class")
+        return Rejected(str(path), _unnamed(row.get("label"), names), no_class=True)
     if label_of(path.parent.name) != label:  # Hugging Face keeps the last part of a path: A1.jpg of train and of test
         path = PurePosixPath(split) / path.parent / contract.CLASSES[label] / path.name
     found = picture(str(path), image["bytes"])
@@ -161,6 +162,12 @@ def _item(row: dict[str, Any], names: Sequence[str], split: str, where: str) -> 
         landmarks_2d=_landmarks(row, "landmarks_2d"),
         landmarks_3d=_landmarks(row, "landmarks_3d"),
     )
+
+
+def _unnamed(value: Any, names: Sequence[str]) -> str:
+    """Why a label is none; a few labels are shown, which nobody can count by the thousand."""
+    said = names[value] if isinstance(value, int) and 0 <= value < len(names) else value
+    return f"label {reprlib.repr(said)} names no class"
 
 
 def _label(value: Any, names: Sequence[str]) -> int | None:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from asl_pkg import contract
 from asl_pkg.config import SyntheticData
+from asl_pkg.data.chosen import chosen_labels
 from asl_pkg.data.hands.generator import make_recording
 from asl_pkg.data.picture import Picture, Source
 
@@ -33,7 +34,7 @@ def open_source(settings: SyntheticData, seed: int) -> Source:
     """
     counts = (settings.train_signers, settings.validation_signers, settings.test_signers)
     splits = [split for split, count in zip(contract.SPLITS, counts, strict=True) for _ in range(count)]
-    total = len(splits) * len(contract.CLASSES) * settings.recordings * settings.frames
+    total = len(splits) * len(chosen_labels(settings.classes)) * settings.recordings * settings.frames
     return Source(lambda start: _pictures(settings, splits, seed, start), total, state="")
 
 
@@ -44,7 +45,7 @@ def _pictures(settings: SyntheticData, splits: list[str], seed: int, start: int)
 
 
 def _recordings(settings: SyntheticData, splits: list[str], seed: int, start: int) -> Iterator[list[Picture]]:
-    everything = itertools.product(range(len(splits)), range(len(contract.CLASSES)), range(settings.recordings))
+    everything = itertools.product(range(len(splits)), chosen_labels(settings.classes), range(settings.recordings))
     tasks = itertools.islice(everything, start, None)
     workers = os.cpu_count() or 1
     pending: deque[Future[list[Picture]]] = deque()

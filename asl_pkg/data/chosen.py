@@ -1,0 +1,75 @@
+"""The classes that `data.classes` chooses: only these are read, everything else is left out and counted."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+from asl_pkg import contract
+from asl_pkg.data.picture import Picture, Rejected, Source, label_of
+from asl_pkg.errors import SettingError
+from asl_pkg.known import FEWEST
+
+POSSIBLE = "A to Z, del, nothing, space"
+
+
+def chosen_labels(text: str) -> list[int]:
+    """Read the setting `data.classes`.
+
+    Args:
+        text: names of classes with commas between them; empty for all.
+
+    Returns:
+        Indices in contract.CLASSES, rising, each once; all of them for an empty text.
+
+    Raises:
+        SettingError: a name is no class, or there are fewer than FEWEST.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        return list(range(len(contract.CLASSES)))
+    if unknown := [name for name in names if label_of(name) is None]:
+        raise SettingError(f"data.classes={text}: {unknown[0]!r} is no class, possible: {POSSIBLE}")
+    labels = sorted({label for name in names if (label := label_of(name)) is not None})
+    if len(labels) < FEWEST:
+        raise SettingError(f"data.classes={text}: one class, expected at least {FEWEST} to tell apart")
+    return labels
+
+
+def only(source: Source, text: str) -> Source:
+    """Leave out of a source what is not of the chosen classes.
+
+    Args:
+        source: an opened source.
+        text: the setting `data.classes`.
+
+    Returns:
+        A source of as many files. What is of no chosen class is left out of it, and not unfit.
+    """
+    if not text.strip():
+        return source
+    labels = chosen_labels(text)
+
+    def read(start: int) -> Iterator[Picture | Rejected]:
+        return (_sorted_out(item, labels) for item in source.read(start))
+
+    return dataclasses.replace(source, read=read)
+
+
+def _sorted_out(item: Picture | Rejected, labels: Sequence[int]) -> Picture | Rejected:
+    if isinstance(item, Picture):
+        if item.label in labels:
+            return item
+        reason = f"of class {contract.CLASSES[item.label]}, which data.classes leaves out"
+        return Rejected(item.path, reason, quarantined=False)
+    if _may_be_of(item, labels):
+        return item
+    return dataclasses.replace(item, quarantined=False)
+
+
+def _may_be_of(item: Rejected, labels: Sequence[int]) -> bool:
+    """Whether an unfit file may have been an image of a chosen class: it lies in no other folder."""
+    if item.no_class:
+        return False
+    name = PurePosixPath(item.path)
+    label = label_of(name.parent.name)
+    return (label_of(name.name) if label is None else label) in (None, *labels)
