@@ -75,7 +75,7 @@ format: install ## put the code in its form
 	.venv/bin/ruff check --fix .
 
 gate-study: install ## do the gates refuse what is bad and pass what is good? three hours
-	.venv/bin/python -m benchmarks.gate_study --docs docs/gates.md
+	.venv/bin/python -m studies.gate_study --docs docs/gates.md
 
 test-slow: install ## the tests that take longer than a minute
 	.venv/bin/python -m pytest -m slow
@@ -125,7 +125,7 @@ machine: # what Debian keeps in packages of their own: said at once when one is 
 
 clean: ## remove the caches
 	rm -rf $(CACHES)
-	find asl_pkg components pipelines tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find asl_pkg components pipelines tests benchmarks studies -name __pycache__ -prune -exec rm -rf {} +
 
 uninstall: ## list, then remove environments, caches, data, models and runs
 	@found=$$(ls -d $(ENVIRONMENTS) $(CACHES) $(STATE) 2>/dev/null || true); \

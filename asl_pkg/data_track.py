@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from asl_pkg.data.dvc_repository import failures_reported, silence
+from asl_pkg.data.sources.dvc_repository import failures_reported, silence
 from asl_pkg.errors import DataError
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from asl_pkg import contract
+from asl_pkg.bundle.bundle import open_bundle
+from asl_pkg.bundle.store import serving_bundle
 from asl_pkg.data.dataset import read_split
 from asl_pkg.data.preparation import prepare
 from asl_pkg.errors import ServingError
-from asl_pkg.serving.bundle import open_bundle
-from asl_pkg.serving.client import Client
-from asl_pkg.serving.store import serving_bundle
-from asl_pkg.serving.triton import LocalTriton
+from asl_pkg.inference.v2_client import Client
+from asl_pkg.serving.triton.local import LocalTriton
 
 PICTURES = 8
 

@@ -14,16 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asl_pkg import contract, progress, tracking
-from asl_pkg.config import Settings
+from asl_pkg import contract, progress
+from asl_pkg.bundle import signature
+from asl_pkg.bundle.bundle import Bundle, open_bundle
+from asl_pkg.bundle.store import Listed, Serving, Store, list_releases
+from asl_pkg.config.schema import Settings
+from asl_pkg.deployment.canary_analysis import compare, judge
+from asl_pkg.deployment.smoke_test import accept
+from asl_pkg.deployment.target import NotRestoredError, Place, open_place
 from asl_pkg.errors import BundleError, GateError, ServingError, SettingError
-from asl_pkg.serving import signature
-from asl_pkg.serving.bundle import Bundle, open_bundle
-from asl_pkg.serving.places.place import NotRestoredError, Place, open_place
-from asl_pkg.serving.store import Listed, Serving, Store, list_releases
-from asl_pkg.validation.acceptance import accept
+from asl_pkg.lineage import tracking
 from asl_pkg.validation.golden import Golden, read_golden
-from asl_pkg.validation.paired import compare, judge
 from asl_pkg.validation.report import Report, read_report
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from asl_pkg import contract
-from asl_pkg.serving import triton_environment
+from asl_pkg.serving.triton import environment
 
 GIB = 1024**3
 MEMORY_GIB, DISK_GIB = 6, 3  # what the demo needs, measured, rounded up
@@ -91,7 +91,7 @@ def _triton() -> Finding:
     from asl_pkg.errors import ServingError
 
     try:
-        return Finding("Triton", True, str(triton_environment.find().folder))
+        return Finding("Triton", True, str(environment.find().folder))
     except ServingError as error:
         return Finding("Triton", False, str(error), "make install")
 
@@ -108,8 +108,8 @@ def _mlflow() -> Finding:
     """Where training logs to, and whether it can be reached."""
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         return Finding("MLflow", True, f"embedded, in {Path('mlruns').resolve()}")
-    from asl_pkg import tracking
     from asl_pkg.errors import AslError
+    from asl_pkg.lineage import tracking
 
     try:
         tracking.check()

@@ -12,18 +12,20 @@ import numpy as np
 import onnx
 import torch
 
-from asl_pkg import contract, files, outputs, provenance
-from asl_pkg.config import ExportSettings, Settings
+from asl_pkg import contract
+from asl_pkg.bundle import signature
+from asl_pkg.bundle.bundle import Bundle, open_bundle, seal
+from asl_pkg.bundle.triton_config import config_pbtxt, labels
+from asl_pkg.class_sets import KEY, known_classes
+from asl_pkg.config.schema import ExportSettings, Settings
 from asl_pkg.errors import BundleError, SettingError
-from asl_pkg.known import KEY, known_classes
+from asl_pkg.inference.onnx_session import open_session
+from asl_pkg.lineage import git_commit
 from asl_pkg.models import load_checkpoint
-from asl_pkg.models.graph import to_onnx
-from asl_pkg.models.precision import calibration_pictures, in_8_bits, in_half
-from asl_pkg.models.served import Served
-from asl_pkg.serving import signature
-from asl_pkg.serving.bundle import Bundle, open_bundle, seal
-from asl_pkg.serving.onnx_session import open_session
-from asl_pkg.serving.triton_config import config_pbtxt, labels
+from asl_pkg.models.export_module import Served
+from asl_pkg.models.onnx_export import to_onnx
+from asl_pkg.models.quantization import calibration_pictures, in_8_bits, in_half
+from asl_pkg.storage import atomic, outputs
 from asl_pkg.validation.answers import answer_by_onnx, answer_by_torch
 from asl_pkg.validation.parity import compare
 
@@ -79,7 +81,7 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
         signature.sign(beside, beside / contract.SIGNATURE_FILE)
     bundle = open_bundle(bundle_dir)
     if onnx_path:
-        files.copy_into_place(bundle.model_path, onnx_path)
+        atomic.copy_into_place(bundle.model_path, onnx_path)
     return bundle
 
 
@@ -124,8 +126,8 @@ def _try(served: torch.nn.Module, graph: Path, settings: Settings) -> None:
 def _write_repository(folder: Path, graph: onnx.ModelProto, settings: ExportSettings) -> None:
     (folder / contract.MODEL_FILE).parent.mkdir(parents=True)
     _write_graph(folder, graph)
-    files.write_text(folder / contract.CONFIG_FILE, config_pbtxt(settings))
-    files.write_text(folder / contract.LABELS_FILE, labels())
+    atomic.write_text(folder / contract.CONFIG_FILE, config_pbtxt(settings))
+    atomic.write_text(folder / contract.LABELS_FILE, labels())
 
 
 def _write_graph(folder: Path, graph: onnx.ModelProto) -> None:
@@ -144,7 +146,7 @@ def _provenance(hparams: Mapping[str, Any], settings: ExportSettings) -> dict[st
     trained = {name: hparams[name] for name in ("commit", "run_id", "seed", "model", "trainer")}
     return {
         "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "export": {"commit": provenance.commit(), "torch": torch.__version__, **dataclasses.asdict(settings)},
+        "export": {"commit": git_commit.commit(), "torch": torch.__version__, **dataclasses.asdict(settings)},
         "training": trained,
     }
 

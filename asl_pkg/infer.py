@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from asl_pkg import contract
-from asl_pkg.config import InferenceSettings
-from asl_pkg.data.description import describe
-from asl_pkg.data.picture import Rejected
+from asl_pkg.config.schema import InferenceSettings
 from asl_pkg.data.preparation import MAX_BYTES, prepare
+from asl_pkg.data.sample import Rejected
 from asl_pkg.errors import DataError, SettingError
-from asl_pkg.serving.letters import name_letter
-from asl_pkg.serving.pictures import STANDARD_INPUT, Named, find_pictures
-from asl_pkg.serving.runtimes import Runtime, open_runtime
+from asl_pkg.inference.image_paths import STANDARD_INPUT, Named, find_pictures
+from asl_pkg.inference.postprocess import name_letter
+from asl_pkg.inference.runtimes import Runtime, open_runtime
+from asl_pkg.monitoring.features import describe
 
 PATH_COLUMNS = 40
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from asl_pkg import contract, files
+from asl_pkg import contract
 from asl_pkg.errors import SettingError
+from asl_pkg.storage import atomic
 
 
 def make_keys(folder: Path) -> tuple[Path, Path]:
@@ -34,7 +35,7 @@ def make_keys(folder: Path) -> tuple[Path, Path]:
         with os.fdopen(descriptor, "wb") as file:
             file.write(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
         form = serialization.PublicFormat.SubjectPublicKeyInfo
-        files.write_text(public, key.public_key().public_bytes(pem, form).decode())
+        atomic.write_text(public, key.public_key().public_bytes(pem, form).decode())
     except BaseException:
         private.unlink()  # half a pair would stand in the way of the next try
         raise

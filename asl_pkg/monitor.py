@@ -6,14 +6,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from asl_pkg import contract, files, outputs
-from asl_pkg.config import InferenceSettings
-from asl_pkg.data.description import MEASURES
+from asl_pkg import contract
+from asl_pkg.bundle.bundle import Bundle
+from asl_pkg.config.schema import InferenceSettings
 from asl_pkg.errors import BundleError, DataError
-from asl_pkg.serving.bundle import Bundle
-from asl_pkg.serving.choice import choose_bundle
-from asl_pkg.validation.drift import CONFIDENCE, CONFIDENCE_DIGITS, LETTER, Shift, compare
-from asl_pkg.validation.drift_page import page
+from asl_pkg.inference.choice import choose_bundle
+from asl_pkg.monitoring.drift import CONFIDENCE, CONFIDENCE_DIGITS, LETTER, Shift, compare
+from asl_pkg.monitoring.features import MEASURES
+from asl_pkg.monitoring.page import page
+from asl_pkg.storage import atomic, outputs
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ def monitor(settings: InferenceSettings, answers: Iterable[dict[str, Any]]) -> D
         "measures": [asdict(one) | {"drifted": one.drifted} for one in shifts],
     }
     outputs.mark(folder, outputs.MONITOR)
-    files.write_json(folder / contract.MONITOR_FILE, body)
-    files.write_text(folder / contract.MONITOR_PAGE, page(body, reference, shown))
+    atomic.write_json(folder / contract.MONITOR_FILE, body)
+    atomic.write_text(folder / contract.MONITOR_PAGE, page(body, reference, shown))
     return found
 
 

@@ -13,14 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from asl_pkg import outputs, urls
-from asl_pkg.code_version import PROJECT, code_version
-from asl_pkg.config import DataSettings, DvcData, FolderData, HttpData, PipelineSettings, SyntheticData
+from asl_pkg import urls
+from asl_pkg.bundle import signature
+from asl_pkg.config.load import kind_of, load, walk, with_homes
+from asl_pkg.config.schema import DataSettings, DvcData, FolderData, HttpData, PipelineSettings, SyntheticData
 from asl_pkg.errors import AslError, SettingError
-from asl_pkg.images import step_images
-from asl_pkg.run_log import RunLog, shown
-from asl_pkg.serving import signature
-from asl_pkg.settings import kind_of, load, walk, with_homes
+from asl_pkg.lineage.code_version import PROJECT, code_version
+from asl_pkg.orchestration.images import step_images
+from asl_pkg.orchestration.local_log import RunLog, shown
+from asl_pkg.storage import outputs
 
 COMPILED = PROJECT / "pipelines" / "asl.yaml"
 COMPILED_HEAD = "# PIPELINE DEFINITION\n# Name: asl\n"
@@ -229,11 +230,11 @@ def _steps(settings: PipelineSettings, overrides: Sequence[str]) -> Iterator[tup
     if settings.runner == "process":
         yield COMPILED.read_text(), local.SubprocessRunner(use_venv=False)
         return
-    from asl_pkg import containers
+    from asl_pkg.orchestration import docker_runner
 
     images = step_images(settings.pod)
-    with containers.runner(images.values(), overrides, settings.store) as runner:
-        yield containers.with_images(COMPILED.read_text(), images), runner
+    with docker_runner.runner(images.values(), overrides, settings.store) as runner:
+        yield docker_runner.with_images(COMPILED.read_text(), images), runner
 
 
 def _run_locally(compiled: str, runner: Any, arguments: dict[str, Any], run_dir: Path) -> None:

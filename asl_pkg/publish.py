@@ -4,8 +4,8 @@ from pathlib import Path
 
 from asl_pkg import contract
 from asl_pkg.data.dataset import read_info, shards
-from asl_pkg.data.sources.s3_client import connect, explained, metadata, split_url, upload
 from asl_pkg.progress import track
+from asl_pkg.storage.s3 import connect, explained, metadata, split_url, upload
 
 NAME_DIGITS = 12  # of the digest: the folder's name in the bucket
 

@@ -14,24 +14,25 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from asl_pkg import contract, outputs
-from asl_pkg.config import DataSettings, FolderData, MixData, Settings
+from asl_pkg import contract
+from asl_pkg.class_sets import labels_of
+from asl_pkg.config.schema import DataSettings, FolderData, MixData, Settings
 from asl_pkg.data import left_out
-from asl_pkg.data.arrival import Arrival, receive
-from asl_pkg.data.audit import Findings, write_audit
+from asl_pkg.data.audit.audit import Findings, write_audit
+from asl_pkg.data.audit.contact_sheet import PICTURES, contact_sheet
 from asl_pkg.data.chosen import chosen_labels
-from asl_pkg.data.contact_sheet import PICTURES, contact_sheet
 from asl_pkg.data.dataset import ROW_GROUP, DatasetInfo, write_info
 from asl_pkg.data.external import External, of_classes, read_external
 from asl_pkg.data.hashing import dataset_digest
-from asl_pkg.data.near_duplicates import Looks
-from asl_pkg.data.placing import Placed, place
+from asl_pkg.data.ingest import Arrival, receive
 from asl_pkg.data.shard_writer import write_splits
-from asl_pkg.data.signers_table import read_table
 from asl_pkg.data.sources import described, fingerprint, open_source
-from asl_pkg.data.splitting import Place
+from asl_pkg.data.split.assign import Placed, place
+from asl_pkg.data.split.near_duplicates import Looks
+from asl_pkg.data.split.signers_table import read_table
+from asl_pkg.data.split.splitting import Place
 from asl_pkg.errors import DataError
-from asl_pkg.known import labels_of
+from asl_pkg.storage import outputs
 
 LIBRARIES = ("numpy", "pillow", "pyarrow")
 ARRIVED = re.compile(r"lock|downloads|parts-[0-9a-f]{12}")  # what the folder of what arrived holds

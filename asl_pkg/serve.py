@@ -3,12 +3,12 @@
 import shlex
 
 from asl_pkg import contract
-from asl_pkg.config import InferenceSettings
-from asl_pkg.serving.bundle import Bundle
-from asl_pkg.serving.choice import choose_bundle
-from asl_pkg.serving.onnx_session import read_model
+from asl_pkg.bundle.bundle import Bundle
+from asl_pkg.config.schema import InferenceSettings
+from asl_pkg.inference.choice import choose_bundle
+from asl_pkg.inference.onnx_session import read_model
 from asl_pkg.serving.ports import free_ports
-from asl_pkg.serving.triton import LocalTriton
+from asl_pkg.serving.triton.local import LocalTriton
 
 
 def serve(settings: InferenceSettings) -> None:
@@ -42,8 +42,8 @@ def _serve_triton(bundle: Bundle, settings: InferenceSettings) -> None:
 
 
 def _serve_kserve(bundle: Bundle, settings: InferenceSettings) -> None:
-    from asl_pkg.serving.kserve_server import KServeServer
-    from asl_pkg.serving.onnx_model import OnnxModel
+    from asl_pkg.serving.v2_server.onnx_model import OnnxModel
+    from asl_pkg.serving.v2_server.server import KServeServer
 
     wanted = [settings.http_port, settings.grpc_port]
     server = KServeServer(OnnxModel(bundle), settings.host, *free_ports(settings.host, wanted))

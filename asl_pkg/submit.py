@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from asl_pkg import pipeline, progress
-from asl_pkg.config import PipelineSettings
+from asl_pkg.config.load import load
+from asl_pkg.config.schema import PipelineSettings
 from asl_pkg.errors import AslError, ServingError, SettingError
-from asl_pkg.images import step_images
-from asl_pkg.kubeflow.follow import POLL_S, failure, follow
-from asl_pkg.kubeflow.needs import missing, pinned
+from asl_pkg.k8s.client import Cluster
 from asl_pkg.network import is_web_page, reach_directly
-from asl_pkg.serving.places.cluster import Cluster
-from asl_pkg.settings import load
+from asl_pkg.orchestration.images import step_images
+from asl_pkg.orchestration.preflight import missing, pinned
+from asl_pkg.orchestration.run_watcher import POLL_S, failure, follow
 from asl_pkg.urls import is_secret, public
 
 if TYPE_CHECKING:

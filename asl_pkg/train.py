@@ -19,25 +19,27 @@ import pyarrow as pa
 import pyarrow.parquet
 import torch
 
-from asl_pkg import contract, outputs, provenance, workers
-from asl_pkg.code_version import version_of
-from asl_pkg.config import TrainSettings
+from asl_pkg import contract, distributed
+from asl_pkg.class_sets import KEY
+from asl_pkg.config.load import flat
+from asl_pkg.config.schema import TrainSettings
 from asl_pkg.data.datamodule import PictureData
 from asl_pkg.data.dataset import DatasetInfo, read_info, read_split
-from asl_pkg.files import in_place_of, write_json, write_text
-from asl_pkg.known import KEY
+from asl_pkg.lineage import git_commit
+from asl_pkg.lineage.code_version import version_of
+from asl_pkg.lineage.sbom import sbom
+from asl_pkg.lineage.tracking import Run, tracked
 from asl_pkg.models import load_checkpoint, plots
 from asl_pkg.models.calibration import fit_temperature
 from asl_pkg.models.checkpoint import set_temperature
 from asl_pkg.models.classifier import Classifier
 from asl_pkg.models.evaluation import confusion, measure, predict, statistics
-from asl_pkg.models.fitting import device, fit
 from asl_pkg.models.history import History, Row
 from asl_pkg.models.resnet import TransferResNet
 from asl_pkg.models.resume import Place, place
-from asl_pkg.sbom import sbom
-from asl_pkg.settings import flat
-from asl_pkg.tracking import Run, tracked
+from asl_pkg.models.training import device, fit
+from asl_pkg.storage import outputs
+from asl_pkg.storage.atomic import in_place_of, write_json, write_text
 
 SEEN_COLUMNS = ("sha256", "dhash", "group", "split")
 TRACED = ("dataset_digest", "commit")
@@ -66,17 +68,17 @@ def train(
     """
     outputs.claim_training(training_dir, plots_dir)
     hyper_parameters = _hyper_parameters(settings, read_info(dataset_dir))
-    if settings.trainer.trainjob and not workers.inside():
-        from asl_pkg.kubeflow import trainjob  # with the client of Kubernetes
+    if settings.trainer.trainjob and not distributed.inside():
+        from asl_pkg.k8s import trainjob  # with the client of Kubernetes
 
         with _published(training_dir, plots_dir) as folder:
             trainjob.train(settings, _key(settings, hyper_parameters), dataset_dir, folder)
         return _metrics(training_dir)
-    if settings.trainer.workers > 1 and not workers.inside():
-        workers.launch(settings.trainer.workers, train, settings, dataset_dir, training_dir, plots_dir)
+    if settings.trainer.workers > 1 and not distributed.inside():
+        distributed.launch(settings.trainer.workers, train, settings, dataset_dir, training_dir, plots_dir)
         return _metrics(training_dir)
     state = place(settings.checkpoint_uri, _key(settings, hyper_parameters)) if settings.checkpoint_uri else None
-    if not workers.is_first():
+    if not distributed.is_first():
         _help(settings, hyper_parameters, dataset_dir, state)
         return {}
     traced = {name: hyper_parameters[name] for name in TRACED}
@@ -161,7 +163,7 @@ def _hyper_parameters(settings: TrainSettings, info: DatasetInfo) -> dict[str, A
         "contract_version": contract.CONTRACT_VERSION,
         "preparation_version": contract.PREPARATION_VERSION,
         "dataset_digest": info.digest,
-        "commit": provenance.commit(),
+        "commit": git_commit.commit(),
     }
 
 

@@ -5,12 +5,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from asl_pkg import workers
-from asl_pkg.config import TrainSettings
-from asl_pkg.data.sources.s3_folder import S3Folder
+from asl_pkg import distributed
+from asl_pkg.config.load import load
+from asl_pkg.config.schema import TrainSettings
 from asl_pkg.errors import AslError
-from asl_pkg.kubeflow.trainjob import DATASET, TRAINING
-from asl_pkg.settings import load
+from asl_pkg.k8s.trainjob import DATASET, TRAINING
+from asl_pkg.storage.folder import S3Folder
 from asl_pkg.train import train
 
 
@@ -25,7 +25,7 @@ def node(work: S3Folder, overrides: Sequence[str]) -> None:
         dataset_dir, training_dir = Path(scratch, DATASET), Path(scratch, TRAINING)
         work.download(DATASET, dataset_dir)
         train(load(TrainSettings, overrides), dataset_dir, training_dir)
-        if workers.is_first():
+        if distributed.is_first():
             work.upload(training_dir, TRAINING)
 
 

@@ -3,24 +3,25 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from asl_pkg import contract, files, outputs
-from asl_pkg.config import Settings
+from asl_pkg import contract
+from asl_pkg.bundle import signature
+from asl_pkg.bundle.bundle import Bundle, open_bundle
+from asl_pkg.config.schema import Settings
 from asl_pkg.data.dataset import DatasetInfo, drawn_signers, read_info, read_split
 from asl_pkg.errors import BundleError
-from asl_pkg.serving import signature
-from asl_pkg.serving.bundle import Bundle, open_bundle
+from asl_pkg.storage import atomic, outputs
 from asl_pkg.validation.answers import TEST
-from asl_pkg.validation.contents import contents
-from asl_pkg.validation.evidence import Evidence, gather
+from asl_pkg.validation.evaluation import Evidence, gather
 from asl_pkg.validation.external import open_external
+from asl_pkg.validation.gate_specs import asked
 from asl_pkg.validation.gates import Finding, Gate, decide
 from asl_pkg.validation.golden import write_golden
 from asl_pkg.validation.leak import find_leak
 from asl_pkg.validation.model_card import model_card
 from asl_pkg.validation.model_contract import contract_faults
-from asl_pkg.validation.page import page
 from asl_pkg.validation.report import Report
-from asl_pkg.validation.rules import asked
+from asl_pkg.validation.report_html import page
+from asl_pkg.validation.report_json import contents
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,10 @@ def validate(
             golden_digest = _write_golden(beside / contract.GOLDEN_FOLDER, dataset_dir, judged.evidence)
         drawn = drawn_signers(read_split(dataset_dir, TEST, ["signer", "landmarks_3d"]))
         body = contents(judged.info, drawn, bundle_dir, judged.bundle, judged.gates, judged.evidence, golden_digest)
-        files.write_json(beside / contract.REPORT_FILE, body)
+        atomic.write_json(beside / contract.REPORT_FILE, body)
         signature.sign(beside / contract.REPORT_FILE, beside / contract.REPORT_SIGNATURE)
-        files.write_text(beside / contract.REPORT_PAGE, page(body, judged.evidence))
-        files.write_text(beside / contract.MODEL_CARD, model_card(body))
+        atomic.write_text(beside / contract.REPORT_PAGE, page(body, judged.evidence))
+        atomic.write_text(beside / contract.MODEL_CARD, model_card(body))
     return Report(report_dir, body)
 
 
@@ -141,4 +142,4 @@ def _write_golden(folder: Path, dataset_dir: Path, evidence: Evidence) -> str:
     rows, answers = evidence.golden_rows, evidence.answers
     pictures = read_split(dataset_dir, TEST, ["image"]).take(rows)["image"].to_pylist()
     write_golden(folder, answers.truth[rows].tolist(), pictures, answers.probabilities[rows])
-    return files.sha256(folder / contract.GOLDEN_FILE)
+    return atomic.sha256(folder / contract.GOLDEN_FILE)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from asl_pkg.serving.bundle import Bundle, open_bundle
+from asl_pkg.bundle.bundle import Bundle, open_bundle
 
 
 def verify(bundle_dir: Path) -> Bundle:

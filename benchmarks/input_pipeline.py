@@ -32,13 +32,13 @@ import torchvision
 from torch.utils.data import DataLoader
 
 from asl_pkg import contract
-from asl_pkg.config import ResNetModel, Settings, SyntheticData
+from asl_pkg.config.schema import ResNetModel, Settings, SyntheticData
 from asl_pkg.data.augmentation import augment, draw
 from asl_pkg.data.datamodule import PictureData
 from asl_pkg.data.dataset import read_info, read_split, shards, write_info
 from asl_pkg.models import build
-from asl_pkg.models.fitting import device
 from asl_pkg.models.normalise import Normalise
+from asl_pkg.models.training import device
 from asl_pkg.pull import pull
 
 PUBLIC_SET = 87_000  # pictures of the ASL Alphabet set

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from asl_pkg.data.hashing import dhash
-from asl_pkg.data.near_duplicates import MAX_BITS, Looks
+from asl_pkg.data.split.near_duplicates import MAX_BITS, Looks
 
 RECORDINGS, FRAMES = 290, 300
 SIDE = 32

@@ -19,8 +19,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from asl_pkg import contract
+from asl_pkg.bundle.bundle import open_bundle
 from asl_pkg.data.dataset import read_info
-from asl_pkg.serving.bundle import open_bundle
 from asl_pkg.validation.report import read_report
 
 PROJECT = Path(__file__).parent.parent

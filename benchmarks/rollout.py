@@ -23,9 +23,10 @@ from typing import Any
 
 from PIL import Image
 
-from asl_pkg import contract, deploy, files
-from asl_pkg.config import Settings
-from asl_pkg.settings import load
+from asl_pkg import contract, deploy
+from asl_pkg.config.load import load
+from asl_pkg.config.schema import Settings
+from asl_pkg.storage import atomic
 from benchmarks.rollout_load import SIDE
 
 RATE = 5.0  # requests a second
@@ -149,7 +150,7 @@ def run(settings: Settings, turns: int, killing: bool, path: Path) -> State:
             seconds, now = time.monotonic() - started, counted()
             state.add(seconds, now, before)
             before = now
-            files.write_json(path, dataclasses.asdict(state))
+            atomic.write_json(path, dataclasses.asdict(state))
             print(f"{len(state.seconds)} of {turns}: {seconds:.0f} s, {state.counts}", flush=True)
             time.sleep(SETTLE_S if killing else 0)
     return state

@@ -24,7 +24,7 @@ import onnxruntime
 import psutil
 
 from asl_pkg import contract
-from asl_pkg.serving.bundle import Bundle, open_bundle
+from asl_pkg.bundle.bundle import Bundle, open_bundle
 from benchmarks.serving_endpoints import FOREIGN, OURS, Endpoint, endpoint, picture
 
 CLIENTS = (1, 8, 32)

@@ -18,10 +18,10 @@ import psutil
 from PIL import Image
 
 from asl_pkg import contract
-from asl_pkg.config import ExportSettings
-from asl_pkg.serving.bundle import Bundle, seal
-from asl_pkg.serving.triton import LocalTriton
-from asl_pkg.serving.triton_config import config_pbtxt
+from asl_pkg.bundle.bundle import Bundle, seal
+from asl_pkg.bundle.triton_config import config_pbtxt
+from asl_pkg.config.schema import ExportSettings
+from asl_pkg.serving.triton.local import LocalTriton
 
 PORT = 19000
 INFER = f"/v2/models/{contract.MODEL_NAME}/infer"

@@ -16,7 +16,7 @@ def champion(model_store: str, bundle: dsl.Input[dsl.Model]) -> str:
     """
     from pathlib import Path
 
-    from asl_pkg.serving.bundle import open_bundle
-    from asl_pkg.serving.store import champion, open_store
+    from asl_pkg.bundle.bundle import open_bundle
+    from asl_pkg.bundle.store import champion, open_store
 
     return champion(open_store(model_store).serving(), open_bundle(Path(bundle.path)).release)

@@ -28,8 +28,8 @@ def deploy(
     from pathlib import Path
 
     from asl_pkg import deploy as step
-    from asl_pkg.config import Settings
-    from asl_pkg.settings import load
+    from asl_pkg.config.load import load
+    from asl_pkg.config.schema import Settings
 
     where = [f"store={model_store}", f"deploy.name={service_name}", f"deploy.namespace={namespace}"]
     return step.deploy(load(Settings, [*where, *deploy_settings]), Path(bundle.path), Path(report.path)).release

@@ -26,8 +26,8 @@ def export(
 
     from asl_pkg import contract
     from asl_pkg import export as step
-    from asl_pkg.config import Settings
-    from asl_pkg.settings import load
+    from asl_pkg.config.load import load
+    from asl_pkg.config.schema import Settings
 
     settings = load(Settings, [*export_settings, f"dataset_dir={dataset.path}"])
     made = step.export(settings, Path(training.path) / contract.BEST_CHECKPOINT, Path(bundle.path))

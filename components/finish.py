@@ -10,6 +10,6 @@ def finish(status: dsl.PipelineTaskFinalStatus) -> None:
     Args:
         status: of all the steps together; kfp fills it in.
     """
-    from asl_pkg.run_log import ending
+    from asl_pkg.orchestration.local_log import ending
 
     print(ending(status.state, status.error_message or ""))

@@ -26,13 +26,14 @@ def pull(
     """
     from pathlib import Path
 
-    from asl_pkg import contract, kfp_artifacts
+    from asl_pkg import contract
     from asl_pkg import pull as step
-    from asl_pkg.config import Settings
-    from asl_pkg.settings import load
+    from asl_pkg.config.load import load
+    from asl_pkg.config.schema import Settings
+    from asl_pkg.orchestration import artifacts
 
     settings = load(Settings, [f"data={data}", f"seed={seed}", *data_settings])
     info = step.pull(settings, Path(dataset.path))
     print(info.summary)
     dataset.metadata.update(digest=info.digest, summary=info.summary)
-    kfp_artifacts.show_page(audit, Path(dataset.path) / contract.AUDIT_PAGE)
+    artifacts.show_page(audit, Path(dataset.path) / contract.AUDIT_PAGE)

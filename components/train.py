@@ -34,13 +34,13 @@ def train(
     """
     from pathlib import Path
 
-    from asl_pkg import kfp_artifacts
     from asl_pkg import train as step
-    from asl_pkg.config import TrainSettings
-    from asl_pkg.settings import load
+    from asl_pkg.config.load import load
+    from asl_pkg.config.schema import TrainSettings
+    from asl_pkg.orchestration import artifacts
 
     chosen = [f"model={model}", f"trainer.max_epochs={max_epochs}", f"trainer.workers={workers}", f"seed={seed}"]
     chosen += [f"trainer.trainjob={trainer}", *train_settings, f"checkpoint_uri={checkpoint_uri}"]
     measured = step.train(load(TrainSettings, chosen), Path(dataset.path), Path(training.path))
     training.metadata.update(dataset_digest=dataset.metadata["digest"], model=model, seed=seed)
-    kfp_artifacts.show_metrics(metrics, measured)
+    artifacts.show_metrics(metrics, measured)

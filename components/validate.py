@@ -48,10 +48,11 @@ def validate(
     """
     from pathlib import Path
 
-    from asl_pkg import contract, kfp_artifacts
+    from asl_pkg import contract
     from asl_pkg import validate as step
-    from asl_pkg.config import Settings
-    from asl_pkg.settings import load
+    from asl_pkg.config.load import load
+    from asl_pkg.config.schema import Settings
+    from asl_pkg.orchestration import artifacts
 
     least = {"accuracy_min": accuracy_min, "macro_f1_min": macro_f1_min, "recall_min": recall_min}
     chosen = [*(f"validate.{name}={value}" for name, value in least.items()), *validate_settings]
@@ -64,7 +65,7 @@ def validate(
         champion,
     )
     print(made.summary)
-    report.metadata.update(kfp_artifacts.show_report(made.body, metrics, classification))
-    kfp_artifacts.show_page(page, made.folder / contract.REPORT_PAGE)
-    kfp_artifacts.show_page(model_card, made.folder / contract.MODEL_CARD)
+    report.metadata.update(artifacts.show_report(made.body, metrics, classification))
+    artifacts.show_page(page, made.folder / contract.REPORT_PAGE)
+    artifacts.show_page(model_card, made.folder / contract.MODEL_CARD)
     return made.passed

@@ -3,7 +3,7 @@
 from kfp import compiler, dsl
 
 from asl_pkg import contract
-from asl_pkg.config import DeploySettings, PipelineSettings, PodSettings, TrainerSettings, ValidateSettings
+from asl_pkg.config.schema import DeploySettings, PipelineSettings, PodSettings, TrainerSettings, ValidateSettings
 from components.champion import champion
 from components.deploy import deploy
 from components.export import export

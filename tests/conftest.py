@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+pytest_plugins = ["tests.support.tiny_fixtures", "tests.support.training_fixtures"]
+
 if TYPE_CHECKING:
-    from tests.exported import Exported
+    from tests.support.exported import Exported
 
 # A shell that runs the tests in the background ignores Ctrl-C for them, and every process started from here would
 # inherit that; those that test what Ctrl-C does must not.
@@ -35,6 +37,6 @@ def asl(tmp_path: Path) -> Asl:
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> "Exported":
     """A good model, its bundle, and the data set that it is right on."""
-    from tests.exported import make  # torch takes seconds to import, and most tests need none
+    from tests.support.exported import make  # torch takes seconds to import, and most tests need none
 
     return make(tmp_path_factory.mktemp("exported"))

@@ -1,5 +1,5 @@
 """The command line, `asl VERB setting=value …`: the only place that parses, prints and exits."""
 
-from asl_pkg.commands.dispatch import main
+from asl_pkg.commands.main import main
 
 __all__ = ["main"]

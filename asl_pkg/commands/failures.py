@@ -7,7 +7,7 @@ from pathlib import Path
 
 from asl_pkg.errors import AslError
 
-PROJECT = Path(__file__).parent.parent
+PROJECT = Path(__file__).parents[1]
 REMEDIES = {
     errno.ENOSPC: "make room on that disk",
     errno.EDQUOT: "make room within your quota",

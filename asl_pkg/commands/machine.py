@@ -7,7 +7,7 @@ from asl_pkg.errors import AslError
 
 def mlflow() -> None:
     """Open MLflow's UI on 127.0.0.1:8080, over what training logged; Ctrl-C stops it."""
-    from asl_pkg import tracking
+    from asl_pkg.lineage import tracking
 
     command = tracking.ui_command()
     print(f"open {tracking.UI_PAGE}", flush=True)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from asl_pkg import contract
-from asl_pkg.config import TrainSettings
-from asl_pkg.settings import at_home, load
+from asl_pkg.config.load import at_home, load
+from asl_pkg.config.schema import TrainSettings
 
 
 def run(*settings: str) -> None:
@@ -50,7 +50,8 @@ def compile(path: str = "pipelines/asl.yaml") -> None:  # noqa: A001
 def demo(*settings: str) -> None:
     """Run the whole job: pull, train, export, validate, deploy, then ask a real Triton for letters."""
     from asl_pkg import demo as step
-    from asl_pkg import pipeline, tracking
+    from asl_pkg import pipeline
+    from asl_pkg.lineage import tracking
 
     chosen = load(TrainSettings, settings)
     results = pipeline.run(settings, Path(contract.RUNS_FOLDER, "demo"))

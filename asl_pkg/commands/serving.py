@@ -4,10 +4,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from asl_pkg import contract
-from asl_pkg.commands.words import apart
-from asl_pkg.config import InferenceSettings, Settings
+from asl_pkg.commands.arguments import apart
+from asl_pkg.config.load import at_home, load
+from asl_pkg.config.schema import InferenceSettings, Settings
 from asl_pkg.errors import DataError, DriftError
-from asl_pkg.settings import at_home, load
 
 
 def serve(*arguments: str) -> None:

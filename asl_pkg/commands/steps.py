@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from asl_pkg import contract, outputs
-from asl_pkg.commands.words import apart
-from asl_pkg.config import Settings, TrainSettings
+from asl_pkg import contract
+from asl_pkg.commands.arguments import apart
+from asl_pkg.config.load import load
+from asl_pkg.config.schema import Settings, TrainSettings
 from asl_pkg.errors import GateError, SettingError
-from asl_pkg.settings import load
+from asl_pkg.storage import outputs
 
 
 def pull(*settings: str) -> None:

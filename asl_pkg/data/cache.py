@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from asl_pkg import contract, outputs
+from asl_pkg import contract
 from asl_pkg.data.dataset import read_info, read_split
 from asl_pkg.data.decoding import PICTURE_SHAPE, DecodedAnew, Pixels, decode_into
+from asl_pkg.storage import outputs
 
 PIXELS_FILE = "pixels.npy"
 LABELS_FILE = "labels.npy"

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from asl_pkg import contract
-from asl_pkg.data.picture import Picture, Rejected, Source, label_of
+from asl_pkg.class_sets import FEWEST
+from asl_pkg.data.sample import Picture, Rejected, Source, label_of
 from asl_pkg.errors import SettingError
-from asl_pkg.known import FEWEST
 
 POSSIBLE = "A to Z, del, nothing, space"
 

@@ -10,12 +10,12 @@ from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from asl_pkg import contract
-from asl_pkg.config import DataSettings
+from asl_pkg.config.schema import DataSettings
 from asl_pkg.data.augmentation import augment, draw, empty, follow
 from asl_pkg.data.cache import decoded
 from asl_pkg.data.dataset import read_split
 from asl_pkg.data.decoding import Pixels
-from asl_pkg.workers import position
+from asl_pkg.distributed import position
 
 LANDMARKS = 21  # of a hand, in MediaPipe's order
 

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.dataset
 
 from asl_pkg import contract
+from asl_pkg.class_sets import described
 from asl_pkg.errors import DataError
-from asl_pkg.files import write_json
-from asl_pkg.known import described
+from asl_pkg.storage.atomic import write_json
 
 ROW_GROUP = 500  # pictures written and read at once
 MENDED_BY = "`asl pull` makes one"

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asl_pkg import contract
-from asl_pkg.config import FolderData
+from asl_pkg.config.schema import FolderData
 from asl_pkg.data import left_out
-from asl_pkg.data.arrival import receive
 from asl_pkg.data.chosen import only
-from asl_pkg.data.picture import Rejected
+from asl_pkg.data.ingest import receive
+from asl_pkg.data.sample import Rejected
 from asl_pkg.data.sources.folder import open_source
 from asl_pkg.errors import DataError
 

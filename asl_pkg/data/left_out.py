@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import PurePosixPath
 
 from asl_pkg import contract
+from asl_pkg.class_sets import FEWEST
 from asl_pkg.data.chosen import POSSIBLE, chosen_labels
-from asl_pkg.data.picture import Rejected, label_of
+from asl_pkg.data.sample import Rejected, label_of
 from asl_pkg.data.sources import kinds
 from asl_pkg.errors import DataError
-from asl_pkg.known import FEWEST
 from asl_pkg.progress import say
 
 REASONS = 4  # told of each kind; the audit lists all

@@ -1,6 +1,6 @@
 """The networks, how they are trained, kept and calibrated."""
 
 from asl_pkg.models.checkpoint import load_checkpoint
-from asl_pkg.models.network import build
+from asl_pkg.models.factory import build
 
 __all__ = ["build", "load_checkpoint"]

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from asl_pkg import contract
+from asl_pkg.class_sets import KEY, is_sound, known_classes
 from asl_pkg.errors import BundleError
-from asl_pkg.known import KEY, is_sound, known_classes
 from asl_pkg.models.classifier import Classifier
 
 MENDS = "`asl train` makes one"

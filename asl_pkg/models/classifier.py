@@ -10,12 +10,12 @@ from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy
 
 from asl_pkg import contract
-from asl_pkg.config import GROUPS, TrainerSettings
+from asl_pkg.class_sets import known_classes
+from asl_pkg.config.schema import GROUPS, TrainerSettings
 from asl_pkg.data.datamodule import Batch
-from asl_pkg.known import known_classes
 from asl_pkg.models.baseline import BaselineCNN
+from asl_pkg.models.factory import build
 from asl_pkg.models.mask import Mask
-from asl_pkg.models.network import build
 from asl_pkg.models.normalise import Normalise
 
 LANDMARKS_WEIGHT = 5.0  # makes the misses, some hundredths of the picture, as large as the loss of the letters

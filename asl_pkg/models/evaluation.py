@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from asl_pkg import contract
 from asl_pkg.data.decoding import Pixels
-from asl_pkg.data.description import MEASURES, describe
+from asl_pkg.metrics import classification
 from asl_pkg.models.classifier import Classifier
-from asl_pkg.validation import metrics
-from asl_pkg.validation.drift import CONFIDENCE, CONFIDENCE_DIGITS, LETTER
+from asl_pkg.monitoring.drift import CONFIDENCE, CONFIDENCE_DIGITS, LETTER
+from asl_pkg.monitoring.features import MEASURES, describe
 
 BATCH = 64  # pictures
 SAMPLE = 1000  # pictures that the drift reference describes: their share of anything is known to within 0.04
@@ -34,7 +34,7 @@ def predict(classifier: Classifier, pixels: Pixels) -> torch.Tensor:
 
 def confusion(logits: torch.Tensor, labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Count answers: [29, 29], truth in rows and answers in columns."""
-    return metrics.confusion_by_group(labels, logits.argmax(dim=1).numpy(), np.zeros_like(labels))[0]
+    return classification.confusion_by_group(labels, logits.argmax(dim=1).numpy(), np.zeros_like(labels))[0]
 
 
 def measure(logits: torch.Tensor, labels: NDArray[np.int64], temperature: float) -> dict[str, float]:
@@ -52,10 +52,10 @@ def measure(logits: torch.Tensor, labels: NDArray[np.int64], temperature: float)
     log_probabilities = torch.log_softmax(logits / temperature, dim=1)
     truth = torch.tensor(labels)
     return {
-        "best_validation_accuracy": float(metrics.accuracy(counts)),
-        "best_validation_macro_f1": float(metrics.macro_f1(counts)),
+        "best_validation_accuracy": float(classification.accuracy(counts)),
+        "best_validation_macro_f1": float(classification.macro_f1(counts)),
         "best_validation_loss": float(torch.nn.functional.nll_loss(log_probabilities, truth)),
-        "best_validation_calibration_error": metrics.reliability(log_probabilities.exp().numpy(), labels).error,
+        "best_validation_calibration_error": classification.reliability(log_probabilities.exp().numpy(), labels).error,
     }
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from asl_pkg import contract
-from asl_pkg.known import labels_of
+from asl_pkg.class_sets import labels_of
 
 # Added to the logit of an unknown class: the softmax is 0 to the last bit. Infinity would make the gradient of the
 # temperature no number.

@@ -11,12 +11,12 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 
 from asl_pkg.data.datamodule import PictureData
-from asl_pkg.data.sources.s3_client import connect, explained, metadata, split_url, upload
+from asl_pkg.distributed import united
 from asl_pkg.errors import DataError
-from asl_pkg.files import copy_into_place
 from asl_pkg.models.history import History
 from asl_pkg.progress import say
-from asl_pkg.workers import united
+from asl_pkg.storage.atomic import copy_into_place
+from asl_pkg.storage.s3 import connect, explained, metadata, split_url, upload
 
 
 class Place(Protocol):

@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from asl_pkg import contract
-from asl_pkg.config import DataSettings
+from asl_pkg.config.schema import DataSettings
 from asl_pkg.data.cache import decoded
 from asl_pkg.data.dataset import DatasetInfo, read_split
 from asl_pkg.data.decoding import Pixels
+from asl_pkg.inference.onnx_session import predict
 from asl_pkg.progress import track
-from asl_pkg.serving.onnx_session import predict
 
 TEST = contract.SPLITS[2]
 

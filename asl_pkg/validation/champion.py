@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asl_pkg.known import labels_of
-from asl_pkg.serving.bundle import Bundle
-from asl_pkg.serving.onnx_session import open_session
+from asl_pkg.bundle.bundle import Bundle
+from asl_pkg.class_sets import labels_of
+from asl_pkg.inference.onnx_session import open_session
+from asl_pkg.metrics.classification import Interval, confusion_by_group, paired_loss
 from asl_pkg.validation.answers import Answers, answer_by_onnx
 from asl_pkg.validation.gates import Finding
-from asl_pkg.validation.metrics import Interval, confusion_by_group, paired_loss
 
 EVERY = slice(None)
 FIRST = "no release serves yet: this is the first deployment"

@@ -16,16 +16,16 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from asl_pkg import contract
-from asl_pkg.config import FolderData
+from asl_pkg.config.schema import FolderData
 from asl_pkg.data.left_out import counted
-from asl_pkg.data.picture import UNKNOWN_SIGNER, Picture, Rejected, Source
 from asl_pkg.data.preparation import prepare
+from asl_pkg.data.sample import UNKNOWN_SIGNER, Picture, Rejected, Source
 from asl_pkg.data.sources import folder
 from asl_pkg.errors import DataError
+from asl_pkg.inference.onnx_session import predict
+from asl_pkg.metrics import classification
+from asl_pkg.metrics.classification import Interval
 from asl_pkg.progress import track
-from asl_pkg.serving.onnx_session import predict
-from asl_pkg.validation import metrics
-from asl_pkg.validation.metrics import Interval
 
 BLOCK_FRAMES = FolderData().block_frames
 BLOCKS = 8  # a run of frames too short for so many blocks of BLOCK_FRAMES is cut into as many shorter ones
@@ -80,7 +80,7 @@ class External:
     def body(self) -> dict[str, Any]:
         """What report.json says of it; `recall` and `counts` name the classes that the pictures show."""
         shown = [label for label, count in enumerate(self.confusion.sum(axis=1)) if count]
-        recall = metrics.recall(self.confusion)
+        recall = classification.recall(self.confusion)
         return {
             "source": self.source,
             "pictures": int(self.confusion.sum()),
@@ -159,13 +159,15 @@ def score(
         )
     unit, groups = groups_of(read)
     truth = np.array([one.label for one in read])
-    confusions = metrics.confusion_by_group(truth, np.concatenate(answers), np.unique(groups, return_inverse=True)[1])
+    confusions = classification.confusion_by_group(
+        truth, np.concatenate(answers), np.unique(groups, return_inverse=True)[1]
+    )
     return External(
         source=source,
         unit=unit,
         confusion=confusions.sum(axis=0),
-        accuracy=metrics.interval(metrics.accuracy, confusions, resamples, seed),
-        macro_f1=metrics.interval(metrics.macro_f1, confusions, resamples, seed),
+        accuracy=classification.interval(classification.accuracy, confusions, resamples, seed),
+        macro_f1=classification.interval(classification.macro_f1, confusions, resamples, seed),
         broken=broken,
         mistakes=mistakes,
         unknown={contract.CLASSES[label]: count for label, count in sorted(unknown.items())},

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from asl_pkg import contract
-from asl_pkg.config import ValidateSettings
+from asl_pkg.config.schema import ValidateSettings
+from asl_pkg.metrics.classification import Interval
+from asl_pkg.validation.gate_specs import AT_LEAST, RULES, asked
 from asl_pkg.validation.measurements import Measurements
-from asl_pkg.validation.metrics import Interval
-from asl_pkg.validation.rules import AT_LEAST, RULES, asked
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asl_pkg import contract, files
+from asl_pkg import contract
 from asl_pkg.data.preparation import prepare
 from asl_pkg.errors import BundleError
+from asl_pkg.storage import atomic
 
 TOLERANCE = 1e-4  # of a probability: a server's ONNX Runtime is another version than the one that validated
 
@@ -84,12 +85,12 @@ def write_golden(
         listed.append(
             {
                 "path": path.name,
-                "sha256": files.sha256(path),
+                "sha256": atomic.sha256(path),
                 "class": contract.CLASSES[label],
                 "probabilities": [float(value) for value in answer],
             }
         )
-    files.write_json(
+    atomic.write_json(
         folder / contract.GOLDEN_FILE,
         {"preparation_version": contract.PREPARATION_VERSION, "classes": list(contract.CLASSES), "pictures": listed},
     )
@@ -110,7 +111,7 @@ def read_golden(folder: Path) -> Golden:
     try:
         pictures = json.loads((folder / contract.GOLDEN_FILE).read_text(encoding="utf-8"))["pictures"]
         for one in pictures:
-            if files.sha256(folder / Path(one["path"]).name) != one["sha256"]:
+            if atomic.sha256(folder / Path(one["path"]).name) != one["sha256"]:
                 raise BundleError(f"{folder / one['path']} is not the picture that was answered: `asl validate` again")
         pixels = np.stack([prepare(folder / Path(one["path"]).name) for one in pictures])
         probabilities = np.array([one["probabilities"] for one in pictures], np.float32)

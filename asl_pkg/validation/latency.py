@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from asl_pkg.serving.onnx_session import open_session, predict
+from asl_pkg.inference.onnx_session import open_session, predict
 
 WARM_UP = 2  # calls of each that are not counted
 ROUNDS = 11  # calls of each in turn

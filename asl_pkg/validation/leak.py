@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from asl_pkg import contract
 from asl_pkg.data.dataset import read_pictures, read_split
 from asl_pkg.data.hashing import THUMBNAIL_PX, thumbnail
-from asl_pkg.data.near_duplicates import Looks, near_hashes
 from asl_pkg.data.preparation import prepare
+from asl_pkg.data.split.near_duplicates import Looks, near_hashes
 from asl_pkg.errors import BundleError
 
 TRAIN, _, TEST = contract.SPLITS

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asl_pkg.validation import metrics
-from asl_pkg.validation.metrics import Interval, Reliability
+from asl_pkg.metrics import classification
+from asl_pkg.metrics.classification import Interval, Reliability
+from asl_pkg.metrics.roc import Roc, micro_average_roc
 from asl_pkg.validation.parity import Parity, compare
-from asl_pkg.validation.roc import Roc, micro_average_roc
 
 
 @dataclass(frozen=True)
@@ -85,16 +85,16 @@ def measure(
         The measurements.
     """
     names, numbers = np.unique(np.asarray(groups), return_inverse=True)
-    confusions = metrics.confusion_by_group(truth, probabilities.argmax(axis=1), numbers)
-    by_group = metrics.accuracy(confusions)
+    confusions = classification.confusion_by_group(truth, probabilities.argmax(axis=1), numbers)
+    by_group = classification.accuracy(confusions)
     worst = int(by_group.argmin())
     total = confusions.sum(axis=0)
     return Measurements(
         confusion=total,
-        accuracy=metrics.interval(metrics.accuracy, confusions, resamples, seed),
-        macro_f1=metrics.interval(metrics.macro_f1, confusions, resamples, seed),
-        recall=metrics.recall(total),
-        reliability=metrics.reliability(probabilities, truth),
+        accuracy=classification.interval(classification.accuracy, confusions, resamples, seed),
+        macro_f1=classification.interval(classification.macro_f1, confusions, resamples, seed),
+        recall=classification.recall(total),
+        reliability=classification.reliability(probabilities, truth),
         roc=micro_average_roc(probabilities, truth),
         unsure=float((probabilities.max(axis=1) < confidence_threshold).mean()),
         worst=Group(str(names[worst]), int(confusions[worst].sum()), float(by_group[worst])),

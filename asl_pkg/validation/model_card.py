@@ -3,7 +3,7 @@
 from typing import Any
 
 from asl_pkg import contract
-from asl_pkg.known import NOTHING, described, known_classes
+from asl_pkg.class_sets import NOTHING, described, known_classes
 
 
 def model_card(body: dict[str, Any]) -> str:

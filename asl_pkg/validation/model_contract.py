@@ -8,11 +8,11 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from asl_pkg import contract
+from asl_pkg.bundle import triton_config
+from asl_pkg.bundle.bundle import Bundle, stated_faults
+from asl_pkg.class_sets import labels_of
 from asl_pkg.errors import BundleError
-from asl_pkg.known import labels_of
-from asl_pkg.serving import triton_config
-from asl_pkg.serving.bundle import Bundle, stated_faults
-from asl_pkg.serving.onnx_session import open_session, predict, read_model
+from asl_pkg.inference.onnx_session import open_session, predict, read_model
 
 SUM_TOLERANCE = 1e-4  # by which the probabilities of a picture may miss 1
 

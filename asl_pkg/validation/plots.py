@@ -1,7 +1,6 @@
 """The report's plots, as SVG."""
 
 import io
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -9,20 +8,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from asl_pkg import contract
-from asl_pkg.validation.metrics import CALIBRATION_BINS, Reliability
-
-INK = "#1f2933"
-BLUE = "#2563a8"
-PALE_BLUE = "#a9c6e6"
-RED = "#c2410c"
-# No date and no random identifiers: the same numbers draw the same bytes.
-STABLE: dict[Any, Any] = {
-    "svg.hashsalt": "asl",
-    "font.size": 9,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": "#9aa5b1",
-}
+from asl_pkg.metrics.classification import CALIBRATION_BINS, Reliability
+from asl_pkg.reporting.plot_style import BLUE, INK, PALE_BLUE, RED, STABLE
 
 
 def confusion_plot(confusion: NDArray[np.int64]) -> str:

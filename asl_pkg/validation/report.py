@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asl_pkg import contract, files
+from asl_pkg import contract
+from asl_pkg.bundle import signature
 from asl_pkg.errors import BundleError, GateError
-from asl_pkg.serving import signature
+from asl_pkg.storage import atomic
 from asl_pkg.validation.gates import follows
 from asl_pkg.validation.model_card import external_line
 
@@ -65,7 +66,7 @@ class Report:
     @property
     def digest(self) -> str:
         """SHA-256 of report.json, which names the digest of the golden set."""
-        return files.sha256(self.folder / contract.REPORT_FILE)
+        return atomic.sha256(self.folder / contract.REPORT_FILE)
 
     @property
     def golden_folder(self) -> Path:
@@ -103,7 +104,7 @@ def read_report(folder: Path) -> Report:
     if not follows(body):
         raise BundleError(f"{path}: the verdict does not follow from the numbers: `asl validate` writes a new one")
     golden = folder / contract.GOLDEN_FOLDER / contract.GOLDEN_FILE
-    if body["passed"] and (not golden.is_file() or files.sha256(golden) != body["golden_digest"]):
+    if body["passed"] and (not golden.is_file() or atomic.sha256(golden) != body["golden_digest"]):
         raise BundleError(f"{golden} is not the one of the report: `asl validate` writes both")
     return Report(folder, body)
 

@@ -9,8 +9,8 @@ import torch
 from asl_pkg import contract
 from asl_pkg.data.augmentation import augment, draw
 from asl_pkg.data.decoding import Pixels
+from asl_pkg.inference.onnx_session import predict
 from asl_pkg.progress import track
-from asl_pkg.serving.onnx_session import predict
 from asl_pkg.validation.parity import Parity, compare, joined
 
 PICTURES = 5_000  # compared at least, the test pictures as they are included

@@ -8,14 +8,14 @@ import numpy as np
 import torch
 
 from asl_pkg import contract
-from asl_pkg.models.graph import to_onnx
-from asl_pkg.serving.bundle import Bundle
-from asl_pkg.serving.onnx_session import open_session, predict
+from asl_pkg.bundle.bundle import Bundle
+from asl_pkg.inference.onnx_session import open_session, predict
+from asl_pkg.metrics.classification import Interval
+from asl_pkg.models.onnx_export import to_onnx
 from asl_pkg.validation.answers import Answers
 from asl_pkg.validation.champion import accuracy_loss
 from asl_pkg.validation.gates import Finding
 from asl_pkg.validation.latency import in_turn
-from asl_pkg.validation.metrics import Interval
 
 ROUNDS = 31  # calls of each in turn
 SLOW_ROUND = 90  # percentile of the ratios: nine of ten rounds are faster

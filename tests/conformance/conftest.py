@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asl_pkg.serving.bundle import Bundle, open_bundle
-from asl_pkg.serving.onnx_session import open_session, predict
-from asl_pkg.serving.triton import LocalTriton
-from tests.code.tiny import make_bundle
-from tests.code.transformers import address, transformer
+from asl_pkg.bundle.bundle import Bundle, open_bundle
+from asl_pkg.inference.onnx_session import open_session, predict
+from asl_pkg.serving.triton.local import LocalTriton
+from tests.support.tiny import make_bundle
+from tests.support.transformers import address, transformer
 
 PICTURES = 3
 PREDICTOR = pytest.param("ASL_PREDICTOR", marks=pytest.mark.e2e, id="predictor on the cluster")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from asl_pkg import contract
-from asl_pkg.serving.onnx_session import open_session, predict
-from asl_pkg.serving.triton_config import THRESHOLD_PARAMETER
+from asl_pkg.bundle.triton_config import THRESHOLD_PARAMETER
+from asl_pkg.inference.onnx_session import open_session, predict
 from tests.conformance.clients import curl, tritonclient
 from tests.conformance.conftest import Target
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asl_pkg.config import FolderData, Settings
+from asl_pkg.config.schema import FolderData, Settings
 from asl_pkg.data.cache import decoded
 from asl_pkg.data.dataset import read_info, read_split, write_info
 from asl_pkg.data.decoding import DecodedAnew
 from asl_pkg.data.preparation import prepare
 from asl_pkg.errors import DataError
 from asl_pkg.pull import pull
-from tests.data.making import public_folder
+from tests.support.making import public_folder
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from asl_pkg import contract
-from asl_pkg.config import FolderData, MixData, Settings, SyntheticData
+from asl_pkg.config.schema import FolderData, MixData, Settings, SyntheticData
 from asl_pkg.data.chosen import chosen_labels
 from asl_pkg.data.dataset import DatasetInfo, read_info, read_split
-from asl_pkg.data.picture import resembled_class
+from asl_pkg.data.sample import resembled_class
 from asl_pkg.errors import DataError, SettingError
 from asl_pkg.pull import pull
-from tests.data.making import encoded, noise
+from tests.support.making import encoded, noise
 
 CUT = {"block_frames": 2, "guard_frames": 0}
 

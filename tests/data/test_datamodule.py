@@ -8,11 +8,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asl_pkg.config import FolderData, Settings
+from asl_pkg.config.schema import FolderData, Settings
 from asl_pkg.data.datamodule import Batches, PictureData, Pictures
 from asl_pkg.data.decoding import DecodedAnew
 from asl_pkg.pull import pull
-from tests.data.making import public_folder
+from tests.support.making import public_folder
 
 
 @given(count=st.integers(1, 500), size=st.integers(2, 64), seed=st.none() | st.integers(0, 9), epoch=st.integers(0, 3))

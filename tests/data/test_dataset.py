@@ -9,8 +9,8 @@ import pytest
 
 from asl_pkg import contract
 from asl_pkg.data import shard_writer
-from asl_pkg.data.arrival import PARTS_SCHEMA
 from asl_pkg.data.dataset import ROW_GROUP, read_info, read_split, shards
+from asl_pkg.data.ingest import PARTS_SCHEMA
 from asl_pkg.data.shard_writer import write_splits
 from asl_pkg.errors import DataError
 

@@ -5,7 +5,7 @@ import pytest
 from asl_pkg import contract
 from asl_pkg.data.external import read_external
 from asl_pkg.errors import DataError
-from tests.data.making import encoded, noise, public_folder
+from tests.support.making import encoded, noise, public_folder
 
 
 def test_other_peoples_pictures_come_with_their_classes_and_without_what_is_damaged(tmp_path: Path) -> None:

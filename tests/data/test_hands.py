@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from asl_pkg.contract import CLASSES, IMAGE_PX
 from asl_pkg.data.hands.flesh import flesh_out
 from asl_pkg.data.hands.generator import Frame, make_recording
-from asl_pkg.data.hands.letters import POSES
+from asl_pkg.data.hands.hand_shapes import POSES
 from asl_pkg.data.hands.render import LIGHT_ROWS, render
 from asl_pkg.data.hands.sdf import distance, touched
 from asl_pkg.data.hands.signer import make_signer

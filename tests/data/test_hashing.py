@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asl_pkg.data.hashing import CHUNK, dataset_digest, dhash, file_digest
-from tests.data.making import noise
+from tests.support.making import noise
 
 ROWS = st.lists(
     st.tuples(st.text("0123456789abcdef", max_size=4), st.integers(0, 28), st.text(), st.text()), max_size=20

@@ -1,7 +1,7 @@
 import pytest
 
 from asl_pkg.data import left_out
-from asl_pkg.data.picture import Rejected
+from asl_pkg.data.sample import Rejected
 from asl_pkg.errors import DataError
 
 

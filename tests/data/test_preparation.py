@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 
 from asl_pkg.data.preparation import FORMATS, prepare
 from asl_pkg.errors import DataError
-from tests.data.making import encoded, noise
+from tests.support.making import encoded, noise
 
 RED, BLUE, GREY = (200, 30, 40), (20, 40, 210), (128, 128, 128)
 

@@ -10,7 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 from asl_pkg.data.preparation import prepare
 from asl_pkg.data.privacy import is_private, without_private
 from asl_pkg.errors import DataError
-from tests.data.making import encoded, noise
+from tests.support.making import encoded, noise
 
 KINDS = ["JPEG", "PNG", "WEBP"]
 

@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from asl_pkg import contract
-from asl_pkg.serving.bundle import Bundle, open_bundle
-from asl_pkg.serving.s3_store import S3Store
-from asl_pkg.serving.store import Serving
+from asl_pkg.bundle.bundle import Bundle, open_bundle
+from asl_pkg.bundle.s3_store import S3Store
+from asl_pkg.bundle.store import Serving
 from tests.conftest import PROJECT
 
 if TYPE_CHECKING:
-    from tests.exported import Exported
+    from tests.support.exported import Exported
 
 TRITON_IMAGE = os.environ.get("ASL_E2E_TRITON_IMAGE", "nvcr.io/nvidia/tritonserver:24.10-py3")
 TRANSFORMER_IMAGE = os.environ.get("ASL_E2E_TRANSFORMER_IMAGE", "localhost:5001/asl-transformer:0.1.0")
@@ -96,7 +96,7 @@ def store() -> str:
 @pytest.fixture(scope="module")
 def releases(exported: "Exported", tmp_path_factory: pytest.TempPathFactory) -> list[Bundle]:
     """Two that answer the same."""
-    from tests.exported import sibling  # with torch, which most of these tests do not need
+    from tests.support.exported import sibling  # with torch, which most of these tests do not need
 
     other = sibling(exported.bundle, tmp_path_factory.mktemp("other") / "bundle", threads=2)
     return [open_bundle(exported.bundle), open_bundle(other)]

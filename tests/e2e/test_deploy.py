@@ -15,21 +15,21 @@ import yaml
 
 from asl_pkg import contract
 from asl_pkg import deploy as step
-from asl_pkg.config import DeploySettings, Settings
-from asl_pkg.data.sources.s3_client import connect, split_url
+from asl_pkg.bundle import signature
+from asl_pkg.bundle.bundle import open_bundle
+from asl_pkg.config.schema import DeploySettings, Settings
+from asl_pkg.deployment.canary_analysis import Paired, compare
+from asl_pkg.deployment.inference_service import serving_of
+from asl_pkg.deployment.smoke_test import accept
 from asl_pkg.errors import BundleError, GateError, ServingError, SettingError
+from asl_pkg.inference.v2_client import Client
+from asl_pkg.k8s.client import Cluster
+from asl_pkg.k8s.port_forward import reached
 from asl_pkg.key import make_keys
-from asl_pkg.serving import signature
-from asl_pkg.serving.bundle import open_bundle
-from asl_pkg.serving.client import Client
-from asl_pkg.serving.places.addresses import reached
-from asl_pkg.serving.places.cluster import Cluster
-from asl_pkg.serving.places.inference_service import serving_of
+from asl_pkg.storage.s3 import connect, split_url
 from asl_pkg.validate import validate
-from asl_pkg.validation.acceptance import accept
-from asl_pkg.validation.paired import Paired, compare
 from tests.e2e.conftest import TRANSFORMER_IMAGE, Kubectl
-from tests.exported import Exported, plant, promise_otherwise, report_on, settings, sibling
+from tests.support.exported import Exported, plant, promise_otherwise, report_on, settings, sibling
 
 pytestmark = pytest.mark.e2e
 
@@ -358,7 +358,7 @@ def test_the_deployers_account_is_enough_to_deploy(
             account = f"system:serviceaccount:{namespace}:{contract.DEPLOYER_ACCOUNT}"
             self._api.set_default_header("Impersonate-User", account)
 
-    monkeypatch.setattr("asl_pkg.serving.places.cluster.Cluster", AsDeployer)
+    monkeypatch.setattr("asl_pkg.k8s.client.Cluster", AsDeployer)
     before = serving_of(live(cluster))
     step.rollback(chosen)
     assert serving_of(live(cluster)).release == before.previous

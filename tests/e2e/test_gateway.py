@@ -19,16 +19,16 @@ import tritonclient.grpc
 import yaml
 
 from asl_pkg import contract
-from asl_pkg.config import DeploySettings
-from asl_pkg.serving.bundle import Bundle
-from asl_pkg.serving.places import gateway
-from asl_pkg.serving.places.cluster import Cluster
-from asl_pkg.serving.places.kserve import KServePlace
-from asl_pkg.serving.s3_store import S3Store
-from tests.code.transformers import until
+from asl_pkg.bundle.bundle import Bundle
+from asl_pkg.bundle.s3_store import S3Store
+from asl_pkg.config.schema import DeploySettings
+from asl_pkg.deployment import http_route
+from asl_pkg.deployment.kserve import KServePlace
+from asl_pkg.k8s.client import Cluster
 from tests.conftest import PROJECT
 from tests.e2e.conftest import Kubectl, serving
-from tests.exported import picture
+from tests.support.exported import picture
+from tests.support.transformers import until
 
 GATEWAY = os.environ.get("ASL_E2E_GATEWAY", "")
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not GATEWAY, reason="ASL_E2E_GATEWAY names no gateway")]
@@ -140,7 +140,7 @@ def test_a_canary_gets_its_share_of_the_requests_and_afterwards_none(
         there, here = (after - count for after, count in zip((answered(stable), answered(canary)), before, strict=True))
         assert there + here == REQUESTS
         assert abs(here / REQUESTS - PERCENT / 100) < 0.05, (there, here)
-    route = Cluster(place.cluster.namespace, gateway.HTTP_ROUTE).get(contract.HTTP_ROUTE)
+    route = Cluster(place.cluster.namespace, http_route.HTTP_ROUTE).get(contract.HTTP_ROUTE)
     assert route
     (rule,) = route["spec"]["rules"]
     assert [one["name"] for one in rule["backendRefs"]] == [f"{contract.KUBERNETES_NAME}-predictor"]

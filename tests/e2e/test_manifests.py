@@ -11,16 +11,16 @@ import pytest
 import yaml
 
 from asl_pkg import contract
-from asl_pkg.config import ExportSettings
-from asl_pkg.data.sources.s3_client import connect, split_url
-from asl_pkg.serving.bundle import Bundle
-from asl_pkg.serving.client import Client
-from asl_pkg.serving.places.inference_service import inference_service
-from asl_pkg.serving.s3_store import S3Store
-from asl_pkg.serving.triton_config import config_pbtxt
-from tests.code.tiny import make_bundle
+from asl_pkg.bundle.bundle import Bundle
+from asl_pkg.bundle.s3_store import S3Store
+from asl_pkg.bundle.triton_config import config_pbtxt
+from asl_pkg.config.schema import ExportSettings
+from asl_pkg.deployment.inference_service import inference_service
+from asl_pkg.inference.v2_client import Client
+from asl_pkg.storage.s3 import connect, split_url
 from tests.conftest import PROJECT
 from tests.e2e.conftest import Kubectl, serving
+from tests.support.tiny import make_bundle
 
 pytestmark = pytest.mark.e2e
 

@@ -24,16 +24,16 @@ import pytest
 import requests
 
 from asl_pkg import contract, pipeline, submit
-from asl_pkg.config import SyntheticData
-from asl_pkg.data.picture import Picture
+from asl_pkg.config.schema import SyntheticData
+from asl_pkg.data.sample import Picture
 from asl_pkg.data.sources import open_source
-from asl_pkg.data.sources.s3_client import connect, upload
 from asl_pkg.errors import AslError
-from asl_pkg.kubeflow.follow import RUN_LABEL, step_of
-from asl_pkg.serving.places.cluster import Cluster
+from asl_pkg.k8s.client import Cluster
+from asl_pkg.orchestration.run_watcher import RUN_LABEL, step_of
+from asl_pkg.storage.s3 import connect, upload
 from tests.conftest import PROJECT
-from tests.data.archives import zipped
 from tests.e2e.conftest import HANDS, LENIENT, VARIABLES, Kubectl
+from tests.support.archives import zipped
 
 MISSING = [name for name in ("ASL_E2E_KFP", *VARIABLES) if not os.environ.get(name)]
 if MISSING:

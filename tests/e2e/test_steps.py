@@ -18,14 +18,14 @@ import pytest
 import yaml
 
 from asl_pkg import contract
-from asl_pkg.data.sources.s3_folder import S3Folder
-from asl_pkg.kubeflow import trainjob
+from asl_pkg.deployment.inference_service import serving_of
+from asl_pkg.k8s import trainjob
+from asl_pkg.k8s.client import Cluster
 from asl_pkg.pipeline import COMPILED
-from asl_pkg.serving.places.cluster import Cluster
-from asl_pkg.serving.places.inference_service import serving_of
-from tests.code.transformers import until
+from asl_pkg.storage.folder import S3Folder
 from tests.conftest import PROJECT
 from tests.e2e.conftest import HANDS, LENIENT, Kubectl, secret
+from tests.support.transformers import until
 
 pytestmark = pytest.mark.e2e
 

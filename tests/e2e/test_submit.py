@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from asl_pkg import contract
-from asl_pkg.config import KfpSettings, PipelineSettings
+from asl_pkg.config.schema import KfpSettings, PipelineSettings
 from asl_pkg.errors import ServingError
-from asl_pkg.kubeflow import follow, needs
-from asl_pkg.serving.places.cluster import Cluster
+from asl_pkg.k8s import pending_pods
+from asl_pkg.k8s.client import Cluster
+from asl_pkg.orchestration import preflight, run_watcher
 
 pytestmark = [
     pytest.mark.e2e,
@@ -31,8 +32,8 @@ apiVersion: v1
 kind: Pod
 metadata:
   name: waits
-  labels: {{{follow.RUN_LABEL}: {RUN}}}
-  annotations: {{{follow.NODE_ANNOTATION}: asl-x.root.steps.train.executor}}
+  labels: {{{run_watcher.RUN_LABEL}: {RUN}}}
+  annotations: {{{pending_pods.NODE_ANNOTATION}: asl-x.root.steps.train.executor}}
 spec:
   serviceAccountName: robot
   automountServiceAccountToken: false
@@ -66,20 +67,20 @@ def namespace() -> Iterator[str]:
 
 def test_secrets_and_accounts_that_are_missing_are_named(namespace: str) -> None:
     settings = PipelineSettings(store="models", kfp=KfpSettings(namespace=namespace, service_account="robot"))
-    assert needs.missing(settings, []) == [
+    assert preflight.missing(settings, []) == [
         f"Secret {contract.DEPLOYER_TOKEN} in namespace {namespace} (`make serving` makes it)"
     ]
     settings.kfp.service_account = "nobody"
-    assert needs.missing(settings, [])[0].startswith(f"ServiceAccount nobody in namespace {namespace}")
+    assert preflight.missing(settings, [])[0].startswith(f"ServiceAccount nobody in namespace {namespace}")
 
 
 def test_a_pod_that_waits_is_told_of_with_what_kubernetes_says_of_it(
     namespace: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "PENDING_S", 0)
+    monkeypatch.setattr(pending_pods, "PENDING_S", 0)
     told: set[str] = set()
     for _ in range(2):
-        follow.tell_of_pending(Cluster(namespace), {follow.RUN_LABEL: RUN}, told)
+        pending_pods.tell_of_pending(Cluster(namespace), {run_watcher.RUN_LABEL: RUN}, told)
     assert capsys.readouterr().err == (
         "train: its pod waits has been pending for 0 s: FailedScheduling: no node has this\n"
     )

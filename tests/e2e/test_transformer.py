@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 
 from asl_pkg import contract
-from asl_pkg.config import DeploySettings
-from asl_pkg.serving.bundle import Bundle
-from asl_pkg.serving.places.addresses import reached
-from asl_pkg.serving.places.cluster import Cluster
-from asl_pkg.serving.places.kserve import KServePlace
-from asl_pkg.serving.s3_store import S3Store
-from tests.code.transformers import until
+from asl_pkg.bundle.bundle import Bundle
+from asl_pkg.bundle.s3_store import S3Store
+from asl_pkg.config.schema import DeploySettings
+from asl_pkg.deployment.kserve import KServePlace
+from asl_pkg.k8s.client import Cluster
+from asl_pkg.k8s.port_forward import reached
 from tests.e2e.conftest import TRANSFORMER_IMAGE, Kubectl, serving
-from tests.exported import picture, png
+from tests.support.exported import picture, png
+from tests.support.transformers import until
 
 pytestmark = pytest.mark.e2e
 

@@ -9,8 +9,9 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from asl_pkg import contract
-from asl_pkg.serving import triton_command
-from asl_pkg.serving.places import gateway, rollout
+from asl_pkg.deployment import http_route
+from asl_pkg.k8s import rollout
+from asl_pkg.serving.triton import command
 from tests.conftest import PROJECT
 from tests.manifests.rendering import MANIFESTS, named, needs_kubectl, render
 
@@ -75,7 +76,7 @@ def test_triton_gets_the_model_and_the_ports_of_the_contract(triton: dict[str, A
 def test_the_same_interfaces_are_closed_as_on_one_machine(triton: dict[str, Any]) -> None:
     for option in ("--http-restricted-api", "--grpc-restricted-protocol"):
         (found,) = [one for one in triton["args"] if one.startswith(option)]
-        assert found == f"{option}={triton_command.CLOSED_APIS}:asl-admin=$(POD_UID)\n"
+        assert found == f"{option}={command.CLOSED_APIS}:asl-admin=$(POD_UID)\n"
 
 
 def test_the_copies_of_the_model_compute_with_as_many_threads_as_the_pod_may_use(triton: dict[str, Any]) -> None:
@@ -110,12 +111,12 @@ def test_a_canary_gets_its_share_of_the_gateways_requests_and_none_afterwards() 
     objects = yaml.safe_load_all((MANIFESTS / "components/gateway/gateway.yaml").read_text())
     (route,) = [one for one in objects if one["kind"] == "HTTPRoute"]
     assert route["metadata"]["name"] == contract.HTTP_ROUTE
-    before = gateway.weighted(route["spec"]["rules"], contract.KUBERNETES_NAME, 0)
-    (rule,) = gateway.weighted(before, contract.KUBERNETES_NAME, 10)
+    before = http_route.weighted(route["spec"]["rules"], contract.KUBERNETES_NAME, 0)
+    (rule,) = http_route.weighted(before, contract.KUBERNETES_NAME, 10)
     shares = {one["name"]: (one["port"], one["weight"]) for one in rule["backendRefs"]}
     stable, canary = (rollout.predictor(contract.KUBERNETES_NAME, "", name).deployment for name in ("", "canary"))
     assert shares == {stable: (80, 90), canary: (80, 10)}, "their Services are named as their Deployments"
-    assert gateway.weighted([rule], contract.KUBERNETES_NAME, 0) == before
+    assert http_route.weighted([rule], contract.KUBERNETES_NAME, 0) == before
 
 
 def test_the_predictor_takes_its_keys_from_the_secret_by_name(base: list[dict[str, Any]]) -> None:

@@ -15,12 +15,12 @@ import pytest
 import yaml
 
 from asl_pkg import contract
-from asl_pkg.serving.bundle import Bundle
-from asl_pkg.serving.client import Client
+from asl_pkg.bundle.bundle import Bundle
+from asl_pkg.inference.v2_client import Client
 from asl_pkg.serving.ports import free_ports
-from asl_pkg.serving.triton import LocalTriton
-from tests.code.tiny import make_bundle
+from asl_pkg.serving.triton.local import LocalTriton
 from tests.manifests.rendering import MANIFESTS
+from tests.support.tiny import make_bundle
 
 FOLDER = MANIFESTS / "components/monitoring"
 RULES = yaml.safe_load((FOLDER / "alerts.yaml").read_text())["spec"]

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from asl_pkg import contract
-from asl_pkg.serving.places.inference_service import inference_service
-from asl_pkg.serving.store import Serving
-from asl_pkg.serving.transformer_spec import transformer_spec
+from asl_pkg.bundle.store import Serving
+from asl_pkg.deployment.inference_service import inference_service
+from asl_pkg.deployment.transformer_spec import transformer_spec
 from tests.conftest import PROJECT
 from tests.manifests.rendering import MANIFESTS, named, needs_kubectl, render
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from asl_pkg import contract
+from asl_pkg.bundle.bundle import Bundle, open_bundle
 from asl_pkg.errors import BundleError
-from asl_pkg.serving.bundle import Bundle, open_bundle
-from tests.code.tiny import make_bundle
 from tests.conftest import PROJECT
+from tests.support.tiny import make_bundle
 
 SCRIPT = PROJECT / "manifests/base/verify_bundle.py"
 SERVER = [sys.executable, "-c", "import sys; print('serves', sys.argv[1])", "asl_model@{release}"]

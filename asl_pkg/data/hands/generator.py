@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from asl_pkg.contract import CLASSES, IMAGE_PX
+from asl_pkg.data.hands.camera import develop
 from asl_pkg.data.hands.flesh import flesh_out, stray_arm
-from asl_pkg.data.hands.picture import develop
 from asl_pkg.data.hands.render import render
 from asl_pkg.data.hands.signer import Signer, make_signer
 from asl_pkg.data.hands.skeleton import pose_hand

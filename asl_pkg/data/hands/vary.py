@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from asl_pkg.data.hands.letters import POSES
+from asl_pkg.data.hands.hand_shapes import POSES
 from asl_pkg.data.hands.signer import Signer
 from asl_pkg.data.hands.skeleton import ANGLES, HAND, WRIST
 

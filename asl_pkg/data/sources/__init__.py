@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from asl_pkg.config import (
+from asl_pkg.config.schema import (
     ArchiveData,
     DataSettings,
     DvcData,
@@ -18,9 +18,9 @@ from asl_pkg.config import (
     SyntheticData,
 )
 from asl_pkg.data.chosen import chosen_labels, only
-from asl_pkg.data.picture import Source
+from asl_pkg.data.sample import Source
 from asl_pkg.errors import DataError
-from asl_pkg.files import sha256
+from asl_pkg.storage.atomic import sha256
 from asl_pkg.urls import public
 
 HOW_NOT_WHAT = ("batch_size", "cache_dir", "cache_gb", "external")  # settings that change no picture

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from asl_pkg.config import ArchiveData
+from asl_pkg.config.schema import ArchiveData
 from asl_pkg.data.hashing import file_digest
-from asl_pkg.data.picture import Source
+from asl_pkg.data.sample import Source
 from asl_pkg.data.sources import tar_archive, zip_archive
 from asl_pkg.errors import DataError
 

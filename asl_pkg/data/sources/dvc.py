@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from asl_pkg.config import DvcData
-from asl_pkg.data.dvc_repository import failures_reported, opened, reason
-from asl_pkg.data.picture import Source
+from asl_pkg.config.schema import DvcData
+from asl_pkg.data.sample import Source
+from asl_pkg.data.sources.dvc_repository import failures_reported, opened, reason
 from asl_pkg.data.sources.local import open_path
-from asl_pkg.data.sources.names import fault_of
 from asl_pkg.errors import DataError
-from asl_pkg.files import require_space
 from asl_pkg.progress import patiently, track
+from asl_pkg.storage.atomic import require_space
+from asl_pkg.storage.safe_names import fault_of
 from asl_pkg.urls import with_secrets
 
 if TYPE_CHECKING:

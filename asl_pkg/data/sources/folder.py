@@ -3,9 +3,9 @@
 import hashlib
 from pathlib import Path
 
-from asl_pkg.config import FolderData
-from asl_pkg.data.picture import Picture, Rejected, Source
+from asl_pkg.config.schema import FolderData
 from asl_pkg.data.preparation import MAX_BYTES
+from asl_pkg.data.sample import Picture, Rejected, Source
 from asl_pkg.data.sources.layout import item, rejection_of, too_large
 from asl_pkg.data.sources.tree import Found, files_under
 from asl_pkg.errors import DataError

@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from asl_pkg.config import HttpData
+from asl_pkg.config.schema import HttpData
 from asl_pkg.data.hashing import file_digest
-from asl_pkg.data.picture import Source
+from asl_pkg.data.sample import Source
 from asl_pkg.data.sources.archive import open_archive
-from asl_pkg.data.sources.download import CHUNK, Answer, BrokenConnectionError, download
 from asl_pkg.errors import DataError
 from asl_pkg.network import reach_directly
+from asl_pkg.storage.download import CHUNK, Answer, BrokenConnectionError, download
 from asl_pkg.urls import public, with_secrets
 
 CONNECT_S, READ_S = 10, 60

@@ -3,8 +3,8 @@
 import re
 from pathlib import PurePosixPath
 
-from asl_pkg.data.picture import UNKNOWN_SIGNER, Picture, Rejected, label_of, resembled_class
 from asl_pkg.data.preparation import EXPECTED, MAX_BYTES
+from asl_pkg.data.sample import UNKNOWN_SIGNER, Picture, Rejected, label_of, resembled_class
 from asl_pkg.data.sources import kinds
 
 TOO_LARGE = f"more than {MAX_BYTES >> 20} MiB"  # the reason of every source

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from asl_pkg.config import ArchiveData, FolderData, ParquetData
-from asl_pkg.data.picture import Source
+from asl_pkg.config.schema import ArchiveData, FolderData, ParquetData
+from asl_pkg.data.sample import Source
 from asl_pkg.data.sources.tree import files_under
 
 

@@ -2,11 +2,11 @@
 
 from pathlib import PurePosixPath
 
-from asl_pkg.data.picture import Rejected
+from asl_pkg.data.sample import Rejected
 from asl_pkg.data.sources import kinds
 from asl_pkg.data.sources.layout import rejection_of
-from asl_pkg.data.sources.names import fault_of
 from asl_pkg.errors import DataError
+from asl_pkg.storage.safe_names import fault_of
 
 TWICE = "there twice with the same contents, read once"
 LINK_TO_NOTHING = "a link to nothing in the archive"

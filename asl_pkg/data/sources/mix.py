@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from asl_pkg.config import SCHEMES, DvcData, HttpData, MixData, S3Data, SyntheticData
-from asl_pkg.data.picture import UNKNOWN_SIGNER, Picture, Rejected, Source
+from asl_pkg.config.schema import SCHEMES, DvcData, HttpData, MixData, S3Data, SyntheticData
+from asl_pkg.data.sample import UNKNOWN_SIGNER, Picture, Rejected, Source
 from asl_pkg.data.sources.local import open_path
 from asl_pkg.errors import DataError
 from asl_pkg.urls import with_secrets

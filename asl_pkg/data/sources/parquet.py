@@ -18,10 +18,10 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from asl_pkg import contract
-from asl_pkg.config import ParquetData
+from asl_pkg.config.schema import ParquetData
 from asl_pkg.data.hashing import file_digest
-from asl_pkg.data.picture import UNKNOWN_SIGNER, Picture, Rejected, Source, label_of
 from asl_pkg.data.preparation import MAX_BYTES
+from asl_pkg.data.sample import UNKNOWN_SIGNER, Picture, Rejected, Source, label_of
 from asl_pkg.data.sources.layout import TOO_LARGE, picture
 from asl_pkg.data.sources.tree import files_under
 from asl_pkg.errors import DataError

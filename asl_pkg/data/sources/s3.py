@@ -11,18 +11,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from asl_pkg.config import ParquetData, S3Data
+from asl_pkg.config.schema import ParquetData, S3Data
 from asl_pkg.data.hashing import file_digest
-from asl_pkg.data.picture import Picture, Rejected, Source
 from asl_pkg.data.preparation import MAX_BYTES
+from asl_pkg.data.sample import Picture, Rejected, Source
 from asl_pkg.data.sources import parquet
 from asl_pkg.data.sources.archive import open_archive
-from asl_pkg.data.sources.download import BACKOFF_S, CHUNK, Answer, BrokenConnectionError, download
 from asl_pkg.data.sources.layout import item, rejection_of, too_large
-from asl_pkg.data.sources.names import fault_of
-from asl_pkg.data.sources.s3_client import CONNECTIONS, code_of, connect, explained, split_url
 from asl_pkg.errors import DataError
 from asl_pkg.progress import track
+from asl_pkg.storage.download import BACKOFF_S, CHUNK, Answer, BrokenConnectionError, download
+from asl_pkg.storage.s3 import CONNECTIONS, code_of, connect, explained, split_url
+from asl_pkg.storage.safe_names import fault_of
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.zst")
 AHEAD = 4 * CONNECTIONS  # objects fetched before they are asked for

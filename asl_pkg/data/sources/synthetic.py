@@ -13,10 +13,10 @@ from multiprocessing.connection import wait
 from PIL import Image
 
 from asl_pkg import contract
-from asl_pkg.config import SyntheticData
+from asl_pkg.config.schema import SyntheticData
 from asl_pkg.data.chosen import chosen_labels
 from asl_pkg.data.hands.generator import make_recording
-from asl_pkg.data.picture import Picture, Source
+from asl_pkg.data.sample import Picture, Source
 
 JPEG_QUALITY = 90  # of common cameras
 AHEAD = 64  # recordings a worker: enough to keep all busy while a batch is checked, few enough for memory

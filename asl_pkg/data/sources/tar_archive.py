@@ -13,12 +13,12 @@ from typing import Any, Self, TypeVar
 
 import zstandard
 
-from asl_pkg.data.picture import Picture, Rejected, Source
 from asl_pkg.data.preparation import MAX_BYTES
+from asl_pkg.data.sample import Picture, Rejected, Source
 from asl_pkg.data.sources import limits, members
 from asl_pkg.data.sources.layout import item, too_large
-from asl_pkg.data.sources.names import linked, slashed
 from asl_pkg.errors import DataError
+from asl_pkg.storage.safe_names import linked, slashed
 
 CHUNK = 2**20
 MAX_HEADER = 2**16  # bytes of a long name or of extended attributes: tarfile holds them in memory

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from asl_pkg.data.picture import Rejected
+from asl_pkg.data.sample import Rejected
 from asl_pkg.data.sources import kinds
 from asl_pkg.data.sources.layout import LITTER, no_image, shown
 from asl_pkg.progress import track

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from asl_pkg.data.picture import Picture, Rejected, Source
 from asl_pkg.data.preparation import MAX_BYTES
+from asl_pkg.data.sample import Picture, Rejected, Source
 from asl_pkg.data.sources import limits, members
 from asl_pkg.data.sources.layout import item, too_large
-from asl_pkg.data.sources.names import MAX_NAME, linked, slashed
 from asl_pkg.data.sources.zip_index import check_index
 from asl_pkg.errors import DataError
 from asl_pkg.progress import patiently
+from asl_pkg.storage.safe_names import MAX_NAME, linked, slashed
 
 MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # of a first member; of an archive without one
 MAGIC_BYTES = 4

@@ -1,0 +1,221 @@
+"""The bundle: what is served, byte for byte what was validated, with a digest of every file in bundle.json."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asl_pkg import contract
+from asl_pkg.bundle import signature
+from asl_pkg.bundle.manifest import read_manifest
+from asl_pkg.class_sets import KEY, is_sound, known_classes
+from asl_pkg.errors import BundleError
+from asl_pkg.storage import atomic
+
+MAX_ENTRIES = 100  # files and folders; a bundle has about ten
+MAX_BYTES = 2**31  # of all files: an ONNX file that keeps its weights to itself cannot be larger (protobuf)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle whose every file was checked against bundle.json.
+
+    Args:
+        folder: where it lies.
+        manifest: the contents of bundle.json.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @property
+    def repository(self) -> Path:
+        """The model repository that Triton gets."""
+        return self.folder / contract.REPOSITORY_FOLDER
+
+    @property
+    def model_path(self) -> Path:
+        """The ONNX file."""
+        return self.folder / contract.MODEL_FILE
+
+    @property
+    def release(self) -> str:
+        """What users see as the model's version: the first digits of the model digest."""
+        return str(self.manifest["model_digest"])[: contract.RELEASE_DIGITS]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of bundle.json, which names the digest of everything else."""
+        return atomic.sha256(self.folder / contract.BUNDLE_FILE)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files that bundle.json lists."""
+        return sum(int(one["size"]) for one in self.manifest["files"])
+
+    @property
+    def signature(self) -> str:
+        """What is known of its signature, in a few words."""
+        return signature.described(self.folder / contract.SIGNATURE_FILE)
+
+    @property
+    def dataset_digest(self) -> str:
+        """Digest of the data set that the model was trained on."""
+        return str(self.manifest["dataset_digest"])
+
+    @property
+    def known_classes(self) -> list[str]:
+        """The classes that the model knows; a bundle that says nothing of it was made before it could know some."""
+        return known_classes(self.manifest)
+
+    @property
+    def precision(self) -> str:
+        """What the graph computes with; a bundle that says nothing of it was made before there were variants."""
+        return str(self.manifest.get("precision", contract.FP32))
+
+    @property
+    def confidence_threshold(self) -> float:
+        """Below this probability the answer is `unsure`."""
+        return float(self.manifest["confidence_threshold"])
+
+    @property
+    def image_px(self) -> int:
+        """Side of the square picture that the model takes, in pixels."""
+        return int(self.manifest["image_px"])
+
+
+def seal(folder: Path, facts: dict[str, Any]) -> Bundle:
+    """Write bundle.json over the files of a folder; afterwards nothing in it may change.
+
+    Args:
+        folder: holds repository/ and extras/.
+        facts: dataset_digest, known_classes, precision, confidence_threshold, temperature, provenance.
+
+    Returns:
+        The sealed bundle.
+    """
+    listed = [
+        {"path": name, "size": size, "sha256": atomic.sha256(folder / name)} for name, size in _sizes(folder).items()
+    ]
+    manifest = {
+        "schema_version": contract.BUNDLE_SCHEMA,
+        "contract_version": contract.CONTRACT_VERSION,
+        "preparation_version": contract.PREPARATION_VERSION,
+        "image_px": contract.IMAGE_PX,
+        "classes": list(contract.CLASSES),
+        "model_digest": model_digest(listed),
+        **facts,
+        "files": listed,
+    }
+    atomic.write_json(folder / contract.BUNDLE_FILE, manifest)
+    return Bundle(folder, manifest)
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Read a bundle and check every file of it, and its signature where a public key is configured.
+
+    Args:
+        folder: where the bundle lies.
+
+    Returns:
+        The bundle, all its digests verified.
+
+    Raises:
+        BundleError: it is missing, of another schema or too large, a file is extra, missing or changed, or it is not
+            signed as the public key demands.
+        SettingError: the public key cannot be read.
+    """
+    manifest_path = folder / contract.BUNDLE_FILE
+    if not manifest_path.is_file():
+        raise BundleError(f"no bundle in {folder}: {contract.BUNDLE_FILE} is missing; `asl export` writes one")
+    try:
+        sizes = _sizes(folder)
+        manifest = read_manifest(manifest_path)
+        faults = _faults(folder, sizes, {one["path"]: one for one in manifest["files"]})
+    except OSError as error:
+        raise BundleError(f"{folder} cannot be read ({error}): `asl export` writes a new one") from error
+    if faults:
+        raise BundleError(f"{folder} is not what was exported: {', '.join(faults)}; `asl export` writes a new one")
+    if model_digest(manifest["files"]) != manifest["model_digest"]:
+        raise BundleError(f"{manifest_path}: the model digest does not follow from the files; `asl export` mends it")
+    signature.check(folder, folder / contract.SIGNATURE_FILE)
+    return Bundle(folder, manifest)
+
+
+def stated_faults(bundle: Bundle) -> list[str]:
+    """List what bundle.json says that is not as contract.py says; such a bundle is not loaded.
+
+    Args:
+        bundle: its digests already verified.
+
+    Returns:
+        One line each: another contract, preparation or classes, a temperature that no calibration finds, and other
+        files in the model repository than Triton is to read.
+    """
+    expected = {
+        "contract_version": contract.CONTRACT_VERSION,
+        "preparation_version": contract.PREPARATION_VERSION,
+        "image_px": contract.IMAGE_PX,
+        "classes": list(contract.CLASSES),
+    }
+    said = bundle.manifest
+    faults = [
+        f"{name} is {said[name]!r}, expected {value!r}" for name, value in expected.items() if said[name] != value
+    ]
+    if not is_sound(bundle.known_classes):
+        faults.append(f"{KEY} is {bundle.known_classes!r}, expected some of the classes in their order")
+    least, greatest = contract.TEMPERATURES
+    if not least <= said["temperature"] <= greatest:
+        faults.append(f"temperature is {said['temperature']:g}, expected {least:g} to {greatest:g}")
+    names = {one["path"] for one in said["files"] if one["path"].startswith(contract.REPOSITORY_FOLDER)}
+    if names != contract.REPOSITORY_FILES:
+        faults.append(f"the repository holds {sorted(names)}, expected {sorted(contract.REPOSITORY_FILES)}")
+    return faults
+
+
+def model_digest(listed: list[dict[str, Any]]) -> str:
+    """SHA-256 over (path, SHA-256) of the files under repository/: no run, time or host in it.
+
+    Args:
+        listed: the `files` of a bundle.json.
+
+    Returns:
+        The digest as hex digits.
+    """
+    digest = hashlib.sha256()
+    for one in sorted(listed, key=lambda one: str(one["path"])):
+        if one["path"].startswith(contract.REPOSITORY_FOLDER + "/"):
+            digest.update(f"{one['path']}\0{one['sha256']}\n".encode())
+    return digest.hexdigest()
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Size in bytes of every file but bundle.json and its signature, in the order of their paths; opens none."""
+    sizes: dict[str, int] = {}
+    for number, path in enumerate(folder.rglob("*")):
+        if number == MAX_ENTRIES:
+            raise BundleError(f"{folder} holds more than {MAX_ENTRIES} files and folders: it is no bundle")
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise BundleError(f"{_shown(str(path))} is a link or a device: a bundle holds plain files only")
+        if path.is_file():
+            sizes[path.relative_to(folder).as_posix()] = path.stat().st_size
+    if sum(sizes.values()) > MAX_BYTES:
+        raise BundleError(f"{folder} holds {sum(sizes.values()):,} bytes, more than the {MAX_BYTES:,} of any bundle")
+    return {name: sizes[name] for name in sorted(sizes.keys() - {contract.BUNDLE_FILE, contract.SIGNATURE_FILE})}
+
+
+def _faults(folder: Path, sizes: dict[str, int], expected: dict[str, dict[str, Any]]) -> list[str]:
+    """What is extra, missing or changed; nothing is opened that bundle.json does not list."""
+    common = sorted(sizes.keys() & expected.keys())
+    faults = [f"extra {_shown(name)}" for name in sorted(sizes.keys() - expected.keys())]
+    faults += [f"missing {name}" for name in sorted(expected.keys() - sizes.keys())]
+    return faults + [f"changed {name}" for name in common if _changed(folder / name, sizes[name], expected[name])]
+
+
+def _changed(path: Path, size: int, expected: dict[str, Any]) -> bool:
+    return size != expected["size"] or atomic.sha256(path) != expected["sha256"]
+
+
+def _shown(name: str) -> str:
+    """A name may hold line breaks or bytes that are no text: neither may reach the terminal."""
+    return name if name.isprintable() else ascii(name)

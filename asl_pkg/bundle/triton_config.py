@@ -1,0 +1,54 @@
+"""What Triton reads beside the model: config.pbtxt and labels.txt."""
+
+from asl_pkg import contract
+from asl_pkg.config.schema import ExportSettings
+
+BACKEND = "onnxruntime"
+# Parameters of config.pbtxt that tell people and clients something and change nothing in the server.
+THRESHOLD_PARAMETER = "confidence_threshold"
+INFORMATION_PARAMETERS = (THRESHOLD_PARAMETER,)
+
+
+def labels() -> str:
+    """labels.txt: one class a line, in the order of the output's columns."""
+    return "\n".join(contract.CLASSES) + "\n"
+
+
+def config_pbtxt(settings: ExportSettings) -> str:
+    """config.pbtxt of the served model.
+
+    Args:
+        settings: instances, threads and the confidence threshold.
+
+    Returns:
+        The text, https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/model_configuration.html
+    """
+    px = contract.IMAGE_PX
+    # No dynamic batching: on CPUs a batch takes as long as its pictures one by one, which wait in it for one another;
+    # and with one instance Triton 2.51 pauses for half a second now and then (benchmarks/serving.py).
+    return f"""name: "{contract.MODEL_NAME}"
+backend: "{BACKEND}"
+default_model_filename: "model.onnx"
+max_batch_size: {contract.MAX_BATCH}
+input [
+  {{ name: "{contract.INPUT_NAME}" data_type: TYPE_UINT8 dims: [ {px}, {px}, 3 ] }}
+]
+output [
+  {{
+    name: "{contract.OUTPUT_NAME}" data_type: TYPE_FP32 dims: [ {len(contract.CLASSES)} ]
+    label_filename: "labels.txt"
+  }}
+]
+version_policy {{ specific {{ versions: [ 1 ] }} }}
+instance_group [ {{ kind: KIND_CPU count: {settings.instances} }} ]
+parameters {{ key: "intra_op_thread_count" value {{ string_value: "{settings.threads}" }} }}
+parameters {{ key: "inter_op_thread_count" value {{ string_value: "1" }} }}
+parameters {{ key: "{THRESHOLD_PARAMETER}" value {{ string_value: "{settings.confidence_threshold}" }} }}
+model_warmup [
+  {{
+    name: "one black picture"
+    batch_size: 1
+    inputs {{ key: "{contract.INPUT_NAME}" value {{ data_type: TYPE_UINT8 dims: [ {px}, {px}, 3 ] zero_data: true }} }}
+  }}
+]
+"""

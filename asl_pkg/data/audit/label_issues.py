@@ -1,0 +1,177 @@
+"""Pictures that may be labelled wrong: those most like them, of other recordings, agree on another label."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
+
+from asl_pkg.data.audit.leakage_probe import stratified_sample
+from asl_pkg.metrics.hog import embedding
+
+MAX_REFERENCES = 6000  # pictures that may be neighbours; every picture is looked at
+SEARCHED = 8192  # pictures whose neighbours are searched at once
+CANDIDATES = 64  # nearest pictures, those of the same recording among them
+VOTERS = 7
+AGREEMENT = 5  # voters of one label that make a verdict
+GUIDE = 0.5  # neighbours of other groups that name fewer labels right are no guide: then all neighbours vote
+LISTED = 12
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A picture whose neighbours disagree with its label.
+
+    Args:
+        position: of the picture.
+        neighbour: position of the nearest picture with the label that the neighbours have.
+        label: its own.
+        voted: the label that the neighbours have.
+        votes: how many of them.
+        voters: out of how many.
+    """
+
+    position: int
+    neighbour: int
+    label: int
+    voted: int
+    votes: int
+    voters: int
+
+
+@dataclass(frozen=True)
+class LabelErrors:
+    """What the neighbours say.
+
+    Args:
+        judged: pictures that have enough neighbours of other groups.
+        agreed: share of them whose neighbours' most frequent label is their own.
+        across_groups: neighbours of the picture's own group had no vote.
+        disputed: how many have neighbours that agree on another label.
+        suspects: the most suspect of those, at most LISTED.
+    """
+
+    judged: int
+    agreed: float
+    across_groups: bool
+    disputed: int
+    suspects: list[Suspect]
+
+
+def label_errors(
+    thumbnails: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    groups: NDArray[np.str_],
+    rows: NDArray[np.int64],
+    seed: int,
+) -> LabelErrors:
+    """Let the nearest pictures vote on each label (Wilson 1972, https://doi.org/10.1109/TSMC.1972.4309137).
+
+    Neighbours of the picture's own group have no vote where its class has other groups: they are near-copies and, where
+    a whole recording lies in the wrong folder, share the error. Where recordings differ so much that the others' votes
+    are mostly wrong, all neighbours vote.
+
+    Args:
+        thumbnails: RGB [n, 32, 32, 3].
+        labels: class of each [n].
+        groups: recording or block of each [n].
+        rows: of the pictures that are judged, by one another, rising [m].
+        seed: of the sample of possible neighbours.
+
+    Returns:
+        How often neighbours agree with the label, and the pictures where they most clearly do not.
+    """
+    if len(rows) <= VOTERS:
+        return LabelErrors(0, 0.0, True, 0, [])
+    references = stratified_sample(rows, labels, labels, MAX_REFERENCES, np.random.default_rng(seed))
+    distance, neighbour = _neighbours(thumbnails, rows, references)
+    group_of = np.unique(groups, return_inverse=True)[1].astype(np.int32)
+    others = neighbour != rows[:, None]
+    alone = _alone(labels[rows], group_of[rows])
+    strangers = others & ((group_of[neighbour] != group_of[rows, None]) | alone[:, None])
+    ballot = _ballot(labels, rows, distance, neighbour, strangers)
+    across_groups = ballot.agreed >= GUIDE
+    if not across_groups:
+        ballot = _ballot(labels, rows, distance, neighbour, others)
+    return _verdict(labels, ballot, across_groups)
+
+
+@dataclass(frozen=True)
+class _Ballot:
+    """The votes on the pictures that enough neighbours may judge.
+
+    Args:
+        judged: positions [m].
+        label: of each [m].
+        voters: positions of the neighbours that vote, the nearest first [m, VOTERS].
+        away: mean distance to them [m].
+        voted: their most frequent label [m].
+        votes: how many have it [m].
+    """
+
+    judged: NDArray[np.int64]
+    label: NDArray[np.int64]
+    voters: NDArray[np.int32]
+    away: NDArray[np.float32]
+    voted: NDArray[np.int64]
+    votes: NDArray[np.int64]
+
+    @property
+    def agreed(self) -> float:
+        return float((self.voted == self.label).mean()) if len(self.judged) else 0.0
+
+
+def _ballot(
+    labels: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    distance: NDArray[np.float32],
+    neighbour: NDArray[np.int32],
+    may_vote: NDArray[np.bool_],
+) -> _Ballot:
+    enough = may_vote.sum(axis=1) >= VOTERS
+    nearest = np.argsort(~may_vote[enough], axis=1, kind="stable")[:, :VOTERS]  # those that may, the nearest first
+    voters = np.take_along_axis(neighbour[enough], nearest, axis=1)
+    away = np.take_along_axis(distance[enough], nearest, axis=1).mean(axis=1)
+    votes = (labels[voters][:, :, None] == np.arange(labels.max() + 1)).sum(axis=1)  # [m, classes]
+    judged = rows[enough]
+    return _Ballot(judged, labels[judged], voters, away, votes.argmax(axis=1), votes.max(axis=1))
+
+
+def _verdict(labels: NDArray[np.int64], ballot: _Ballot, across_groups: bool) -> LabelErrors:
+    """List the disputed pictures, those with most votes against them first, then those with the nearest voters."""
+    disputed = np.flatnonzero((ballot.voted != ballot.label) & (ballot.votes >= AGREEMENT))
+    worst = disputed[np.lexsort((ballot.away[disputed], -ballot.votes[disputed]))][:LISTED]
+    suspects = [
+        Suspect(
+            position=int(ballot.judged[row]),
+            neighbour=int(ballot.voters[row][labels[ballot.voters[row]] == ballot.voted[row]][0]),
+            label=int(ballot.label[row]),
+            voted=int(ballot.voted[row]),
+            votes=int(ballot.votes[row]),
+            voters=VOTERS,
+        )
+        for row in worst
+    ]
+    return LabelErrors(len(ballot.judged), ballot.agreed, across_groups, len(disputed), suspects)
+
+
+def _neighbours(
+    thumbnails: NDArray[np.uint8], rows: NDArray[np.int64], references: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Distances and rows of the references most like each picture, the nearest first [m, CANDIDATES]."""
+    embedded = embedding(thumbnails, rows, references)
+    known = embedded[np.searchsorted(rows, references)]
+    search = NearestNeighbors(n_neighbors=min(CANDIDATES, len(references)), algorithm="brute").fit(known)
+    distance = np.empty((len(rows), search.n_neighbors), np.float32)
+    neighbour = np.empty(distance.shape, np.int32)
+    for start in range(0, len(rows), SEARCHED):  # the search answers in numbers of twice the size
+        part = slice(start, start + SEARCHED)
+        distance[part], found = search.kneighbors(embedded[part])
+        neighbour[part] = references[found]
+    return distance, neighbour
+
+
+def _alone(labels: NDArray[np.int64], group_of: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Whether each picture's class has one group only."""
+    pairs = np.unique(np.stack([labels, group_of]), axis=1)
+    return np.bincount(pairs[0])[labels] == 1

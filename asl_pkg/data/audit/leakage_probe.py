@@ -1,0 +1,187 @@
+"""How much a split flatters: the same small model scored on a random split, on ours, and on other people's pictures."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.svm import SVC
+
+from asl_pkg import contract
+from asl_pkg.data.hashing import THUMBNAIL_PX
+from asl_pkg.metrics.classification import FEWEST_GROUPS
+from asl_pkg.metrics.hog import embedding
+
+TRAIN, _, TEST = contract.SPLITS
+MARGIN = 10.0  # C of the support vector machine
+MAX_PICTURES = 6000  # learned from and scored: seconds, and still dense enough for near-copies of 87,000 to meet
+MAX_EXTERNAL = 2000
+RESAMPLES = 1000
+RANDOM, OURS, EXTERNAL = "random split", "our split", "external set"
+
+
+@dataclass(frozen=True)
+class Score:
+    """A row of the honesty table.
+
+    Args:
+        split: RANDOM, OURS or EXTERNAL.
+        accuracy: of the small model on the pictures held out.
+        low: 2.5th percentile over resamples.
+        high: 97.5th percentile.
+        train: pictures learned from.
+        test: pictures scored.
+        unit: what was resampled, `group` or `picture`.
+        units: how many of them.
+    """
+
+    split: str
+    accuracy: float
+    low: float
+    high: float
+    train: int
+    test: int
+    unit: str
+    units: int
+
+    @property
+    def too_few(self) -> bool:
+        """Whether the interval cannot be trusted, because there are too few groups."""
+        return self.units < FEWEST_GROUPS
+
+
+def honesty(
+    thumbnails: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    splits: NDArray[np.str_],
+    groups: NDArray[np.str_],
+    seed: int,
+    external: tuple[NDArray[np.uint8], NDArray[np.int64]] | None = None,
+) -> list[Score]:
+    """Score a support vector machine on histograms of oriented gradients, on several splits of the same pictures.
+
+    Args:
+        thumbnails: RGB [n, 32, 32, 3].
+        labels: class of each [n].
+        splits: of each [n]; the pictures of train and test are used, at most MAX_PICTURES of them.
+        groups: whatever stays together [n]: a signer, recording or block.
+        seed: of the sample, the random split and the resampling.
+        external: other people's thumbnails [m, 32, 32, 3] and labels [m].
+
+    Returns:
+        A row a split; none where there is too little to learn from or nothing to score.
+    """
+    rng = np.random.default_rng(seed)
+    used = stratified_sample(np.flatnonzero(np.isin(splits, (TRAIN, TEST))), labels, splits, MAX_PICTURES, rng)
+    labels, groups, held_out = labels[used], groups[used], splits[used] == TEST
+    if not held_out.any() or len(np.unique(labels[~held_out])) < 2:
+        return []
+    outside, truth_outside = _outside(external, rng)
+    everything = np.concatenate([thumbnails[used], outside])
+    both = embedding(everything, np.arange(len(everything)), np.arange(len(used)))
+    features, features_outside = both[: len(used)], both[len(used) :]
+    shuffled, pictures = _shuffled_within(labels, held_out, rng), np.arange(len(used))
+    train = int((~held_out).sum())
+    scores = []
+    for split, test, unit, units in ((RANDOM, shuffled, "picture", pictures), (OURS, held_out, "group", groups)):
+        model = _fitted(features[~test], labels[~test])
+        scores.append(_score(split, model.predict(features[test]) == labels[test], train, unit, units[test], rng))
+    if len(outside):
+        right = model.predict(features_outside) == truth_outside  # by the model that learned from our split
+        scores.append(_score(EXTERNAL, right, train, "picture", np.arange(len(outside)), rng))
+    return scores
+
+
+def confession(scores: Sequence[Score]) -> str:
+    """Say what the headline would have been had we cheated.
+
+    Args:
+        scores: the honesty table.
+
+    Returns:
+        One sentence.
+    """
+    if not scores:
+        return "There are too few pictures to measure how much a random split of them would flatter a model."
+    by_chance, ours = scores[:2]
+    cheat = (
+        f"Had we cheated and split these pictures at random, a small model that scores {ours.accuracy:.0%} on our "
+        f"split would have boasted {by_chance.accuracy:.0%}"
+    )
+    if by_chance.low > ours.high:
+        points = round(100 * by_chance.accuracy) - round(100 * ours.accuracy)
+        return f"{cheat}: {points} points for remembering these scenes, not for reading letters."
+    return f"{cheat}, no difference that these pictures could prove."
+
+
+def stratified_sample(
+    positions: NDArray[np.int64], labels: NDArray[np.int64], strata: NDArray, most: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Choose pictures so that each class and stratum keeps its share, and at least one.
+
+    Args:
+        positions: of the pictures to choose from.
+        labels: class of each picture, by position.
+        strata: a second property that keeps its shares, by position.
+        most: about how many to choose.
+        rng: chooses.
+
+    Returns:
+        Positions, in order; all of them where there are no more than `most`.
+    """
+    if len(positions) <= most:
+        return positions
+    _, second = np.unique(strata[positions], return_inverse=True)
+    keys = labels[positions] * (second.max() + 1) + second
+    chosen = []
+    for key in np.unique(keys):
+        members = positions[keys == key]
+        chosen.append(rng.permutation(members)[: max(1, round(len(members) * most / len(positions)))])
+    return np.sort(np.concatenate(chosen))
+
+
+def _shuffled_within(
+    labels: NDArray[np.int64], held_out: NDArray[np.bool_], rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Hold out as many pictures of each class, chosen at random."""
+    shuffled = held_out.copy()
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        shuffled[members] = rng.permutation(held_out[members])
+    return shuffled
+
+
+def _fitted(features: NDArray[np.float32], labels: NDArray[np.int64]) -> SVC:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # scikit-learn doubts that two pictures a class are classification
+        return SVC(C=MARGIN).fit(features, labels)
+
+
+def _outside(
+    external: tuple[NDArray[np.uint8], NDArray[np.int64]] | None, rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """At most MAX_EXTERNAL of other people's pictures and their labels, none where there are none."""
+    if external is None:
+        return np.zeros((0, THUMBNAIL_PX, THUMBNAIL_PX, 3), np.uint8), np.zeros(0, np.int64)
+    thumbnails, labels = external
+    chosen = stratified_sample(np.arange(len(labels)), labels, labels, MAX_EXTERNAL, rng)
+    return thumbnails[chosen], labels[chosen]
+
+
+def _score(
+    split: str, right: NDArray[np.bool_], train: int, unit: str, units: NDArray, rng: np.random.Generator
+) -> Score:
+    """Resample whole units with replacement, one fewer than there are and weighted up (Rao and Wu 1988).
+
+    https://doi.org/10.1080/01621459.1988.10478591
+    """
+    _, unit_of = np.unique(units, return_inverse=True)
+    pictures = np.bincount(unit_of)
+    hits = np.bincount(unit_of, right)
+    count = len(pictures)
+    low, high = 0.0, 1.0  # a single unit tells nothing about others
+    if count > 1:
+        weights = rng.multinomial(count - 1, np.full(count, 1 / count), size=RESAMPLES)
+        low, high = np.percentile((weights @ hits) / (weights @ pictures), [2.5, 97.5])
+    return Score(split, float(right.mean()), float(low), float(high), train, len(right), unit, count)

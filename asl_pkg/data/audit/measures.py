@@ -1,0 +1,194 @@
+"""What the audit counts and measures."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asl_pkg import contract
+from asl_pkg.data.sample import Rejected
+from asl_pkg.data.split.near_duplicates import Looks
+from asl_pkg.data.split.splitting import Shot
+
+EXAMPLES = 5  # names given for each reason
+SIZES = 10  # of pictures, listed
+PAIRS = 12  # nearest across splits, shown
+BRIGHTNESS_BINS = 32
+RECORDINGS = 100  # of a class, listed
+TRAIN, VALIDATION, TEST = contract.SPLITS
+
+
+class Pair(NamedTuple):
+    """Rows of two pictures of different splits, bits in which their hashes differ, and their correlation."""
+
+    first: int
+    second: int
+    bits: int
+    correlation: float
+
+
+class Stretch(NamedTuple):
+    """Neighbouring pictures of one class, recording and split."""
+
+    label: int
+    recording: str
+    split: str
+    first_frame: int
+    last_frame: int
+    pictures: int
+
+
+def by_class(labels: NDArray[np.int64]) -> dict[str, int]:
+    """Count pictures by the names of their classes; those without any are left out."""
+    counts = np.bincount(labels, minlength=len(contract.CLASSES))
+    return {name: int(count) for name, count in zip(contract.CLASSES, counts, strict=True) if count}
+
+
+def imbalance(counts: Mapping[str, Mapping[str, int]], known: Sequence[str] = contract.CLASSES) -> dict[str, Any]:
+    """Compare the largest class with the smallest.
+
+    Args:
+        counts: pictures by split and class.
+        known: names of the classes that the data set has.
+
+    Returns:
+        Both classes with their pictures over all splits, and the ratio; None where the smallest has none.
+    """
+    total = {name: sum(own[name] for own in counts.values()) for name in known}
+    largest, smallest = max(total, key=lambda name: total[name]), min(total, key=lambda name: total[name])
+    return {
+        "largest": {"class": largest, "pictures": total[largest]},
+        "smallest": {"class": smallest, "pictures": total[smallest]},
+        "ratio": round(total[largest] / total[smallest], 3) if total[smallest] else None,
+    }
+
+
+def reasons(rejected: Iterable[Rejected]) -> list[dict[str, Any]]:
+    """Count files by the reason why they stay out, the most frequent first, with a few names."""
+    paths = defaultdict(list)
+    for one in rejected:
+        paths[one.reason].append(one.path)
+    ranked = sorted(paths.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [{"reason": reason, "count": len(names), "examples": names[:EXAMPLES]} for reason, names in ranked]
+
+
+def file_bytes(sizes_bytes: NDArray[np.int64]) -> dict[str, int]:
+    """Sum up the files' sizes."""
+    return {
+        "total": int(sizes_bytes.sum()),
+        "smallest": int(sizes_bytes.min()),
+        "median": int(np.median(sizes_bytes)),
+        "largest": int(sizes_bytes.max()),
+    }
+
+
+def sizes(shapes: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    """Count pictures by width and height in px, the most frequent first."""
+    counts = Counter(f"{width} x {height}" for width, height in shapes)
+    return {"sizes_px": dict(counts.most_common(SIZES)), "other_sizes": max(0, len(counts) - SIZES)}
+
+
+def same_bytes(sha256: Sequence[str], splits: Sequence[str]) -> dict[str, int]:
+    """Count the pictures that have an identical file, within their split only and in another split."""
+    splits_of = defaultdict(list)
+    for digest, split in zip(sha256, splits, strict=True):
+        splits_of[digest].append(split)
+    twins = [found for found in splits_of.values() if len(found) > 1]
+    across = sum(len(found) for found in twins if len(set(found)) > 1)
+    return {"within_a_split": sum(map(len, twins)) - across, "across_splits": across}
+
+
+def brightness(thumbnails: NDArray[np.uint8], splits: NDArray[np.str_]) -> dict[str, Any]:
+    """Measure how light the pictures of each split are.
+
+    Args:
+        thumbnails: RGB [n, 32, 32, 3].
+        splits: of each [n].
+
+    Returns:
+        By split the median of the pictures' mean grey levels (0 to 255), the range that holds 90 % of them, and the
+        share of pictures in each of BRIGHTNESS_BINS equal bins.
+    """
+    grey = thumbnails.reshape(len(thumbnails), -1).mean(axis=1)
+    found = {}
+    for split in contract.SPLITS:
+        own = grey[splits == split]
+        if len(own):
+            low, median, high = np.percentile(own, [5, 50, 95]).round(1).tolist()
+            shares = np.histogram(own, BRIGHTNESS_BINS, (0, 255))[0] / len(own)
+            found[split] = {"median": median, "low": low, "high": high, "shares": shares.round(4).tolist()}
+    return found
+
+
+def nearest_pairs(looks: Looks, splits: NDArray[np.str_]) -> list[Pair]:
+    """Find the pairs across splits that look most alike, the most alike first.
+
+    Args:
+        looks: of all pictures.
+        splits: of each.
+
+    Returns:
+        At most PAIRS.
+    """
+    found = []
+    for rows, others in _across(splits):
+        pairs = looks.most_alike(rows, others, PAIRS)
+        if pairs is not None:
+            columns = (pairs.rows, pairs.others, pairs.bits, pairs.correlation)
+            found += [Pair(*values) for values in zip(*(column.tolist() for column in columns), strict=True)]
+    return sorted(found, key=lambda pair: -pair.correlation)[:PAIRS]
+
+
+def twins_across(looks: Looks, splits: NDArray[np.str_]) -> int:
+    """Count the held-out pictures that have a twin in a split that comes before theirs."""
+    return sum(len(looks.twins(rows, others)) for rows, others in _across(splits))
+
+
+def _across(splits: NDArray[np.str_]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    return [
+        (np.flatnonzero(splits == TEST), np.flatnonzero(np.isin(splits, (TRAIN, VALIDATION)))),
+        (np.flatnonzero(splits == VALIDATION), np.flatnonzero(splits == TRAIN)),
+    ]
+
+
+def stretches(shots: Sequence[Shot], splits: NDArray[np.str_]) -> list[Stretch]:
+    """Follow each recording frame by frame and cut it where the split changes.
+
+    Args:
+        shots: all pictures.
+        splits: where each went, the guard and near-duplicates among them.
+
+    Returns:
+        By class, recording and frame.
+    """
+    found: list[Stretch] = []
+    order = sorted(range(len(shots)), key=lambda row: (shots[row].label, *shots[row][1:3], shots[row].frame))
+    for row in order:
+        label, signer, sequence, frame, number = shots[row]
+        stretch = Stretch(label, f"{signer}/{sequence}/{number}", str(splits[row]), frame, frame, 1)
+        if found and found[-1][:3] == stretch[:3]:
+            found[-1] = found[-1]._replace(last_frame=frame, pictures=found[-1].pictures + 1)
+        else:
+            found.append(stretch)
+    return found
+
+
+def recordings(found: Sequence[Stretch]) -> dict[str, dict[str, Any]]:
+    """Sum up the recordings of each class: frames, and pictures by where they went.
+
+    Args:
+        found: all stretches.
+
+    Returns:
+        By class how many there are, and the first RECORDINGS of them.
+    """
+    known: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    for one in found:
+        own = known[contract.CLASSES[one.label]]
+        fresh = {"name": one.recording, "first_frame": one.first_frame, "last_frame": 0, "pictures": Counter()}
+        entry = own.setdefault(one.recording, fresh)
+        entry["last_frame"] = one.last_frame
+        entry["pictures"][one.split] += one.pictures
+    return {name: {"count": len(own), "listed": list(own.values())[:RECORDINGS]} for name, own in known.items()}

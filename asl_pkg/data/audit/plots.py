@@ -1,0 +1,108 @@
+"""The audit's drawings, as SVG: a path a colour, so that a page with thousands of recordings stays small."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from markupsafe import Markup
+
+from asl_pkg import contract
+from asl_pkg.data.audit.measures import Stretch
+
+WIDTH, HEIGHT = 1000, 16  # of a strip, in its own units: the page stretches it
+PLOT_HEIGHT = 150
+MOST_STRETCHES = 300  # of a class; with more, neighbours of one split are joined whatever their recording
+MOST_CUTS = 60  # of a class; more would hide what lies between them
+Span = tuple[float, float]  # from and to
+
+
+def along_frames(stretches: Sequence[Stretch]) -> bool:
+    """Whether no two recordings of a class share frame numbers, so that one axis holds them all."""
+    return all(before.last_frame < after.first_frame for before, after in pairwise(stretches))
+
+
+def strip(stretches: Sequence[Stretch]) -> Markup:
+    """Draw where the pictures of a class went, along the frame numbers, with a cut where a new recording begins.
+
+    Where recordings share frame numbers they lie one after the other, each as long as it has pictures.
+
+    Args:
+        stretches: of one class, by recording and frame.
+
+    Returns:
+        SVG; its CSS classes are the names of the splits.
+    """
+    ordered = sorted(stretches, key=lambda one: one.first_frame)
+    frames = along_frames(ordered)
+    bars = ordered if frames else list(stretches)
+    if len(bars) > MOST_STRETCHES:
+        bars = _joined(bars)
+    spans = _frame_spans(bars) if frames else _picture_spans(bars)
+    scale = WIDTH / (spans[-1][1] - spans[0][0])
+    boxes: dict[str, list[str]] = defaultdict(list)
+    cuts = []
+    for number, (bar, (start, stop)) in enumerate(zip(bars, spans, strict=True)):
+        left, width = (start - spans[0][0]) * scale, (stop - start) * scale
+        boxes[bar.split].append(f"M{left:.1f} 0h{width:.1f}v{HEIGHT}h-{width:.1f}z")
+        if number and bars[number - 1].recording != bar.recording:
+            cuts.append(f"M{left:.1f} 0v{HEIGHT}")
+    paths = "".join(f'<path class="{split}" d="{"".join(marks)}"/>' for split, marks in boxes.items())
+    paths += f'<path class="cut" d="{"".join(cuts)}"/>' if 0 < len(cuts) <= MOST_CUTS else ""
+    return Markup(  # noqa: S704 - numbers and names of splits only
+        f'<svg class="strip" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none">{paths}</svg>'
+    )
+
+
+def brightness_plot(brightness: Mapping[str, Mapping[str, Any]]) -> Markup:
+    """Draw how the mean grey level of the pictures is distributed in each split.
+
+    Args:
+        brightness: see audit_measures.brightness.
+
+    Returns:
+        SVG, dark on the left.
+    """
+    top = max((max(found["shares"]) for found in brightness.values()), default=1.0)
+    lines = []
+    for split in contract.SPLITS:
+        if split in brightness:
+            shares = brightness[split]["shares"]
+            step = WIDTH / len(shares)
+            points = [
+                f"{(bin_ + 0.5) * step:.1f},{PLOT_HEIGHT * (1 - 0.95 * share / top):.1f}"
+                for bin_, share in enumerate(shares)
+            ]
+            lines.append(f'<polyline class="{split}" points="{" ".join(points)}"/>')
+    return Markup(  # noqa: S704 - numbers and names of splits only
+        f'<svg class="curve" viewBox="0 0 {WIDTH} {PLOT_HEIGHT}" preserveAspectRatio="none">{"".join(lines)}</svg>'
+    )
+
+
+def _frame_spans(bars: Sequence[Stretch]) -> list[Span]:
+    """From the first frame of each to the first of the next in its recording, for not every frame need be there."""
+    following = [*bars[1:], None]
+    return [
+        (one.first_frame, after.first_frame if after and after.recording == one.recording else one.last_frame + 1)
+        for one, after in zip(bars, following, strict=True)
+    ]
+
+
+def _picture_spans(bars: Sequence[Stretch]) -> list[Span]:
+    spans: list[Span] = []
+    for one in bars:
+        start = spans[-1][1] if spans else 0
+        spans.append((start, start + one.pictures))
+    return spans
+
+
+def _joined(bars: Sequence[Stretch]) -> list[Stretch]:
+    """Join neighbours of one split, whatever their recording."""
+    together: list[Stretch] = []
+    for one in bars:
+        if together and together[-1].split == one.split:
+            last = together[-1]
+            together[-1] = last._replace(last_frame=one.last_frame, pictures=last.pictures + one.pictures)
+        else:
+            together.append(one)
+    return together

@@ -1,0 +1,208 @@
+"""Arrival: every file of a source is checked and hashed; what passes lies in parts on disk until its split is known.
+
+A part is written beside and then renamed: what is there under its final name is complete, so that a pull that was
+killed goes on after the last part.
+"""
+
+import hashlib
+import itertools
+import json
+import mmap
+import os
+import unicodedata
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+
+from asl_pkg.data.hashing import THUMBNAIL_PX, dhash, thumbnail
+from asl_pkg.data.preparation import picture_size, prepare
+from asl_pkg.data.privacy import is_private, without_private
+from asl_pkg.data.sample import Picture, Rejected, Source
+from asl_pkg.errors import DataError
+from asl_pkg.progress import track
+from asl_pkg.storage.atomic import require_space, write_json
+
+MIN_PX = 16  # a hand in less shows no fingers
+BATCH = 256  # pictures checked at once and written together
+PART = 4 * BATCH  # pictures that a killed pull has to read again at most
+COPIES = 2.2  # of the pictures' bytes on disk for a moment: the parts and the shards
+
+PARTS_SCHEMA = pa.schema(
+    {
+        "image": pa.struct({"bytes": pa.binary(), "path": pa.string()}),
+        "label": pa.int64(),
+        "signer": pa.string(),
+        "sequence": pa.string(),
+        "frame": pa.int64(),
+        "source_split": pa.string(),
+        "sha256": pa.string(),
+        "dhash": pa.uint64(),
+        "thumbnail": pa.binary(THUMBNAIL_PX * THUMBNAIL_PX * 3),
+        "size_bytes": pa.int64(),
+        "width_px": pa.int64(),
+        "height_px": pa.int64(),
+        "private": pa.bool_(),
+        "landmarks_2d": pa.list_(pa.list_(pa.float32())),
+        "landmarks_3d": pa.list_(pa.list_(pa.float32())),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What a source gave.
+
+    Args:
+        table: the pictures that passed, in the order of arrival, mapped from the parts: columns of PARTS_SCHEMA.
+        rejected: the files that did not pass.
+        maps: of the parts.
+    """
+
+    table: pa.Table
+    rejected: list[Rejected]
+    maps: Sequence[mmap.mmap] = ()
+
+    def column(self, name: str) -> list[Any]:
+        """A column's values; not for `image`, which is large."""
+        values: list[Any] = self.table[name].to_pylist()
+        return values
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """Names of the pictures in the source."""
+        paths: list[str] = pa.compute.struct_field(self.table["image"], "path").to_pylist()
+        return paths
+
+    @cached_property
+    def thumbnails(self) -> np.ndarray:
+        """The pictures at a glance, uint8 [n, THUMBNAIL_PX, THUMBNAIL_PX, 3]."""
+        stored = [np.frombuffer(chunk.buffers()[1], np.uint8) for chunk in self.table["thumbnail"].chunks if len(chunk)]
+        thumbnails = np.concatenate(stored).reshape(-1, THUMBNAIL_PX, THUMBNAIL_PX, 3)
+        self.forget()
+        return thumbnails
+
+    def forget(self) -> None:
+        """Give back the memory of what was read of the parts; it is read again where it is asked for again."""
+        for one in self.maps:
+            one.madvise(mmap.MADV_DONTNEED)
+
+
+def receive(source: Source, folder: Path, strip_private: bool = False) -> Arrival:
+    """Read a source to its end, from where an earlier call with the same folder was stopped.
+
+    Args:
+        source: an opened source, in the same state as at the earlier call.
+        folder: for the parts.
+        strip_private: take EXIF that tells place or person out of the files.
+
+    Returns:
+        What passed and what did not.
+
+    Raises:
+        DataError: the source found something that makes all of it doubtful, or the disk is too small.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = sorted(folder.glob("*.arrow"))
+    arrival = _open(parts)
+    names = {_folded(path) for path in arrival.paths}
+    done = len(arrival.table) + len(arrival.rejected)
+    items = _once(track(source.read(done), source.total, "Reading pictures", done=done), names)
+    while batch := list(itertools.islice(items, PART)):
+        part = folder / f"{len(parts):06}.arrow"
+        size = _write_part(part, batch, strip_private)
+        parts.append(part)
+        if source.total:
+            rest = max(0, source.total - len(parts) * PART)
+            require_space(folder, int(size * (rest / PART + len(parts)) * (COPIES - 1)), "the data set")
+    return _open(parts)
+
+
+def _folded(path: str) -> str:
+    """The name that file systems which know no case, or one Unicode form only, would use."""
+    return unicodedata.normalize("NFC", path).casefold()
+
+
+def _once(items: Iterator[Picture | Rejected], names: set[str]) -> Iterator[Picture | Rejected]:
+    """Reject names that some file systems could not tell from an earlier one."""
+    for item in items:
+        name = _folded(item.path)
+        if isinstance(item, Picture) and name in names:
+            yield Rejected(item.path, "a name that differs from another's in case or Unicode form only")
+        else:
+            names.add(name)
+            yield item
+
+
+def _write_part(path: Path, items: list[Picture | Rejected], strip_private: bool) -> int:
+    """Check some files and write a part; gives its size in bytes."""
+
+    def examine(item: Picture | Rejected) -> Rejected | dict[str, object]:
+        return item if isinstance(item, Rejected) else _examine(item, strip_private)
+
+    rejected = []
+    beside = path.with_suffix(".writing")
+    with (
+        pa.OSFile(str(beside), "wb") as file,
+        pa.ipc.new_file(file, PARTS_SCHEMA) as writer,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        for start in range(0, len(items), BATCH):
+            outcomes = list(pool.map(examine, items[start : start + BATCH]))
+            rows = [one for one in outcomes if not isinstance(one, Rejected)]
+            rejected += [asdict(one) for one in outcomes if isinstance(one, Rejected)]
+            writer.write_batch(pa.RecordBatch.from_pylist(rows, PARTS_SCHEMA))
+    write_json(path.with_suffix(".json"), rejected)  # first: the part is complete once the other file is there
+    beside.replace(path)
+    return path.stat().st_size
+
+
+def _open(parts: list[Path]) -> Arrival:
+    maps = [_mapped(part) for part in parts]
+    tables = [pa.ipc.open_file(pa.py_buffer(one)).read_all() for one in maps]
+    rejected = [Rejected(**one) for part in parts for one in json.loads(part.with_suffix(".json").read_text("utf-8"))]
+    return Arrival(pa.concat_tables([PARTS_SCHEMA.empty_table(), *tables]), rejected, maps)
+
+
+def _mapped(part: Path) -> mmap.mmap:
+    with part.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _examine(item: Picture, strip_private: bool) -> Rejected | dict[str, object]:
+    """Decode a picture as training will, so that nothing enters the data set that stops it there."""
+    try:
+        width_px, height_px = picture_size(item.data)
+        pixels = prepare(item.data)
+    except DataError as error:
+        return Rejected(item.path, str(error))
+    if min(width_px, height_px) < MIN_PX:
+        return Rejected(item.path, f"a side is shorter than {MIN_PX} px")
+    private = is_private(item.data)
+    try:
+        data = without_private(item.data) if private and strip_private else item.data
+    except DataError as error:
+        return Rejected(item.path, str(error))
+    return {
+        "image": {"bytes": data, "path": item.path},
+        "label": item.label,
+        "signer": item.signer,
+        "sequence": item.sequence,
+        "frame": item.frame or 0,
+        "source_split": item.split,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "dhash": dhash(pixels),
+        "thumbnail": thumbnail(pixels).tobytes(),
+        "size_bytes": len(data),
+        "width_px": width_px,
+        "height_px": height_px,
+        "private": private,
+        "landmarks_2d": None if item.landmarks_2d is None else item.landmarks_2d.tolist(),
+        "landmarks_3d": None if item.landmarks_3d is None else item.landmarks_3d.tolist(),
+    }

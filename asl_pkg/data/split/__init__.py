@@ -1,0 +1,1 @@
+"""Who and what belongs together, and which split it goes to."""

@@ -1,0 +1,86 @@
+"""Where one recording ends and the next begins, found from frame numbers and from what the pictures look like.
+
+Public sets number the frames of a class through, over several recordings in other rooms or another light. Within one
+the background stays for a while; a hand that moves changes few parts of the picture, a new room most of them.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from asl_pkg.data.split.splitting import Shot
+
+CELLS = 4  # the picture is looked at in 4 x 4 parts
+WINDOW = 10  # pictures before and after a place that are compared there
+LEAST_CHANGE = 25.0  # grey levels by which most parts change where a recording ends …
+LEAST_RATIO = 4.5  # … and how many times the usual change of the sequence that is
+LEAST_GAP = 20  # times the usual step of frame numbers: a larger gap ends a recording
+FRAMES_GAP = 100  # frames, however small the usual step
+
+
+def find_recordings(shots: Sequence[Shot], thumbnails: np.ndarray) -> list[int]:
+    """Number the recordings of each sequence.
+
+    Args:
+        shots: all pictures.
+        thumbnails: uint8 [n, side, side, 3] of all pictures, side a multiple of CELLS.
+
+    Returns:
+        For each picture the number of its recording within its label, signer and sequence, from 0.
+    """
+    rows_of = defaultdict(list)
+    for row, shot in enumerate(shots):
+        rows_of[shot.label, shot.signer, shot.sequence].append(row)
+    recordings = np.zeros(len(shots), int)
+    for rows in rows_of.values():
+        rows.sort(key=lambda row: shots[row].frame)
+        frames = np.array([shots[row].frame for row in rows])
+        recordings[rows] = _number(frames, _cells(thumbnails[rows]))
+    return recordings.tolist()
+
+
+def _cells(thumbnails: np.ndarray) -> np.ndarray:
+    """Mean colour of each part, float32 [n, CELLS², 3]."""
+    side = thumbnails.shape[1] // CELLS
+    parts = thumbnails.reshape(-1, CELLS, side, CELLS, side, 3).mean(axis=(2, 4), dtype=np.float32)
+    return np.asarray(parts.reshape(len(thumbnails), CELLS * CELLS, 3))
+
+
+def _number(frames: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Number of the recording of each picture of a sequence in order."""
+    cuts = np.zeros(len(frames), bool)
+    steps = np.diff(frames)
+    if len(steps):
+        cuts[1:] = steps > max(FRAMES_GAP, LEAST_GAP * float(np.median(steps)))
+    for start, end in _runs(cuts):
+        cuts[[start + cut for cut in _changes(cells[start:end])]] = True
+    return np.cumsum(cuts)
+
+
+def _runs(cuts: np.ndarray) -> list[tuple[int, int]]:
+    bounds = [0, *np.flatnonzero(cuts).tolist(), len(cuts)]
+    return [(start, end) for start, end in zip(bounds, bounds[1:], strict=False) if end > start]
+
+
+def _changes(cells: np.ndarray) -> list[int]:
+    """Places where what most parts look like changes for longer than a window, the strongest of each neighbourhood."""
+    if len(cells) < 2 * WINDOW:
+        return []
+    windows = np.lib.stride_tricks.sliding_window_view(cells, WINDOW, axis=0)
+    usual = np.median(windows, axis=-1)  # a hand passes, the median stays
+    change = np.zeros(len(cells))
+    change[WINDOW : len(cells) - WINDOW + 1] = np.median(np.abs(usual[WINDOW:] - usual[:-WINDOW]).mean(axis=2), axis=1)
+    least = max(LEAST_CHANGE, LEAST_RATIO * float(np.median(change[WINDOW : len(cells) - WINDOW + 1])))
+    found = []
+    while (peak := int(change.argmax())) and change[peak] >= least:
+        found.append(_sharpest(cells, peak))
+        change[max(0, peak - WINDOW) : peak + WINDOW] = 0.0
+    return found
+
+
+def _sharpest(cells: np.ndarray, peak: int) -> int:
+    """The place near a peak where one picture differs most from the one before it."""
+    start, end = max(1, peak - WINDOW // 2), min(len(cells), peak + WINDOW // 2)
+    steps = np.median(np.abs(cells[start:end] - cells[start - 1 : end - 1]).mean(axis=2), axis=1)
+    return start + int(steps.argmax())

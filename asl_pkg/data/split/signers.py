@@ -1,0 +1,289 @@
+"""Whose hand a picture shows: what the source, the user's table or the folders say, and what remains doubtful.
+
+A person in training and in the test makes a figure that promises too much. So whatever could split a person is put
+together, and what cannot be known for certain is a doubt, which forbids to call the test's signers unseen.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from asl_pkg.data.sample import UNKNOWN_SIGNER, label_of
+from asl_pkg.data.split.folder_names import Kind, Name, person_key, read_name
+from asl_pkg.data.split.splitting import MIN_GROUPS
+from asl_pkg.errors import DataError
+
+MOST_UNKNOWN = 0.01  # share of the images that no signer's folder and no row of the table may leave out
+EXAMPLES = 3
+SETTLES = "data.signers_csv=FILE with columns path,signer settles it"
+NOBODY = "nobody says who the signers are"
+NOBODYS = {"", "unknown", "unk", "n a", "na", "nan", "none", "null", "nil", "tbd", "anonymous", "anon", "missing"}
+NOBODYS |= {"unbekannt", "inconnu", "desconocido", "not known", "no name", "unnamed"}
+
+
+@dataclass(frozen=True)
+class People:
+    """Whose hands a data set shows.
+
+    Args:
+        signers: of each image; UNKNOWN_SIGNER where nobody says.
+        found: how they were found, for people.
+        doubts: what remains uncertain, a sentence each; with any of them nobody is called unseen.
+    """
+
+    signers: list[str]
+    found: str
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def said(self) -> list[str]:
+        """All of it, for people."""
+        return [self.found, *self.doubts]
+
+
+class Folder(NamedTuple):
+    """A folder above class folders: its path, how many images lie there, and what may name their signer."""
+
+    path: str
+    images: int
+    example: str
+    depth: int
+    names: tuple[tuple[int, Name], ...]
+
+    @property
+    def keys(self) -> list[str]:
+        """What may name the signer, from the outermost level."""
+        return [name.key for _, name in self.names]
+
+
+def spelled_once(names: Sequence[str], mixed: bool = False) -> tuple[list[str], list[list[str]]]:
+    """Write each name in one way: those that differ in case, blanks, signs, accents or Unicode form are the same.
+
+    Args:
+        names: as people wrote them.
+        mixed: they begin with the name of a part of a mix, as it is, and a slash.
+
+    Returns:
+        The names, each as most often written, UNKNOWN_SIGNER for what is none; and the spellings that are one name.
+    """
+    spellings: dict[str, Counter[str]] = defaultdict(Counter)
+    read = [_read(name, mixed) for name in names]
+    for key, name in read:
+        spellings[key][name] += 1
+    usual = {key: min(found, key=lambda name: (-found[name], name)).strip() for key, found in spellings.items()}
+    usual[UNKNOWN_SIGNER] = UNKNOWN_SIGNER
+    together = [sorted(found) for key, found in sorted(spellings.items()) if len(found) > 1 and key != UNKNOWN_SIGNER]
+    return [usual[key] for key, _ in read], together
+
+
+def _read(name: str, mixed: bool) -> tuple[str, str]:
+    """What is the same for every spelling of a name, and the name; for what is none, that of its part of a mix."""
+    part, _, own = name.partition("/") if mixed else ("", "", name)
+    key = person_key(own)
+    if key in NOBODYS:
+        return (part or UNKNOWN_SIGNER,) * 2
+    return f"{part}/{key}" if part else key, name
+
+
+def people_of_source(signers: Sequence[str], how: str, mixed: bool = False) -> People:
+    """Take the signers that somebody named.
+
+    Args:
+        signers: of each image, as the source or the table has them.
+        how: where the names are from.
+        mixed: they begin with the name of a part, which says that the parts show different people.
+
+    Returns:
+        The signers, each spelled in one way.
+    """
+    named, together = spelled_once(signers, mixed)
+    doubts = [f"{' and '.join(map(repr, spellings))} were taken for one signer" for spellings in together[:EXAMPLES]]
+    said = f"{_listed(set(named) - {UNKNOWN_SIGNER})} from {how}" + (f"; {'; '.join(doubts)}" if doubts else "")
+    return People(named, said, tuple(_unknown_doubts(named, mixed)))
+
+
+def _unknown_doubts(named: Sequence[str], mixed: bool) -> Iterable[str]:
+    unknown = sum(name == UNKNOWN_SIGNER for name in named)
+    if unknown:
+        yield f"nobody says whose hand {unknown:,} of {len(named):,} images show, perhaps another's; {SETTLES}"
+    if mixed:
+        parts = {name.partition("/")[0] for name in named if "/" in name}
+        for part in sorted(parts & set(named)):
+            yield f"some images of {part!r} have a signer and others have none, who may be one of them; {SETTLES}"
+
+
+def people_of_folders(paths: Sequence[str]) -> People:
+    """Take the folders above the class folders for signers: …/<SIGNER>/<CLASS>/<name>.
+
+    Halves, sessions, days, cameras and the like may stand above or below the signer's folder: the same name under
+    several of them is the same person. Where several levels may name the people, what shares a name at any of them
+    stays together.
+
+    Args:
+        paths: of all images in the source.
+
+    Returns:
+        The signers: the folders as they are where each has one, else their names. UNKNOWN_SIGNER where there is one
+        such folder only, where they are halves of one set, or where it is not clear which of them name people.
+
+    Raises:
+        DataError: a part of the images, more than MOST_UNKNOWN, lies in no signer's folder.
+    """
+    above = [PurePosixPath(path).parent.parent.as_posix() for path in paths]
+    folders = _without_common(_folders(paths, above))
+    group_of, doubts = _groups(folders)
+    signers = group_of.values()
+    if len(set(signers)) < 2:
+        return People([UNKNOWN_SIGNER] * len(paths), NOBODY if doubts else _nobody(folders), tuple(doubts))
+    outside = [folder for folder in folders if folder.path not in group_of]
+    doubts += _outside_doubts(folders, outside, len(set(signers)))
+    known = _named(folders, group_of)
+    found = f"{_listed(set(known.values()))} from the folders above the classes"
+    return People([known.get(folder, UNKNOWN_SIGNER) for folder in above], found, tuple(doubts))
+
+
+def _folders(paths: Sequence[str], above: Sequence[str]) -> list[Folder]:
+    classes: dict[str, set[int | None]] = defaultdict(set)
+    images: Counter[str] = Counter(above)
+    example: dict[str, str] = {}
+    for path, folder in zip(paths, above, strict=True):
+        classes[folder].add(label_of(PurePosixPath(path).parent.name))
+        example.setdefault(folder, path)
+    found = []
+    for folder in sorted(images):
+        parts = PurePosixPath(folder).parts
+        names = [(level, read_name(part)) for level, part in enumerate(parts) if {label_of(part)} != classes[folder]]
+        found.append(Folder(folder, images[folder], example[folder], len(parts), tuple(names)))
+    said = any(_said(folder.names) for folder in found)
+    return [folder._replace(names=_said(folder.names) if said else _guessed(folder.names)) for folder in found]
+
+
+def _said(names: Sequence[tuple[int, Name]]) -> tuple[tuple[int, Name], ...]:
+    """The names that are said to be a person's: user_1, or what follows users."""
+    persons = [(level, name) for level, name in names if name.kind is Kind.PERSON]
+    holders = [level for level, name in names if name.kind is Kind.HOLDER]
+    below = [(level, name) for level, name in _guessed(names) if holders and level > holders[-1]]
+    return tuple(persons or [(level, name._replace(kind=Kind.PERSON)) for level, name in below[:1]])
+
+
+def _guessed(names: Sequence[tuple[int, Name]]) -> tuple[tuple[int, Name], ...]:
+    return tuple((level, name) for level, name in names if name.kind in (Kind.NAME, Kind.NUMBER, Kind.PERSON))
+
+
+def _without_common(folders: Sequence[Folder]) -> list[Folder]:
+    """Leave out the names that all images share: they tell no signer from another."""
+    common = set.intersection(*(set(folder.keys) for folder in folders)) if folders else set()
+    return [folder._replace(names=tuple(one for one in folder.names if one[1].key not in common)) for folder in folders]
+
+
+def _groups(folders: Sequence[Folder]) -> tuple[dict[str, str], list[str]]:
+    """Put the folders together that may show one person; gives the group of each that has a name, and doubts."""
+    named = [folder for folder in folders if folder.names]
+    bare = [folder for folder in folders if not folder.names and folder.depth]
+    several = max((len(folder.names) for folder in named), default=0) > 1
+    if len({key for folder in named for key in folder.keys}) < 2:
+        return {}, []
+    level_of = {folder.depth: level for folder in named for level, _ in folder.names}
+    for folder in bare:
+        if folder.depth in level_of:
+            beside = PurePosixPath(folder.path).parts[level_of[folder.depth]]
+            return {}, [_unclear([beside], f"is a part of the set or a person, as {_some(named)}")]
+    groups = _together(named)
+    if several and len(set(groups.values())) < MIN_GROUPS:
+        return _of_names_only(named)
+    doubts = []
+    if len({len(folder.names) for folder in named}) > 1:
+        longer = max(named, key=lambda folder: len(folder.names))
+        doubts.append(_unclear([longer.path], "has more levels than other signers' folders"))
+    return groups, doubts + _weak(named)
+
+
+def _of_names_only(named: Sequence[Folder]) -> tuple[dict[str, str], list[str]]:
+    """Of several levels take the one that has names, if the others have numbers: it may still be the wrong one."""
+    doubt = _unclear([named[0].path, named[-1].path], "may name the people at either level")
+    words = [
+        folder._replace(names=tuple(one for one in folder.names if one[1].kind is not Kind.NUMBER)) for folder in named
+    ]
+    if all(len(folder.names) == 1 for folder in words):
+        return _together(words), [doubt]
+    return {}, [doubt]
+
+
+def _together(named: Sequence[Folder]) -> dict[str, str]:
+    """The group of each folder: those that share a name at any level, or a stem as ann1 and ann2, are one."""
+    stems: dict[int, set[str]] = defaultdict(set)  # where all folders of a level have one, as siteA, it tells nothing
+    for folder in named:
+        for position, (_, name) in enumerate(folder.names):
+            stems[position].add(name.stem)
+    parent: dict[Hashable, Hashable] = {}
+
+    def root(node: Hashable) -> Hashable:
+        while parent.setdefault(node, node) != node:
+            node = parent[node]
+        return node
+
+    for folder in named:
+        for position, (_, name) in enumerate(folder.names):
+            parent[root(("name", name.key))] = root(folder.path)
+            if len(stems[position]) > 1 and name.kind is Kind.NAME:
+                parent[root(("stem", name.stem))] = root(folder.path)
+    return {folder.path: str(root(folder.path)) for folder in named}
+
+
+def _weak(named: Sequence[Folder]) -> list[str]:
+    """Doubt names that are as good for a session as for a person."""
+    names = [name for folder in named for _, name in folder.names]
+    examples = sorted({PurePosixPath(folder.path).parts[level] for folder in named for level, _ in folder.names})
+    if all(name.kind is Kind.NUMBER for name in names):
+        return [_unclear(examples, "may be people or parts of the set")]
+    if all(name.kind is Kind.NAME for name in names) and len({name.stem for name in names}) == 1:
+        return [_unclear(examples, "may be several people or the same one")]
+    return []
+
+
+def _unclear(examples: Sequence[str], what: str) -> str:
+    return f"it is not clear who the people are: {', '.join(examples[:EXAMPLES])} {what}; {SETTLES}"
+
+
+def _outside_doubts(folders: Sequence[Folder], outside: Sequence[Folder], groups: int) -> list[str]:
+    if not outside:
+        return []
+    images, total = sum(folder.images for folder in outside), sum(folder.images for folder in folders)
+    inside = next(folder for folder in folders if folder not in outside)
+    said = (
+        f"{images:,} of {total:,} images lie in no signer's folder, as {outside[0].example}, and others do, "
+        f"as {inside.example}"
+    )
+    if images > MOST_UNKNOWN * total and groups >= MIN_GROUPS:
+        raise DataError(f"{said}: move them, or {SETTLES} (an empty signer is an unknown one)")
+    return [f"{said}; {SETTLES}"]
+
+
+def _named(folders: Sequence[Folder], group_of: dict[str, str]) -> dict[str, str]:
+    """The signer of each folder: its path where each signer has one folder, else the name that the folders share."""
+    if len(set(group_of.values())) == len(group_of):
+        return {path: path for path in group_of}
+    names: dict[str, set[str]] = defaultdict(set)
+    for folder in folders:
+        if folder.path in group_of:
+            level = folder.names[0][0]
+            names[group_of[folder.path]].add(PurePosixPath(folder.path).parts[level])
+    return {path: min(names[group]) for path, group in group_of.items()}
+
+
+def _nobody(folders: Sequence[Folder]) -> str:
+    several = [folder for folder in folders if folder.depth]
+    return f"{NOBODY}: {_some(several)} are taken for parts of one set" if len(several) > 1 else NOBODY
+
+
+def _some(folders: Sequence[Folder]) -> str:
+    names = [folder.path for folder in folders]
+    return ", ".join([*names[:EXAMPLES], "…"] if len(names) > EXAMPLES else names)
+
+
+def _listed(signers: set[str]) -> str:
+    ordered = sorted(signers)
+    some = ", ".join([*ordered[:EXAMPLES], "…"] if len(ordered) > EXAMPLES else ordered)
+    return f"{len(ordered):,} signer{'s' if len(ordered) != 1 else ''} ({some})" if ordered else "no signer"

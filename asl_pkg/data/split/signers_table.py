@@ -1,0 +1,210 @@
+"""The user's table of signers, as people and spreadsheets write them, and which image each of its rows means."""
+
+import csv
+import io
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from asl_pkg.data.split.folder_names import person_key
+from asl_pkg.data.split.signers import EXAMPLES, MOST_UNKNOWN
+from asl_pkg.errors import DataError
+
+COLUMNS = ("path", "signer", "recording")
+EXPECTED = "expected path,signer or path,signer,recording"
+DELIMITERS = ",;\t|"
+NESTED = 2  # names that tell an image from another: its class folder's and its own
+
+Parts = tuple[str, ...]
+
+
+class Row(NamedTuple):
+    """A row of the table.
+
+    Args:
+        line: of the file, for people.
+        path: as written.
+        signer: as written, without blanks around it.
+        recording: likewise; empty where there is none.
+    """
+
+    line: int
+    path: str
+    signer: str
+    recording: str
+
+
+def read_table(path: Path) -> list[Row]:
+    """Read the user's table.
+
+    Args:
+        path: a CSV file with a header: path (as in the source), signer, and recording if known. Comma, semicolon, tab
+            or bar between them, UTF-8 or UTF-16.
+
+    Returns:
+        Its rows.
+
+    Raises:
+        DataError: there is no such file, or it is no such table.
+    """
+    try:
+        lines = list(enumerate(_text(path.read_bytes()).splitlines(keepends=True), 1))
+        while lines and (not lines[0][1].strip() or lines[0][1].lower().startswith("sep=")):
+            lines.pop(0)
+        return list(_rows(path, lines))
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise DataError(f"{path}: cannot be read as a CSV file ({error}), expected one in UTF-8") from error
+
+
+def _text(data: bytes) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16")
+    if b"\0" in data[:2]:  # without a mark: no path begins with a NUL
+        return data.decode("utf-16-be" if data[:1] == b"\0" else "utf-16-le")
+    return data.decode("utf-8-sig")
+
+
+def _rows(path: Path, lines: Sequence[tuple[int, str]]) -> Iterator[Row]:
+    header = lines[0][1] if lines else ""
+    delimiter = max(DELIMITERS, key=header.count)
+    reader = csv.reader(
+        io.StringIO("".join(text for _, text in lines), newline=""), delimiter=delimiter, skipinitialspace=True
+    )
+    names = [_cell(name).casefold() for name in next(reader, [])]
+    places = {name: names.index(name) for name in COLUMNS if name in names}
+    if not {"path", "signer"} <= places.keys():
+        raise DataError(f"{path}: columns {', '.join(names) or 'none'}, {EXPECTED}")
+    if twice := [name for name in COLUMNS if names.count(name) > 1]:
+        raise DataError(f"{path}: column {twice[0]} stands there twice, {EXPECTED}")
+    first = lines[0][0]
+    for cells in reader:
+        if any(map(_cell, cells[len(names) :])):
+            raise DataError(
+                f"{path}, line {reader.line_num + first - 1}: {len(cells)} cells, expected {len(names)}: "
+                f"a {delimiter!r} in a name needs quotes around it"
+            )
+        values = {name: _cell(cells[at]) if at < len(cells) else "" for name, at in places.items()}
+        if any(values.values()):
+            yield Row(reader.line_num + first - 1, values["path"], values["signer"], values.get("recording", ""))
+
+
+def _cell(text: str) -> str:
+    """What a cell says, without blanks, quotes that stand alone, and marks of byte order."""
+    return text.strip(" \t\r\n\v\f\u00a0\u200b\u2060\ufeff").strip("'\"").strip()
+
+
+def rows_of_images(
+    path: Path, rows: Sequence[Row], images: Sequence[str], others: Sequence[str]
+) -> tuple[list[Row | None], str]:
+    """Find the row of each image.
+
+    A path may be written otherwise than in the source: case, blanks, Unicode form, backslashes, `./`, another top
+    folder, one more or one less. An exact match goes first.
+
+    Args:
+        path: of the table.
+        rows: of the table.
+        images: paths of all images in the source.
+        others: of the files that stayed out: rows may name them too.
+
+    Returns:
+        For each image its row, None where none names it; and how far the table does not fit, empty where it does.
+
+    Raises:
+        DataError: the table names none, or leaves out more than MOST_UNKNOWN of the images, or as many of its rows name
+            nothing, or rows say different things of one image.
+    """
+    found, astray = _matched(path, rows, [*images, *others])
+    unnamed = [image for image in images if image not in found]
+    if len(unnamed) == len(images):
+        raise DataError(f"{path} names no picture of the source, expected paths such as {images[0]}")
+    misfits = _misfits(unnamed, len(images), astray, len(rows))
+    if len(unnamed) > MOST_UNKNOWN * len(images) or len(astray) > MOST_UNKNOWN * len(rows):
+        raise DataError(f"{path} fits in part: {misfits}; an image whose signer nobody knows takes an empty signer")
+    return [_agreed(path, image, found[image]) if image in found else None for image in images], misfits
+
+
+def _misfits(unnamed: Sequence[str], images: int, astray: Sequence[Row], rows: int) -> str:
+    """Counts and examples in both directions."""
+    said = []
+    if unnamed:
+        said.append(f"{len(unnamed):,} of {images:,} images are in no row, as {', '.join(unnamed[:EXAMPLES])}")
+    if astray:
+        examples = ", ".join(f"line {row.line} {row.path!r}" for row in astray[:EXAMPLES])
+        said.append(f"{len(astray):,} of {rows:,} rows name no image, as {examples}")
+    return "; ".join(said)
+
+
+def _matched(path: Path, rows: Sequence[Row], files: Sequence[str]) -> tuple[dict[str, list[Row]], list[Row]]:
+    """The rows of each file that has any, and the rows that name none."""
+    exact = set(files)
+    index: dict[Parts, list[str]] = defaultdict(list)
+    for file in files:
+        index[_parts(file)].append(file)
+    found: dict[str, list[Row]] = defaultdict(list)
+    rest = []
+    for row in rows:
+        same = [row.path] if row.path in exact else index.get(_parts(row.path), [])
+        if len(same) > 1:
+            raise DataError(f"{path}, line {row.line}: {row.path!r} may be {same[0]!r} or {same[1]!r}")
+        if same:
+            found[same[0]].append(row)
+        else:
+            rest.append(row)
+    elsewhere = len(rest) > len(rows) / 2  # a few rows for images that are gone must not fit other ones
+    moved = _moved(path, [_parts(row.path) for row in rest], index) if elsewhere else {}
+    astray = []
+    for row in rest:
+        same = moved.get(_parts(row.path), [])
+        if same:
+            found[same[0]].append(row)
+        else:
+            astray.append(row)
+    return found, astray
+
+
+def _parts(path: str) -> Parts:
+    """A path's names, each in the form that is the same for every way to write it."""
+    text = unicodedata.normalize("NFC", path).casefold().replace("\\", "/")
+    return tuple(
+        part
+        for part in (unicodedata.normalize("NFC", part.strip()) for part in text.split("/"))
+        if part not in ("", ".")
+    )
+
+
+def _moved(path: Path, rows: Sequence[Parts], index: dict[Parts, list[str]]) -> dict[Parts, list[str]]:
+    """Find what rows mean whose paths begin otherwise than the source's: all of them in the same way."""
+    tails: dict[Parts, list[Parts]] = defaultdict(list)
+    lengths = {length for row in rows for length in range(NESTED, len(row) + 1)}
+    for parts in index:
+        for length in lengths:
+            if length <= len(parts):
+                tails[parts[-length:]].append(parts)
+    votes: Counter[tuple[Parts, Parts]] = Counter()
+    for row in rows:
+        length = next((length for length in range(len(row), NESTED - 1, -1) if row[-length:] in tails), 0)
+        votes.update((row[:-length], parts[:-length]) for parts in tails.get(row[-length:] if length else (), ()))
+    if not votes:
+        return {}
+    (first, most), *others = votes.most_common(2)
+    if others and others[0][1] == most:
+        one, other = ("/".join(beginning) or "nothing" for _, beginning in (first, others[0][0]))
+        raise DataError(f"{path}: its paths fit the source in several ways, with {one!r} or with {other!r} before them")
+    before, after = first
+    moved = {row: after + row[len(before) :] for row in rows if row[: len(before)] == before}
+    return {row: index[target] for row, target in moved.items() if target in index}
+
+
+def _agreed(path: Path, image: str, rows: Sequence[Row]) -> Row:
+    """The row of an image, where several say the same of it."""
+    first = rows[0]
+    for row in rows[1:]:
+        if [person_key(text) for text in row[2:]] != [person_key(text) for text in first[2:]]:
+            raise DataError(
+                f"{path}, lines {first.line} and {row.line}: {image} has signer {first.signer!r} {first.recording} and "
+                f"{row.signer!r} {row.recording}, expected one"
+            )
+    return first

@@ -1,0 +1,387 @@
+"""Splits without leaks: whole signers, else whole recordings, else blocks of frames; a guard gap between neighbours.
+
+Frames that follow one another are near-copies. A random split puts them on both sides and measures memory.
+"""
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asl_pkg import contract
+from asl_pkg.class_sets import FEWEST
+from asl_pkg.data.sample import UNKNOWN_SIGNER
+from asl_pkg.data.split.near_duplicates import Looks
+from asl_pkg.errors import DataError
+
+GUARD = "guard"  # left out: too near to a frame of another split
+TWIN = "near-duplicate"  # left out: looks the same as a held-out picture
+MIN_GROUPS = 3  # signers, recordings or blocks: one for each split
+LARGEST = 0.3  # of a class's pictures: without a recording of that share for training its recordings are cut up …
+# … and of all pictures: a signer of a greater share is learnt from wherever three others are left
+TRAIN, VALIDATION, TEST = SPLITS = contract.SPLITS
+DRAWS = 10  # of the signers to begin with, where they are chosen by the classes that they show
+
+U = TypeVar("U", bound=Hashable)
+
+
+class Shot(NamedTuple):
+    """What splitting needs to know of a picture: its class, signer, run of frames, position and recording there."""
+
+    label: int
+    signer: str
+    sequence: str
+    frame: int
+    recording: int = 0
+
+
+class Place(NamedTuple):
+    """Where a picture goes: its split, GUARD or TWIN, and the group that stays together there."""
+
+    split: str
+    group: str
+
+    @property
+    def kept(self) -> bool:
+        """Whether the picture is in the data set."""
+        return self.split in contract.SPLITS
+
+
+class Block(NamedTuple):
+    """Pictures that stay together: a recording, or a window of its frame numbers."""
+
+    label: int
+    signer: str
+    sequence: str
+    recording: int
+    window: int | None
+
+    @property
+    def group(self) -> str:
+        """Its name in the data set."""
+        window = "" if self.window is None else f"/{self.window}"
+        return f"{contract.CLASSES[self.label]}/{self.signer}/{self.sequence}/recording{self.recording}{window}"
+
+
+def by_signer(shots: Sequence[Shot], validation_share: float, test_share: float, seed: int) -> list[Place]:
+    """Hold out whole signers, not those who show a large part of what there is to learn if others are left.
+
+    Args:
+        shots: all pictures, of at least MIN_GROUPS signers.
+        validation_share: of the signers, at least one of them.
+        test_share: of the signers, at least one of them.
+        seed: of the choice.
+
+    Returns:
+        The place of each picture, in their order; its group is its signer's sequence.
+
+    Raises:
+        DataError: there are fewer signers.
+    """
+    rng = np.random.default_rng(seed)
+    return _of_signers(shots, _allot(_candidates(shots), validation_share, test_share, rng))
+
+
+def by_signer_and_class(
+    shots: Sequence[Shot], validation_share: float, test_share: float, seed: int
+) -> list[Place] | None:
+    """Hold out whole signers so that training has every class and the test, then validation, as many as can be.
+
+    Args:
+        shots: as `by_signer`.
+        validation_share: likewise; one signer where training would else lack a class.
+        test_share: likewise.
+        seed: of the choice.
+
+    Returns:
+        The place of each picture; None where training would lack a class, or a split more than half of them.
+
+    Raises:
+        DataError: there are fewer signers.
+    """
+    candidates = _candidates(shots)
+    row_of = {signer: row for row, signer in enumerate(candidates)}
+    shows = np.zeros((len(candidates) + 1, len(contract.CLASSES)), np.int64)  # the last row: who is always learnt from
+    for shot in shots:
+        shows[row_of.get(shot.signer, -1), shot.label] = 1
+    all_classes = int(shows.any(axis=0).sum())
+    rng = np.random.default_rng(seed)
+    for shares in ((validation_share, test_share), (0.0, 0.0)):
+        drawn = [_covering(shows, list(_allot(range(len(candidates)), *shares, rng).items())) for _ in range(DRAWS)]
+        split_of, covered = max(drawn, key=lambda found: _worth(found[1]))
+        if covered[TRAIN] == all_classes and 2 * min(covered.values()) > all_classes:
+            return _of_signers(
+                shots, {candidates[row]: split for row, split in split_of.items() if row < len(candidates)}
+            )
+    return None
+
+
+def by_recording(
+    shots: Sequence[Shot],
+    block_frames: int,
+    guard_frames: int,
+    validation_share: float,
+    test_share: float,
+    seed: int,
+    uncut: Collection[int] = (),
+) -> tuple[list[Place], set[int]]:
+    """Hold out whole recordings of each class, or blocks of neighbouring frames of a class with too few of them.
+
+    Where two blocks of different splits meet, the frames of the later one nearer than the guard are left out.
+
+    Args:
+        shots: all pictures.
+        block_frames: length of a block.
+        guard_frames: frames of different splits in one sequence are further apart than this.
+        validation_share: of the groups of each class, at least one of them.
+        test_share: of the groups of each class, at least one of them.
+        seed: of the choice.
+        uncut: classes whose recordings stay whole wherever there are enough, however small each of them is.
+
+    Returns:
+        The place of each picture, in their order, its group being its recording or block; and the classes of which
+        whole recordings are held out.
+
+    Raises:
+        DataError: a class has too few blocks for all splits; says what mends it.
+    """
+    pictures_of: dict[int, Counter[Block]] = defaultdict(Counter)
+    for shot in shots:
+        pictures_of[shot.label][_recording(shot)] += 1
+    whole = {label for label, recordings in pictures_of.items() if _divisible(recordings, label in uncut)}
+    blocks = [_recording(shot) if shot.label in whole else _window(shot, block_frames) for shot in shots]
+    blocks_of_class: dict[int, set[Block]] = defaultdict(set)
+    for block in blocks:
+        blocks_of_class[block.label].add(block)
+    if few := {label: len(own) for label, own in sorted(blocks_of_class.items()) if len(own) < MIN_GROUPS}:
+        said = ", ".join(
+            f"{contract.CLASSES[label]} has {pictures_of[label].total():,} in {count}" for label, count in few.items()
+        )
+        mended = remedy(shots, few, block_frames, guard_frames, validation_share, test_share, seed)
+        raise DataError(
+            f"too few images in a row to hold some out of every class: {said} blocks of data.block_frames="
+            f"{block_frames} frames, expected at least {MIN_GROUPS} blocks: {mended}"
+        )
+    split_of: dict[Block, str] = {}
+    for label, own in sorted(blocks_of_class.items()):
+        first = max(sorted(own), key=pictures_of[label].__getitem__) if label in whole else None
+        split_of |= _allot(sorted(own), validation_share, test_share, np.random.default_rng([seed, label]), first)
+    guarded = _guarded(shots, [split_of[block] for block in blocks], guard_frames)
+    places = [Place(GUARD if index in guarded else split_of[block], block.group) for index, block in enumerate(blocks)]
+    return places, whole
+
+
+def remedy(
+    shots: Sequence[Shot],
+    lacking: Collection[int],
+    block_frames: int,
+    guard_frames: int,
+    validation_share: float,
+    test_share: float,
+    seed: int,
+) -> str:
+    """Find the settings with which every class is in every split: each is tried before it is named.
+
+    Args:
+        shots: all images.
+        lacking: classes of which a split has none.
+        block_frames: as it is.
+        guard_frames: as it is.
+        validation_share: as `by_recording`.
+        test_share: as `by_recording`.
+        seed: of the choice.
+
+    Returns:
+        What the user is to do.
+    """
+    images = Counter(shot.label for shot in shots)
+    small = {label for label in lacking if images[label] < MIN_GROUPS}
+    enough = [shot for shot in shots if shot.label not in small]
+    lengths = sorted({block_frames // part for part in range(1, block_frames + 1)}, reverse=True)
+    pairs = ((length, guard) for length in lengths for guard in (guard_frames, length // 3, 0) if guard <= guard_frames)
+    tried = (pair for pair in pairs if _serves(enough, *pair, validation_share, test_share, seed))
+    length, guard = next(tried, (0, 0)) if enough else (block_frames, guard_frames)
+    gone = small if length else set(lacking)
+    changes = {"block_frames": (length, block_frames), "guard_frames": (guard, guard_frames)} if length else {}
+    texts = [f"data.{name}={value}" for name, (value, before) in changes.items() if value != before]
+    if gone:
+        names = [[contract.CLASSES[label] for label in sorted(own)] for own in (gone, images.keys() - gone)]
+        if len(names[1]) < FEWEST:
+            return f"add images of {', '.join(names[0])}"
+        texts.insert(0, f"data.classes={','.join(names[1])}, which leaves {', '.join(names[0])} out,")
+        return f"add images, or set {' '.join(texts).rstrip(',')}"
+    return f"{' '.join(texts)} would do"
+
+
+def _serves(
+    shots: Sequence[Shot],
+    block_frames: int,
+    guard_frames: int,
+    validation_share: float,
+    test_share: float,
+    seed: int,
+) -> bool:
+    """Whether every class gets into every split with these settings."""
+    blocks = {shot.label: set[Block]() for shot in shots}
+    for shot in shots:
+        blocks[shot.label].add(_window(shot, block_frames))
+    if min(map(len, blocks.values())) < MIN_GROUPS:
+        return False
+    places, _ = by_recording(shots, block_frames, guard_frames, validation_share, test_share, seed)
+    return {(shot.label, at.split) for shot, at in zip(shots, places, strict=True)} >= {
+        (label, split) for label in blocks for split in SPLITS
+    }
+
+
+def _recording(shot: Shot) -> Block:
+    return Block(shot.label, shot.signer, shot.sequence, shot.recording, None)
+
+
+def _window(shot: Shot, block_frames: int) -> Block:
+    return Block(shot.label, shot.signer, shot.sequence, shot.recording, shot.frame // block_frames)
+
+
+def _divisible(recordings: Counter[Block], uncut: bool) -> bool:
+    """Whether a class has recordings enough, and training gets a fair share of it with the largest."""
+    fair = uncut or max(recordings.values()) >= LARGEST * recordings.total()
+    return len(recordings) >= MIN_GROUPS and fair
+
+
+def without_twins(places: Sequence[Place], looks: Looks) -> list[Place]:
+    """Leave out the pictures that look the same as a held-out one: of training for both, of validation for the test.
+
+    Args:
+        places: of all pictures.
+        looks: of all pictures.
+
+    Returns:
+        The places, TWIN for what is left out.
+    """
+    splits = np.array([place.split for place in places], object)
+    for split, held_out in ((VALIDATION, [TEST]), (TRAIN, [VALIDATION, TEST])):
+        rows, others = np.flatnonzero(splits == split), np.flatnonzero(np.isin(splits, held_out))
+        splits[looks.twins(rows, others)] = TWIN
+    return [Place(split, place.group) for split, place in zip(splits.tolist(), places, strict=True)]
+
+
+def require_every_class(
+    labels: Sequence[int],
+    splits: Sequence[str],
+    unmeasurable: Sequence[str] = (),
+    mended: Callable[[set[int]], str] | None = None,
+) -> None:
+    """Refuse splits in which a class that there is is missing.
+
+    Args:
+        labels: of all pictures.
+        splits: of all pictures.
+        unmeasurable: names of classes that need not be held out.
+        mended: what the user is to do about some classes.
+
+    Raises:
+        DataError: names what is missing where.
+    """
+    present = set(zip(splits, labels, strict=True))
+    images = Counter(labels)
+    missing = {
+        (split, label)
+        for split in contract.SPLITS
+        for label in images
+        if (split, label) not in present and (split == TRAIN or contract.CLASSES[label] not in unmeasurable)
+    }
+    if not missing:
+        return
+    said = [
+        f"no image of {', '.join(f'{contract.CLASSES[label]} (of {images[label]:,})' for label in sorted(own))} in "
+        f"split {split}"
+        for split in contract.SPLITS
+        if (own := [label for other, label in missing if other == split])
+    ]
+    remedies = f": {mended({label for _, label in missing})}" if mended else ""
+    raise DataError(f"{'; '.join(said)}, expected every class in every split{remedies}")
+
+
+def _allot(
+    units: Sequence[U], validation_share: float, test_share: float, rng: np.random.Generator, first: U | None = None
+) -> dict[U, str]:
+    """Give each of at least three units to a split, at least one to each; `first` to training."""
+    test = min(max(1, round(len(units) * test_share)), len(units) - 2)
+    validation = min(max(1, round(len(units) * validation_share)), len(units) - test - 1)
+    splits = [TEST] * test + [VALIDATION] * validation + [TRAIN] * (len(units) - test - validation)
+    order = [units[position] for position in rng.permutation(len(units))]
+    if first is not None:
+        order.remove(first)
+        order.append(first)
+    return dict(zip(order, splits, strict=True))
+
+
+def _candidates(shots: Sequence[Shot]) -> list[str]:
+    """The signers who may be held out: not those who show a large part of what there is, if others are left."""
+    pictures = Counter(shot.signer for shot in shots if shot.signer != UNKNOWN_SIGNER)
+    if len(pictures) < MIN_GROUPS:
+        raise DataError(f"{len(pictures)} signers, expected at least {MIN_GROUPS} to hold out whole ones")
+    others = sorted(signer for signer, count in pictures.items() if count <= LARGEST * len(shots))
+    return others if len(others) >= MIN_GROUPS else sorted(pictures)
+
+
+def _of_signers(shots: Sequence[Shot], split_of: Mapping[str, str]) -> list[Place]:
+    """Place whole signers; whoever is not to be held out, and whose signer nobody knows, is learnt from."""
+    return [Place(split_of.get(shot.signer, TRAIN), f"{shot.signer}/{shot.sequence}") for shot in shots]
+
+
+def _covering(shows: NDArray[np.int64], allotted: Sequence[tuple[int, str]]) -> tuple[dict[int, str], dict[str, int]]:
+    """Let signers of different splits change places as long as that brings classes to splits that lack them.
+
+    Args:
+        shows: whether each signer shows each class [signers + 1, classes], the last row for who is always learnt from.
+        allotted: each signer's row and split.
+
+    Returns:
+        The split of each row, and how many classes each split has.
+    """
+    split_of = dict(allotted) | {len(shows) - 1: TRAIN}
+    counts = {split: shows[[row for row, own in split_of.items() if own == split]].sum(axis=0) for split in SPLITS}
+    rows = sorted(dict(allotted))
+    kinds = [row.tobytes() for row in shows]
+    improved = True
+    while improved:
+        improved = False
+        tried = set()  # signers who show the same classes are as good as one another
+        for one, other in itertools.combinations(rows, 2):
+            here, there = split_of[one], split_of[other]
+            change = kinds[one], here, kinds[other], there
+            if here == there or kinds[one] == kinds[other] or change in tried:
+                continue
+            tried.add(change)
+            moved = shows[other] - shows[one]
+            changed = counts | {here: counts[here] + moved, there: counts[there] - moved}
+            if _worth(_covered(changed)) > _worth(_covered(counts)):
+                counts, split_of[one], split_of[other], improved = changed, there, here, True
+                tried.clear()
+    return split_of, _covered(counts)
+
+
+def _covered(counts: Mapping[str, NDArray[np.int64]]) -> dict[str, int]:
+    return {split: int((own > 0).sum()) for split, own in counts.items()}
+
+
+def _worth(covered: Mapping[str, int]) -> tuple[int, ...]:
+    """Classes in training, which may lack none, then in the test, then in validation."""
+    return covered[TRAIN], covered[TEST], covered[VALIDATION]
+
+
+def _guarded(shots: Sequence[Shot], splits: Sequence[str], guard_frames: int) -> set[int]:
+    """Find the pictures to leave out: nearer than the guard to the last one kept, which is of another split."""
+    guarded = set()
+    kept: dict[Hashable, tuple[int, str]] = {}
+    for index in sorted(range(len(shots)), key=lambda index: (shots[index].frame, shots[index].recording)):
+        label, signer, sequence, frame, _ = shots[index]
+        last_frame, last_split = kept.get((label, signer, sequence), (frame, splits[index]))
+        if last_split != splits[index] and frame - last_frame <= guard_frames:
+            guarded.add(index)
+        else:
+            kept[label, signer, sequence] = frame, splits[index]
+    return guarded

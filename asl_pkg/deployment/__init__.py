@@ -1,0 +1,1 @@
+"""Where a release serves, and how it is tried before and after."""

@@ -1,0 +1,70 @@
+"""What deploy asks of a place where a release serves, and which place the settings name."""
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from asl_pkg.bundle.store import FolderStore, Serving, Store, open_store
+from asl_pkg.config.schema import Settings
+from asl_pkg.errors import ServingError
+
+
+class NotRestoredError(ServingError):
+    """What served before does not serve again."""
+
+
+class Place(Protocol):
+    """Where a release serves."""
+
+    @property
+    def store(self) -> Store:
+        """Where its releases lie."""
+
+    def serving(self) -> Serving | None:
+        """What serves, None before the first deploy."""
+
+    def demands_signature(self) -> bool:
+        """Whether nothing may serve here whose signature was not checked."""
+
+    def room(self) -> float:
+        """Bytes that one server of a release may keep."""
+
+    def candidate(self, serving: Serving) -> AbstractContextManager[list[str]]:
+        """A stored release that answers at these URLs, and gets no user's request, until the context ends."""
+
+    def canary(self, serving: Serving, before: Serving) -> AbstractContextManager[tuple[list[str], list[str]]]:
+        """URLs of what serves and of a stored release that shares its users until the context ends.
+
+        Raises:
+            ServingError: it does not start, or what serves is no longer `before`.
+        """
+
+    def switched(self, serving: Serving, before: Serving | None) -> AbstractContextManager[list[str]]:
+        """A stored release that serves from now on, at these URLs; an error in the context restores what served.
+
+        Raises:
+            ServingError: it does not start, or what serves is no longer `before`.
+        """
+
+
+def open_place(settings: Settings) -> Place:
+    """Open the place that the store's address names: a folder means this machine, s3://… means Kubernetes.
+
+    Args:
+        settings: `store` and `deploy`.
+
+    Returns:
+        The place.
+
+    Raises:
+        DataError: there is no such store.
+        ServingError: there is no cluster.
+    """
+    store = open_store(settings.store)
+    if isinstance(store, FolderStore):
+        from asl_pkg.deployment.local import LocalPlace
+
+        return LocalPlace(store)
+    from asl_pkg.deployment.kserve import KServePlace
+    from asl_pkg.k8s.client import Cluster
+
+    return KServePlace(store, Cluster(settings.deploy.namespace), settings.deploy)

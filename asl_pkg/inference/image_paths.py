@@ -1,0 +1,89 @@
+"""Which pictures are meant by the names that a user typed."""
+
+import glob
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from asl_pkg.data import left_out
+from asl_pkg.data.sample import Rejected
+from asl_pkg.data.sources import kinds
+from asl_pkg.data.sources.layout import no_image
+from asl_pkg.data.sources.tree import Found, files_under
+from asl_pkg.errors import DataError
+
+STANDARD_INPUT = "-"
+HEAD_BYTES = 32  # of a file: they tell an image whatever its name
+
+Named = Path | Rejected | None
+
+
+def find_pictures(names: Sequence[str]) -> list[Named]:
+    """Resolve names to picture files.
+
+    A name that exists is that file or folder, whatever characters it holds; else it is a glob.
+
+    Args:
+        names: files, folders (searched at any depth), globs, or `-` for standard input.
+
+    Returns:
+        Files in the order of the names, sorted within a folder or glob; None is standard input. What cannot be reached
+        in a folder is a rejection. A name that nothing matches stays, so that whoever reads it reports it, as long as
+        another one is found.
+
+    Raises:
+        DataError: no name is given, or nothing is found.
+    """
+    if not names:
+        raise DataError("no picture named: `asl infer picture.jpg`, a folder, a glob, or `-` for standard input")
+    found = [(name, _resolve(name)) for name in names]
+    if not any(pictures for _, pictures in found):
+        raise DataError(f"no picture found for {', '.join(names)}: expected a file, a folder with images, or a glob")
+    return [picture for name, pictures in found for picture in pictures or [Path(name)]]
+
+
+def _resolve(name: str) -> list[Named]:
+    if name == STANDARD_INPUT:
+        return [None]
+    if _exists(name):
+        return _files(Path(name))
+    matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - Path.glob refuses a pattern that begins with /
+    return [picture for match in matches for picture in _files(Path(match))]
+
+
+def _exists(name: str) -> bool:
+    try:
+        return bool(name) and Path(name).exists()
+    except OSError:  # too long to be the name of a file
+        return False
+
+
+def _files(path: Path) -> list[Named]:
+    """A file itself; of a folder the images at any depth, and what may hide some."""
+    if not path.is_dir():
+        return [path]
+    judged = [_judged(path, found) for found in sorted(files_under(path), key=lambda found: Path(found.path))]
+    left_out.tell([one for one in judged if isinstance(one, Rejected) and not one.quarantined], str(path))
+    return [one for one in judged if isinstance(one, Path) or one.quarantined]
+
+
+def _judged(root: Path, found: Found) -> Path | Rejected:
+    file = root / found.path
+    if found.rejected:
+        return replace(found.rejected, path=str(root / found.rejected.path))
+    if rejected := no_image(found.path):
+        return rejected
+    return file if kinds.claims_image(file) else _by_contents(file)
+
+
+def _by_contents(file: Path) -> Path | Rejected:
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(HEAD_BYTES)
+    except OSError:  # whoever reads it says so
+        return file
+    return (
+        file
+        if kinds.holds_image(file, head)
+        else Rejected(str(file), f"no image ({kinds.extension(file)})", quarantined=False)
+    )

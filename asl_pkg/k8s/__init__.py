@@ -1,0 +1,1 @@
+"""A Kubernetes cluster: its API, rollouts, ports and training jobs."""

@@ -1,0 +1,47 @@
+"""Pods that wait, told once each with what Kubernetes says of them."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from asl_pkg import progress
+from asl_pkg.errors import ServingError
+from asl_pkg.k8s.client import Cluster
+
+PENDING_S = 60  # a pod that waits so long is told of
+NODE_ANNOTATION = "workflows.argoproj.io/node-name"  # RUN.root.….STEP.executor, with (1) for a second attempt
+STEP_NODE = re.compile(r"([\w-]+)\.executor(\(\d+\))?$")
+
+
+def step_of(pod: Any) -> str:
+    """Name the step that a pod runs.
+
+    Args:
+        pod: of a run.
+
+    Returns:
+        The step; empty for one of kfp's own pods, all that a step has that was taken from the cache.
+    """
+    found = STEP_NODE.search((pod.metadata.annotations or {}).get(NODE_ANNOTATION, ""))
+    return found[1] if found else ""
+
+
+def tell_of_pending(cluster: Cluster, labels: dict[str, str], told: set[str]) -> None:
+    """Say once of each pod that waits what Kubernetes says of it.
+
+    Args:
+        cluster: where the pods are.
+        labels: that they carry.
+        told: pods that were told of; grows.
+    """
+    try:
+        for pod in cluster.pods(labels):
+            name, waits = pod.metadata.name, datetime.now(UTC) - pod.metadata.creation_timestamp
+            if pod.status.phase == "Pending" and waits.total_seconds() >= PENDING_S and name not in told:
+                told.add(name)
+                why = cluster.event_of(name) or "Kubernetes does not say why"
+                progress.say(f"{step_of(pod) or name}: its pod {name} has been pending for {PENDING_S} s: {why}")
+    except ServingError as error:
+        if "" not in told:
+            told.add("")
+            progress.say(f"the pods cannot be looked at: {error}")

@@ -1,1 +1,0 @@
-"""Kubeflow Pipelines: what a run needs there, and what becomes of it."""

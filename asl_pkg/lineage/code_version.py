@@ -1,0 +1,80 @@
+"""The version of the code that a step runs: what it imports of the project, and the locked packages."""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+TEMPLATES = "*.jinja"  # each is named by the module beside it
+READ = {
+    "asl_pkg/config/yaml": "*.yaml",
+    "asl_pkg/serving/triton/backends": "*.py",
+    "images/requirements": "*.txt",
+}  # by several
+
+
+def code_version(step: str) -> str:
+    """Digest the code of a step, part of its cache key: a changed line runs again the steps that reach it, no others.
+
+    Args:
+        step: such as `train`, of components/.
+
+    Returns:
+        SHA-256 over every module that its component imports, directly or not, settings, templates and lock files.
+    """
+    return version_of(PROJECT / "components" / f"{step}.py")
+
+
+def version_of(start: Path) -> str:
+    """Digest the code that a module reaches.
+
+    Args:
+        start: file of the module.
+
+    Returns:
+        SHA-256 over every module that it imports, directly or not, settings, templates and lock files.
+    """
+    modules = _reached(start)
+    files = {found for folder, pattern in READ.items() for found in (PROJECT / folder).rglob(pattern)}
+    files |= {
+        found
+        for module in modules
+        for found in module.parent.glob(TEMPLATES)
+        if found.name in module.read_text("utf-8")
+    }
+    digest = hashlib.sha256()
+    for path in sorted(modules | files):
+        digest.update(f"{path.relative_to(PROJECT)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _reached(start: Path) -> set[Path]:
+    """The files that a module imports of the project, itself included."""
+    found: set[Path] = set()
+    left = [start]
+    while left:
+        path = left.pop()
+        if path not in found:
+            found.add(path)
+            left += _imported(path)
+    return found
+
+
+def _imported(path: Path) -> Iterator[Path]:
+    """The files that a file imports of the project, at the top or inside a function."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
+                yield from _files(name)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from _files(alias.name)
+
+
+def _files(module: str) -> Iterator[Path]:
+    """The file of a module and those of the packages that it lies in; none of a module of another project."""
+    place = PROJECT
+    for part in module.split("."):
+        place /= part
+        yield from (path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file())

@@ -1,0 +1,1 @@
+"""Figures of classification, used by data, models and validation."""

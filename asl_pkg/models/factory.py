@@ -1,0 +1,28 @@
+"""From the settings to a network."""
+
+from torch import nn
+
+from asl_pkg.config.schema import BaselineModel, ModelSettings, ResNetModel
+from asl_pkg.errors import SettingError
+from asl_pkg.models.baseline import BaselineCNN
+from asl_pkg.models.resnet import TransferResNet
+
+
+def build(settings: ModelSettings) -> nn.Module:
+    """Make a network with random weights.
+
+    Args:
+        settings: which network, and its size.
+
+    Returns:
+        A module: float [n, 3, 200, 200], normalised -> logits float [n, 29].
+
+    Raises:
+        SettingError: no network is made from such settings.
+    """
+    match settings:
+        case BaselineModel():
+            return BaselineCNN(settings.width, settings.dropout)
+        case ResNetModel():
+            return TransferResNet(settings.backbone, settings.freeze_backbone)
+    raise SettingError(f"model={settings.name!r} is no network: possible: baseline, resnet")

@@ -1,0 +1,110 @@
+"""Variants of the served graph that compute with fewer bits. Pixels in and probabilities out stay as they are."""
+
+import copy
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.quant_utils import add_pre_process_metadata
+
+from asl_pkg import contract
+from asl_pkg.data.dataset import read_info, read_split
+from asl_pkg.data.preparation import prepare
+from asl_pkg.errors import DataError
+from asl_pkg.models.export_module import Served, ServedInHalf
+from asl_pkg.models.onnx_export import check, to_onnx
+
+CALIBRATION_PICTURES = 300
+# With its ReLU a convolution needs no sign. Sums cost more in 8 bits than in 32 in ONNX Runtime, and the last layer
+# decides between letters and costs next to nothing.
+IN_8_BITS = ["Conv", "Relu"]
+
+
+def in_half(served: Served, facts: dict[str, str]) -> onnx.ModelProto:
+    """Trace what is served with a network in fp16, for GPUs.
+
+    Args:
+        served: in evaluation mode.
+        facts: the graph's metadata_props.
+
+    Returns:
+        The graph.
+    """
+    return to_onnx(ServedInHalf(served).eval(), facts)
+
+
+def in_8_bits(graph: onnx.ModelProto, pixels: NDArray[np.uint8]) -> onnx.ModelProto:
+    """Quantise a graph, for CPUs: a pair of QuantizeLinear and DequantizeLinear around what runs in int8.
+
+    Args:
+        graph: computes in fp32.
+        pixels: uint8 [n, 200, 200, 3], RGB, of the training split: they tell how large the values are in between.
+
+    Returns:
+        Another graph with the same metadata_props.
+    """
+    facts = {one.key: one.value for one in graph.metadata_props}
+    made = _quantised(graph, pixels)
+    onnx.helper.set_model_props(made, facts)
+    check(made)
+    return made
+
+
+def calibration_pictures(dataset_dir: Path, digest: str, seed: int) -> NDArray[np.uint8]:
+    """Take pictures of the training split.
+
+    Args:
+        dataset_dir: the data set.
+        digest: of the data set that the model was trained on.
+        seed: of the choice.
+
+    Returns:
+        uint8 [n, 200, 200, 3], RGB.
+
+    Raises:
+        DataError: there is no data set, it is damaged, or it is another one.
+    """
+    found = read_info(dataset_dir).digest
+    if found != digest:
+        raise DataError(
+            f"{dataset_dir} is data set {found[:12]}, the model was trained on {digest[:12]}: dataset_dir=… names it"
+        )
+    pictures = read_split(dataset_dir, contract.SPLITS[0], ["image"])
+    chosen = np.random.default_rng(seed).permutation(len(pictures))[:CALIBRATION_PICTURES]
+    return np.stack([prepare(one["bytes"]) for one in pictures.take(np.sort(chosen))["image"].to_pylist()])
+
+
+def _quantised(graph: onnx.ModelProto, pixels: NDArray[np.uint8]) -> onnx.ModelProto:
+    ready = copy.deepcopy(graph)
+    add_pre_process_metadata(ready)  # torch's exporter has folded and inferred already what the library would
+    with tempfile.TemporaryDirectory(prefix="asl-int8-") as folder:
+        path = Path(folder) / "model.onnx"
+        quantize_static(
+            ready,
+            path,
+            _Batches(pixels),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=IN_8_BITS,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            reduce_range=True,  # weights of 7 bits: with 8, processors without VNNI overflow and answer otherwise
+            calibrate_method=CalibrationMethod.MinMax,
+        )
+        return onnx.load(path)
+
+
+class _Batches(CalibrationDataReader):
+    """The pictures as the library asks for them."""
+
+    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+        starts = range(0, len(pixels), contract.MAX_BATCH)
+        self.batches = iter([pixels[start : start + contract.MAX_BATCH] for start in starts])
+
+    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+        """The next input of the graph, None after the last."""
+        batch = next(self.batches, None)
+        return None if batch is None else {contract.INPUT_NAME: batch}

@@ -1,0 +1,43 @@
+"""A picture in a few numbers, to compare what a model is shown with what it was measured on; none tells the picture."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from asl_pkg.metrics import hog
+
+THUMBNAIL_PX = 32
+SHAPES = 8
+LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # of RGB, ITU-R BT.601
+# Random directions keep distances (Johnson and Lindenstrauss) and need nothing fitted; NumPy has frozen RandomState's
+# stream, so the same picture has the same numbers in years.
+DIRECTIONS = np.random.RandomState(0).standard_normal((hog.FEATURES, SHAPES)) / np.sqrt(hog.FEATURES)
+
+MEASURES: dict[str, str] = {
+    "brightness": "how light the pictures are",
+    "contrast": "how far light and dark lie apart",
+    "red": "share of red in the light",
+    "blue": "share of blue in the light",
+    "sharpness": "how sharp the finest edges are",
+    **{f"shape {number}": "where edges lie and which way they run" for number in range(1, SHAPES + 1)},
+}
+
+
+def describe(pixels: NDArray[np.uint8]) -> dict[str, float]:
+    """Describe a prepared picture.
+
+    Args:
+        pixels: uint8 [height, width, 3], RGB.
+
+    Returns:
+        A number for each of MEASURES, rounded to five digits: the first five in 0..1.
+    """
+    colours = pixels.reshape(-1, 3).mean(axis=0, dtype=np.float64) / 255
+    light = (pixels @ LUMINANCE) / 255  # float32 [height, width]
+    inner = light[1:-1, 1:-1]
+    laplacian = light[:-2, 1:-1] + light[2:, 1:-1] + light[1:-1, :-2] + light[1:-1, 2:] - 4 * inner
+    thumbnail = Image.fromarray(pixels).resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
+    shapes = hog.features(np.asarray(thumbnail)[None])[0] @ DIRECTIONS
+    total = max(colours.sum(), 1e-9)  # a black picture has no colour
+    numbers = [light.mean(), light.std(), colours[0] / total, colours[2] / total, laplacian.std(), *shapes]
+    return {name: round(float(number), 5) for name, number in zip(MEASURES, numbers, strict=True)}

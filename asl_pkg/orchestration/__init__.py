@@ -1,0 +1,1 @@
+"""The pipeline's runs, on this machine and on Kubeflow Pipelines."""

@@ -1,0 +1,65 @@
+"""Our images, named by what is in them: a changed file makes another tag, and what a tag names never changes."""
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from asl_pkg.config.schema import PodSettings
+
+PROJECT = Path(__file__).parents[2]
+DIGITS = 12  # of the digest, in a tag
+COPIED = re.compile(r"^COPY (?!--from)(.+) \S+$", re.MULTILINE)
+ARGUMENT = re.compile(r"^ARG (\w+)=(\S+)$", re.MULTILINE)
+
+
+def names() -> list[str]:
+    """Name every image that can be built."""
+    return sorted(path.parent.name for path in (PROJECT / "images").glob("*/Dockerfile"))
+
+
+def reference(name: str, tag: str, registry: str = "") -> str:
+    """Name an image as Docker does.
+
+    Args:
+        name: such as `train`.
+        tag: of its content or the project's version.
+        registry: where it is pushed to, such as `registry.example.com/team`; empty on this machine.
+    """
+    return f"{registry.rstrip('/')}/asl-{name}:{tag}".removeprefix("/")
+
+
+def step_images(pod: PodSettings) -> dict[str, str]:
+    """Choose the images of the pipeline's steps.
+
+    Args:
+        pod: names them; what it leaves empty is made of these sources.
+
+    Returns:
+        An image for each image parameter of the pipeline.
+    """
+    return {
+        "data_image": pod.data_image or reference("data", content_tag("data"), pod.registry),
+        "train_image": pod.train_image or reference("train", content_tag("train"), pod.registry),
+    }
+
+
+def content_tag(name: str) -> str:
+    """Digest an image's Dockerfile and every file that it copies.
+
+    Args:
+        name: such as `train`; variables of its Dockerfile, such as TORCH_REQUIREMENTS, are taken from the environment.
+
+    Returns:
+        The first digits of a SHA-256.
+    """
+    dockerfile = PROJECT / "images" / name / "Dockerfile"
+    text = dockerfile.read_text()
+    for variable, default in ARGUMENT.findall(text):
+        text = text.replace(f"${variable}", os.environ.get(variable, default))
+    sources = [PROJECT / word for words in COPIED.findall(text) for word in words.split()]
+    digest = hashlib.sha256(text.encode())
+    for path in sorted(file for source in sources for file in [source, *source.rglob("*")]):
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(f"\0{path.relative_to(PROJECT)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:DIGITS]

@@ -1,1 +1,0 @@
-"""Where a release serves: on this machine, or on Kubernetes."""

@@ -1,0 +1,1 @@
+"""The KServe transformer: images in, letters out."""

@@ -1,0 +1,80 @@
+"""What KServe's server answers where something went wrong: v2's error object and a fitting status, no address."""
+
+import struct
+from typing import Any
+
+import grpc
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from kserve.errors import InvalidInput
+from kserve.protocol.grpc.interceptors import ExceptionToStatusInterceptor
+from starlette.exceptions import HTTPException
+
+from asl_pkg.serving.transformer.predictor import PredictorError
+
+# What the SDK's decoder lets through on a malformed request; it would answer 500 as if the server were at fault.
+DECODING_ERRORS = (
+    ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, struct.error, RequestValidationError,
+)  # fmt: skip
+HTTP_STATUSES = {
+    grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+}
+
+
+class DecodingInterceptor(ExceptionToStatusInterceptor):
+    """Gives gRPC's clients the same errors as those of HTTP."""
+
+    async def handle_exception(self, ex: Exception, request_or_iterator: Any, context: Any, method_name: str) -> None:
+        """Translate an exception to a gRPC status."""
+        if isinstance(ex, PredictorError):
+            await context.abort(ex.code, str(ex))
+        if isinstance(ex, DECODING_ERRORS):
+            ex = InvalidInput(_describe(ex))
+        await super().handle_exception(ex, request_or_iterator, context, method_name)
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Replace the SDK's translation of exceptions.
+
+    Args:
+        app: the SDK's application.
+    """
+    for kind in (InvalidInput, *DECODING_ERRORS):
+        app.add_exception_handler(kind, _malformed)
+    app.add_exception_handler(PredictorError, _of_predictor)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _internal)
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, InvalidInput):
+        return str(error)
+    if isinstance(error, RequestValidationError):
+        places = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        return f"malformed request: {'; '.join(places)}"
+    return f"malformed request: {type(error).__name__} {error}"
+
+
+def _answer(status: int, reason: str) -> JSONResponse:
+    return JSONResponse({"error": reason}, status)
+
+
+async def _malformed(_request: Request, error: Exception) -> JSONResponse:
+    return _answer(400, _describe(error))
+
+
+async def _of_predictor(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, PredictorError)
+    return _answer(HTTP_STATUSES.get(error.code, 502), str(error))
+
+
+async def _http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return _answer(error.status_code, str(error.detail))
+
+
+async def _internal(_request: Request, _error: Exception) -> JSONResponse:
+    return _answer(500, "the server failed, its log says why")

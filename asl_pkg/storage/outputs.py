@@ -1,0 +1,318 @@
+"""What a verb may replace: nothing but what this product wrote there itself.
+
+Ours is known by a marker in the folder, which lists the files that were written, and not by the folder's name. Folders
+of the version before there were markers are known by the file that says what they are and by the names of all others.
+"""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asl_pkg import contract
+from asl_pkg.errors import SettingError
+from asl_pkg.storage import atomic
+
+MARKER = ".asl-output.json"
+LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})  # that file managers leave wherever one looks
+SHOWN = 3  # names in an error
+
+Former = Callable[[Path], Collection[str]]  # the files that the version without markers wrote to a folder
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Something that a verb writes.
+
+    Args:
+        what: it is, for people and for the marker.
+        setting: that says where it goes.
+        former: finds what the version before markers wrote.
+        beside: its files, where others may stand in the same folder; empty where the folder is replaced as a whole.
+        marked: it gets a marker; a bundle has a list of its own, and Triton and who checks it want no other file.
+    """
+
+    what: str
+    setting: str
+    former: Former
+    beside: tuple[str, ...] = ()
+    marked: bool = True
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """What a JSON file holds; empty where there is none, or another thing than an object."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _told_by(facts: str, keys: set[str], names: str) -> Former:
+    """Know a folder by a file with these keys; what else is named so was written with it."""
+
+    def former(folder: Path) -> set[str]:
+        if not keys <= _json(folder / facts).keys():
+            return set()
+        found = (path.relative_to(folder).as_posix() for pattern in ("*", "*/*") for path in folder.glob(pattern))
+        return {name for name in found if re.fullmatch(names, name)}
+
+    return former
+
+
+def _just(*names: str) -> Former:
+    """Know a folder by its having these files, all of them."""
+    return lambda folder: names if all((folder / name).is_file() for name in names) else ()
+
+
+def _checkpoints(folder: Path) -> Collection[str]:
+    """Know a training's checkpoints by the figures beside their folder."""
+    names = [Path(name).name for name in (contract.BEST_CHECKPOINT, contract.LAST_CHECKPOINT)]
+    return names if TRAINING.former(folder.parent) else ()
+
+
+def _listed(folder: Path) -> set[str]:
+    """Know a bundle by its own list."""
+    said = _json(folder / contract.BUNDLE_FILE)
+    if not {"schema_version", "model_digest", "files"} <= said.keys() or not isinstance(said["files"], list):
+        return set()
+    named = {str(one.get("path")) for one in said["files"] if isinstance(one, dict)}
+    return named | {contract.BUNDLE_FILE, contract.SIGNATURE_FILE}
+
+
+DATASET = Kind(
+    "data set",
+    "dataset_dir",
+    _told_by(
+        contract.DATASET_FILE,
+        {"schema_version", "digest", "fingerprint", "split_by"},
+        r"dataset\.json|audit\.json|audit\.html|contact_sheet\.jpg|(train|validation|test)-\d{5}-of-\d{5}\.parquet",
+    ),
+)
+CHECKPOINTS = Kind("checkpoints", "training_dir", _checkpoints)
+TRAINING_FILES = (
+    contract.HISTORY_FILE,
+    contract.METRICS_FILE,
+    contract.SEEN_FILE,
+    contract.STATISTICS_FILE,
+    contract.SBOM_FILE,
+)
+TRAINING = Kind(
+    "training",
+    "training_dir",
+    _told_by(
+        contract.METRICS_FILE,
+        {"best_epoch", "epochs", "temperature", "seconds"},
+        "|".join(map(re.escape, TRAINING_FILES)),
+    ),
+    TRAINING_FILES,
+)
+PLOTS = Kind("plots", "", _just(*contract.PLOTS))
+BUNDLE = Kind("bundle", "bundle_dir", _listed, marked=False)
+REPORT = Kind(
+    "report",
+    "report_dir",
+    _told_by(
+        contract.REPORT_FILE,
+        {"schema_version", "gates", "bundle_digest", "golden_digest"},
+        rf"report\.(json|sig|html)|model_card\.md|golden/(golden\.json|({'|'.join(contract.CLASSES)})\.\w+)",
+    ),
+)
+MONITOR_FILES = (contract.MONITOR_FILE, contract.MONITOR_PAGE)
+MONITOR = Kind(
+    "drift report",
+    "monitor_dir",
+    _told_by(
+        contract.MONITOR_FILE, {"drifted", "release", "measures", "pictures"}, "|".join(map(re.escape, MONITOR_FILES))
+    ),
+    MONITOR_FILES,
+)
+DECODED = Kind("decoded images", "data.cache_dir", _just("pixels.npy", "labels.npy"))
+RUN = Kind("pipeline run", "", lambda folder: ["log.txt"] if (folder / ".cache").is_dir() else [], ("log.txt",))
+WHOLE = (DATASET, BUNDLE, REPORT)  # what one folder more would spoil
+
+
+def claim(path: Path, kind: Kind, inputs: Sequence[str] = ()) -> Path:
+    """Say that a verb is going to write here: refused before any work starts where something else would be lost.
+
+    Args:
+        path: the folder, as the user named it.
+        kind: what is written.
+        inputs: files and folders that the verb reads.
+
+    Returns:
+        The folder itself; of a link what it leads to, so that the link stays one.
+
+    Raises:
+        SettingError: the folder holds what this product did not write, is a file, a mount point, the working folder
+            or above it or above an input, or lies in something of ours.
+    """
+    folder = _followed(path, kind)
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise _refused(path, kind, "is a file")
+    if not kind.beside:
+        if Path.cwd().is_relative_to(folder):
+            raise _refused(path, kind, "is the working folder or above it, and the whole folder would be replaced")
+        if holds := [one for one in inputs if one and Path(one).resolve().is_relative_to(folder)]:
+            raise _refused(path, kind, f"holds {holds[0]}, which is read, and the whole folder would be replaced")
+        if os.path.ismount(folder):
+            raise _refused(path, kind, "is a mount point, which cannot be replaced: name a folder in it")
+    for other in WHOLE:
+        for around in folder.parents if not kind.beside else (folder, *folder.parents):
+            if _ours(around, other):
+                raise _refused(path, kind, f"lies in a {other.what}, which is whole as it is")
+    if foreign := _foreign(folder, kind):
+        more = f" and {len(foreign) - SHOWN:,} more" if len(foreign) > SHOWN else ""
+        names = ", ".join(name if name.isprintable() else ascii(name) for name in foreign[:SHOWN])
+        raise _refused(path, kind, f"holds {names}{more}, not written by asl, to be replaced by the {kind.what}")
+    return folder
+
+
+def claim_training(training_dir: Path, plots_dir: Path | None = None) -> list[tuple[str, Path]]:
+    """Say where a training is going to write.
+
+    Args:
+        training_dir: gets what contract.py lists under training/.
+        plots_dir: gets the plots; by default a folder in training_dir.
+
+    Returns:
+        Name in the training and final place of each file and folder.
+
+    Raises:
+        SettingError: something that no training wrote stands there.
+    """
+    folder = claim(training_dir, TRAINING)
+    checkpoints = Path(contract.BEST_CHECKPOINT).parent
+    return [
+        (checkpoints.name, claim(folder / checkpoints, CHECKPOINTS)),
+        (contract.PLOTS_FOLDER, claim(plots_dir or folder / contract.PLOTS_FOLDER, PLOTS)),
+        *((name, folder / name) for name in TRAINING_FILES),
+    ]
+
+
+@contextmanager
+def replaced(path: Path, kind: Kind) -> Iterator[Path]:
+    """Give an empty folder that takes the place of what a former run wrote, whole or not at all.
+
+    Args:
+        path: the folder, as the user named it.
+        kind: what is written.
+
+    Yields:
+        The folder to write into.
+
+    Raises:
+        SettingError: as for `claim`.
+    """
+    folder = claim(path, kind)
+    with atomic.written_beside(folder, lambda: claim(folder, kind)) as beside:
+        if kind.marked:
+            (beside / MARKER).touch()  # a killed run's folder is known by it
+        yield beside
+        if kind.marked:
+            mark(beside, kind)
+
+
+def mark(folder: Path, kind: Kind) -> None:
+    """Write down what is ours in a folder.
+
+    Args:
+        folder: where it lies; what it holds is ours, unless the kind names its files.
+        kind: what was written.
+    """
+    written = kind.beside or tuple(
+        sorted(one.relative_to(folder).as_posix() for one in folder.rglob("*") if not one.is_dir())
+    )
+    atomic.write_json(folder / MARKER, _json(folder / MARKER) | {kind.what: list(written)})
+
+
+def claim_file(path: Path, setting: str, ours: Callable[[Path], bool]) -> None:
+    """Say that a verb is going to write this file.
+
+    Args:
+        path: the file.
+        setting: that says where it goes.
+        ours: knows a file that this product wrote, by what is in it.
+
+    Raises:
+        SettingError: it is something else.
+    """
+    if os.path.lexists(path) and not (path.is_file() and not path.is_symlink() and ours(path)):
+        raise SettingError(f"{path} was not written by asl and would be replaced: {setting} names another place")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a killed `replaced` left beside a folder; nobody else may write it at this moment."""
+    atomic.put_back(folder)
+    for path in folder.parent.iterdir() if folder.parent.is_dir() else ():
+        old = atomic.is_temporary(path.name, f"{folder.name}-old")
+        if (old or atomic.is_temporary(path.name, folder.name)) and is_leftover(path / folder.name if old else path):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def is_leftover(folder: Path) -> bool:
+    """Whether a folder with a temporary name is ours: it is empty, or has a marker."""
+    return not folder.is_symlink() and folder.is_dir() and ((folder / MARKER).is_file() or not any(folder.iterdir()))
+
+
+def is_ours(folder: Path, kind: Kind) -> bool:
+    """Whether a folder is what a former run wrote, and nothing else."""
+    return not folder.is_symlink() and bool(_ours(folder, kind)) and not _foreign(folder, kind)
+
+
+def _followed(path: Path, kind: Kind) -> Path:
+    """What a path leads to."""
+    try:
+        folder = path.resolve()
+    except RuntimeError as error:
+        raise _refused(path, kind, "is a link that leads to itself") from error
+    if path.is_symlink() and not folder.exists():
+        raise _refused(path, kind, f"is a link to {folder}, which is not there: `mkdir` it, or mount its disk")
+    return folder
+
+
+def _ours(folder: Path, kind: Kind) -> set[str]:
+    """The files in a folder that a former run wrote; empty where there was none."""
+    written = _json(folder / MARKER).get(kind.what) if kind.marked else None
+    if isinstance(written, list):
+        return {MARKER, *(name for name in written if isinstance(name, str))}
+    return set(kind.former(folder))
+
+
+def _foreign(folder: Path, kind: Kind) -> list[str]:
+    """What stands in the way in a folder and is not ours."""
+    if not folder.is_dir():
+        return []
+    ours = _ours(folder, kind)
+    if kind.beside:
+        return [name for name in kind.beside if os.path.lexists(folder / name) and not _is_plain(folder, name, ours)]
+    return sorted(_others(folder, ours, {str(parent) for name in ours for parent in Path(name).parents}))
+
+
+def _is_plain(folder: Path, name: str, ours: Collection[str]) -> bool:
+    """Whether a file is as we wrote it: a link may lead to anything."""
+    return name in ours and (folder / name).is_file() and not (folder / name).is_symlink()
+
+
+def _others(folder: Path, ours: Collection[str], folders: Collection[str], within: str = "") -> Iterator[str]:
+    """Yield what is not ours; a folder that has nothing of ours is not searched."""
+    with os.scandir(folder / within) as entries:
+        for entry in entries:
+            name = within + entry.name
+            if not entry.is_dir(follow_symlinks=False):
+                if entry.is_symlink() or (name not in ours and entry.name not in LITTER):
+                    yield name
+            elif name in folders:
+                yield from _others(folder, ours, folders, f"{name}/")
+            else:
+                yield f"{name}/"
+
+
+def _refused(path: Path, kind: Kind, why: str) -> SettingError:
+    mends = f"{kind.setting}=FOLDER names another folder" if kind.setting else "move it away"
+    return SettingError(f"{path} {why}: {mends}")

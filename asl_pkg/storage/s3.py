@@ -1,0 +1,201 @@
+"""The client of an S3 server, and what its errors mean for the user."""
+
+import base64
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore import UNSIGNED, exceptions
+from botocore.config import Config
+from botocore.parsers import ResponseParserError
+
+from asl_pkg.errors import DataError
+from asl_pkg.network import reach_directly
+from asl_pkg.storage.atomic import sha256
+from asl_pkg.storage.download import BrokenConnectionError
+
+CONNECTIONS = 16  # objects fetched at once: small ones wait for the network, not for the processor
+CONNECT_S, READ_S = 10, 60
+RETRIES = {"retry_mode": "AWS_RETRY_MODE", "max_attempts": "AWS_MAX_ATTEMPTS"}  # in ~/.aws/config, and as variables
+AMAZON = "amazonaws.com"
+BROKEN_OFF = (
+    exceptions.ConnectionClosedError,
+    exceptions.IncompleteReadError,
+    exceptions.ReadTimeoutError,
+    exceptions.ResponseStreamingError,
+)
+# By the code where only that tells, else by HTTP's status: codes differ between servers.
+MEANINGS: dict[str | int, str] = {
+    "NoSuchKey": "is gone since it was listed; run the pull again",
+    301: "its bucket is in another region: set AWS_REGION",
+    400: "the server refuses the request: check AWS_REGION and the name of the bucket",
+    403: "access denied: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; they must be allowed to do "
+    "this, and without them only public buckets can be read",
+    404: "there is no such bucket or object (or, as some servers mean it, key of access): check the URL, "
+    "AWS_ENDPOINT_URL and AWS_ACCESS_KEY_ID",
+    412: "changed while it was read; run the pull again",
+}
+
+PAGE = "the answer is a web page: AWS_ENDPOINT_URL must be the address of the S3 API, with no login page in front of it"
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """Take s3://BUCKET/KEY apart.
+
+    Args:
+        url: as the user gives it.
+
+    Returns:
+        (bucket, key); the key may be empty.
+
+    Raises:
+        DataError: it is no such URL.
+    """
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    if not url.startswith("s3://") or not bucket:
+        raise DataError(f"{url!r} is no S3 URL, expected s3://BUCKET/PREFIX or s3://BUCKET/ARCHIVE")
+    return bucket, key
+
+
+def connect() -> Any:
+    """Make a client from the usual AWS_* variables and files; ours is only what they leave open.
+
+    Returns:
+        A boto3 S3 client; it retries what may pass.
+
+    Raises:
+        DataError: the settings contradict one another.
+    """
+    with explained("S3"):
+        core = botocore.session.Session()
+        session = boto3.Session(botocore_session=core)  # boto3.client remembers who asked first in this process
+        theirs = core.get_scoped_config()
+        options: dict[str, Any] = {}
+        if not any(name in theirs or variable in os.environ for name, variable in RETRIES.items()):
+            options["retries"] = {"mode": "standard"}
+        if core.get_credentials() is None:
+            options["signature_version"] = UNSIGNED  # a public bucket asks for none
+        config = Config(max_pool_connections=CONNECTIONS, connect_timeout=CONNECT_S, read_timeout=READ_S, **options)
+        client = session.client("s3", config=config)
+        reach_directly(client.meta.endpoint_url)
+        if AMAZON in client.meta.endpoint_url or "addressing_style" in (theirs.get("s3") or {}):
+            return client
+        # A server of one's own seldom has a DNS name for every bucket.
+        return session.client("s3", config=config.merge(Config(s3={"addressing_style": "path"})))
+
+
+@contextmanager
+def explained(name: str) -> Iterator[None]:
+    """Turn the errors of boto3 into one line that says what to do.
+
+    Args:
+        name: what was asked for.
+
+    Raises:
+        BrokenConnectionError: the connection broke.
+        DataError: anything else.
+    """
+    try:
+        yield
+    except exceptions.ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        meaning = MEANINGS.get(code) or MEANINGS.get(status, "the server refuses")
+        if "html" in error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("content-type", ""):
+            meaning = PAGE
+        raise DataError(f"{name}: {meaning} ({code or status})") from error
+    except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
+        raise DataError(
+            f"{name}: no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+        ) from error
+    except (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError) as error:
+        raise DataError(
+            f"{name}: no S3 server answers at {error.kwargs['endpoint_url']}: check AWS_ENDPOINT_URL"
+        ) from error
+    except BROKEN_OFF as error:
+        raise BrokenConnectionError(f"{name}: the connection broke off ({type(error).__name__})") from error
+    except ResponseParserError as error:
+        raise DataError(f"{name}: {PAGE}") from error
+    except (exceptions.BotoCoreError, ValueError) as error:
+        raise DataError(f"{name}: {error}: check the AWS_* variables") from error
+
+
+def code_of(error: DataError) -> str:
+    """S3's name for a refusal that `explained` turned into a line, such as AccessDenied; empty where it named none."""
+    cause = error.__cause__
+    return cause.response.get("Error", {}).get("Code", "") if isinstance(cause, exceptions.ClientError) else ""
+
+
+def upload(client: Any, path: Path, bucket: str, key: str) -> None:
+    """Upload a file, unless the very same was uploaded before.
+
+    Args:
+        client: of `connect`.
+        path: the file.
+        bucket: where to.
+        key: its name there.
+
+    Raises:
+        DataError: S3 refuses.
+    """
+    digest = sha256(path)
+    if metadata(client, bucket, key) == (path.stat().st_size, digest):
+        return
+    with explained(f"s3://{bucket}/{key}"), path.open("rb") as file:
+        client.put_object(
+            Bucket=bucket,
+            Key=key,
+            Body=file,
+            Metadata={"sha256": digest},
+            ChecksumSHA256=base64.b64encode(
+                bytes.fromhex(digest)
+            ).decode(),  # the server refuses what arrives otherwise
+        )
+
+
+def metadata(client: Any, bucket: str, key: str) -> tuple[int, str] | None:
+    """Ask for an object that `upload` wrote.
+
+    Args:
+        client: of `connect`.
+        bucket: where it lies.
+        key: its name there.
+
+    Returns:
+        Size in bytes and SHA-256, None where there is none.
+
+    Raises:
+        DataError: S3 refuses.
+    """
+    with explained(f"s3://{bucket}/{key}"):
+        try:
+            head = client.head_object(Bucket=bucket, Key=key)
+        except exceptions.ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                return None
+            raise
+    return head["ContentLength"], head["Metadata"].get("sha256", "")
+
+
+def has_bucket(client: Any, bucket: str) -> bool:
+    """Whether there is a bucket.
+
+    Args:
+        client: of `connect`.
+        bucket: its name.
+
+    Raises:
+        DataError: S3 does not answer, or does not say.
+    """
+    with explained(f"s3://{bucket}"):
+        try:
+            client.head_bucket(Bucket=bucket)
+        except exceptions.ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                return False
+            raise
+    return True

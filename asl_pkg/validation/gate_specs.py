@@ -1,0 +1,210 @@
+"""What each gate asks, and what to do where it fails. The thresholds are settings: config.ValidateSettings."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from asl_pkg import contract
+from asl_pkg.class_sets import NOTHING, known_classes
+
+AT_LEAST = "at least"
+AT_MOST = "at most"
+EXPORT_AGAIN = "name the checkpoint that the bundle was made from, or export again: `asl export`"
+
+NOT_OFFERED = "the variant is not offered: serve fp32"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a gate asks.
+
+    Args:
+        direction: AT_LEAST or AT_MOST the threshold.
+        measures: what the measured number is.
+        remedy: what to do where the gate fails.
+        setting: of ValidateSettings that holds the threshold; empty where nothing but 0 is right.
+    """
+
+    direction: str
+    measures: str
+    remedy: str
+    setting: str = ""
+
+
+RULES = {
+    "integrity": Rule(
+        AT_MOST,
+        "faults of the bundle against the digests in bundle.json",
+        "`asl export` writes the bundle again",
+    ),
+    "contract": Rule(
+        AT_MOST,
+        "departures from the model contract: files, tensors, types, shapes, classes, operators",
+        "export with this version of the code: `asl export`",
+    ),
+    "data_set": Rule(
+        AT_MOST,
+        "data sets other than the one whose training split the model learnt from",
+        "validate with the data set of the training: its test pictures are the ones that training never saw",
+    ),
+    "leak": Rule(
+        AT_MOST,
+        "test pictures that training read, or a near-duplicate of them, and pictures it read from no training split",
+        "pull and train again: `asl pull` splits without leaks, and `asl train` notes what reached the network",
+    ),
+    "finite": Rule(
+        AT_MOST,
+        "answers with a value that is infinite or no number",
+        "train again with a lower trainer.learning_rate, and export in fp32",
+    ),
+    "independence": Rule(
+        AT_MOST,
+        "greatest change of a probability when a picture is asked alone, in another batch, or again",
+        "something in the graph looks at the whole batch or at chance: export in evaluation mode, `asl export` does",
+        "independence_max",
+    ),
+    "parity": Rule(
+        AT_MOST,
+        "greatest difference of log-probabilities between ONNX Runtime and torch",
+        EXPORT_AGAIN,
+        "parity_max",
+    ),
+    "parity_class": Rule(
+        AT_MOST,
+        "pictures for which ONNX Runtime names another class than torch, though torch was not torn between the two",
+        EXPORT_AGAIN,
+    ),
+    "agreement": Rule(
+        AT_LEAST,
+        "share of test pictures for which the variant names the class that fp32 names",
+        NOT_OFFERED,
+        "agreement_min",
+    ),
+    "not_worse": Rule(
+        AT_MOST,
+        "accuracy lost to fp32 on the same pictures, upper bound",
+        NOT_OFFERED,
+        "variant_loss_max",
+    ),
+    "faster": Rule(
+        AT_MOST,
+        "processor time for one picture as a multiple of fp32's, nine of ten times",
+        NOT_OFFERED,
+        "variant_time_max",
+    ),
+    "accuracy": Rule(
+        AT_LEAST,
+        "share of right answers, lower bound",
+        "train longer, on more signers, or with model=resnet; the confusion matrix shows which letters are mixed up",
+        "accuracy_min",
+    ),
+    "macro_f1": Rule(
+        AT_LEAST,
+        "mean F1 of the classes, lower bound",
+        "see which classes have a low recall, and give training more pictures of them",
+        "macro_f1_min",
+    ),
+    "recall": Rule(
+        AT_LEAST,
+        "recall of the worst class",
+        "look at that class's pictures in the data set's contact sheet: a wrong label or too few signers are usual",
+        "recall_min",
+    ),
+    "worst_group": Rule(
+        AT_LEAST,
+        "share of right answers for the worst signer",
+        "give training more signers like that one: handedness, skin, sleeve, light and camera differ",
+        "worst_group_min",
+    ),
+    "external": Rule(
+        AT_LEAST,
+        "share of right answers on other people's pictures, lower bound",
+        "train on pictures of more people: data=mix joins sources",
+        "external_min",
+    ),
+    "calibration": Rule(
+        AT_MOST,
+        "expected calibration error: how far confidence is from the share of right answers",
+        "train again: the temperature is fitted on the validation split, whose signers may be too few",
+        "calibration_error_max",
+    ),
+    "unsure": Rule(
+        AT_MOST,
+        "share of answers below the confidence threshold",
+        "train longer, or export with a lower export.confidence_threshold",
+        "unsure_max",
+    ),
+    "champion": Rule(
+        AT_MOST,
+        "accuracy lost to the release that serves, on the same pictures, lower bound",
+        "the release that serves is better: keep it, or find out what the new training lacks",
+        "champion_loss_max",
+    ),
+    "stability": Rule(
+        AT_LEAST,
+        "share of rightly read pictures that stay so when darker, brighter, compressed, moved or turned a little",
+        "train with trainer.augment=true, and on pictures of more cameras and rooms",
+        "stability_min",
+    ),
+    "empty_scenes": Rule(
+        AT_LEAST,
+        "share of plain scenes without a hand that are answered with `nothing`",
+        "give the class `nothing` more and other backgrounds",
+        "empty_scenes_min",
+    ),
+    "noise": Rule(
+        AT_MOST,
+        "share of pictures of pure noise that are answered with a letter, surely",
+        "give the class `nothing` more and other backgrounds, or raise export.confidence_threshold",
+        "noise_max",
+    ),
+    "triton": Rule(
+        AT_MOST,
+        "pictures of the golden set that a real Triton answers otherwise than ONNX Runtime",
+        "`make install` mends Triton, `asl export` the bundle",
+    ),
+    "latency": Rule(
+        AT_MOST,
+        "processor time for one picture in ONNX Runtime, as a multiple of torch's for the same network in the same run",
+        "the graph does more than the network: `asl export` it again",
+        "latency_max",
+    ),
+}
+
+
+def _of_variant(body: Mapping[str, Any]) -> bool:
+    return (body.get("bundle") or {}).get("precision", contract.FP32) != contract.FP32
+
+
+def knows_nothing(bundle: Mapping[str, Any] | None) -> bool:
+    """Whether the model knows the class `nothing`, which empty scenes and noise are to be answered with.
+
+    Args:
+        bundle: the contents of bundle.json, None where it is damaged.
+
+    Returns:
+        True where nothing says that it does not.
+    """
+    return NOTHING in known_classes(bundle or {})
+
+
+# Gates that only some reports have, and how such a report is known.
+ASKED_ONLY_WHERE: dict[str, Callable[[Mapping[str, Any]], bool]] = {
+    **dict.fromkeys(("parity", "parity_class"), lambda body: not _of_variant(body)),
+    **dict.fromkeys(("agreement", "not_worse", "faster"), _of_variant),
+    "worst_group": lambda body: body["data"]["unseen_signers"],
+    **dict.fromkeys(("empty_scenes", "noise"), lambda body: knows_nothing(body.get("bundle"))),
+    "external": lambda body: body["external"] is not None,
+}
+
+
+def asked(body: Mapping[str, Any]) -> list[str]:
+    """List the gates that have to be in a report.
+
+    Args:
+        body: contents of report.json.
+
+    Returns:
+        Names, in the order of RULES.
+    """
+    return [name for name in RULES if name not in ASKED_ONLY_WHERE or ASKED_ONLY_WHERE[name](body)]

@@ -1,0 +1,127 @@
+"""report.html: the report for people, one file with everything in it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asl_pkg import contract
+from asl_pkg.class_sets import described, known_classes
+from asl_pkg.reporting.html import data_uri, picture_uri, render
+from asl_pkg.validation import plots
+from asl_pkg.validation.answers import Answers
+from asl_pkg.validation.evaluation import Evidence
+from asl_pkg.validation.external import MISTAKES, Mistake
+from asl_pkg.validation.gate_specs import knows_nothing
+
+TEMPLATE = Path(__file__).with_name("report.html.jinja")
+SVG = "image/svg+xml"
+QUALITY = 85  # of the mistakes' JPEG
+CONFUSIONS = 8  # pairs of letters listed
+
+
+def page(body: dict[str, Any], evidence: Evidence | None) -> str:
+    """Render the report.
+
+    Args:
+        body: contents of report.json.
+        evidence: the same numbers as arrays, and the pictures; None where the model could not be run.
+
+    Returns:
+        HTML that needs no other file and no network.
+    """
+    drawn: dict[str, str] = {}
+    measured = evidence.measured if evidence else None
+    external = evidence.external if evidence else None
+    if measured:
+        least = next(gate["threshold"] for gate in body["gates"] if gate["name"] == "recall")
+        drawn = {
+            "confusion": data_uri(plots.confusion_plot(measured.confusion).encode(), SVG),
+            "recall": data_uri(plots.recall_plot(measured.recall, least).encode(), SVG),
+            "reliability": data_uri(plots.reliability_plot(measured.reliability).encode(), SVG),
+        }
+    if external:
+        drawn["external"] = data_uri(plots.confusion_plot(external.confusion).encode(), SVG)
+    return render(
+        TEMPLATE,
+        body=body,
+        some=described(known_classes(body["bundle"] or {})),
+        knows_nothing=knows_nothing(body["bundle"]),
+        plots=drawn,
+        mistakes=worst_mistakes(evidence.answers) if evidence else [],
+        confusions=confusions(measured.confusion) if measured else [],
+        strangers=[_mistake(one) for one in external.mistakes] if external else [],
+        taken_for=_taken_for(external.confusion) if external else {},
+    )
+
+
+def worst_mistakes(answers: Answers) -> list[dict[str, Any]]:
+    """Show the wrong answers that the model was surest of.
+
+    Args:
+        answers: all of them.
+
+    Returns:
+        Picture, truth, answer, confidence and group of each, the surest first.
+    """
+    answer = answers.probabilities.argmax(axis=1)
+    confidence = answers.probabilities.max(axis=1)
+    wrong = np.flatnonzero(answer != answers.truth)
+    surest = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
+    return [
+        _mistake(
+            Mistake(
+                origin=answers.groups[position],
+                pixels=answers.pixels[position],
+                truth=int(answers.truth[position]),
+                answer=int(answer[position]),
+                confidence=float(confidence[position]),
+            )
+        )
+        for position in surest
+    ]
+
+
+def confusions(confusion: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """List which classes are most often taken for which.
+
+    Args:
+        confusion: pictures, truth in rows [classes, classes].
+
+    Returns:
+        Truth, answer, pictures of that truth and how many of them, the most first.
+    """
+    wrong = confusion - np.diag(np.diag(confusion))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSIONS]
+    pairs = [np.unravel_index(position, wrong.shape) for position in order]
+    return [
+        {
+            "truth": contract.CLASSES[truth],
+            "answer": contract.CLASSES[answer],
+            "count": int(wrong[truth, answer]),
+            "pictures": int(confusion[truth].sum()),
+        }
+        for truth, answer in pairs
+        if wrong[truth, answer]
+    ]
+
+
+def _mistake(one: Mistake) -> dict[str, Any]:
+    return {
+        "picture": picture_uri(one.pixels, QUALITY),
+        "truth": contract.CLASSES[one.truth],
+        "answer": contract.CLASSES[one.answer],
+        "confidence": one.confidence,
+        "group": one.origin,
+    }
+
+
+def _taken_for(confusion: NDArray[np.int64]) -> dict[str, str]:
+    """The wrong answer that each class gets most often, with its pictures."""
+    wrong = confusion - np.diag(np.diag(confusion))
+    return {
+        contract.CLASSES[truth]: f"{contract.CLASSES[row.argmax()]} ({row.max():,})"
+        for truth, row in enumerate(wrong)
+        if row.any()
+    }

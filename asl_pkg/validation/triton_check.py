@@ -1,0 +1,30 @@
+"""Whether a real Triton loads the bundle and answers the golden set as ONNX Runtime does."""
+
+from asl_pkg.bundle.bundle import Bundle
+from asl_pkg.errors import ServingError
+from asl_pkg.inference.v2_client import Client
+from asl_pkg.serving.triton.local import LocalTriton
+from asl_pkg.validation.gates import Finding
+from asl_pkg.validation.golden import Golden, compare
+
+
+def ask_triton(bundle: Bundle, golden: Golden) -> Finding:
+    """Start a Triton of its own on the bundle, ask it, and end it.
+
+    Args:
+        bundle: already verified.
+        golden: pictures and ONNX Runtime's answers.
+
+    Returns:
+        How many pictures it answers otherwise; not measured where it does not start or answer, and why.
+    """
+    try:
+        with LocalTriton(bundle) as server:
+            client = Client(server.http_url)
+            try:
+                answers = client.predict(golden.pixels)
+            finally:
+                client.close()
+            return Finding(compare(golden, answers).otherwise, f"ready in {server.ready_s:.1f} s")
+    except ServingError as error:
+        return Finding(None, str(error))

@@ -1,0 +1,1 @@
+"""Studies of the model and the gates; speed is measured under benchmarks/."""

@@ -1,0 +1,47 @@
+"""docs/gates.md: the parts of it that are written by a program."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.faults.table import DEFECTS
+
+DOCS = Path(__file__).parents[2] / "docs" / "gates.md"
+NOT_RUN = "–"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def defects_table(refused_by: Mapping[str, Sequence[str]]) -> str:
+    """Make the table of defects.
+
+    Args:
+        refused_by: for each defect that was planted, everything that refused it.
+
+    Returns:
+        Markdown: defect, how it is planted, what was expected to refuse it, what did.
+    """
+    rows = []
+    for one in DEFECTS:
+        refused = refused_by.get(one.name)
+        found = NOT_RUN if refused is None else ", ".join(refused) or "nothing"
+        verdict = found if refused is None or one.caught_by in refused else f"**missed**: {found}"
+        rows.append((one.name, one.how, one.caught_by, verdict))
+    return table(("defect", "how it is planted", "expected", "refused by"), rows)
+
+
+def write_part(path: Path, part: str, text: str) -> None:
+    """Replace what lies between the two marks of a part.
+
+    Args:
+        path: a Markdown file with `<!-- PART -->` and `<!-- end of PART -->`.
+        part: its name.
+        text: what shall lie between them.
+    """
+    start, end = f"<!-- {part} -->", f"<!-- end of {part} -->"
+    pattern = re.compile(f"{re.escape(start)}.*{re.escape(end)}", re.DOTALL)
+    path.write_text(pattern.sub(lambda _match: f"{start}\n{text}\n{end}", path.read_text(encoding="utf-8")))

@@ -1,0 +1,20 @@
+"""The transformer reads a test split, in every kind of file, exactly as `asl infer` does."""
+
+from pathlib import Path
+
+from asl_pkg.bundle.bundle import open_bundle
+from asl_pkg.serving.triton.local import LocalTriton
+from studies.transformer_agreement import run
+from tests.support.exported import CLASSES, SIGNERS, Exported
+from tests.support.transformers import address, transformer
+
+
+def test_every_picture_of_the_test_split_gets_the_letter_that_asl_infer_gives(
+    exported: Exported, tmp_path: Path
+) -> None:
+    with (
+        LocalTriton(open_bundle(exported.bundle), http_port=18800, grpc_port=18801, metrics_port=18802) as server,
+        transformer(tmp_path, 18810, address(server)) as running,
+    ):
+        outcome = run(running.http_url, exported.bundle, exported.dataset)
+    assert outcome == dict.fromkeys(outcome, (SIGNERS * CLASSES, SIGNERS * CLASSES))

@@ -1,0 +1,72 @@
+"""A transformer as a process of its own, which tests ask; its SDK and tritonclient cannot be in one process."""
+
+import contextlib
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from asl_pkg.serving.triton.local import LocalTriton
+
+START_S = 240
+
+
+@dataclass(frozen=True)
+class Transformer:
+    """A running one."""
+
+    http_url: str
+    grpc_url: str
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def ready(self) -> bool:
+        """What its readiness probe says."""
+        with contextlib.suppress(urllib.error.URLError, ConnectionError):
+            return urllib.request.urlopen(f"{self.http_url}/v2/health/ready", timeout=5).status == 200
+        return False
+
+
+@contextlib.contextmanager
+def transformer(folder: Path, port: int, *predictors: str, wait: bool = True) -> Iterator[Transformer]:
+    """Start one and end it.
+
+    Args:
+        folder: gets its log.
+        port: for HTTP; the next one is for gRPC.
+        predictors: HOST:PORT.
+        wait: until it is ready.
+    """
+    log = folder / f"transformer-{port}.log"
+    flags = ["--host", "127.0.0.1", "--http_port", str(port), "--grpc_port", str(port + 1)]
+    command = [sys.executable, "-m", "asl_pkg.serving.transformer", *flags, "--predictor_host", ",".join(predictors)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        running = Transformer(f"http://127.0.0.1:{port}", f"grpc://127.0.0.1:{port + 1}", log, process)
+        if wait:
+            until(lambda: running.ready, START_S, log)
+        yield running
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0, log.read_text()
+
+
+def until(condition, seconds: float, log: Path | None = None) -> float:
+    """Wait for a condition; how long that took, in seconds."""
+    started = time.monotonic()
+    while not condition():
+        waited = time.monotonic() - started
+        assert waited < seconds, log.read_text() if log else f"not within {seconds} s"
+        time.sleep(0.05)
+    return time.monotonic() - started
+
+
+def address(server: LocalTriton) -> str:
+    """Where a transformer finds a Triton."""
+    return server.grpc_url.removeprefix("grpc://")

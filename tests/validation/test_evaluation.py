@@ -1,0 +1,101 @@
+"""Answers that hang on more than their picture, graphs that do too much, servers that answer otherwise."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from asl_pkg import contract
+from asl_pkg.bundle.bundle import open_bundle
+from asl_pkg.inference.onnx_session import open_session
+from asl_pkg.models.export_module import Served
+from asl_pkg.serving.triton import environment
+from asl_pkg.validation.batch_invariance import greatest_change
+from asl_pkg.validation.golden import Golden
+from asl_pkg.validation.latency import latency_ratio
+from asl_pkg.validation.parity import compare
+from asl_pkg.validation.thorough import PICTURES, thorough_parity
+from asl_pkg.validation.triton_check import ask_triton
+from tests.support.exported import Exported, picture
+
+PIXELS = np.stack([picture(label, signer) for signer in range(2) for label in range(len(contract.CLASSES))])
+
+
+@pytest.fixture
+def graph(exported: Exported) -> onnx.ModelProto:
+    return onnx.load(exported.bundle / contract.MODEL_FILE)
+
+
+def written(graph: onnx.ModelProto, folder: Path) -> Path:
+    path = folder / "model.onnx"
+    onnx.save(graph, path)
+    return path
+
+
+def test_an_honest_graph_answers_each_picture_by_itself(exported: Exported) -> None:
+    assert greatest_change(open_session(exported.bundle / contract.MODEL_FILE), PIXELS) <= 1e-5
+
+
+def test_a_graph_that_looks_at_the_whole_batch_is_noticed(graph: onnx.ModelProto, tmp_path: Path) -> None:
+    """The softmax over the classes is followed by a mix with the batch's mean."""
+    last = next(node for node in graph.graph.node if contract.OUTPUT_NAME in node.output)
+    last.output[0] = "own"
+    half = onnx.numpy_helper.from_array(np.array(0.5, np.float32), "half")
+    axes = onnx.numpy_helper.from_array(np.array([0]), "axes")
+    graph.graph.initializer.extend([half, axes])
+    make = onnx.helper.make_node
+    graph.graph.node.extend(
+        [
+            make("ReduceMean", ["own", "axes"], ["mean"], keepdims=1),
+            make("Add", ["own", "mean"], ["sum"]),
+            make("Mul", ["sum", "half"], [contract.OUTPUT_NAME]),
+        ]
+    )
+    assert greatest_change(open_session(written(graph, tmp_path)), PIXELS) > 0.1
+
+
+def test_a_graph_with_useless_work_is_slower(exported: Exported, graph: onnx.ModelProto, tmp_path: Path) -> None:
+    """All pixels go through a wide layer that counts for nothing in the end."""
+    last = next(node for node in graph.graph.node if contract.OUTPUT_NAME in node.output)
+    last.output[0] = "own"
+    constants = {"rows": np.array([0, -1, 200]), "wide": np.ones((200, 2048), np.float32), "none": np.float32(0)}
+    graph.graph.initializer.extend(onnx.numpy_helper.from_array(np.array(v), name) for name, v in constants.items())
+    make = onnx.helper.make_node
+    graph.graph.node.extend(
+        [
+            make("Cast", [contract.INPUT_NAME], ["numbers"], to=onnx.TensorProto.FLOAT),
+            make("Reshape", ["numbers", "rows"], ["lines"]),
+            make("MatMul", ["lines", "wide"], ["work"]),
+            make("ReduceMax", ["work"], ["most"], keepdims=0),
+            make("Mul", ["most", "none"], ["nothing"]),
+            make("Add", ["own", "nothing"], [contract.OUTPUT_NAME]),
+        ]
+    )
+    served = Served(exported.classifier).eval()
+    honest = latency_ratio(exported.bundle / contract.MODEL_FILE, served, PIXELS[:1])
+    assert latency_ratio(written(graph, tmp_path), served, PIXELS[:1]) > 3 * honest
+
+
+def test_a_real_triton_answers_as_onnx_runtime_does(exported: Exported) -> None:
+    bundle = open_bundle(exported.bundle)
+    answers = open_session(bundle.model_path).run(None, {contract.INPUT_NAME: PIXELS[:4]})[0]
+    assert ask_triton(bundle, Golden(PIXELS[:4], answers)).measured == 0
+    assert ask_triton(bundle, Golden(PIXELS[:4], answers[::-1])).measured == 4
+
+
+def test_without_triton_nothing_is_claimed(exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(environment.VARIABLE, str(tmp_path))
+    found = ask_triton(open_bundle(exported.bundle), Golden(PIXELS[:1], np.zeros((1, 29), np.float32)))
+    assert found.measured is None
+    assert "`make install`" in found.detail
+
+
+def test_a_thorough_comparison_varies_the_pictures(exported: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asl_pkg.validation.thorough.PICTURES", 100)
+    session, served = open_session(exported.bundle / contract.MODEL_FILE), Served(exported.classifier).eval()
+    same = np.full((len(PIXELS), len(contract.CLASSES)), 1 / 29, np.float32)
+    found = thorough_parity(compare(same, same), session, served, PIXELS, seed=1)
+    assert found.pictures == 2 * len(PIXELS) >= 100
+    assert 0 < found.greatest < 1e-3
+    assert PICTURES == 5_000
