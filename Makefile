@@ -9,7 +9,7 @@ TORCH_REQUIREMENTS ?= images/requirements/local.txt
 ASL := .venv/bin/asl
 
 ENVIRONMENTS := .venv .triton asl_platform.egg-info
-CACHES := .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+CACHES := .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 # Of pip's many lines, those that show how far it is.
 NAMES := sed -un 's/^Collecting \([^ ]*\).*/  \1/p; s/^Installing collected.*/  unpacking them all/p'
 STATE := data/dataset gate-study gate-thresholds models mlruns monitor plots report runs
@@ -69,6 +69,7 @@ lint: install ## format, lint and type checks
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
+	.venv/bin/lint-imports
 
 format: install ## put the code in its form
 	.venv/bin/ruff format .

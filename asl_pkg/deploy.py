@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from asl_pkg import contract, progress
 from asl_pkg.bundle import signature
 from asl_pkg.bundle.bundle import Bundle, open_bundle
-from asl_pkg.bundle.store import Listed, Serving, Store, list_releases
+from asl_pkg.bundle.serving_state import Serving
+from asl_pkg.bundle.store import Listed, Store, list_releases
 from asl_pkg.config.schema import Settings
 from asl_pkg.deployment.canary_analysis import compare, judge
+from asl_pkg.deployment.choice import open_place
 from asl_pkg.deployment.smoke_test import accept
-from asl_pkg.deployment.target import NotRestoredError, Place, open_place
+from asl_pkg.deployment.target import NotRestoredError, Place
 from asl_pkg.errors import BundleError, GateError, ServingError, SettingError
 from asl_pkg.lineage import tracking
 from asl_pkg.validation.golden import Golden, read_golden

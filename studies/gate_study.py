@@ -19,7 +19,8 @@ from pathlib import Path
 
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import open_bundle
-from asl_pkg.bundle.store import Serving, release_folder, write_serving
+from asl_pkg.bundle.serving_state import Serving
+from asl_pkg.bundle.store import release_folder, write_serving
 from asl_pkg.config.schema import (
     BaselineModel,
     ModelSettings,

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from asl_pkg import contract
-from asl_pkg.bundle.store import Serving, parse_serving
+from asl_pkg.bundle.serving_state import Serving, parse_serving
 from asl_pkg.storage.folder import S3Folder
 from asl_pkg.storage.s3 import explained, metadata
 

@@ -10,27 +10,10 @@ from pathlib import Path
 from typing import Protocol
 
 from asl_pkg import contract
-from asl_pkg.errors import BundleError
+from asl_pkg.bundle.serving_state import Serving, parse_serving
 from asl_pkg.storage import atomic, outputs
 
 S3 = "s3://"
-
-
-@dataclass(frozen=True)
-class Serving:
-    """What serves.
-
-    Args:
-        release: first digits of the model digest.
-        bundle_digest: SHA-256 of its bundle.json.
-        report_digest: SHA-256 of the report that let it pass.
-        previous: the release that served before, None for the first.
-    """
-
-    release: str
-    bundle_digest: str
-    report_digest: str
-    previous: str | None
 
 
 @dataclass(frozen=True)
@@ -165,25 +148,6 @@ def read_serving(store: Path) -> Serving | None:
     """
     path = store / contract.KUBERNETES_NAME / contract.SERVING_FILE
     return parse_serving(path.read_bytes(), str(path)) if path.is_file() else None
-
-
-def parse_serving(text: bytes, name: str) -> Serving:
-    """Understand a serving.json.
-
-    Args:
-        text: its contents.
-        name: where it lies, for the error.
-
-    Returns:
-        What serves.
-
-    Raises:
-        BundleError: it is damaged.
-    """
-    try:
-        return Serving(**json.loads(text))
-    except (ValueError, TypeError) as error:
-        raise BundleError(f"{name} is damaged ({error}): remove it, and `asl deploy` writes a new one") from error
 
 
 def write_serving(store: Path, serving: Serving | None) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from asl_pkg import contract
-from asl_pkg.bundle.store import Serving
+from asl_pkg.bundle.serving_state import Serving
 from asl_pkg.deployment.transformer_spec import transformer_spec
 from asl_pkg.errors import ServingError
 from asl_pkg.k8s.client import API_VERSION

@@ -10,7 +10,8 @@ from typing import Any
 from kubernetes.utils.quantity import parse_quantity
 
 from asl_pkg import contract
-from asl_pkg.bundle.store import Serving, Store
+from asl_pkg.bundle.serving_state import Serving
+from asl_pkg.bundle.store import Store
 from asl_pkg.config.schema import DeploySettings
 from asl_pkg.deployment import http_route
 from asl_pkg.deployment.inference_service import as_it_was, inference_service, serving_of, with_canary

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from asl_pkg.bundle.bundle import open_bundle
-from asl_pkg.bundle.store import FolderStore, Serving, release_folder
+from asl_pkg.bundle.serving_state import Serving
+from asl_pkg.bundle.store import FolderStore, release_folder
 from asl_pkg.errors import ServingError
 from asl_pkg.serving.triton.local import LocalTriton
 

@@ -1,10 +1,10 @@
-"""What deploy asks of a place where a release serves, and which place the settings name."""
+"""What deploy asks of a place where a release serves."""
 
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from asl_pkg.bundle.store import FolderStore, Serving, Store, open_store
-from asl_pkg.config.schema import Settings
+from asl_pkg.bundle.serving_state import Serving
+from asl_pkg.bundle.store import Store
 from asl_pkg.errors import ServingError
 
 
@@ -44,27 +44,3 @@ class Place(Protocol):
         Raises:
             ServingError: it does not start, or what serves is no longer `before`.
         """
-
-
-def open_place(settings: Settings) -> Place:
-    """Open the place that the store's address names: a folder means this machine, s3://… means Kubernetes.
-
-    Args:
-        settings: `store` and `deploy`.
-
-    Returns:
-        The place.
-
-    Raises:
-        DataError: there is no such store.
-        ServingError: there is no cluster.
-    """
-    store = open_store(settings.store)
-    if isinstance(store, FolderStore):
-        from asl_pkg.deployment.local import LocalPlace
-
-        return LocalPlace(store)
-    from asl_pkg.deployment.kserve import KServePlace
-    from asl_pkg.k8s.client import Cluster
-
-    return KServePlace(store, Cluster(settings.deploy.namespace), settings.deploy)

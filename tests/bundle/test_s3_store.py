@@ -10,7 +10,8 @@ import pytest
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle, open_bundle
 from asl_pkg.bundle.s3_store import S3Store
-from asl_pkg.bundle.store import Serving, list_releases
+from asl_pkg.bundle.serving_state import Serving
+from asl_pkg.bundle.store import list_releases
 from asl_pkg.errors import BundleError, DataError
 from asl_pkg.storage.s3 import connect
 from tests.support.s3_server import s3_server

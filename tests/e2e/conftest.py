@@ -17,7 +17,7 @@ import pytest
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle, open_bundle
 from asl_pkg.bundle.s3_store import S3Store
-from asl_pkg.bundle.store import Serving
+from asl_pkg.bundle.serving_state import Serving
 from tests.conftest import PROJECT
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import open_bundle
-from asl_pkg.bundle.store import Serving, release_folder, write_serving
+from asl_pkg.bundle.serving_state import Serving
+from asl_pkg.bundle.store import release_folder, write_serving
 from asl_pkg.data.preparation import prepare
 from asl_pkg.export import export
 from asl_pkg.models.classifier import Classifier

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from asl_pkg import contract
-from asl_pkg.bundle.store import Serving
+from asl_pkg.bundle.serving_state import Serving
 from asl_pkg.deployment.inference_service import inference_service
 from asl_pkg.deployment.transformer_spec import transformer_spec
 from tests.conftest import PROJECT

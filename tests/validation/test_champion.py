@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from asl_pkg import contract
-from asl_pkg.bundle.store import Serving, champion, release_folder, write_serving
+from asl_pkg.bundle.serving_state import Serving
+from asl_pkg.bundle.store import champion, release_folder, write_serving
 from asl_pkg.errors import BundleError
 from asl_pkg.metrics.classification import paired_loss
 from asl_pkg.validate import validate

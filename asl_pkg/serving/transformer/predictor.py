@@ -23,23 +23,6 @@ CHANNEL_OPTIONS = [
 MODEL_CONFIG = "/inference.GRPCInferenceService/ModelConfig"
 INPUT = (contract.INPUT_NAME, "UINT8", [-1, contract.IMAGE_PX, contract.IMAGE_PX, 3])
 OUTPUT = (contract.OUTPUT_NAME, "FP32", [-1, len(contract.CLASSES)])
-REASONS = {
-    grpc.StatusCode.UNAVAILABLE: "no model server can answer now, try again",
-    grpc.StatusCode.DEADLINE_EXCEEDED: "the model server did not answer in time, try again",
-    grpc.StatusCode.INVALID_ARGUMENT: "the model server refused the pictures",
-}
-
-
-class PredictorError(ServingError):
-    """No model server answered; the text is for clients and names no address.
-
-    Args:
-        code: gRPC's status of the last attempt; one that clients would take for their own fault becomes INTERNAL.
-    """
-
-    def __init__(self, code: grpc.StatusCode) -> None:
-        super().__init__(REASONS.get(code, "the model server failed"))
-        self.code = code if code in REASONS else grpc.StatusCode.INTERNAL
 
 
 @dataclass(frozen=True, eq=False)

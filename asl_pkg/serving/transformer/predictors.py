@@ -14,7 +14,8 @@ import grpc
 import numpy as np
 
 from asl_pkg.errors import ServingError, SettingError
-from asl_pkg.serving.transformer.predictor import ANSWER_TIMEOUT_S, Predictor, PredictorError, connect
+from asl_pkg.serving.transformer.predictor import ANSWER_TIMEOUT_S, Predictor, connect
+from asl_pkg.serving.v2_server.errors import PredictorError
 
 REFRESH_S = 2.0  # between two looks at who is there
 CONNECT_TIMEOUT_S = 2.0

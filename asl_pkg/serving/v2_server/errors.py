@@ -11,7 +11,7 @@ from kserve.errors import InvalidInput
 from kserve.protocol.grpc.interceptors import ExceptionToStatusInterceptor
 from starlette.exceptions import HTTPException
 
-from asl_pkg.serving.transformer.predictor import PredictorError
+from asl_pkg.errors import ServingError
 
 # What the SDK's decoder lets through on a malformed request; it would answer 500 as if the server were at fault.
 DECODING_ERRORS = (
@@ -22,6 +22,24 @@ HTTP_STATUSES = {
     grpc.StatusCode.UNAVAILABLE: 503,
     grpc.StatusCode.DEADLINE_EXCEEDED: 504,
 }
+
+REASONS = {
+    grpc.StatusCode.UNAVAILABLE: "no model server can answer now, try again",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "the model server did not answer in time, try again",
+    grpc.StatusCode.INVALID_ARGUMENT: "the model server refused the pictures",
+}
+
+
+class PredictorError(ServingError):
+    """No model server answered; the text is for clients and names no address.
+
+    Args:
+        code: gRPC's status of the last attempt; one that clients would take for their own fault becomes INTERNAL.
+    """
+
+    def __init__(self, code: grpc.StatusCode) -> None:
+        super().__init__(REASONS.get(code, "the model server failed"))
+        self.code = code if code in REASONS else grpc.StatusCode.INTERNAL
 
 
 class DecodingInterceptor(ExceptionToStatusInterceptor):
