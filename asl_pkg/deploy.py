@@ -20,13 +20,13 @@ from asl_pkg.bundle.bundle import Bundle, open_bundle
 from asl_pkg.bundle.serving_state import Serving
 from asl_pkg.bundle.store import Listed, Store, list_releases
 from asl_pkg.config.schema import Settings
-from asl_pkg.deployment.canary_analysis import compare, judge
-from asl_pkg.deployment.choice import open_place
-from asl_pkg.deployment.smoke_test import accept
-from asl_pkg.deployment.target import NotRestoredError, Place
+from asl_pkg.deployment.canary_analysis import compare_canary, judge
+from asl_pkg.deployment.choice import open_target
+from asl_pkg.deployment.smoke_test import smoke_test
+from asl_pkg.deployment.target import DeploymentTarget, NotRestoredError
 from asl_pkg.errors import BundleError, GateError, ServingError, SettingError
 from asl_pkg.lineage import tracking
-from asl_pkg.validation.golden import Golden, read_golden
+from asl_pkg.validation.golden import GoldenSet, read_golden
 from asl_pkg.validation.report import Report, read_report
 
 
@@ -114,7 +114,7 @@ def releases(settings: Settings) -> list[Listed]:
     Returns:
         Each with its digests and whether it serves.
     """
-    place = open_place(settings)
+    place = open_target(settings)
     return list_releases(place.store, place.serving())
 
 
@@ -148,9 +148,9 @@ def manifest(settings: Settings, bundle_dir: Path, report_dir: Path) -> dict[str
     return place.manifest(_serving(bundle, report, before))
 
 
-def _open_place(settings: Settings) -> Place:
+def _open_place(settings: Settings) -> DeploymentTarget:
     """The place where something is to serve: one that demands signatures is not opened unless they are checked."""
-    place = open_place(settings)
+    place = open_target(settings)
     if place.demands_signature():
         signature.require_public_key(f"namespace {settings.deploy.namespace}")
     return place
@@ -181,9 +181,9 @@ def _check_champion(bundle: Bundle, report: Report, before: Serving | None) -> N
         )
 
 
-def _check_room(place: Place, bundle: Bundle) -> None:
+def _check_room(place: DeploymentTarget, bundle: Bundle) -> None:
     """Refuse a bundle that a server could not keep: Kubernetes evicts such a pod, perhaps after it has served."""
-    room = place.room()
+    room = place.storage_limit_bytes()
     if bundle.size > room:
         raise ServingError(
             f"release {bundle.release} has {bundle.size:,} bytes, but a pod may keep {room:,.0f}: raise "
@@ -220,7 +220,9 @@ def _serving(stored: Bundle, report: Report, before: Serving | None) -> Serving:
     return Serving(stored.release, stored.digest, report.digest, previous)
 
 
-def _serve(place: Place, stored: Bundle, report: Report, before: Serving | None, settings: Settings) -> Release:
+def _serve(
+    place: DeploymentTarget, stored: Bundle, report: Report, before: Serving | None, settings: Settings
+) -> Release:
     """Let a release serve that was tried, and try it again where it serves, then tell the registry."""
     golden = read_golden(report.golden_folder)
     serving = _serving(stored, report, before)
@@ -232,31 +234,35 @@ def _serve(place: Place, stored: Bundle, report: Report, before: Serving | None,
     else:
         _try(place, serving, before, golden, settings)
         progress.say(f"release {stored.release} is to serve instead of {served}")
-    with _or_else(f"{served} serves again"), place.switched(serving, before) as urls:
-        latency_ms = max(accept(url, stored.release, golden, settings.deploy.latency_max_ms) for url in urls)
+    with _or_else(f"{served} serves again"), place.promote(serving, before) as urls:
+        latency_ms = max(smoke_test(url, stored.release, golden, settings.deploy.latency_max_ms) for url in urls)
     uri = place.store.uri(stored.release)
     tags = {"release": stored.release, "bundle_digest": stored.digest, "dataset_digest": stored.dataset_digest}
     return Release(stored.release, uri, serving.previous, latency_ms, tracking.register(uri, tags))
 
 
-def _try(place: Place, serving: Serving, before: Serving | None, golden: Golden, settings: Settings) -> None:
+def _try(
+    place: DeploymentTarget, serving: Serving, before: Serving | None, golden: GoldenSet, settings: Settings
+) -> None:
     """Try a release without users, and where the settings say so with a share of them."""
     with _or_else("what serves was not touched"):
         progress.say(f"trying release {serving.release} as a candidate without users")
         with place.candidate(serving) as urls:
             for url in urls:
-                accept(url, serving.release, golden, settings.deploy.latency_max_ms)
+                smoke_test(url, serving.release, golden, settings.deploy.latency_max_ms)
     if before and settings.deploy.canary_requests:
         with _or_else(f"{before.release} serves again"):
             _share(place, serving, before, golden.pixels, settings)
 
 
-def _share(place: Place, serving: Serving, before: Serving, pixels: NDArray[np.uint8], settings: Settings) -> None:
+def _share(
+    place: DeploymentTarget, serving: Serving, before: Serving, pixels: NDArray[np.uint8], settings: Settings
+) -> None:
     """Let a canary share the users for a while, and compare it with what serves."""
     chosen = settings.deploy
     progress.say(f"release {serving.release} shares the users of {before.release} as a canary")
     with place.canary(serving, before) as (stable, canary):
-        found = compare(stable, canary, pixels, chosen.canary_requests, settings.seed)
+        found = compare_canary(stable, canary, pixels, chosen.canary_requests, settings.seed)
         progress.say(found.summary)
         judge(found, chosen.canary_agreement_min, chosen.canary_slowdown_max)
 

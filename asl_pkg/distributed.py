@@ -17,14 +17,14 @@ from asl_pkg.errors import AslError
 LOOPBACK = "127.0.0.1"
 
 
-def inside() -> bool:
+def is_distributed() -> bool:
     """Whether torchrun started this process as one of several."""
     return distributed.is_torchelastic_launched()
 
 
 def is_first() -> bool:
     """Whether this process is alone, or the one of several that writes."""
-    return os.environ.get("RANK", "0") == "0" or not inside()
+    return os.environ.get("RANK", "0") == "0" or not is_distributed()
 
 
 def launch(count: int, function: Callable[..., Any], *arguments: Any) -> None:
@@ -57,12 +57,12 @@ def _call(function: Callable[..., Any], *arguments: Any) -> None:
     function(*arguments)
 
 
-def position() -> tuple[int, int]:
+def rank_and_world_size() -> tuple[int, int]:
     """Give this process's number, from 0, and how many there are; (0, 1) where it is alone."""
     return (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
 
 
-def united(mask: torch.Tensor) -> torch.Tensor:
+def all_reduce_any(mask: torch.Tensor) -> torch.Tensor:
     """Give what is true in any process.
 
     Args:

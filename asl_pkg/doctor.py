@@ -20,7 +20,7 @@ MEMORY_GIB, DISK_GIB = 6, 3  # what the demo needs, measured, rounded up
 
 
 @dataclass(frozen=True)
-class Finding:
+class DoctorCheck:
     """One thing that was looked at.
 
     Args:
@@ -43,19 +43,21 @@ class Finding:
         return f"{mark} {self.name:12} {self.what}" + (f"; {self.mend}" if not self.fine else "")
 
 
-def examine() -> Iterator[Finding]:
+def examine() -> Iterator[DoctorCheck]:
     """Look at everything that the verbs need or can use.
 
     Yields:
         A finding for each thing.
     """
     version = platform.python_version()
-    yield Finding("Python", sys.version_info[:2] == (3, 11), f"{version}, expected 3.11", "apt-get install python3.11")
+    yield DoctorCheck(
+        "Python", sys.version_info[:2] == (3, 11), f"{version}, expected 3.11", "apt-get install python3.11"
+    )
     yield _packages()
     memory = psutil.virtual_memory().available / GIB
-    yield Finding("memory", memory >= MEMORY_GIB, f"{memory:.0f} GiB free of {MEMORY_GIB}", "close other programs")
+    yield DoctorCheck("memory", memory >= MEMORY_GIB, f"{memory:.0f} GiB free of {MEMORY_GIB}", "close other programs")
     disk = shutil.disk_usage(".").free / GIB
-    yield Finding("disk", disk >= DISK_GIB, f"{disk:.0f} GiB free of {DISK_GIB}", "make clean")
+    yield DoctorCheck("disk", disk >= DISK_GIB, f"{disk:.0f} GiB free of {DISK_GIB}", "make clean")
     yield _triton()
     for port in (contract.HTTP_PORT, contract.GRPC_PORT, contract.METRICS_PORT, contract.MLFLOW_PORT):
         yield _port(port)
@@ -67,11 +69,11 @@ def examine() -> Iterator[Finding]:
         ("kubectl", "applies the manifests"),
     ):
         path = shutil.which(name)
-        yield Finding(name, bool(path), path or "not on PATH", f"optional: {use}", needed=False)
+        yield DoctorCheck(name, bool(path), path or "not on PATH", f"optional: {use}", needed=False)
     yield _kubeconfig()
 
 
-def _packages() -> Finding:
+def _packages() -> DoctorCheck:
     """Whether every package that pyproject.toml asks for is there."""
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
@@ -83,42 +85,44 @@ def _packages() -> Finding:
         version = found.get(canonicalize_name(one.name))
         if version is None or version not in one.specifier:
             faults.append(f"{one.name} {version or 'missing'}, expected {one.specifier}")
-    return Finding("packages", not faults, ", ".join(faults) or f"{len(wanted)} as declared", "make install")
+    return DoctorCheck("packages", not faults, ", ".join(faults) or f"{len(wanted)} as declared", "make install")
 
 
-def _triton() -> Finding:
+def _triton() -> DoctorCheck:
     """Whether the local Triton can start."""
     from asl_pkg.errors import ServingError
 
     try:
-        return Finding("Triton", True, str(environment.find().folder))
+        return DoctorCheck("Triton", True, str(environment.find().folder))
     except ServingError as error:
-        return Finding("Triton", False, str(error), "make install")
+        return DoctorCheck("Triton", False, str(error), "make install")
 
 
-def _port(port: int) -> Finding:
+def _port(port: int) -> DoctorCheck:
     """Whether nothing listens on a port yet."""
     with socket.socket() as probe:
         taken = probe.connect_ex(("127.0.0.1", port)) == 0
     what = "taken" if taken else "free"
-    return Finding(f"port {port}", not taken, what, "serve takes the next free one", needed=False)
+    return DoctorCheck(f"port {port}", not taken, what, "serve takes the next free one", needed=False)
 
 
-def _mlflow() -> Finding:
+def _mlflow() -> DoctorCheck:
     """Where training logs to, and whether it can be reached."""
     if not os.environ.get("MLFLOW_TRACKING_URI"):
-        return Finding("MLflow", True, f"embedded, in {Path('mlruns').resolve()}")
+        return DoctorCheck("MLflow", True, f"embedded, in {Path('mlruns').resolve()}")
     from asl_pkg.errors import AslError
     from asl_pkg.lineage import tracking
 
     try:
         tracking.check()
     except AslError as error:
-        return Finding("MLflow", False, str(error), "unset MLFLOW_TRACKING_URI for the embedded one")
-    return Finding("MLflow", True, tracking.uri())
+        return DoctorCheck("MLflow", False, str(error), "unset MLFLOW_TRACKING_URI for the embedded one")
+    return DoctorCheck("MLflow", True, tracking.uri())
 
 
-def _kubeconfig() -> Finding:
+def _kubeconfig() -> DoctorCheck:
     """Whether a cluster is configured."""
     path = Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
-    return Finding("kubeconfig", path.is_file(), str(path), "optional: names the cluster to deploy to", needed=False)
+    return DoctorCheck(
+        "kubeconfig", path.is_file(), str(path), "optional: names the cluster to deploy to", needed=False
+    )

@@ -22,12 +22,12 @@ from asl_pkg.errors import BundleError, SettingError
 from asl_pkg.inference.onnx_session import open_session
 from asl_pkg.lineage import git_commit
 from asl_pkg.models import load_checkpoint
-from asl_pkg.models.export_module import Served
+from asl_pkg.models.export_module import ExportModule
 from asl_pkg.models.onnx_export import to_onnx
-from asl_pkg.models.quantization import calibration_pictures, in_8_bits, in_half
+from asl_pkg.models.quantization import calibration_pictures, to_fp16, to_int8
 from asl_pkg.storage import atomic, outputs
 from asl_pkg.validation.answers import answer_by_onnx, answer_by_torch
-from asl_pkg.validation.parity import compare
+from asl_pkg.validation.parity import measure_parity
 
 TRIAL_PICTURES = 8
 TRIAL_PATCHES = 8  # a trial picture is a chequerboard of so many random patches a side
@@ -56,7 +56,7 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
     if onnx_path:
         _claim_graph(onnx_path, folder)
     classifier = load_checkpoint(checkpoint_path)
-    served = Served(classifier).eval()
+    served = ExportModule(classifier).eval()
     digest = classifier.hparams["dataset_digest"]
     said = metadata(classifier.hparams, settings.export)
     graph = to_onnx(served, said)
@@ -72,10 +72,10 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
         _write_repository(beside, graph, settings.export)
         _try(served, beside / contract.MODEL_FILE, settings)  # in fp32; a variant of it is judged by `asl validate`
         if settings.export.precision == contract.FP16:
-            _write_graph(beside, in_half(served, said))
+            _write_graph(beside, to_fp16(served, said))
         if settings.export.precision == contract.INT8:
             pixels = calibration_pictures(Path(settings.dataset_dir), digest, settings.seed)
-            _write_graph(beside, in_8_bits(graph, pixels))
+            _write_graph(beside, to_int8(graph, pixels))
         _write_extras(beside, checkpoint_path.parent.parent)
         seal(beside, facts)
         signature.sign(beside, beside / contract.SIGNATURE_FILE)
@@ -114,7 +114,7 @@ def _try(served: torch.nn.Module, graph: Path, settings: Settings) -> None:
     )
     patch_px = contract.IMAGE_PX // TRIAL_PATCHES
     pixels = patches.repeat(patch_px, axis=1).repeat(patch_px, axis=2)
-    parity = compare(answer_by_torch(served, pixels), answer_by_onnx(open_session(graph), pixels))
+    parity = measure_parity(answer_by_torch(served, pixels), answer_by_onnx(open_session(graph), pixels))
     if parity.greatest > settings.validate.parity_max or parity.other_class:
         raise BundleError(
             f"the exported graph answers otherwise than the checkpoint: log-probabilities differ by "

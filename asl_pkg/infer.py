@@ -11,10 +11,10 @@ import numpy as np
 from asl_pkg import contract
 from asl_pkg.config.schema import InferenceSettings
 from asl_pkg.data.preparation import MAX_BYTES, prepare
-from asl_pkg.data.sample import Rejected
+from asl_pkg.data.sample import RejectedFile
 from asl_pkg.errors import DataError, SettingError
 from asl_pkg.inference.image_paths import STANDARD_INPUT, Named, find_pictures
-from asl_pkg.inference.postprocess import name_letter
+from asl_pkg.inference.postprocess import decode_prediction
 from asl_pkg.inference.runtimes import Runtime, open_runtime
 from asl_pkg.monitoring.features import describe
 
@@ -22,7 +22,7 @@ PATH_COLUMNS = 40
 
 
 @dataclass(frozen=True)
-class Answer:
+class Prediction:
     """What a model says of one picture.
 
     Args:
@@ -44,7 +44,7 @@ class Answer:
     measures: dict[str, float] = field(default_factory=dict)
 
 
-def infer(settings: InferenceSettings, pictures: Sequence[str]) -> Iterator[Answer]:
+def infer(settings: InferenceSettings, pictures: Sequence[str]) -> Iterator[Prediction]:
     """Name the letters in pictures.
 
     Args:
@@ -69,7 +69,7 @@ def infer(settings: InferenceSettings, pictures: Sequence[str]) -> Iterator[Answ
     return _answers(runtime, threshold, settings.output == "json", found)
 
 
-def as_table_line(answer: Answer) -> str:
+def as_table_line(answer: Prediction) -> str:
     """One line for people: picture, letter, confidence, the likeliest three or what is wrong."""
     # a name may hold line breaks or bytes that are no text: neither may reach the terminal
     path = answer.path if answer.path.isprintable() else ascii(answer.path)
@@ -79,12 +79,12 @@ def as_table_line(answer: Answer) -> str:
     return f"{path:{PATH_COLUMNS}}  {answer.letter:8} {answer.confidence:6.1%}  {top}"
 
 
-def as_json_line(answer: Answer) -> str:
+def as_json_line(answer: Prediction) -> str:
     """One line of JSON; names that are no text are escaped."""
     return json.dumps(asdict(answer))
 
 
-def _answers(runtime: Runtime, threshold: float, described: bool, pictures: Iterable[Named]) -> Iterator[Answer]:
+def _answers(runtime: Runtime, threshold: float, described: bool, pictures: Iterable[Named]) -> Iterator[Prediction]:
     remaining = iter(pictures)
     while batch := list(itertools.islice(remaining, contract.MAX_BATCH)):
         prepared = [_prepare(picture) for picture in batch]
@@ -92,19 +92,23 @@ def _answers(runtime: Runtime, threshold: float, described: bool, pictures: Iter
         rows = iter(runtime.predict(np.stack(whole)) if whole else ())
         for picture, one in zip(batch, prepared, strict=True):
             path = (
-                picture.path if isinstance(picture, Rejected) else STANDARD_INPUT if picture is None else str(picture)
+                picture.path
+                if isinstance(picture, RejectedFile)
+                else STANDARD_INPUT
+                if picture is None
+                else str(picture)
             )
             if isinstance(one, np.ndarray):
-                named = name_letter(next(rows), threshold)
+                named = decode_prediction(next(rows), threshold)
                 measures = describe(one) if described else {}
-                yield Answer(path, runtime.release, named.letter, named.confidence, named.top3, measures=measures)
+                yield Prediction(path, runtime.release, named.letter, named.confidence, named.top3, measures=measures)
             else:
-                yield Answer(path, runtime.release, error=one)
+                yield Prediction(path, runtime.release, error=one)
 
 
 def _prepare(picture: Named) -> np.ndarray | str:
     """The pixels of a picture, uint8 [200, 200, 3], or what is wrong with it."""
-    if isinstance(picture, Rejected):
+    if isinstance(picture, RejectedFile):
         return picture.reason
     try:
         return prepare(sys.stdin.buffer.read(MAX_BYTES + 1) if picture is None else picture)

@@ -11,9 +11,9 @@ from asl_pkg.bundle.bundle import Bundle
 from asl_pkg.config.schema import InferenceSettings
 from asl_pkg.errors import BundleError, DataError
 from asl_pkg.inference.choice import choose_bundle
-from asl_pkg.monitoring.drift import CONFIDENCE, CONFIDENCE_DIGITS, LETTER, Shift, compare
+from asl_pkg.monitoring.drift import CONFIDENCE, CONFIDENCE_DIGITS, LETTER, Shift, compute_drift
 from asl_pkg.monitoring.features import MEASURES
-from asl_pkg.monitoring.page import page
+from asl_pkg.monitoring.page import drift_html
 from asl_pkg.storage import atomic, outputs
 
 
@@ -65,7 +65,7 @@ def monitor(settings: InferenceSettings, answers: Iterable[dict[str, Any]]) -> D
     bundle = choose_bundle(settings)
     reference = read_reference(bundle)
     shown, unread = _table(answers, bundle.release)
-    shifts = compare(reference, shown, settings.monitor)
+    shifts = compute_drift(reference, shown, settings.monitor)
     found = Drift(bundle.release, len(shown[LETTER]), unread, shifts)
     body = {
         "drifted": [one.name for one in found.drifted],
@@ -77,7 +77,7 @@ def monitor(settings: InferenceSettings, answers: Iterable[dict[str, Any]]) -> D
     }
     outputs.mark(folder, outputs.MONITOR)
     atomic.write_json(folder / contract.MONITOR_FILE, body)
-    atomic.write_text(folder / contract.MONITOR_PAGE, page(body, reference, shown))
+    atomic.write_text(folder / contract.MONITOR_PAGE, drift_html(body, reference, shown))
     return found
 
 

@@ -22,15 +22,15 @@ from asl_pkg.data.audit.audit import Findings, write_audit
 from asl_pkg.data.audit.contact_sheet import PICTURES, contact_sheet
 from asl_pkg.data.chosen import chosen_labels
 from asl_pkg.data.dataset import ROW_GROUP, DatasetInfo, write_info
-from asl_pkg.data.external import External, of_classes, read_external
+from asl_pkg.data.external import ExternalSet, of_classes, read_external
 from asl_pkg.data.hashing import dataset_digest
-from asl_pkg.data.ingest import Arrival, receive
+from asl_pkg.data.ingest import IngestedData, ingest
 from asl_pkg.data.shard_writer import write_splits
 from asl_pkg.data.sources import described, fingerprint, open_source
-from asl_pkg.data.split.assign import Placed, place
-from asl_pkg.data.split.near_duplicates import Looks
+from asl_pkg.data.split.assign import SplitResult, assign_splits
+from asl_pkg.data.split.near_duplicates import SimilarityIndex
 from asl_pkg.data.split.signers_table import read_table
-from asl_pkg.data.split.splitting import Place
+from asl_pkg.data.split.splitting import SplitAssignment
 from asl_pkg.errors import DataError
 from asl_pkg.storage import outputs
 
@@ -84,7 +84,7 @@ def inputs_of(data: DataSettings) -> list[str]:
     return named
 
 
-def _receive(settings: Settings, folder: Path) -> tuple[str, Arrival]:
+def _receive(settings: Settings, folder: Path) -> tuple[str, IngestedData]:
     """Read the source to its end; gives the fingerprint too. The source's own index is not kept in memory."""
     data, seed = settings.data, settings.seed
     if isinstance(data, FolderData) and data.signers_csv:
@@ -93,10 +93,12 @@ def _receive(settings: Settings, folder: Path) -> tuple[str, Arrival]:
     name = fingerprint(data, seed, source)
     parts = folder / f"parts-{name[:12]}"
     _forget_others(folder, parts)
-    return name, receive(source, parts, isinstance(data, FolderData) and data.strip_private)
+    return name, ingest(source, parts, isinstance(data, FolderData) and data.strip_private)
 
 
-def _make(settings: Settings, name: str, arrival: Arrival, external: External | None, dataset_dir: Path) -> DatasetInfo:
+def _make(
+    settings: Settings, name: str, arrival: IngestedData, external: ExternalSet | None, dataset_dir: Path
+) -> DatasetInfo:
     """Make the data set of what arrived."""
     data = settings.data
     folder = data.path if type(data) is FolderData else ""
@@ -104,8 +106,8 @@ def _make(settings: Settings, name: str, arrival: Arrival, external: External | 
     left_out.require_fit(arrival.rejected, len(labels), _most_unfit(data), _source_of(data), folder, set(labels))
     left_out.require_classes(labels, data.classes, arrival.rejected, _source_of(data))
     left_out.tell(arrival.rejected, f"data={data.name}")
-    looks = Looks(arrival.table["dhash"].to_numpy(), arrival.thumbnails)
-    placed = place(arrival, data, settings.seed, looks)
+    looks = SimilarityIndex(arrival.table["dhash"].to_numpy(), arrival.thumbnails)
+    placed = assign_splits(arrival, data, settings.seed, looks)
     info = _info(settings, name, arrival, placed)
     if external:
         external = of_classes(external, labels_of(info.known_classes))
@@ -170,7 +172,7 @@ def _require_no_twins(found: dict[str, Any]) -> None:
         )
 
 
-def _info(settings: Settings, fingerprint: str, arrival: Arrival, placed: Placed) -> DatasetInfo:
+def _info(settings: Settings, fingerprint: str, arrival: IngestedData, placed: SplitResult) -> DatasetInfo:
     rows = zip(arrival.column("sha256"), arrival.column("label"), placed.signers, placed.places, strict=True)
     kept = [(sha256, label, signer, at) for sha256, label, signer, at in rows if at.kept]
     counts = Counter((at.split, label) for _, label, _, at in kept)
@@ -195,21 +197,21 @@ def _info(settings: Settings, fingerprint: str, arrival: Arrival, placed: Placed
     )
 
 
-def _write_splits(folder: Path, arrival: Arrival, placed: Placed) -> None:
+def _write_splits(folder: Path, arrival: IngestedData, placed: SplitResult) -> None:
     splits = np.array([one.split for one in placed.places], object)
     write_splits(folder, _spool(arrival, placed), splits, [one.group for one in placed.places])
 
 
-def _spool(arrival: Arrival, placed: Placed) -> Iterator[pa.Table]:
+def _spool(arrival: IngestedData, placed: SplitResult) -> Iterator[pa.Table]:
     """All pictures with their signers, some at a time."""
     signer = arrival.table.schema.get_field_index("signer")
     table = arrival.table.set_column(signer, "signer", pa.array(placed.signers, pa.string()))
     for start in range(0, len(table), ROW_GROUP):
         yield table[start : start + ROW_GROUP]
-        arrival.forget()
+        arrival.release_memory()
 
 
-def _examples(arrival: Arrival, places: Sequence[Place]) -> dict[int, list[bytes]]:
+def _examples(arrival: IngestedData, places: Sequence[SplitAssignment]) -> dict[int, list[bytes]]:
     """Take pictures of each class that lie far apart in the order of arrival, hence of several signers."""
     labels = np.array([label if at.kept else -1 for label, at in zip(arrival.column("label"), places, strict=True)])
     examples = {}

@@ -23,7 +23,7 @@ from asl_pkg import contract, distributed
 from asl_pkg.class_sets import KEY
 from asl_pkg.config.load import flat
 from asl_pkg.config.schema import TrainSettings
-from asl_pkg.data.datamodule import PictureData
+from asl_pkg.data.datamodule import ImageData
 from asl_pkg.data.dataset import DatasetInfo, read_info, read_split
 from asl_pkg.lineage import git_commit
 from asl_pkg.lineage.code_version import version_of
@@ -36,7 +36,7 @@ from asl_pkg.models.classifier import Classifier
 from asl_pkg.models.evaluation import confusion, measure, predict, statistics
 from asl_pkg.models.history import History, Row
 from asl_pkg.models.resnet import TransferResNet
-from asl_pkg.models.resume import Place, place
+from asl_pkg.models.resume import CheckpointStore, open_checkpoint_store
 from asl_pkg.models.training import device, fit
 from asl_pkg.storage import outputs
 from asl_pkg.storage.atomic import in_place_of, write_json, write_text
@@ -68,16 +68,20 @@ def train(
     """
     outputs.claim_training(training_dir, plots_dir)
     hyper_parameters = _hyper_parameters(settings, read_info(dataset_dir))
-    if settings.trainer.trainjob and not distributed.inside():
+    if settings.trainer.trainjob and not distributed.is_distributed():
         from asl_pkg.k8s import trainjob  # with the client of Kubernetes
 
         with _published(training_dir, plots_dir) as folder:
             trainjob.train(settings, _key(settings, hyper_parameters), dataset_dir, folder)
         return _metrics(training_dir)
-    if settings.trainer.workers > 1 and not distributed.inside():
+    if settings.trainer.workers > 1 and not distributed.is_distributed():
         distributed.launch(settings.trainer.workers, train, settings, dataset_dir, training_dir, plots_dir)
         return _metrics(training_dir)
-    state = place(settings.checkpoint_uri, _key(settings, hyper_parameters)) if settings.checkpoint_uri else None
+    state = (
+        open_checkpoint_store(settings.checkpoint_uri, _key(settings, hyper_parameters))
+        if settings.checkpoint_uri
+        else None
+    )
     if not distributed.is_first():
         _help(settings, hyper_parameters, dataset_dir, state)
         return {}
@@ -98,10 +102,10 @@ def train(
 def _train(
     settings: TrainSettings,
     hyper_parameters: dict[str, Any],
-    data: PictureData,
+    data: ImageData,
     run: Run,
     folder: Path,
-    state: Place | None,
+    state: CheckpointStore | None,
 ) -> dict[str, float]:
     start = time.monotonic()
     history = History(run.log, lines=settings.trainer.progress and not sys.stderr.isatty())
@@ -130,7 +134,9 @@ def _train(
     return metrics
 
 
-def _help(settings: TrainSettings, hyper_parameters: dict[str, Any], dataset_dir: Path, state: Place | None) -> None:
+def _help(
+    settings: TrainSettings, hyper_parameters: dict[str, Any], dataset_dir: Path, state: CheckpointStore | None
+) -> None:
     """Learn together with the first worker, and write nothing."""
     history = History(lambda *_: None, lines=False)
     with tempfile.TemporaryDirectory() as unused:
@@ -138,8 +144,8 @@ def _help(settings: TrainSettings, hyper_parameters: dict[str, Any], dataset_dir
         fit(classifier, data, history, Path(unused), progress=False, state=state)
 
 
-def _data(settings: TrainSettings, dataset_dir: Path) -> PictureData:
-    return PictureData(dataset_dir, settings.data, settings.seed, settings.trainer.augment)
+def _data(settings: TrainSettings, dataset_dir: Path) -> ImageData:
+    return ImageData(dataset_dir, settings.data, settings.seed, settings.trainer.augment)
 
 
 def _classifier(settings: TrainSettings, hyper_parameters: dict[str, Any]) -> Classifier:

@@ -11,17 +11,17 @@ from asl_pkg.data.dataset import DatasetInfo, drawn_signers, read_info, read_spl
 from asl_pkg.errors import BundleError
 from asl_pkg.storage import atomic, outputs
 from asl_pkg.validation.answers import TEST
-from asl_pkg.validation.evaluation import Evidence, gather
+from asl_pkg.validation.evaluation import Evaluation, evaluate
 from asl_pkg.validation.external import open_external
-from asl_pkg.validation.gate_specs import asked
-from asl_pkg.validation.gates import Finding, Gate, decide
+from asl_pkg.validation.gate_specs import required_gates
+from asl_pkg.validation.gates import Gate, GateInput, decide
 from asl_pkg.validation.golden import write_golden
 from asl_pkg.validation.leak import find_leak
 from asl_pkg.validation.model_card import model_card
 from asl_pkg.validation.model_contract import contract_faults
 from asl_pkg.validation.report import Report
-from asl_pkg.validation.report_html import page
-from asl_pkg.validation.report_json import contents
+from asl_pkg.validation.report_html import report_html
+from asl_pkg.validation.report_json import report_json
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Judgement:
     info: DatasetInfo
     bundle: Bundle | None
     gates: list[Gate]
-    evidence: Evidence | None
+    evidence: Evaluation | None
 
 
 def validate(
@@ -76,10 +76,10 @@ def validate(
         if judged.evidence:
             golden_digest = _write_golden(beside / contract.GOLDEN_FOLDER, dataset_dir, judged.evidence)
         drawn = drawn_signers(read_split(dataset_dir, TEST, ["signer", "landmarks_3d"]))
-        body = contents(judged.info, drawn, bundle_dir, judged.bundle, judged.gates, judged.evidence, golden_digest)
+        body = report_json(judged.info, drawn, bundle_dir, judged.bundle, judged.gates, judged.evidence, golden_digest)
         atomic.write_json(beside / contract.REPORT_FILE, body)
         signature.sign(beside / contract.REPORT_FILE, beside / contract.REPORT_SIGNATURE)
-        atomic.write_text(beside / contract.REPORT_PAGE, page(body, judged.evidence))
+        atomic.write_text(beside / contract.REPORT_PAGE, report_html(body, judged.evidence))
         atomic.write_text(beside / contract.MODEL_CARD, model_card(body))
     return Report(report_dir, body)
 
@@ -94,23 +94,23 @@ def judge(
     strangers = open_external(settings.data.external) if settings.data.external else None
     evidence = None
     if bundle and found["contract"].measured == 0:
-        evidence = gather(settings, bundle, checkpoint_path, dataset_dir, info, strangers, champion)
+        evidence = evaluate(settings, bundle, checkpoint_path, dataset_dir, info, strangers, champion)
         found |= evidence.found
     external = evidence.external if evidence else None
     manifest = bundle.manifest if bundle else None
-    names = asked({"data": {"unseen_signers": info.unseen_signers}, "external": external, "bundle": manifest})
+    names = required_gates({"data": {"unseen_signers": info.unseen_signers}, "external": external, "bundle": manifest})
     return Judgement(info, bundle, decide(found, settings.validate, names), evidence)
 
 
-def _leak(dataset_dir: Path, seen_path: Path) -> Finding:
+def _leak(dataset_dir: Path, seen_path: Path) -> GateInput:
     try:
         leak = find_leak(dataset_dir, seen_path)
     except BundleError as error:
-        return Finding(None, str(error))
-    return Finding(leak.pictures, leak.detail)
+        return GateInput(None, str(error))
+    return GateInput(leak.pictures, leak.detail)
 
 
-def examine(bundle_dir: Path, info: DatasetInfo) -> tuple[Bundle | None, dict[str, Finding]]:
+def examine(bundle_dir: Path, info: DatasetInfo) -> tuple[Bundle | None, dict[str, GateInput]]:
     """Look at a bundle before it is asked anything.
 
     Args:
@@ -128,16 +128,16 @@ def examine(bundle_dir: Path, info: DatasetInfo) -> tuple[Bundle | None, dict[st
     except BundleError as error:
         if not (bundle_dir / contract.BUNDLE_FILE).is_file():
             raise
-        return None, {"integrity": Finding(1, str(error))}
+        return None, {"integrity": GateInput(1, str(error))}
     faults = contract_faults(bundle)
     return bundle, {
-        "integrity": Finding(0),
-        "contract": Finding(len(faults), "; ".join(faults)),
-        "data_set": Finding(int(bundle.dataset_digest != info.digest)),
+        "integrity": GateInput(0),
+        "contract": GateInput(len(faults), "; ".join(faults)),
+        "data_set": GateInput(int(bundle.dataset_digest != info.digest)),
     }
 
 
-def _write_golden(folder: Path, dataset_dir: Path, evidence: Evidence) -> str:
+def _write_golden(folder: Path, dataset_dir: Path, evidence: Evaluation) -> str:
     """SHA-256 of its list, which names the digest of each picture."""
     rows, answers = evidence.golden_rows, evidence.answers
     pictures = read_split(dataset_dir, TEST, ["image"]).take(rows)["image"].to_pylist()

@@ -34,7 +34,7 @@ from torch.utils.data import DataLoader
 from asl_pkg import contract
 from asl_pkg.config.schema import ResNetModel, Settings, SyntheticData
 from asl_pkg.data.augmentation import augment, draw
-from asl_pkg.data.datamodule import PictureData
+from asl_pkg.data.datamodule import ImageData
 from asl_pkg.data.dataset import read_info, read_split, shards, write_info
 from asl_pkg.models import build
 from asl_pkg.models.normalise import Normalise
@@ -58,7 +58,7 @@ BF16 = ON_GPU or bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
 def ours(dataset_dir: Path, cache_dir: str, batch_size: int) -> dict[str, Loader]:
     """Our batches, as they are and varied on the device that trains; on a GPU from its own memory too."""
-    data = PictureData(dataset_dir, SyntheticData(batch_size=batch_size, cache_dir=cache_dir), 0, varied=False)
+    data = ImageData(dataset_dir, SyntheticData(batch_size=batch_size, cache_dir=cache_dir), 0, varied=False)
 
     def plain() -> Iterator[Batch]:
         for batch in data.train_dataloader():

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from asl_pkg.data.hashing import dhash
-from asl_pkg.data.split.near_duplicates import MAX_BITS, Looks
+from asl_pkg.data.split.near_duplicates import MAX_BITS, SimilarityIndex
 
 RECORDINGS, FRAMES = 290, 300
 SIDE = 32
@@ -41,7 +41,7 @@ def main() -> None:
     rows, others = np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
     start = time.perf_counter()
-    twins = Looks(hashes, thumbnails).twins(rows, others)
+    twins = SimilarityIndex(hashes, thumbnails).twins(rows, others)
     ours_s = time.perf_counter() - start
 
     start = time.perf_counter()

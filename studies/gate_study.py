@@ -73,7 +73,7 @@ def strangers(folder: Path, options: argparse.Namespace) -> Path:
     """Pictures of signers of another data set."""
     if not folder.is_dir():
         data = SyntheticData(train_signers=1, validation_signers=1, test_signers=min(STRANGERS, options.test_signers))
-        with tempfile.TemporaryDirectory() as work, atomic.written_beside(folder) as beside:
+        with tempfile.TemporaryDirectory() as work, atomic.atomic_directory(folder) as beside:
             pull(TrainSettings(seed=STRANGERS_SEED, data=data), Path(work) / "dataset")
             for number, row in enumerate(read_split(Path(work) / "dataset", TEST, ["image", "label"]).to_pylist()):
                 path = beside / contract.CLASSES[row["label"]] / f"{number}{Path(row['image']['path']).suffix}"

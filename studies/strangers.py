@@ -46,14 +46,14 @@ from asl_pkg.config.schema import (
 )
 from asl_pkg.data.dataset import read_info, read_split, write_info
 from asl_pkg.data.hashing import dataset_digest
-from asl_pkg.data.sample import Picture, Rejected
+from asl_pkg.data.sample import RejectedFile, Sample
 from asl_pkg.data.sources import open_source
 from asl_pkg.export import export
 from asl_pkg.inference.onnx_session import open_session
 from asl_pkg.pull import pull
-from asl_pkg.storage.atomic import written_beside
+from asl_pkg.storage.atomic import atomic_directory
 from asl_pkg.train import train
-from asl_pkg.validation.external import External, score
+from asl_pkg.validation.external import ExternalScore, score
 
 LEFT_OUT = {*"MNPTJZ", "nothing", "space", "del"}
 SCORED = {label for label, name in enumerate(contract.CLASSES) if name not in LEFT_OUT}
@@ -78,7 +78,7 @@ def mixed(real: Path, synthetic: Path, folder: Path) -> Path:
     """Both data sets as one, split by split: data=mix would hold out signers by chance, perhaps the real one."""
     if folder.is_dir():
         return folder
-    with written_beside(folder) as beside:
+    with atomic_directory(folder) as beside:
         rows: list[tuple[str, int, str, str]] = []
         for split in contract.SPLITS:
             table = pa.concat_tables([read_split(one, split) for one in (real, synthetic)], promote_options="default")
@@ -92,10 +92,10 @@ def mixed(real: Path, synthetic: Path, folder: Path) -> Path:
     return folder
 
 
-def strangers(path: Path, every: int) -> Iterator[Picture | Rejected]:
+def strangers(path: Path, every: int) -> Iterator[Sample | RejectedFile]:
     """What is scored of a source."""
     source = open_source(real_source(path), 0, Path("downloads"))
-    scored = (item for item in source.read(0) if isinstance(item, Rejected) or item.label in SCORED)
+    scored = (item for item in source.read(0) if isinstance(item, RejectedFile) or item.label in SCORED)
     return itertools.islice(scored, 0, None, every)
 
 
@@ -113,7 +113,7 @@ def trained(model: ModelSettings, dataset_dir: Path, seed: int, options: argpars
     return folder / "bundle"
 
 
-def row(found: External, **of_what: Any) -> dict[str, Any]:
+def row(found: ExternalScore, **of_what: Any) -> dict[str, Any]:
     """A row of the table: one network on one stranger."""
     accuracy = found.accuracy
     return of_what | {

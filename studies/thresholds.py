@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from asl_pkg.config.schema import SyntheticData, TrainerSettings, TrainSettings, ValidateSettings
-from asl_pkg.validation.gate_specs import AT_LEAST, RULES
+from asl_pkg.validation.gate_specs import AT_LEAST, GATE_SPECS
 from asl_pkg.validation.report import Report
 from studies.good_models import Made
 from tests.faults.page import DOCS, table, write_part
@@ -26,7 +26,7 @@ DEVIATIONS = 3.0
 def thresholds_table(reports: Sequence[Report]) -> str:
     """Make a table: gate, what was measured, three standard deviations to the bad side of the mean, the default."""
     rows = []
-    for name, rule in RULES.items():
+    for name, rule in GATE_SPECS.items():
         gates = [gate for report in reports for gate in report.body["gates"] if gate["name"] == name]
         values = np.array([gate["measured"] for gate in gates], float)
         if not rule.setting or not len(values):

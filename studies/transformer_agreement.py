@@ -19,7 +19,7 @@ from PIL import Image
 from asl_pkg import contract
 from asl_pkg.config.schema import InferenceSettings
 from asl_pkg.data.dataset import read_pictures
-from asl_pkg.infer import Answer, infer
+from asl_pkg.infer import Prediction, infer
 
 ORIENTATION = 0x0112  # EXIF's tag
 
@@ -84,7 +84,7 @@ def _ask(url: str, files: list[bytes]) -> Iterator[tuple[str, str]]:
     client.close()
 
 
-def _infer(bundle: Path, files: list[bytes]) -> list[Answer]:
+def _infer(bundle: Path, files: list[bytes]) -> list[Prediction]:
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, f"{number:06}") for number in range(len(files))]
         for path, file in zip(paths, files, strict=True):

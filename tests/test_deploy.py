@@ -15,8 +15,8 @@ from asl_pkg import deploy as step
 from asl_pkg.bundle.bundle import open_bundle
 from asl_pkg.bundle.store import FolderStore, read_serving, release_folder, report_folder, serving_bundle
 from asl_pkg.deploy import Release
-from asl_pkg.deployment.local import LocalPlace
-from asl_pkg.deployment.smoke_test import accept
+from asl_pkg.deployment.local import LocalTarget
+from asl_pkg.deployment.smoke_test import smoke_test
 from asl_pkg.errors import BundleError, GateError, ServingError, SettingError
 from asl_pkg.storage.atomic import sha256
 from asl_pkg.validate import validate
@@ -65,7 +65,7 @@ def test_the_release_serves_with_the_report_that_let_it_pass(
 def test_a_release_larger_than_a_server_may_keep_is_refused(
     deployed: Release, exported: Exported, report: Path, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LocalPlace, "room", lambda _: 1000.0)
+    monkeypatch.setattr(LocalTarget, "storage_limit_bytes", lambda _: 1000.0)
     with pytest.raises(ServingError, match="but a pod may keep 1,000: raise .*what serves was not touched"):
         deploy(exported.bundle, report, work / "store")
     serving = read_serving(work / "store")
@@ -162,9 +162,9 @@ def test_what_serves_already_is_asked_again_where_it_serves_without_a_candidate(
 
     def accepted(url: str, *arguments: Any) -> float:
         asked.append(url)
-        return accept(url, *arguments)
+        return smoke_test(url, *arguments)
 
-    monkeypatch.setattr(step, "accept", accepted)
+    monkeypatch.setattr(step, "smoke_test", accepted)
     deploy(exported.bundle, report, work / "store")
     assert len(asked) == 1
 
@@ -218,22 +218,22 @@ def test_a_second_release_takes_over_and_rollback_brings_the_first_back_without_
 def test_an_error_after_the_switch_restores_what_served(deployed: Release, work: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
     shutil.copytree(work / "store", store)
-    place = LocalPlace(FolderStore(store))
+    place = LocalTarget(FolderStore(store))
     before = place.serving()
     assert before is not None
     with (
         pytest.raises(ServingError, match="a picture"),
-        place.switched(dataclasses.replace(before, previous="0" * 12), before),
+        place.promote(dataclasses.replace(before, previous="0" * 12), before),
     ):
         raise ServingError("a picture is answered otherwise")
     assert place.serving() == before
 
 
 def test_a_deploy_beside_another_one_does_not_switch(deployed: Release, work: Path) -> None:
-    place = LocalPlace(FolderStore(work / "store"))
+    place = LocalTarget(FolderStore(work / "store"))
     with (
         pytest.raises(ServingError, match="another deploy has changed what serves"),
-        place.switched(read_serving(work / "store"), None),
+        place.promote(read_serving(work / "store"), None),
     ):
         pass
 

@@ -25,17 +25,17 @@ PICTURES = 8
 
 def gradients(target: Path) -> None:
     """Write the gradients of one batch, computed by however many processes there are."""
-    if distributed.inside():
+    if distributed.is_distributed():
         distributed.init_process_group("gloo")
     torch.manual_seed(0)
     network = build(ResNetModel(weights="")).double().eval()  # batch norms use the statistics that they have
     pictures, labels = torch.rand(PICTURES, 3, 64, 64, dtype=torch.float64), torch.arange(PICTURES)
     (rows,) = Batches(PICTURES, PICTURES, seed=1)
-    learning = DistributedDataParallel(network) if distributed.inside() else network
+    learning = DistributedDataParallel(network) if distributed.is_distributed() else network
     functional.cross_entropy(learning(pictures[rows]), labels[rows], label_smoothing=0.05).backward()
     if distributed.is_first():
         torch.save([one.grad for one in network.parameters()], target)
-    if distributed.inside():
+    if distributed.is_distributed():
         distributed.destroy_process_group()
 
 
@@ -54,7 +54,7 @@ def test_the_parts_of_a_batch_are_equal_and_apart_and_miss_fewer_pictures_than_t
     whole = list(Batches(100, 32, seed=1))
     parts = []
     for number in range(count):
-        monkeypatch.setattr("asl_pkg.data.datamodule.position", lambda number=number: (number, count))
+        monkeypatch.setattr("asl_pkg.data.datamodule.rank_and_world_size", lambda number=number: (number, count))
         parts.append(list(Batches(100, 32, seed=1)))
     for batch, *shares in zip(whole, *parts, strict=True):
         assert len({len(share) for share in shares}) == 1
@@ -67,7 +67,7 @@ def test_the_parts_of_a_batch_are_equal_and_apart_and_miss_fewer_pictures_than_t
 def test_every_picture_is_validated_by_one_of_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     validated: list[int] = []
     for number in range(TOGETHER):
-        monkeypatch.setattr("asl_pkg.data.datamodule.position", lambda number=number: (number, TOGETHER))
+        monkeypatch.setattr("asl_pkg.data.datamodule.rank_and_world_size", lambda number=number: (number, TOGETHER))
         validated.extend(np.concatenate(list(Batches(101, 32))))
     assert sorted(validated) == list(range(101))
 

@@ -19,7 +19,7 @@ from asl_pkg.bundle.bundle import open_bundle
 from asl_pkg.bundle.triton_config import config_pbtxt, labels
 from asl_pkg.config.schema import ExportSettings
 from asl_pkg.errors import BundleError
-from asl_pkg.models.export_module import Served
+from asl_pkg.models.export_module import ExportModule
 from asl_pkg.models.onnx_export import check
 from tests.support.exported import Exported, picture, save, settings
 
@@ -42,7 +42,7 @@ def test_onnx_runtime_answers_as_torch_for_any_batch(exported: Exported, batch: 
     session = onnxruntime.InferenceSession(exported.bundle / contract.MODEL_FILE)
     answer = session.run([contract.OUTPUT_NAME], {contract.INPUT_NAME: pixels})[0]
     with torch.inference_mode():
-        expected = Served(exported.classifier).eval()(torch.from_numpy(pixels)).numpy()
+        expected = ExportModule(exported.classifier).eval()(torch.from_numpy(pixels)).numpy()
     assert answer.dtype == np.float32
     assert np.abs(answer - expected).max() < 1e-5
 

@@ -18,9 +18,9 @@ from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle, seal
 from asl_pkg.config.schema import BaselineModel, InferenceSettings, TrainerSettings
 from asl_pkg.data.preparation import prepare
-from asl_pkg.data.sample import Rejected
+from asl_pkg.data.sample import RejectedFile
 from asl_pkg.errors import BundleError, DataError, SettingError
-from asl_pkg.infer import Answer, as_json_line, as_table_line, infer
+from asl_pkg.infer import Prediction, as_json_line, as_table_line, infer
 from asl_pkg.inference.image_paths import find_pictures
 from asl_pkg.inference.onnx_session import open_session, predict
 from asl_pkg.inference.postprocess import UNSURE
@@ -94,7 +94,7 @@ def test_what_a_folder_hides_is_an_answer_or_told(tmp_path: Path, capsys: pytest
     assert [str(one.relative_to(tmp_path / "set")) for one in found if isinstance(one, Path)] == [
         "2.tif", "3", "4.heic", "linked/1.jpg"
     ]  # fmt: skip
-    (lost,) = [one for one in found if isinstance(one, Rejected)]
+    (lost,) = [one for one in found if isinstance(one, RejectedFile)]
     assert (lost.path, lost.quarantined) == (str(tmp_path / "set/5.jpg"), True)
     told = capsys.readouterr().err
     assert "3 left out" in told
@@ -107,7 +107,7 @@ def test_a_folder_without_the_right_to_read_it_is_an_answer(tmp_path: Path) -> N
     draw(tmp_path / "set/1.jpg")
     draw(tmp_path / "set/eve/1.jpg").parent.chmod(0)
     try:
-        assert [type(one) for one in find_pictures([str(tmp_path / "set")])] == [type(tmp_path), Rejected]
+        assert [type(one) for one in find_pictures([str(tmp_path / "set")])] == [type(tmp_path), RejectedFile]
     finally:
         (tmp_path / "set/eve").chmod(0o755)
 
@@ -268,12 +268,12 @@ def test_a_bundle_of_another_preparation_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_name_of_control_characters_cannot_write_to_the_terminal() -> None:
-    line = as_table_line(Answer("\x1b[2Ja\nb.png", "abc", "A", 0.9, [("A", 0.9)]))
+    line = as_table_line(Prediction("\x1b[2Ja\nb.png", "abc", "A", 0.9, [("A", 0.9)]))
     assert line.isprintable()
 
 
 def test_a_line_of_json_holds_everything_in_plain_ascii() -> None:
-    answer = Answer("\udcff.png", "abc", "A", 0.9, [("A", 0.9), ("B", 0.1), ("C", 0.0)])
+    answer = Prediction("\udcff.png", "abc", "A", 0.9, [("A", 0.9), ("B", 0.1), ("C", 0.0)])
     assert as_json_line(answer).isascii(), "a name that is no text could not be printed"
     assert json.loads(as_json_line(answer)) == {
         "path": "\udcff.png", "release": "abc", "letter": "A", "confidence": 0.9,

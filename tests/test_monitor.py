@@ -15,7 +15,7 @@ from asl_pkg.config.schema import InferenceSettings, MonitorSettings
 from asl_pkg.errors import BundleError, DataError
 from asl_pkg.infer import infer
 from asl_pkg.monitor import monitor, read_answers
-from asl_pkg.monitoring.drift import CONFIDENCE, LETTER, compare
+from asl_pkg.monitoring.drift import CONFIDENCE, LETTER, compute_drift
 from asl_pkg.monitoring.features import MEASURES, describe
 from tests.conftest import Asl
 from tests.support.exported import CLASSES, Exported, picture
@@ -141,15 +141,15 @@ def sample(rng: np.random.Generator, pictures: int, moved: float = 0.0) -> dict[
 def test_what_is_alike_is_not_told_apart_by_chance(pictures: int) -> None:
     rng = np.random.default_rng(pictures)
     nothing_allowed = MonitorSettings(distance_max=0, letters_max=0)
-    found = [compare(sample(rng, 500), sample(rng, pictures), nothing_allowed) for _ in range(100)]
+    found = [compute_drift(sample(rng, 500), sample(rng, pictures), nothing_allowed) for _ in range(100)]
     assert sum(one.drifted for shifts in found for one in shifts) <= 2  # of 200, each once in a thousand
 
 
 def test_what_moved_is_told_from_as_many_pictures_as_that_takes() -> None:
     rng = np.random.default_rng(0)
     reference = sample(rng, 500)
-    assert compare(reference, sample(rng, 60, moved=1.5), MonitorSettings())[0].drifted
-    assert not compare(reference, sample(rng, 3, moved=1.5), MonitorSettings())[0].drifted
+    assert compute_drift(reference, sample(rng, 60, moved=1.5), MonitorSettings())[0].drifted
+    assert not compute_drift(reference, sample(rng, 3, moved=1.5), MonitorSettings())[0].drifted
 
 
 def test_one_letter_all_the_time_is_told_and_written_english_is_not() -> None:
@@ -157,8 +157,8 @@ def test_one_letter_all_the_time_is_told_and_written_english_is_not() -> None:
                    2.4, 2.2, 2, 2, 1.9, 1.5, 1, 0.8, 0.2, 0.2, 0.1, 0.1], strict=True))  # fmt: skip
     words = [letter.upper() for letter, share in english.items() for _ in range(round(10 * share))]
     reference = {LETTER: list(contract.CLASSES) * 20}
-    assert not compare(reference, {LETTER: words}, MonitorSettings())[0].drifted
-    assert compare(reference, {LETTER: ["nothing"] * 200}, MonitorSettings())[0].drifted
+    assert not compute_drift(reference, {LETTER: words}, MonitorSettings())[0].drifted
+    assert compute_drift(reference, {LETTER: ["nothing"] * 200}, MonitorSettings())[0].drifted
 
 
 def test_the_same_picture_has_the_same_numbers_in_years() -> None:

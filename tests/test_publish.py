@@ -15,7 +15,7 @@ from botocore.config import Config
 from asl_pkg import contract, publish
 from asl_pkg.config.schema import DvcData, FolderData, S3Data, Settings
 from asl_pkg.data.dataset import read_info, read_split
-from asl_pkg.data.sample import Picture
+from asl_pkg.data.sample import Sample
 from asl_pkg.data.sources import open_source
 from asl_pkg.data_track import track
 from asl_pkg.errors import DataError
@@ -76,7 +76,7 @@ def test_all_of_a_data_set_is_published_under_its_digest(client: Any, bucket: st
 
 def test_what_is_published_can_be_pulled_from_there(bucket: str, dataset_dir: Path, tmp_path: Path) -> None:
     url = publish.publish(dataset_dir, f"s3://{bucket}/sets")
-    pulled = [item.data for item in open_source(S3Data(path=url), 7, tmp_path).read(0) if isinstance(item, Picture)]
+    pulled = [item.data for item in open_source(S3Data(path=url), 7, tmp_path).read(0) if isinstance(item, Sample)]
     rows = [row for split in contract.SPLITS for row in read_split(dataset_dir, split, ["image"])["image"].to_pylist()]
     assert sorted(pulled) == sorted(row["bytes"] for row in rows)
 

@@ -16,7 +16,7 @@ from asl_pkg.errors import BundleError, DataError, GateError
 from asl_pkg.storage.atomic import sha256
 from asl_pkg.validate import validate
 from asl_pkg.validation.answers import Answers
-from asl_pkg.validation.gates import follows
+from asl_pkg.validation.gates import verdict_is_consistent
 from asl_pkg.validation.report import Report, read_report, refuse
 from asl_pkg.validation.report_html import confusions, worst_mistakes
 from tests.faults.case import plant
@@ -179,7 +179,7 @@ def edited(report: Report, folder: Path, **changes: object) -> Path:
 
 def test_a_report_that_contradicts_itself_is_refused(report: Report, tmp_path: Path) -> None:
     gates = [gate | {"measured": 0.1} if gate["name"] == "accuracy" else gate for gate in report.body["gates"]]
-    assert not follows(report.body | {"gates": gates})
+    assert not verdict_is_consistent(report.body | {"gates": gates})
     with pytest.raises(BundleError, match="the verdict does not follow from the numbers: `asl validate`"):
         read_report(edited(report, tmp_path / "report", gates=gates))
 

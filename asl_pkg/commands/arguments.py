@@ -7,7 +7,7 @@ from asl_pkg.config.load import at_home, names
 from asl_pkg.config.schema import InferenceSettings
 
 
-def apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+def split_paths_and_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Tell names of files from settings: a word with `=` is a setting unless a file has that very name.
 
     `~` is the home folder in the names.

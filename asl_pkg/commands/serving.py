@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from asl_pkg import contract
-from asl_pkg.commands.arguments import apart
+from asl_pkg.commands.arguments import split_paths_and_overrides
 from asl_pkg.config.load import at_home, load
 from asl_pkg.config.schema import InferenceSettings, Settings
 from asl_pkg.errors import DataError, DriftError
@@ -18,7 +18,7 @@ def serve(*arguments: str) -> None:
     """
     from asl_pkg import serve as step
 
-    bundles, settings = apart(arguments)
+    bundles, settings = split_paths_and_overrides(arguments)
     step.serve(load(InferenceSettings, [*settings, *(f"bundle={bundle}" for bundle in bundles)]))
 
 
@@ -31,7 +31,7 @@ def infer(*arguments: str) -> None:
     """
     from asl_pkg import infer as step
 
-    pictures, settings = apart(arguments)
+    pictures, settings = split_paths_and_overrides(arguments)
     chosen = load(InferenceSettings, settings)
     pictures += [chosen.image_path] if chosen.image_path else []
     as_line = step.as_json_line if chosen.output == "json" else step.as_table_line
@@ -51,7 +51,7 @@ def verify(*arguments: str) -> None:
     """
     from asl_pkg import verify as step
 
-    bundles, settings = apart(arguments)
+    bundles, settings = split_paths_and_overrides(arguments)
     for folder in bundles or [load(Settings, settings).bundle_dir]:
         bundle = step.verify(Path(folder))
         files = len(bundle.manifest["files"])
@@ -67,7 +67,7 @@ def monitor(*arguments: str) -> None:
     from asl_pkg import infer as first
     from asl_pkg import monitor as step
 
-    names, settings = apart(arguments)
+    names, settings = split_paths_and_overrides(arguments)
     chosen = load(InferenceSettings, [*settings, "output=json"])
     if len(names) == 1 and names[0].endswith(".jsonl"):
         answers = step.read_answers(Path(names[0]))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from asl_pkg import contract
-from asl_pkg.commands.arguments import apart
+from asl_pkg.commands.arguments import split_paths_and_overrides
 from asl_pkg.config.load import load
 from asl_pkg.config.schema import Settings, TrainSettings
 from asl_pkg.errors import GateError, SettingError
@@ -48,7 +48,7 @@ def track(*arguments: str) -> None:
     """
     from asl_pkg import data_track as step
 
-    paths, settings = apart(arguments)
+    paths, settings = split_paths_and_overrides(arguments)
     chosen = load(Settings, settings)
     for path in paths or [chosen.dataset_dir]:
         tracked = step.track(Path(path))

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from asl_pkg import contract
 from asl_pkg.class_sets import FEWEST
-from asl_pkg.data.sample import Picture, Rejected, Source, label_of
+from asl_pkg.data.sample import RejectedFile, Sample, Source, label_of
 from asl_pkg.errors import SettingError
 
 POSSIBLE = "A to Z, del, nothing, space"
@@ -49,24 +49,24 @@ def only(source: Source, text: str) -> Source:
         return source
     labels = chosen_labels(text)
 
-    def read(start: int) -> Iterator[Picture | Rejected]:
+    def read(start: int) -> Iterator[Sample | RejectedFile]:
         return (_sorted_out(item, labels) for item in source.read(start))
 
     return dataclasses.replace(source, read=read)
 
 
-def _sorted_out(item: Picture | Rejected, labels: Sequence[int]) -> Picture | Rejected:
-    if isinstance(item, Picture):
+def _sorted_out(item: Sample | RejectedFile, labels: Sequence[int]) -> Sample | RejectedFile:
+    if isinstance(item, Sample):
         if item.label in labels:
             return item
         reason = f"of class {contract.CLASSES[item.label]}, which data.classes leaves out"
-        return Rejected(item.path, reason, quarantined=False)
+        return RejectedFile(item.path, reason, quarantined=False)
     if _may_be_of(item, labels):
         return item
     return dataclasses.replace(item, quarantined=False)
 
 
-def _may_be_of(item: Rejected, labels: Sequence[int]) -> bool:
+def _may_be_of(item: RejectedFile, labels: Sequence[int]) -> bool:
     """Whether an unfit file may have been an image of a chosen class: it lies in no other folder."""
     if item.no_class:
         return False

@@ -15,7 +15,7 @@ from asl_pkg.data.augmentation import augment, draw, empty, follow
 from asl_pkg.data.cache import decoded
 from asl_pkg.data.dataset import read_split
 from asl_pkg.data.decoding import Pixels
-from asl_pkg.distributed import position
+from asl_pkg.distributed import rank_and_world_size
 
 LANDMARKS = 21  # of a hand, in MediaPipe's order
 
@@ -68,7 +68,7 @@ class Batches(Sampler[np.ndarray]):
         self.batches = -(-count // batch_size)
         self.seed = seed
         self.epoch = 0
-        self.number, self.workers = position()
+        self.number, self.workers = rank_and_world_size()
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order; Lightning calls this before each epoch."""
@@ -86,7 +86,7 @@ class Batches(Sampler[np.ndarray]):
             yield batch[self.number : size : self.workers]
 
 
-class PictureData(LightningDataModule):
+class ImageData(LightningDataModule):
     """The training and validation split of a data set.
 
     Args:

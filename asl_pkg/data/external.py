@@ -12,13 +12,13 @@ from asl_pkg import contract
 from asl_pkg.config.schema import FolderData
 from asl_pkg.data import left_out
 from asl_pkg.data.chosen import only
-from asl_pkg.data.ingest import receive
-from asl_pkg.data.sample import Rejected
+from asl_pkg.data.ingest import ingest
+from asl_pkg.data.sample import RejectedFile
 from asl_pkg.data.sources.folder import open_source
 from asl_pkg.errors import DataError
 
 
-class External(NamedTuple):
+class ExternalSet(NamedTuple):
     """Other people's pictures.
 
     Args:
@@ -30,11 +30,11 @@ class External(NamedTuple):
 
     thumbnails: NDArray[np.uint8]
     labels: NDArray[np.int64]
-    rejected: list[Rejected]
+    rejected: list[RejectedFile]
     paths: list[str]
 
 
-def read_external(path: str, most_unfit: float, classes: str = "") -> External | None:
+def read_external(path: str, most_unfit: float, classes: str = "") -> ExternalSet | None:
     """Read a folder of other people's pictures.
 
     Args:
@@ -53,13 +53,13 @@ def read_external(path: str, most_unfit: float, classes: str = "") -> External |
     if not Path(path).is_dir():
         raise DataError(f"data.external={path}: no such folder, expected …/<CLASS>/<name>.jpg in one")
     with tempfile.TemporaryDirectory() as parts:
-        arrival = receive(only(open_source(FolderData(path=path)), classes), Path(parts))
+        arrival = ingest(only(open_source(FolderData(path=path)), classes), Path(parts))
         left_out.require_fit(arrival.rejected, len(arrival.table), most_unfit, f"data.external={path}")
         left_out.tell(arrival.rejected, "data.external")
-        return External(arrival.thumbnails, np.array(arrival.column("label")), arrival.rejected, arrival.paths)
+        return ExternalSet(arrival.thumbnails, np.array(arrival.column("label")), arrival.rejected, arrival.paths)
 
 
-def of_classes(external: External, labels: Sequence[int]) -> External:
+def of_classes(external: ExternalSet, labels: Sequence[int]) -> ExternalSet:
     """Leave out what no model of a data set could answer rightly, and say so.
 
     Args:
@@ -73,8 +73,9 @@ def of_classes(external: External, labels: Sequence[int]) -> External:
     others = np.flatnonzero(~np.isin(external.labels, labels)).tolist()
     reasons = [f"of class {contract.CLASSES[external.labels[row]]}, which the data set lacks" for row in others]
     unknown = [
-        Rejected(external.paths[row], reason, quarantined=False) for row, reason in zip(others, reasons, strict=True)
+        RejectedFile(external.paths[row], reason, quarantined=False)
+        for row, reason in zip(others, reasons, strict=True)
     ]
     left_out.tell(unknown, "data.external")
     paths = [external.paths[row] for row in rows]
-    return External(external.thumbnails[rows], external.labels[rows], external.rejected + unknown, paths)
+    return ExternalSet(external.thumbnails[rows], external.labels[rows], external.rejected + unknown, paths)

@@ -22,9 +22,9 @@ import pyarrow as pa
 import pyarrow.compute
 
 from asl_pkg.data.hashing import THUMBNAIL_PX, dhash, thumbnail
-from asl_pkg.data.preparation import picture_size, prepare
+from asl_pkg.data.preparation import image_size, prepare
 from asl_pkg.data.privacy import is_private, without_private
-from asl_pkg.data.sample import Picture, Rejected, Source
+from asl_pkg.data.sample import RejectedFile, Sample, Source
 from asl_pkg.errors import DataError
 from asl_pkg.progress import track
 from asl_pkg.storage.atomic import require_space, write_json
@@ -56,7 +56,7 @@ PARTS_SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
-class Arrival:
+class IngestedData:
     """What a source gave.
 
     Args:
@@ -66,7 +66,7 @@ class Arrival:
     """
 
     table: pa.Table
-    rejected: list[Rejected]
+    rejected: list[RejectedFile]
     maps: Sequence[mmap.mmap] = ()
 
     def column(self, name: str) -> list[Any]:
@@ -85,16 +85,16 @@ class Arrival:
         """The pictures at a glance, uint8 [n, THUMBNAIL_PX, THUMBNAIL_PX, 3]."""
         stored = [np.frombuffer(chunk.buffers()[1], np.uint8) for chunk in self.table["thumbnail"].chunks if len(chunk)]
         thumbnails = np.concatenate(stored).reshape(-1, THUMBNAIL_PX, THUMBNAIL_PX, 3)
-        self.forget()
+        self.release_memory()
         return thumbnails
 
-    def forget(self) -> None:
+    def release_memory(self) -> None:
         """Give back the memory of what was read of the parts; it is read again where it is asked for again."""
         for one in self.maps:
             one.madvise(mmap.MADV_DONTNEED)
 
 
-def receive(source: Source, folder: Path, strip_private: bool = False) -> Arrival:
+def ingest(source: Source, folder: Path, strip_private: bool = False) -> IngestedData:
     """Read a source to its end, from where an earlier call with the same folder was stopped.
 
     Args:
@@ -129,22 +129,22 @@ def _folded(path: str) -> str:
     return unicodedata.normalize("NFC", path).casefold()
 
 
-def _once(items: Iterator[Picture | Rejected], names: set[str]) -> Iterator[Picture | Rejected]:
+def _once(items: Iterator[Sample | RejectedFile], names: set[str]) -> Iterator[Sample | RejectedFile]:
     """Reject names that some file systems could not tell from an earlier one."""
     for item in items:
         name = _folded(item.path)
-        if isinstance(item, Picture) and name in names:
-            yield Rejected(item.path, "a name that differs from another's in case or Unicode form only")
+        if isinstance(item, Sample) and name in names:
+            yield RejectedFile(item.path, "a name that differs from another's in case or Unicode form only")
         else:
             names.add(name)
             yield item
 
 
-def _write_part(path: Path, items: list[Picture | Rejected], strip_private: bool) -> int:
+def _write_part(path: Path, items: list[Sample | RejectedFile], strip_private: bool) -> int:
     """Check some files and write a part; gives its size in bytes."""
 
-    def examine(item: Picture | Rejected) -> Rejected | dict[str, object]:
-        return item if isinstance(item, Rejected) else _examine(item, strip_private)
+    def examine(item: Sample | RejectedFile) -> RejectedFile | dict[str, object]:
+        return item if isinstance(item, RejectedFile) else _examine(item, strip_private)
 
     rejected = []
     beside = path.with_suffix(".writing")
@@ -155,19 +155,21 @@ def _write_part(path: Path, items: list[Picture | Rejected], strip_private: bool
     ):
         for start in range(0, len(items), BATCH):
             outcomes = list(pool.map(examine, items[start : start + BATCH]))
-            rows = [one for one in outcomes if not isinstance(one, Rejected)]
-            rejected += [asdict(one) for one in outcomes if isinstance(one, Rejected)]
+            rows = [one for one in outcomes if not isinstance(one, RejectedFile)]
+            rejected += [asdict(one) for one in outcomes if isinstance(one, RejectedFile)]
             writer.write_batch(pa.RecordBatch.from_pylist(rows, PARTS_SCHEMA))
     write_json(path.with_suffix(".json"), rejected)  # first: the part is complete once the other file is there
     beside.replace(path)
     return path.stat().st_size
 
 
-def _open(parts: list[Path]) -> Arrival:
+def _open(parts: list[Path]) -> IngestedData:
     maps = [_mapped(part) for part in parts]
     tables = [pa.ipc.open_file(pa.py_buffer(one)).read_all() for one in maps]
-    rejected = [Rejected(**one) for part in parts for one in json.loads(part.with_suffix(".json").read_text("utf-8"))]
-    return Arrival(pa.concat_tables([PARTS_SCHEMA.empty_table(), *tables]), rejected, maps)
+    rejected = [
+        RejectedFile(**one) for part in parts for one in json.loads(part.with_suffix(".json").read_text("utf-8"))
+    ]
+    return IngestedData(pa.concat_tables([PARTS_SCHEMA.empty_table(), *tables]), rejected, maps)
 
 
 def _mapped(part: Path) -> mmap.mmap:
@@ -175,20 +177,20 @@ def _mapped(part: Path) -> mmap.mmap:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def _examine(item: Picture, strip_private: bool) -> Rejected | dict[str, object]:
+def _examine(item: Sample, strip_private: bool) -> RejectedFile | dict[str, object]:
     """Decode a picture as training will, so that nothing enters the data set that stops it there."""
     try:
-        width_px, height_px = picture_size(item.data)
+        width_px, height_px = image_size(item.data)
         pixels = prepare(item.data)
     except DataError as error:
-        return Rejected(item.path, str(error))
+        return RejectedFile(item.path, str(error))
     if min(width_px, height_px) < MIN_PX:
-        return Rejected(item.path, f"a side is shorter than {MIN_PX} px")
+        return RejectedFile(item.path, f"a side is shorter than {MIN_PX} px")
     private = is_private(item.data)
     try:
         data = without_private(item.data) if private and strip_private else item.data
     except DataError as error:
-        return Rejected(item.path, str(error))
+        return RejectedFile(item.path, str(error))
     return {
         "image": {"bytes": data, "path": item.path},
         "label": item.label,

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from asl_pkg import contract
 from asl_pkg.class_sets import FEWEST
 from asl_pkg.data.chosen import POSSIBLE, chosen_labels
-from asl_pkg.data.sample import Rejected, label_of
+from asl_pkg.data.sample import RejectedFile, label_of
 from asl_pkg.data.sources import kinds
 from asl_pkg.errors import DataError
 from asl_pkg.progress import say
@@ -17,7 +17,7 @@ REASONS = 4  # told of each kind; the audit lists all
 FOLDERS = 6  # named where folders are no classes
 
 
-def tell(rejected: Sequence[Rejected], source: str) -> None:
+def tell(rejected: Sequence[RejectedFile], source: str) -> None:
     """Say on the terminal what stayed out of a source and why, if anything did.
 
     Args:
@@ -31,7 +31,7 @@ def tell(rejected: Sequence[Rejected], source: str) -> None:
             say(f"{source}: {len(found):,} {kind}: {counted(found)}")
 
 
-def counted(rejected: Iterable[Rejected]) -> str:
+def counted(rejected: Iterable[RejectedFile]) -> str:
     """Count files by reason, the most frequent first, with an example each, and by folder where that is at fault."""
     rejected = list(rejected)
     examples = {one.reason: one.path for one in reversed(rejected)}
@@ -56,7 +56,7 @@ def _listed(folders: Counter[str]) -> str:
     return f" (by folder: {', '.join([*texts, '…'] if len(folders) > FOLDERS else texts)})"
 
 
-def require_classes(labels: Sequence[int], text: str, rejected: Sequence[Rejected], source: str) -> None:
+def require_classes(labels: Sequence[int], text: str, rejected: Sequence[RejectedFile], source: str) -> None:
     """Refuse a source that lacks a class which the user chose, or shows too few to tell apart.
 
     Args:
@@ -86,7 +86,7 @@ def require_classes(labels: Sequence[int], text: str, rejected: Sequence[Rejecte
 
 
 def require_fit(
-    rejected: Sequence[Rejected],
+    rejected: Sequence[RejectedFile],
     kept: int,
     most: float,
     source: str,
@@ -119,7 +119,7 @@ def require_fit(
         )
 
 
-def _hint(rejected: Sequence[Rejected], folder: str) -> str:
+def _hint(rejected: Sequence[RejectedFile], folder: str) -> str:
     """What to do with a source of archives or tables only."""
     here = label_of(PurePosixPath(folder).name) if folder else None
     if here is not None and any(item.no_class for item in rejected):
@@ -139,7 +139,7 @@ def _hint(rejected: Sequence[Rejected], folder: str) -> str:
     return ""
 
 
-def _way_around(unfit: Sequence[Rejected], kept: int, most: float, classes: Collection[int]) -> str:
+def _way_around(unfit: Sequence[RejectedFile], kept: int, most: float, classes: Collection[int]) -> str:
     """The setting that leaves folders of no class out, where nothing else is wrong with the source."""
     others = sum(not item.no_class for item in unfit)
     if len(classes) < FEWEST or others == len(unfit) or others > most * (others + kept):

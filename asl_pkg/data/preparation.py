@@ -49,7 +49,7 @@ def prepare(data: bytes | Path) -> np.ndarray:
     return np.asarray(_square(_upright_rgb(_decode(data))))
 
 
-def picture_size(data: bytes) -> tuple[int, int]:
+def image_size(data: bytes) -> tuple[int, int]:
     """Read a picture's (width, height) in px as stored, from the header alone.
 
     Args:

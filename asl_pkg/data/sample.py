@@ -29,7 +29,7 @@ AROUND = re.compile(r"^(?:(?:letter|sign|class|asl|alphabet|alpha|char|folder)[\
 
 
 @dataclass(frozen=True)
-class Picture:
+class Sample:
     """One picture file.
 
     Args:
@@ -56,7 +56,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Rejected:
+class RejectedFile:
     """A file that stays out of the data set.
 
     Args:
@@ -82,7 +82,7 @@ class Source:
         state: changes whenever the contents do (a digest of them or of their listing).
     """
 
-    read: Callable[[int], Iterator[Picture | Rejected]]
+    read: Callable[[int], Iterator[Sample | RejectedFile]]
     total: int | None
     state: str
 

@@ -16,7 +16,7 @@ BRIGHTNESS = 40  # of 255, by which a picture is made lighter or darker: a reque
 
 
 @dataclass(frozen=True)
-class Paired:
+class CanaryComparison:
     """What both answered.
 
     Args:
@@ -40,9 +40,9 @@ class Paired:
         )
 
 
-def compare(
+def compare_canary(
     serving: Sequence[str], canary: Sequence[str], pixels: NDArray[np.uint8], requests: int, seed: int
-) -> Paired:
+) -> CanaryComparison:
     """Send the same pictures to what serves and to the canary, one by one and turn by turn.
 
     Args:
@@ -67,10 +67,10 @@ def compare(
     failed = (given < 0).sum(axis=0)
     latencies = [float(1000 * np.percentile(taken, 95)) if taken else float("inf") for taken in times_s]
     same = float(((given[:, 0] == given[:, 1]) & (given[:, 0] >= 0)).mean())
-    return Paired(requests, same, (int(failed[0]), int(failed[1])), (latencies[0], latencies[1]))
+    return CanaryComparison(requests, same, (int(failed[0]), int(failed[1])), (latencies[0], latencies[1]))
 
 
-def judge(found: Paired, agreement_min: float, slowdown_max: float) -> None:
+def judge(found: CanaryComparison, agreement_min: float, slowdown_max: float) -> None:
     """Refuse a canary that fails more often, answers otherwise too often, or takes too long.
 
     Args:

@@ -2,10 +2,10 @@
 
 from asl_pkg.bundle.store import FolderStore, open_store
 from asl_pkg.config.schema import Settings
-from asl_pkg.deployment.target import Place
+from asl_pkg.deployment.target import DeploymentTarget
 
 
-def open_place(settings: Settings) -> Place:
+def open_target(settings: Settings) -> DeploymentTarget:
     """Open the place that the store's address names: a folder means this machine, s3://… means Kubernetes.
 
     Args:
@@ -20,10 +20,10 @@ def open_place(settings: Settings) -> Place:
     """
     store = open_store(settings.store)
     if isinstance(store, FolderStore):
-        from asl_pkg.deployment.local import LocalPlace
+        from asl_pkg.deployment.local import LocalTarget
 
-        return LocalPlace(store)
-    from asl_pkg.deployment.kserve import KServePlace
+        return LocalTarget(store)
+    from asl_pkg.deployment.kserve import KServeTarget
     from asl_pkg.k8s.client import Cluster
 
-    return KServePlace(store, Cluster(settings.deploy.namespace), settings.deploy)
+    return KServeTarget(store, Cluster(settings.deploy.namespace), settings.deploy)

@@ -18,13 +18,13 @@ from asl_pkg.deployment.inference_service import as_it_was, inference_service, s
 from asl_pkg.deployment.target import NotRestoredError
 from asl_pkg.errors import ServingError
 from asl_pkg.k8s.client import Cluster, ConflictError
-from asl_pkg.k8s.port_forward import reached
+from asl_pkg.k8s.port_forward import pod_urls
 from asl_pkg.k8s.rollout import POLL_S, Workload, pods_of, predictor, transformer, wait_until_rolled_out
 
 WRITE_ATTEMPTS = 10  # KServe writes the object's status between our look and our word
 
 
-class KServePlace:
+class KServeTarget:
     """An InferenceService that serves, beside it a candidate while a release is tried.
 
     Args:
@@ -48,7 +48,7 @@ class KServePlace:
         annotations = self.cluster.serving_runtime(contract.SERVING_RUNTIME)["metadata"].get("annotations", {})
         return bool(annotations.get(contract.SIGNATURE_ANNOTATION) == "required")
 
-    def room(self) -> float:
+    def storage_limit_bytes(self) -> float:
         """The ephemeral storage that the ServingRuntime allows: a pod that keeps more is evicted."""
         container = self.cluster.serving_runtime(contract.SERVING_RUNTIME)["spec"]["containers"][0]
         limit = container.get("resources", {}).get("limits", {}).get("ephemeral-storage")
@@ -66,7 +66,7 @@ class KServePlace:
         name, uri = self.settings.name + contract.CANDIDATE_SUFFIX, self.store.uri(serving.release)
         try:
             self.cluster.apply(inference_service(name, self.cluster.namespace, uri, serving))
-            with reached(self.cluster, self._wait(predictor(name, serving.bundle_digest))) as urls:
+            with pod_urls(self.cluster, self._wait(predictor(name, serving.bundle_digest))) as urls:
                 yield urls
         finally:
             self.cluster.delete(name)
@@ -81,14 +81,14 @@ class KServePlace:
         try:
             canary = self._wait(predictor(name, serving.bundle_digest, contract.CANARY_NAME))
             http_route.share(self.cluster.namespace, name, percent)
-            with reached(self.cluster, pods) as urls, reached(self.cluster, canary) as others:
+            with pod_urls(self.cluster, pods) as urls, pod_urls(self.cluster, canary) as others:
                 yield urls, others
         finally:
             http_route.share(self.cluster.namespace, name, 0)
             self._restore(live)
 
     @contextmanager
-    def switched(self, serving: Serving, before: Serving | None) -> Iterator[list[str]]:
+    def promote(self, serving: Serving, before: Serving | None) -> Iterator[list[str]]:
         """A stored release that serves from now on, its rollout watched."""
         if "canary" in (self.cluster.get(self.settings.name) or {"spec": {}})["spec"]:  # a deploy was killed meanwhile
             http_route.share(self.cluster.namespace, self.settings.name, 0)
@@ -97,7 +97,7 @@ class KServePlace:
             pods = self._wait(predictor(self.settings.name, serving.bundle_digest))
             if image := self.settings.transformer_image:
                 self._wait(transformer(self.settings.name, image))
-            with reached(self.cluster, pods) as urls:
+            with pod_urls(self.cluster, pods) as urls:
                 yield urls
         except BaseException:
             self._restore(live)

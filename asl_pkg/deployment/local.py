@@ -11,7 +11,7 @@ from asl_pkg.errors import ServingError
 from asl_pkg.serving.triton.local import LocalTriton
 
 
-class LocalPlace:
+class LocalTarget:
     """A folder of releases, of which `asl serve` serves the one that serving.json names.
 
     Args:
@@ -29,7 +29,7 @@ class LocalPlace:
         """Nobody but the user of this machine could demand one."""
         return False
 
-    def room(self) -> float:
+    def storage_limit_bytes(self) -> float:
         """Whatever lies in the store is served from there."""
         return math.inf
 
@@ -46,7 +46,7 @@ class LocalPlace:
             yield stable, canary
 
     @contextmanager
-    def switched(self, serving: Serving, before: Serving | None) -> Iterator[list[str]]:
+    def promote(self, serving: Serving, before: Serving | None) -> Iterator[list[str]]:
         """A stored release that `asl serve` serves from now on, tried once more in the way that it starts."""
         if self.serving() != before:
             raise ServingError("another deploy has changed what serves meanwhile: `asl validate`, then deploy again")

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from asl_pkg.errors import ServingError
 from asl_pkg.inference.v2_client import Client
-from asl_pkg.validation.golden import Golden, compare
+from asl_pkg.validation.golden import GoldenSet, check_golden_set
 
 
-def accept(url: str, release: str, golden: Golden, latency_max_ms: float) -> float:
+def smoke_test(url: str, release: str, golden: GoldenSet, latency_max_ms: float) -> float:
     """Ask a server for the golden set, together and picture by picture.
 
     Args:
@@ -45,8 +45,8 @@ def accept(url: str, release: str, golden: Golden, latency_max_ms: float) -> flo
     return latency_ms
 
 
-def _check(golden: Golden, answers: NDArray[np.float32]) -> None:
-    found = compare(golden, answers)
+def _check(golden: GoldenSet, answers: NDArray[np.float32]) -> None:
+    found = check_golden_set(golden, answers)
     if found.otherwise:
         raise ServingError(
             f"Triton answers {found.otherwise} of {len(answers)} golden pictures otherwise than validated "

@@ -12,7 +12,7 @@ class NotRestoredError(ServingError):
     """What served before does not serve again."""
 
 
-class Place(Protocol):
+class DeploymentTarget(Protocol):
     """Where a release serves."""
 
     @property
@@ -25,7 +25,7 @@ class Place(Protocol):
     def demands_signature(self) -> bool:
         """Whether nothing may serve here whose signature was not checked."""
 
-    def room(self) -> float:
+    def storage_limit_bytes(self) -> float:
         """Bytes that one server of a release may keep."""
 
     def candidate(self, serving: Serving) -> AbstractContextManager[list[str]]:
@@ -38,7 +38,7 @@ class Place(Protocol):
             ServingError: it does not start, or what serves is no longer `before`.
         """
 
-    def switched(self, serving: Serving, before: Serving | None) -> AbstractContextManager[list[str]]:
+    def promote(self, serving: Serving, before: Serving | None) -> AbstractContextManager[list[str]]:
         """A stored release that serves from now on, at these URLs; an error in the context restores what served.
 
         Raises:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from asl_pkg.data import left_out
-from asl_pkg.data.sample import Rejected
+from asl_pkg.data.sample import RejectedFile
 from asl_pkg.data.sources import kinds
 from asl_pkg.data.sources.layout import no_image
 from asl_pkg.data.sources.tree import Found, files_under
@@ -15,7 +15,7 @@ from asl_pkg.errors import DataError
 STANDARD_INPUT = "-"
 HEAD_BYTES = 32  # of a file: they tell an image whatever its name
 
-Named = Path | Rejected | None
+Named = Path | RejectedFile | None
 
 
 def find_pictures(names: Sequence[str]) -> list[Named]:
@@ -63,11 +63,11 @@ def _files(path: Path) -> list[Named]:
     if not path.is_dir():
         return [path]
     judged = [_judged(path, found) for found in sorted(files_under(path), key=lambda found: Path(found.path))]
-    left_out.tell([one for one in judged if isinstance(one, Rejected) and not one.quarantined], str(path))
+    left_out.tell([one for one in judged if isinstance(one, RejectedFile) and not one.quarantined], str(path))
     return [one for one in judged if isinstance(one, Path) or one.quarantined]
 
 
-def _judged(root: Path, found: Found) -> Path | Rejected:
+def _judged(root: Path, found: Found) -> Path | RejectedFile:
     file = root / found.path
     if found.rejected:
         return replace(found.rejected, path=str(root / found.rejected.path))
@@ -76,7 +76,7 @@ def _judged(root: Path, found: Found) -> Path | Rejected:
     return file if kinds.claims_image(file) else _by_contents(file)
 
 
-def _by_contents(file: Path) -> Path | Rejected:
+def _by_contents(file: Path) -> Path | RejectedFile:
     try:
         with file.open("rb") as opened:
             head = opened.read(HEAD_BYTES)
@@ -85,5 +85,5 @@ def _by_contents(file: Path) -> Path | Rejected:
     return (
         file
         if kinds.holds_image(file, head)
-        else Rejected(str(file), f"no image ({kinds.extension(file)})", quarantined=False)
+        else RejectedFile(str(file), f"no image ({kinds.extension(file)})", quarantined=False)
     )

@@ -26,7 +26,7 @@ class Letter:
     top3: list[tuple[str, float]]
 
 
-def name_letter(probabilities: np.ndarray, threshold: float) -> Letter:
+def decode_prediction(probabilities: np.ndarray, threshold: float) -> Letter:
     """Name the letter of one picture.
 
     Args:
@@ -42,7 +42,7 @@ def name_letter(probabilities: np.ndarray, threshold: float) -> Letter:
     return Letter(letter if confidence >= threshold else UNSURE, confidence, top)
 
 
-def find_fault(answer: np.ndarray | None, pictures: int) -> str:
+def check_output(answer: np.ndarray | None, pictures: int) -> str:
     """What is wrong with a server's answer.
 
     Args:

@@ -67,9 +67,9 @@ def _of_checkpoint(path: Path) -> Runtime:
     import torch
 
     from asl_pkg.models import load_checkpoint
-    from asl_pkg.models.export_module import Served
+    from asl_pkg.models.export_module import ExportModule
 
-    served = Served(load_checkpoint(path)).eval()
+    served = ExportModule(load_checkpoint(path)).eval()
 
     def predict(pixels: np.ndarray) -> np.ndarray:
         with torch.inference_mode():

@@ -12,7 +12,7 @@ import numpy as np
 from asl_pkg import contract
 from asl_pkg.bundle.triton_config import THRESHOLD_PARAMETER
 from asl_pkg.errors import ServingError, SettingError
-from asl_pkg.inference.postprocess import find_fault
+from asl_pkg.inference.postprocess import check_output
 
 TIMEOUT_S = 30.0
 # A server that has just become ready can still refuse its first connections.
@@ -93,7 +93,7 @@ class Client:
             return self._connection.infer(contract.MODEL_NAME, [tensor], outputs=wanted, **self._timeout)
 
         answer: np.ndarray = self._call(ask).as_numpy(contract.OUTPUT_NAME)
-        if fault := find_fault(answer, len(pixels)):
+        if fault := check_output(answer, len(pixels)):
             raise ServingError(f"{self.url} gave {fault}")
         return answer
 

@@ -11,7 +11,7 @@ from asl_pkg.k8s.client import Cluster
 
 
 @contextmanager
-def reached(cluster: Cluster, pods: Sequence[Any]) -> Iterator[list[str]]:
+def pod_urls(cluster: Cluster, pods: Sequence[Any]) -> Iterator[list[str]]:
     """Give an address for each pod, each pod on its own: a Service would hide one that answers wrongly.
 
     Args:

@@ -9,7 +9,7 @@ from asl_pkg.models.classifier import Classifier
 from asl_pkg.models.normalise import Normalise
 
 
-class Served(nn.Module):
+class ExportModule(nn.Module):
     """A trained network between the pixels that clients send and the calibrated probabilities that they get.
 
     Args:
@@ -36,14 +36,14 @@ class Served(nn.Module):
         return torch.softmax(logits / self.temperature, dim=1)
 
 
-class ServedInHalf(nn.Module):
+class HalfExportModule(nn.Module):
     """The same with the network in fp16; temperature and softmax stay in fp32, where small probabilities are not 0.
 
     Args:
         served: gives a copy of its network.
     """
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: ExportModule) -> None:
         super().__init__()
         self.normalise = served.normalise
         self.network = copy.deepcopy(served.network).half()

@@ -14,7 +14,7 @@ from asl_pkg import contract
 from asl_pkg.data.dataset import read_info, read_split
 from asl_pkg.data.preparation import prepare
 from asl_pkg.errors import DataError
-from asl_pkg.models.export_module import Served, ServedInHalf
+from asl_pkg.models.export_module import ExportModule, HalfExportModule
 from asl_pkg.models.onnx_export import check, to_onnx
 
 CALIBRATION_PICTURES = 300
@@ -23,7 +23,7 @@ CALIBRATION_PICTURES = 300
 IN_8_BITS = ["Conv", "Relu"]
 
 
-def in_half(served: Served, facts: dict[str, str]) -> onnx.ModelProto:
+def to_fp16(served: ExportModule, facts: dict[str, str]) -> onnx.ModelProto:
     """Trace what is served with a network in fp16, for GPUs.
 
     Args:
@@ -33,10 +33,10 @@ def in_half(served: Served, facts: dict[str, str]) -> onnx.ModelProto:
     Returns:
         The graph.
     """
-    return to_onnx(ServedInHalf(served).eval(), facts)
+    return to_onnx(HalfExportModule(served).eval(), facts)
 
 
-def in_8_bits(graph: onnx.ModelProto, pixels: NDArray[np.uint8]) -> onnx.ModelProto:
+def to_int8(graph: onnx.ModelProto, pixels: NDArray[np.uint8]) -> onnx.ModelProto:
     """Quantise a graph, for CPUs: a pair of QuantizeLinear and DequantizeLinear around what runs in int8.
 
     Args:

@@ -10,8 +10,8 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 
-from asl_pkg.data.datamodule import PictureData
-from asl_pkg.distributed import united
+from asl_pkg.data.datamodule import ImageData
+from asl_pkg.distributed import all_reduce_any
 from asl_pkg.errors import DataError
 from asl_pkg.models.history import History
 from asl_pkg.progress import say
@@ -19,7 +19,7 @@ from asl_pkg.storage.atomic import copy_into_place
 from asl_pkg.storage.s3 import connect, explained, metadata, split_url, upload
 
 
-class Place(Protocol):
+class CheckpointStore(Protocol):
     """Where the state of one training lies; it is there whole or not at all."""
 
     url: str
@@ -34,7 +34,7 @@ class Place(Protocol):
         """Remove the state, if there is one."""
 
 
-class FolderPlace:
+class FolderCheckpoints:
     """A file in a folder."""
 
     def __init__(self, url: str) -> None:
@@ -57,7 +57,7 @@ class FolderPlace:
         self._path.unlink(missing_ok=True)
 
 
-class S3Place:
+class S3Checkpoints:
     """An object in S3, reached with the usual AWS_* variables."""
 
     def __init__(self, url: str) -> None:
@@ -85,7 +85,7 @@ class S3Place:
             self._client.delete_object(Bucket=self._bucket, Key=self._key)
 
 
-def place(uri: str, key: str) -> Place:
+def open_checkpoint_store(uri: str, key: str) -> CheckpointStore:
     """Say where the state of a training lies.
 
     Args:
@@ -99,10 +99,10 @@ def place(uri: str, key: str) -> Place:
         DataError: it is no such URL.
     """
     url = f"{uri.rstrip('/')}/{key}.ckpt"
-    return S3Place(url) if "://" in uri else FolderPlace(url)
+    return S3Checkpoints(url) if "://" in uri else FolderCheckpoints(url)
 
 
-class Resumption(Checkpoint):
+class ResumeCallback(Checkpoint):
     """Writes the state after each epoch, and takes up what an earlier process wrote.
 
     The state is a checkpoint of Lightning's with what else a training needs: the best checkpoint so far, the history,
@@ -116,7 +116,9 @@ class Resumption(Checkpoint):
         scratch: folder for a file that is being put or fetched.
     """
 
-    def __init__(self, where: Place, best: ModelCheckpoint, history: History, data: PictureData, scratch: Path) -> None:
+    def __init__(
+        self, where: CheckpointStore, best: ModelCheckpoint, history: History, data: ImageData, scratch: Path
+    ) -> None:
         self.where = where
         self.best = best
         self.history = history
@@ -169,7 +171,7 @@ class Resumption(Checkpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the state; the history and the best checkpoint have been written already."""
-        seen = united(torch.from_numpy(self.data.seen))
+        seen = all_reduce_any(torch.from_numpy(self.data.seen))
         trainer.save_checkpoint(self.file)
         if not trainer.is_global_zero:
             return

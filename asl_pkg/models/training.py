@@ -18,18 +18,23 @@ from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, TQDMProg
 from pytorch_lightning.strategies import DDPStrategy
 
 from asl_pkg.config.schema import TrainerSettings
-from asl_pkg.data.datamodule import PictureData
-from asl_pkg.distributed import united
+from asl_pkg.data.datamodule import ImageData
+from asl_pkg.distributed import all_reduce_any
 from asl_pkg.errors import SettingError
 from asl_pkg.models.classifier import Classifier
 from asl_pkg.models.history import History
-from asl_pkg.models.resume import Place, Resumption
+from asl_pkg.models.resume import CheckpointStore, ResumeCallback
 
 MONITORED = "validation_loss"
 
 
 def fit(
-    classifier: Classifier, data: PictureData, history: History, folder: Path, progress: bool, state: Place | None
+    classifier: Classifier,
+    data: ImageData,
+    history: History,
+    folder: Path,
+    progress: bool,
+    state: CheckpointStore | None,
 ) -> None:
     """Train until the epochs are over or the validation loss stops falling.
 
@@ -54,7 +59,7 @@ def fit(
     resumed: Path | None = None
     with _quiet(), _interruptible(), tempfile.TemporaryDirectory(prefix="asl-state-") as scratch:
         if state:
-            resumption = Resumption(state, best, history, data, Path(scratch))
+            resumption = ResumeCallback(state, best, history, data, Path(scratch))
             callbacks.append(resumption)  # the last: what the others write is part of the state
             resumed = resumption.find()
         trainer = Trainer(
@@ -71,7 +76,7 @@ def fit(
         )
         trainer.fit(classifier.to(memory_format=torch.channels_last), data, ckpt_path=resumed, weights_only=True)
         trainer.save_checkpoint(folder / "last.ckpt")
-        data.seen[:] = united(torch.from_numpy(data.seen)).numpy()
+        data.seen[:] = all_reduce_any(torch.from_numpy(data.seen)).numpy()
 
 
 def device(accelerator: str) -> torch.device:

@@ -43,7 +43,7 @@ class Shift:
         return self.distance > max(self.allowed, self.chance)
 
 
-def compare(
+def compute_drift(
     reference: Mapping[str, Sequence[Any]], shown: Mapping[str, Sequence[Any]], limits: MonitorSettings
 ) -> list[Shift]:
     """Compare pictures and answers with the reference.

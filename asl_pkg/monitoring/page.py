@@ -23,7 +23,7 @@ BINS = 30
 MEANINGS = MEASURES | {CONFIDENCE: "how sure the model is", LETTER: "which letters it answers"}
 
 
-def page(body: dict[str, Any], reference: Mapping[str, Sequence[Any]], shown: Mapping[str, Sequence[Any]]) -> str:
+def drift_html(body: dict[str, Any], reference: Mapping[str, Sequence[Any]], shown: Mapping[str, Sequence[Any]]) -> str:
     """Render the comparison.
 
     Args:

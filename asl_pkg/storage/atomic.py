@@ -15,7 +15,7 @@ from asl_pkg.errors import DataError
 
 
 @contextmanager
-def written_beside(target: Path, check: Callable[[], object] | None = None) -> Iterator[Path]:
+def atomic_directory(target: Path, check: Callable[[], object] | None = None) -> Iterator[Path]:
     """Give an empty folder beside `target`; on success it takes target's place, on any error it goes.
 
     What may be replaced is for outputs.py to say.

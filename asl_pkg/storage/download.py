@@ -22,7 +22,7 @@ class BrokenConnectionError(DataError):
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpPart:
     """What a server sends of a file.
 
     Args:
@@ -38,7 +38,7 @@ class Answer:
     chunks: Iterator[bytes]
 
 
-Ask = Callable[[int, str], AbstractContextManager[Answer]]
+Ask = Callable[[int, str], AbstractContextManager[HttpPart]]
 
 
 def download(ask: Ask, target: Path, name: str) -> None:

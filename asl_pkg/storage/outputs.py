@@ -210,7 +210,7 @@ def replaced(path: Path, kind: Kind) -> Iterator[Path]:
         SettingError: as for `claim`.
     """
     folder = claim(path, kind)
-    with atomic.written_beside(folder, lambda: claim(folder, kind)) as beside:
+    with atomic.atomic_directory(folder, lambda: claim(folder, kind)) as beside:
         if kind.marked:
             (beside / MARKER).touch()  # a killed run's folder is known by it
         yield beside

@@ -11,7 +11,7 @@ from asl_pkg.class_sets import labels_of
 from asl_pkg.inference.onnx_session import open_session
 from asl_pkg.metrics.classification import Interval, confusion_by_group, paired_loss
 from asl_pkg.validation.answers import Answers, answer_by_onnx
-from asl_pkg.validation.gates import Finding
+from asl_pkg.validation.gates import GateInput
 
 EVERY = slice(None)
 FIRST = "no release serves yet: this is the first deployment"
@@ -100,7 +100,7 @@ def accuracy_loss(
     return paired_loss(first, second, resamples, seed)
 
 
-def champion_finding(found: Champion | None, unit: str) -> Finding:
+def champion_finding(found: Champion | None, unit: str) -> GateInput:
     """Give the gate the lower bound of the loss: it refuses what is surely worse, not what chance may explain.
 
     Args:
@@ -111,12 +111,12 @@ def champion_finding(found: Champion | None, unit: str) -> Finding:
         The finding.
     """
     if found is None:
-        return Finding(0, FIRST)
+        return GateInput(0, FIRST)
     loss = found.loss
     if loss is None:
-        return Finding(0, f"release {found.release} serves; nothing to compare, since {found.classes}")
+        return GateInput(0, f"release {found.release} serves; nothing to compare, since {found.classes}")
     said = f"release {found.release} serves; the new one reads {-loss.value:+.1%} of the pictures rightly"
     said += f"; {found.classes}" if found.classes else ""
     if loss.too_few:  # an interval of so few groups says little
-        return Finding(loss.value, f"{said}; too few groups for an interval", unit)
-    return Finding(loss.low, said, unit, [loss.low, loss.high])
+        return GateInput(loss.value, f"{said}; too few groups for an interval", unit)
+    return GateInput(loss.low, said, unit, [loss.low, loss.high])

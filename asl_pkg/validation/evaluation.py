@@ -16,14 +16,14 @@ from asl_pkg.data.sample import Source
 from asl_pkg.errors import BundleError
 from asl_pkg.inference.onnx_session import open_session
 from asl_pkg.models import load_checkpoint
-from asl_pkg.models.export_module import Served
+from asl_pkg.models.export_module import ExportModule
 from asl_pkg.validation.answers import Answers, ask
 from asl_pkg.validation.batch_invariance import greatest_change
 from asl_pkg.validation.champion import Champion, champion_finding, compare_with_champion
-from asl_pkg.validation.external import External, score
+from asl_pkg.validation.external import ExternalScore, score
 from asl_pkg.validation.gate_specs import knows_nothing
-from asl_pkg.validation.gates import Finding, bounded, findings
-from asl_pkg.validation.golden import Golden, choose
+from asl_pkg.validation.gates import GateInput, bounded, gate_inputs
+from asl_pkg.validation.golden import GoldenSet, choose_golden_rows
 from asl_pkg.validation.latency import latency_ratio
 from asl_pkg.validation.measurements import Measurements, measure
 from asl_pkg.validation.robustness import called_empty, letters_in_noise, stability, stratified
@@ -33,7 +33,7 @@ from asl_pkg.validation.variant import compare_with_fp32, variant_findings
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Evaluation:
     """What was measured.
 
     Args:
@@ -45,15 +45,15 @@ class Evidence:
         external: on other people's pictures, None where there are none.
     """
 
-    found: dict[str, Finding]
+    found: dict[str, GateInput]
     answers: Answers
     measured: Measurements
     golden_rows: list[int]
     champion: Champion | None
-    external: External | None
+    external: ExternalScore | None
 
 
-def gather(
+def evaluate(
     settings: Settings,
     bundle: Bundle,
     checkpoint_path: Path,
@@ -61,7 +61,7 @@ def gather(
     info: DatasetInfo,
     strangers: Source | None,
     champion_release: str | None,
-) -> Evidence:
+) -> Evaluation:
     """Measure a bundle.
 
     Args:
@@ -81,7 +81,7 @@ def gather(
         DataError: the data set is not complete, or no picture of other people's can be read.
     """
     session = open_session(bundle.model_path)
-    served = Served(load_checkpoint(checkpoint_path)).eval()
+    served = ExportModule(load_checkpoint(checkpoint_path)).eval()
     resamples, seed = settings.validate.resamples, settings.seed
     answers = ask(session, served, dataset_dir, info, settings.data)
     measured = measure(
@@ -97,22 +97,22 @@ def gather(
         parity = thorough_parity(measured.parity, session, served, answers.pixels, seed)
         measured = replace(measured, parity=parity)
     before = _champion(settings, bundle, answers, champion_release)
-    golden_rows = choose(answers.truth, answers.digests)
-    golden = Golden(np.asarray(answers.pixels[golden_rows]), answers.probabilities[golden_rows])
+    golden_rows = choose_golden_rows(answers.truth, answers.digests)
+    golden = GoldenSet(np.asarray(answers.pixels[golden_rows]), answers.probabilities[golden_rows])
     source, known = settings.data.external, labels_of(bundle.known_classes)
     external = score(session, strangers.read(0), source, resamples, seed, known) if strangers else None
-    found = findings(measured, info.split_by) | {
-        "independence": Finding(greatest_change(session, answers.pixels)),
+    found = gate_inputs(measured, info.split_by) | {
+        "independence": GateInput(greatest_change(session, answers.pixels)),
         "champion": champion_finding(before, info.split_by),
         "triton": ask_triton(bundle, golden),
-        "latency": Finding(latency_ratio(bundle.model_path, served, answers.pixels[:1])),
+        "latency": GateInput(latency_ratio(bundle.model_path, served, answers.pixels[:1])),
     }
     found |= _behaviour(session, bundle, answers, seed)
     if bundle.precision != contract.FP32:
         found |= variant_findings(compare_with_fp32(bundle, served, answers, resamples, seed), info.split_by)
     if external:
         found["external"] = bounded(external.accuracy, external.unit)
-    return Evidence(found, answers, measured, golden_rows, before, external)
+    return Evaluation(found, answers, measured, golden_rows, before, external)
 
 
 def _champion(settings: Settings, bundle: Bundle, answers: Answers, release: str | None) -> Champion | None:
@@ -131,11 +131,11 @@ def _champion(settings: Settings, bundle: Bundle, answers: Answers, release: str
 
 def _behaviour(
     session: onnxruntime.InferenceSession, bundle: Bundle, answers: Answers, seed: int
-) -> dict[str, Finding]:
+) -> dict[str, GateInput]:
     rows = stratified(answers.truth, seed)
     stable = stability(session, np.asarray(answers.pixels[rows]), answers.truth[rows])
-    found = {"stability": Finding(stable.share, f"worst of {stable.pictures} pictures: {stable.change}")}
+    found = {"stability": GateInput(stable.share, f"worst of {stable.pictures} pictures: {stable.change}")}
     if knows_nothing(bundle.manifest):
-        found["empty_scenes"] = Finding(called_empty(session, seed))
-        found["noise"] = Finding(letters_in_noise(session, bundle.confidence_threshold, seed))
+        found["empty_scenes"] = GateInput(called_empty(session, seed))
+        found["noise"] = GateInput(letters_in_noise(session, bundle.confidence_threshold, seed))
     return found

@@ -19,7 +19,7 @@ from asl_pkg import contract
 from asl_pkg.config.schema import FolderData
 from asl_pkg.data.left_out import counted
 from asl_pkg.data.preparation import prepare
-from asl_pkg.data.sample import UNKNOWN_SIGNER, Picture, Rejected, Source
+from asl_pkg.data.sample import UNKNOWN_SIGNER, RejectedFile, Sample, Source
 from asl_pkg.data.sources import folder
 from asl_pkg.errors import DataError
 from asl_pkg.inference.onnx_session import predict
@@ -53,7 +53,7 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class External:
+class ExternalScore:
     """What a model made of other people's pictures.
 
     Args:
@@ -72,7 +72,7 @@ class External:
     confusion: NDArray[np.int64]
     accuracy: Interval
     macro_f1: Interval
-    broken: Sequence[Rejected]
+    broken: Sequence[RejectedFile]
     mistakes: Sequence[Mistake]
     unknown: Mapping[str, int]
 
@@ -114,12 +114,12 @@ def open_external(path: str) -> Source:
 
 def score(
     session: onnxruntime.InferenceSession,
-    items: Iterable[Picture | Rejected],
+    items: Iterable[Sample | RejectedFile],
     source: str,
     resamples: int,
     seed: int,
     known: Sequence[int] = ALL,
-) -> External:
+) -> ExternalScore:
     """Let a model name pictures, a batch in memory at a time.
 
     Args:
@@ -136,9 +136,9 @@ def score(
     Raises:
         DataError: not one picture of a class that the model knows can be read.
     """
-    read: list[Picture] = []
+    read: list[Sample] = []
     answers: list[NDArray[np.int64]] = []
-    broken: list[Rejected] = []
+    broken: list[RejectedFile] = []
     mistakes: list[Mistake] = []
     unknown: Counter[int] = Counter()
     for pictures, pixels, unfit in _prepared(_of_known(items, known, unknown)):
@@ -162,7 +162,7 @@ def score(
     confusions = classification.confusion_by_group(
         truth, np.concatenate(answers), np.unique(groups, return_inverse=True)[1]
     )
-    return External(
+    return ExternalScore(
         source=source,
         unit=unit,
         confusion=confusions.sum(axis=0),
@@ -175,11 +175,11 @@ def score(
 
 
 def _of_known(
-    items: Iterable[Picture | Rejected], known: Sequence[int], unknown: Counter[int]
-) -> Iterator[Picture | Rejected]:
+    items: Iterable[Sample | RejectedFile], known: Sequence[int], unknown: Counter[int]
+) -> Iterator[Sample | RejectedFile]:
     """Pass on what the model may answer rightly, and count the rest."""
     for item in items:
-        if isinstance(item, Picture) and item.label not in known:
+        if isinstance(item, Sample) and item.label not in known:
             unknown[item.label] += 1
         else:
             yield item
@@ -189,7 +189,7 @@ def _names(labels: Iterable[int]) -> list[str]:
     return [contract.CLASSES[label] for label in sorted(labels)]
 
 
-def groups_of(pictures: Sequence[Picture]) -> tuple[str, list[str]]:
+def groups_of(pictures: Sequence[Sample]) -> tuple[str, list[str]]:
     """Say which pictures resemble one another, so that they are resampled together.
 
     Args:
@@ -218,29 +218,29 @@ def _block_length(frames: int) -> int:
 
 
 def _prepared(
-    items: Iterable[Picture | Rejected],
-) -> Iterator[tuple[list[Picture], list[NDArray[np.uint8]], list[Rejected]]]:
+    items: Iterable[Sample | RejectedFile],
+) -> Iterator[tuple[list[Sample], list[NDArray[np.uint8]], list[RejectedFile]]]:
     """Batches: pictures, the pixels of each, and what is no picture."""
     remaining = track(items, None, "Reading other people's pictures")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         while batch := list(itertools.islice(remaining, contract.MAX_BATCH)):
             outcomes = list(pool.map(_decode, batch))
-            good = [one for one in outcomes if not isinstance(one, Rejected)]
-            unfit = [one for one in outcomes if isinstance(one, Rejected)]
+            good = [one for one in outcomes if not isinstance(one, RejectedFile)]
+            unfit = [one for one in outcomes if isinstance(one, RejectedFile)]
             yield [one for one, _ in good], [pixels for _, pixels in good], unfit
 
 
-def _decode(item: Picture | Rejected) -> tuple[Picture, NDArray[np.uint8]] | Rejected:
-    if isinstance(item, Rejected):
+def _decode(item: Sample | RejectedFile) -> tuple[Sample, NDArray[np.uint8]] | RejectedFile:
+    if isinstance(item, RejectedFile):
         return item
     try:
         return replace(item, data=b""), prepare(item.data)  # all pictures are kept in mind, their bytes are not
     except DataError as error:
-        return Rejected(item.path, str(error))
+        return RejectedFile(item.path, str(error))
 
 
 def _wrong(
-    pictures: Sequence[Picture], pixels: Sequence[NDArray[np.uint8]], probabilities: NDArray[np.float32]
+    pictures: Sequence[Sample], pixels: Sequence[NDArray[np.uint8]], probabilities: NDArray[np.float32]
 ) -> Iterator[Mistake]:
     for picture, own, answer in zip(pictures, pixels, probabilities, strict=True):
         if answer.argmax() != picture.label:

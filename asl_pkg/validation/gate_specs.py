@@ -15,7 +15,7 @@ NOT_OFFERED = "the variant is not offered: serve fp32"
 
 
 @dataclass(frozen=True)
-class Rule:
+class GateSpec:
     """What a gate asks.
 
     Args:
@@ -31,139 +31,139 @@ class Rule:
     setting: str = ""
 
 
-RULES = {
-    "integrity": Rule(
+GATE_SPECS = {
+    "integrity": GateSpec(
         AT_MOST,
         "faults of the bundle against the digests in bundle.json",
         "`asl export` writes the bundle again",
     ),
-    "contract": Rule(
+    "contract": GateSpec(
         AT_MOST,
         "departures from the model contract: files, tensors, types, shapes, classes, operators",
         "export with this version of the code: `asl export`",
     ),
-    "data_set": Rule(
+    "data_set": GateSpec(
         AT_MOST,
         "data sets other than the one whose training split the model learnt from",
         "validate with the data set of the training: its test pictures are the ones that training never saw",
     ),
-    "leak": Rule(
+    "leak": GateSpec(
         AT_MOST,
         "test pictures that training read, or a near-duplicate of them, and pictures it read from no training split",
         "pull and train again: `asl pull` splits without leaks, and `asl train` notes what reached the network",
     ),
-    "finite": Rule(
+    "finite": GateSpec(
         AT_MOST,
         "answers with a value that is infinite or no number",
         "train again with a lower trainer.learning_rate, and export in fp32",
     ),
-    "independence": Rule(
+    "independence": GateSpec(
         AT_MOST,
         "greatest change of a probability when a picture is asked alone, in another batch, or again",
         "something in the graph looks at the whole batch or at chance: export in evaluation mode, `asl export` does",
         "independence_max",
     ),
-    "parity": Rule(
+    "parity": GateSpec(
         AT_MOST,
         "greatest difference of log-probabilities between ONNX Runtime and torch",
         EXPORT_AGAIN,
         "parity_max",
     ),
-    "parity_class": Rule(
+    "parity_class": GateSpec(
         AT_MOST,
         "pictures for which ONNX Runtime names another class than torch, though torch was not torn between the two",
         EXPORT_AGAIN,
     ),
-    "agreement": Rule(
+    "agreement": GateSpec(
         AT_LEAST,
         "share of test pictures for which the variant names the class that fp32 names",
         NOT_OFFERED,
         "agreement_min",
     ),
-    "not_worse": Rule(
+    "not_worse": GateSpec(
         AT_MOST,
         "accuracy lost to fp32 on the same pictures, upper bound",
         NOT_OFFERED,
         "variant_loss_max",
     ),
-    "faster": Rule(
+    "faster": GateSpec(
         AT_MOST,
         "processor time for one picture as a multiple of fp32's, nine of ten times",
         NOT_OFFERED,
         "variant_time_max",
     ),
-    "accuracy": Rule(
+    "accuracy": GateSpec(
         AT_LEAST,
         "share of right answers, lower bound",
         "train longer, on more signers, or with model=resnet; the confusion matrix shows which letters are mixed up",
         "accuracy_min",
     ),
-    "macro_f1": Rule(
+    "macro_f1": GateSpec(
         AT_LEAST,
         "mean F1 of the classes, lower bound",
         "see which classes have a low recall, and give training more pictures of them",
         "macro_f1_min",
     ),
-    "recall": Rule(
+    "recall": GateSpec(
         AT_LEAST,
         "recall of the worst class",
         "look at that class's pictures in the data set's contact sheet: a wrong label or too few signers are usual",
         "recall_min",
     ),
-    "worst_group": Rule(
+    "worst_group": GateSpec(
         AT_LEAST,
         "share of right answers for the worst signer",
         "give training more signers like that one: handedness, skin, sleeve, light and camera differ",
         "worst_group_min",
     ),
-    "external": Rule(
+    "external": GateSpec(
         AT_LEAST,
         "share of right answers on other people's pictures, lower bound",
         "train on pictures of more people: data=mix joins sources",
         "external_min",
     ),
-    "calibration": Rule(
+    "calibration": GateSpec(
         AT_MOST,
         "expected calibration error: how far confidence is from the share of right answers",
         "train again: the temperature is fitted on the validation split, whose signers may be too few",
         "calibration_error_max",
     ),
-    "unsure": Rule(
+    "unsure": GateSpec(
         AT_MOST,
         "share of answers below the confidence threshold",
         "train longer, or export with a lower export.confidence_threshold",
         "unsure_max",
     ),
-    "champion": Rule(
+    "champion": GateSpec(
         AT_MOST,
         "accuracy lost to the release that serves, on the same pictures, lower bound",
         "the release that serves is better: keep it, or find out what the new training lacks",
         "champion_loss_max",
     ),
-    "stability": Rule(
+    "stability": GateSpec(
         AT_LEAST,
         "share of rightly read pictures that stay so when darker, brighter, compressed, moved or turned a little",
         "train with trainer.augment=true, and on pictures of more cameras and rooms",
         "stability_min",
     ),
-    "empty_scenes": Rule(
+    "empty_scenes": GateSpec(
         AT_LEAST,
         "share of plain scenes without a hand that are answered with `nothing`",
         "give the class `nothing` more and other backgrounds",
         "empty_scenes_min",
     ),
-    "noise": Rule(
+    "noise": GateSpec(
         AT_MOST,
         "share of pictures of pure noise that are answered with a letter, surely",
         "give the class `nothing` more and other backgrounds, or raise export.confidence_threshold",
         "noise_max",
     ),
-    "triton": Rule(
+    "triton": GateSpec(
         AT_MOST,
         "pictures of the golden set that a real Triton answers otherwise than ONNX Runtime",
         "`make install` mends Triton, `asl export` the bundle",
     ),
-    "latency": Rule(
+    "latency": GateSpec(
         AT_MOST,
         "processor time for one picture in ONNX Runtime, as a multiple of torch's for the same network in the same run",
         "the graph does more than the network: `asl export` it again",
@@ -198,7 +198,7 @@ ASKED_ONLY_WHERE: dict[str, Callable[[Mapping[str, Any]], bool]] = {
 }
 
 
-def asked(body: Mapping[str, Any]) -> list[str]:
+def required_gates(body: Mapping[str, Any]) -> list[str]:
     """List the gates that have to be in a report.
 
     Args:
@@ -207,4 +207,4 @@ def asked(body: Mapping[str, Any]) -> list[str]:
     Returns:
         Names, in the order of RULES.
     """
-    return [name for name in RULES if name not in ASKED_ONLY_WHERE or ASKED_ONLY_WHERE[name](body)]
+    return [name for name in GATE_SPECS if name not in ASKED_ONLY_WHERE or ASKED_ONLY_WHERE[name](body)]

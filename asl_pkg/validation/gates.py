@@ -9,12 +9,12 @@ import numpy as np
 from asl_pkg import contract
 from asl_pkg.config.schema import ValidateSettings
 from asl_pkg.metrics.classification import Interval
-from asl_pkg.validation.gate_specs import AT_LEAST, RULES, asked
+from asl_pkg.validation.gate_specs import AT_LEAST, GATE_SPECS, required_gates
 from asl_pkg.validation.measurements import Measurements
 
 
 @dataclass(frozen=True)
-class Finding:
+class GateInput:
     """What a gate judges.
 
     Args:
@@ -55,7 +55,7 @@ class Gate:
     why: str
 
 
-def holds(name: str, measured: float | None, threshold: float) -> bool:
+def passes(name: str, measured: float | None, threshold: float) -> bool:
     """Whether a gate passes.
 
     Args:
@@ -68,10 +68,10 @@ def holds(name: str, measured: float | None, threshold: float) -> bool:
     """
     if measured is None or not np.isfinite(measured):
         return False
-    return measured >= threshold if RULES[name].direction == AT_LEAST else measured <= threshold
+    return measured >= threshold if GATE_SPECS[name].direction == AT_LEAST else measured <= threshold
 
 
-def findings(measured: Measurements, unit: str) -> dict[str, Finding]:
+def gate_inputs(measured: Measurements, unit: str) -> dict[str, GateInput]:
     """What the answers to the test pictures give the gates.
 
     Args:
@@ -84,19 +84,19 @@ def findings(measured: Measurements, unit: str) -> dict[str, Finding]:
     parity = measured.parity
     worst_class = contract.CLASSES[int(np.nanargmin(measured.recall))]
     return {
-        "finite": Finding(measured.not_finite),
-        "parity": Finding(parity.greatest, f"over {parity.pictures:,} pictures"),
-        "parity_class": Finding(parity.other_class, f"{parity.close} pictures were too close to call"),
+        "finite": GateInput(measured.not_finite),
+        "parity": GateInput(parity.greatest, f"over {parity.pictures:,} pictures"),
+        "parity_class": GateInput(parity.other_class, f"{parity.close} pictures were too close to call"),
         "accuracy": bounded(measured.accuracy, unit),
         "macro_f1": bounded(measured.macro_f1, unit),
-        "recall": Finding(float(np.nanmin(measured.recall)), f"worst: {worst_class}"),
-        "worst_group": Finding(measured.worst.accuracy, f"worst: {measured.worst.name}"),
-        "calibration": Finding(measured.reliability.error),
-        "unsure": Finding(measured.unsure),
+        "recall": GateInput(float(np.nanmin(measured.recall)), f"worst: {worst_class}"),
+        "worst_group": GateInput(measured.worst.accuracy, f"worst: {measured.worst.name}"),
+        "calibration": GateInput(measured.reliability.error),
+        "unsure": GateInput(measured.unsure),
     }
 
 
-def bounded(found: Interval, unit: str) -> Finding:
+def bounded(found: Interval, unit: str) -> GateInput:
     """Give a gate the lower bound of a figure, or its worst group where there are too few of them.
 
     Args:
@@ -107,10 +107,10 @@ def bounded(found: Interval, unit: str) -> Finding:
         The finding.
     """
     few = f"too few groups: the worst {unit} decides" if found.too_few else ""
-    return Finding(found.bound, few, unit, [found.low, found.high])
+    return GateInput(found.bound, few, unit, [found.low, found.high])
 
 
-def decide(found: Mapping[str, Finding], settings: ValidateSettings, names: list[str]) -> list[Gate]:
+def decide(found: Mapping[str, GateInput], settings: ValidateSettings, names: list[str]) -> list[Gate]:
     """Decide every gate, so that all failures are seen at once.
 
     Args:
@@ -121,10 +121,10 @@ def decide(found: Mapping[str, Finding], settings: ValidateSettings, names: list
     Returns:
         One verdict for each name.
     """
-    return [_gate(name, found.get(name, Finding(None)), settings) for name in names]
+    return [_gate(name, found.get(name, GateInput(None)), settings) for name in names]
 
 
-def follows(body: dict[str, Any]) -> bool:
+def verdict_is_consistent(body: dict[str, Any]) -> bool:
     """Whether the verdict of a report follows from its own numbers.
 
     Args:
@@ -136,19 +136,19 @@ def follows(body: dict[str, Any]) -> bool:
     """
     try:
         gates = body["gates"]
-        each = all(gate["passed"] is holds(gate["name"], gate["measured"], gate["threshold"]) for gate in gates)
-        complete = [gate["name"] for gate in gates] == asked(body)
+        each = all(gate["passed"] is passes(gate["name"], gate["measured"], gate["threshold"]) for gate in gates)
+        complete = [gate["name"] for gate in gates] == required_gates(body)
         return each and complete and body["passed"] is all(gate["passed"] for gate in gates)
     except (KeyError, TypeError):
         return False
 
 
-def _gate(name: str, finding: Finding, settings: ValidateSettings) -> Gate:
-    rule = RULES[name]
+def _gate(name: str, finding: GateInput, settings: ValidateSettings) -> Gate:
+    rule = GATE_SPECS[name]
     threshold = float(getattr(settings, rule.setting)) if rule.setting else 0.0
     measured = finding.measured
     measured = None if measured is None or not np.isfinite(measured) else float(measured)  # JSON knows no infinity
-    passed = holds(name, measured, threshold)
+    passed = passes(name, measured, threshold)
     said = [rule.measures if measured is not None else f"not measured: {rule.measures}", finding.detail]
     said += [] if passed else [rule.remedy]
     why = "; ".join(filter(None, said))

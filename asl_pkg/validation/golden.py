@@ -18,7 +18,7 @@ TOLERANCE = 1e-4  # of a probability: a server's ONNX Runtime is another version
 
 
 @dataclass(frozen=True)
-class Golden:
+class GoldenSet:
     """The pictures and the answers expected.
 
     Args:
@@ -31,7 +31,7 @@ class Golden:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class GoldenCheck:
     """How a server answered the golden set.
 
     Args:
@@ -43,13 +43,13 @@ class Comparison:
     greatest: float
 
 
-def compare(golden: Golden, answers: NDArray[np.float32]) -> Comparison:
+def check_golden_set(golden: GoldenSet, answers: NDArray[np.float32]) -> GoldenCheck:
     """Compare a server's answers [n, 29] with those expected; what is no number differs."""
     difference = np.nan_to_num(np.abs(answers - golden.probabilities), nan=np.inf).max(axis=1)
-    return Comparison(int((difference > TOLERANCE).sum()), float(difference.max()))
+    return GoldenCheck(int((difference > TOLERANCE).sum()), float(difference.max()))
 
 
-def choose(labels: NDArray[np.int64], digests: Sequence[str]) -> list[int]:
+def choose_golden_rows(labels: NDArray[np.int64], digests: Sequence[str]) -> list[int]:
     """Choose one picture a class, whatever the order of the pictures.
 
     Args:
@@ -96,7 +96,7 @@ def write_golden(
     )
 
 
-def read_golden(folder: Path) -> Golden:
+def read_golden(folder: Path) -> GoldenSet:
     """Read the golden set.
 
     Args:
@@ -117,4 +117,4 @@ def read_golden(folder: Path) -> Golden:
         probabilities = np.array([one["probabilities"] for one in pictures], np.float32)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BundleError(f"no golden set in {folder} ({error}): `asl validate` writes one") from error
-    return Golden(pixels, probabilities)
+    return GoldenSet(pixels, probabilities)

@@ -13,7 +13,7 @@ from asl_pkg import contract
 from asl_pkg.data.dataset import read_pictures, read_split
 from asl_pkg.data.hashing import THUMBNAIL_PX, thumbnail
 from asl_pkg.data.preparation import prepare
-from asl_pkg.data.split.near_duplicates import Looks, near_hashes
+from asl_pkg.data.split.near_duplicates import SimilarityIndex, near_hashes
 from asl_pkg.errors import BundleError
 
 TRAIN, _, TEST = contract.SPLITS
@@ -85,7 +85,7 @@ def _with_twins(
     first = rows[np.concatenate([np.zeros(0, np.int64), *(pair[0] for pair in found)])]
     second = others[np.concatenate([np.zeros(0, np.int64), *(pair[1] for pair in found)])]
     own, theirs = np.unique(first), np.unique(second)
-    looks = Looks(
+    looks = SimilarityIndex(
         np.concatenate([hashes[own], other_hashes[theirs]]),
         np.concatenate([_thumbnails(dataset_dir, TEST, own), _thumbnails(dataset_dir, TRAIN, theirs)]),
     )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from asl_pkg.metrics import classification
 from asl_pkg.metrics.classification import Interval, Reliability
 from asl_pkg.metrics.roc import Roc, micro_average_roc
-from asl_pkg.validation.parity import Parity, compare
+from asl_pkg.validation.parity import Parity, measure_parity
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,6 @@ def measure(
         roc=micro_average_roc(probabilities, truth),
         unsure=float((probabilities.max(axis=1) < confidence_threshold).mean()),
         worst=Group(str(names[worst]), int(confusions[worst].sum()), float(by_group[worst])),
-        parity=compare(by_torch, probabilities),
+        parity=measure_parity(by_torch, probabilities),
         not_finite=int((~np.isfinite(probabilities)).any(axis=1).sum()),
     )

@@ -27,7 +27,7 @@ class Parity:
     pictures: int
 
 
-def compare(reference: NDArray[np.float32], other: NDArray[np.float32]) -> Parity:
+def measure_parity(reference: NDArray[np.float32], other: NDArray[np.float32]) -> Parity:
     """Compare probabilities.
 
     Args:
@@ -48,7 +48,7 @@ def compare(reference: NDArray[np.float32], other: NDArray[np.float32]) -> Parit
     return Parity(float(difference.max(initial=0.0)), int((differs & ~close).sum()), int(close.sum()), len(reference))
 
 
-def joined(parts: Sequence[Parity]) -> Parity:
+def join_parities(parts: Sequence[Parity]) -> Parity:
     """Put comparisons of different pictures together."""
     return Parity(
         greatest=max(one.greatest for one in parts),

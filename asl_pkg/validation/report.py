@@ -9,7 +9,7 @@ from asl_pkg import contract
 from asl_pkg.bundle import signature
 from asl_pkg.errors import BundleError, GateError
 from asl_pkg.storage import atomic
-from asl_pkg.validation.gates import follows
+from asl_pkg.validation.gates import verdict_is_consistent
 from asl_pkg.validation.model_card import external_line
 
 
@@ -101,7 +101,7 @@ def read_report(folder: Path) -> Report:
         raise BundleError(f"{path} is damaged ({error!r}): `asl validate` writes a new one") from error
     if version != contract.REPORT_SCHEMA:
         raise BundleError(f"{path} has schema {version}, expected {contract.REPORT_SCHEMA}: `asl validate` again")
-    if not follows(body):
+    if not verdict_is_consistent(body):
         raise BundleError(f"{path}: the verdict does not follow from the numbers: `asl validate` writes a new one")
     golden = folder / contract.GOLDEN_FOLDER / contract.GOLDEN_FILE
     if body["passed"] and (not golden.is_file() or atomic.sha256(golden) != body["golden_digest"]):

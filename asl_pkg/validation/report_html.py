@@ -11,7 +11,7 @@ from asl_pkg.class_sets import described, known_classes
 from asl_pkg.reporting.html import data_uri, picture_uri, render
 from asl_pkg.validation import plots
 from asl_pkg.validation.answers import Answers
-from asl_pkg.validation.evaluation import Evidence
+from asl_pkg.validation.evaluation import Evaluation
 from asl_pkg.validation.external import MISTAKES, Mistake
 from asl_pkg.validation.gate_specs import knows_nothing
 
@@ -21,7 +21,7 @@ QUALITY = 85  # of the mistakes' JPEG
 CONFUSIONS = 8  # pairs of letters listed
 
 
-def page(body: dict[str, Any], evidence: Evidence | None) -> str:
+def report_html(body: dict[str, Any], evidence: Evaluation | None) -> str:
     """Render the report.
 
     Args:

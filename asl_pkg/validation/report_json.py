@@ -17,18 +17,18 @@ from asl_pkg.data.dataset import DatasetInfo
 from asl_pkg.lineage import git_commit
 from asl_pkg.metrics.classification import Interval
 from asl_pkg.storage import atomic
-from asl_pkg.validation.evaluation import Evidence
+from asl_pkg.validation.evaluation import Evaluation
 from asl_pkg.validation.gates import Gate
 from asl_pkg.validation.measurements import Measurements
 
 
-def contents(
+def report_json(
     info: DatasetInfo,
     drawn: int,
     bundle_dir: Path,
     bundle: Bundle | None,
     gates: Sequence[Gate],
-    evidence: Evidence | None,
+    evidence: Evaluation | None,
     golden_digest: str | None,
 ) -> dict[str, Any]:
     """Put report.json together.

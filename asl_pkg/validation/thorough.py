@@ -11,7 +11,7 @@ from asl_pkg.data.augmentation import augment, draw
 from asl_pkg.data.decoding import Pixels
 from asl_pkg.inference.onnx_session import predict
 from asl_pkg.progress import track
-from asl_pkg.validation.parity import Parity, compare, joined
+from asl_pkg.validation.parity import Parity, join_parities, measure_parity
 
 PICTURES = 5_000  # compared at least, the test pictures as they are included
 
@@ -38,5 +38,5 @@ def thorough_parity(
         rows = np.arange(start, min(start + contract.MAX_BATCH, len(pixels)))
         varied = augment(torch.from_numpy(np.array(pixels[rows])), draw(seed, number, rows))
         with torch.inference_mode():
-            found.append(compare(served(varied).numpy(), predict(session, varied.numpy())))
-    return joined(found)
+            found.append(measure_parity(served(varied).numpy(), predict(session, varied.numpy())))
+    return join_parities(found)

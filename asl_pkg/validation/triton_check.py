@@ -4,11 +4,11 @@ from asl_pkg.bundle.bundle import Bundle
 from asl_pkg.errors import ServingError
 from asl_pkg.inference.v2_client import Client
 from asl_pkg.serving.triton.local import LocalTriton
-from asl_pkg.validation.gates import Finding
-from asl_pkg.validation.golden import Golden, compare
+from asl_pkg.validation.gates import GateInput
+from asl_pkg.validation.golden import GoldenSet, check_golden_set
 
 
-def ask_triton(bundle: Bundle, golden: Golden) -> Finding:
+def ask_triton(bundle: Bundle, golden: GoldenSet) -> GateInput:
     """Start a Triton of its own on the bundle, ask it, and end it.
 
     Args:
@@ -25,6 +25,6 @@ def ask_triton(bundle: Bundle, golden: Golden) -> Finding:
                 answers = client.predict(golden.pixels)
             finally:
                 client.close()
-            return Finding(compare(golden, answers).otherwise, f"ready in {server.ready_s:.1f} s")
+            return GateInput(check_golden_set(golden, answers).otherwise, f"ready in {server.ready_s:.1f} s")
     except ServingError as error:
-        return Finding(None, str(error))
+        return GateInput(None, str(error))

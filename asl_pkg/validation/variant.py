@@ -14,7 +14,7 @@ from asl_pkg.metrics.classification import Interval
 from asl_pkg.models.onnx_export import to_onnx
 from asl_pkg.validation.answers import Answers
 from asl_pkg.validation.champion import accuracy_loss
-from asl_pkg.validation.gates import Finding
+from asl_pkg.validation.gates import GateInput
 from asl_pkg.validation.latency import in_turn
 
 ROUNDS = 31  # calls of each in turn
@@ -57,7 +57,7 @@ def compare_with_fp32(bundle: Bundle, served: torch.nn.Module, answers: Answers,
     return Variant(float(same.mean()), loss, _time_ratio(bundle, served, answers.pixels[:1]) if on_cpu else None)
 
 
-def variant_findings(found: Variant, unit: str) -> dict[str, Finding]:
+def variant_findings(found: Variant, unit: str) -> dict[str, GateInput]:
     """Give the gates what they judge: of the loss the upper bound, for it has to be surely small.
 
     Args:
@@ -70,9 +70,9 @@ def variant_findings(found: Variant, unit: str) -> dict[str, Finding]:
     loss = found.loss
     few = f"too few groups: the worst {unit} decides" if loss.too_few else ""
     return {
-        "agreement": Finding(found.agreement),
-        "not_worse": Finding(loss.worst if loss.too_few else loss.high, few, unit, [loss.low, loss.high]),
-        "faster": Finding(found.time_ratio, ON_GPU if found.time_ratio is None else ON_CPU),
+        "agreement": GateInput(found.agreement),
+        "not_worse": GateInput(loss.worst if loss.too_few else loss.high, few, unit, [loss.low, loss.high]),
+        "faster": GateInput(found.time_ratio, ON_GPU if found.time_ratio is None else ON_CPU),
     }
 
 

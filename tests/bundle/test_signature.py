@@ -14,7 +14,7 @@ from asl_pkg import contract
 from asl_pkg.bundle import signature
 from asl_pkg.bundle.bundle import open_bundle, seal
 from asl_pkg.deploy import deploy, rollback
-from asl_pkg.deployment.local import LocalPlace
+from asl_pkg.deployment.local import LocalTarget
 from asl_pkg.errors import BundleError, SettingError
 from asl_pkg.export import export
 from asl_pkg.key import make_keys
@@ -155,7 +155,7 @@ def test_nothing_is_deployed_that_was_edited_after_it_was_signed(work: Path, cha
 def test_where_signatures_are_demanded_nothing_is_deployed_unless_they_are_checked(
     work: Path, keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LocalPlace, "demands_signature", lambda _: True)
+    monkeypatch.setattr(LocalTarget, "demands_signature", lambda _: True)
     chosen = dataclasses.replace(settings(), store=str(work / "store"))
     for verb in (lambda: deploy(chosen, work / "bundle", work / "report"), lambda: rollback(chosen)):
         with pytest.raises(SettingError, match=f"signed bundles only.*{contract.PUBLIC_KEY_VARIABLE}"):

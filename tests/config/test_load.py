@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asl_pkg.commands.arguments import apart
+from asl_pkg.commands.arguments import split_paths_and_overrides
 from asl_pkg.config.load import at_home, load, overrides_of, walk, with_homes
 from asl_pkg.config.schema import FILES, GROUPS, InferenceSettings, Settings, TrainSettings
 from asl_pkg.errors import SettingError
@@ -129,4 +129,4 @@ def test_a_home_that_nobody_knows_is_refused(monkeypatch: pytest.MonkeyPatch, pa
 
 def test_words_of_the_command_line_may_begin_with_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert apart(["~/a.jpg", "store=~/x"]) == ([f"{tmp_path}/a.jpg"], ["store=~/x"])
+    assert split_paths_and_overrides(["~/a.jpg", "store=~/x"]) == ([f"{tmp_path}/a.jpg"], ["store=~/x"])

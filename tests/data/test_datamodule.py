@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asl_pkg.config.schema import FolderData, Settings
-from asl_pkg.data.datamodule import Batches, PictureData, Pictures
+from asl_pkg.data.datamodule import Batches, ImageData, Pictures
 from asl_pkg.data.decoding import DecodedAnew
 from asl_pkg.pull import pull
 from tests.support.making import public_folder
@@ -57,7 +57,7 @@ def test_batches_decoded_anew_are_those_of_the_cache(tmp_path: Path) -> None:
     source = FolderData(path=str(public_folder(tmp_path / "photographs", 6)), block_frames=1, guard_frames=0)
     pull(Settings(data=source), tmp_path / "dataset")
     kept, anew = (
-        PictureData(tmp_path / "dataset", FolderData(cache_dir=str(tmp_path / name), cache_gb=room), 3, varied=False)
+        ImageData(tmp_path / "dataset", FolderData(cache_dir=str(tmp_path / name), cache_gb=room), 3, varied=False)
         for name, room in (("roomy", 1.0), ("full", 0.0))
     )
     assert isinstance(kept.train_split.pixels, np.memmap)

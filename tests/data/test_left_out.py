@@ -1,16 +1,21 @@
 import pytest
 
 from asl_pkg.data import left_out
-from asl_pkg.data.sample import Rejected
+from asl_pkg.data.sample import RejectedFile
 from asl_pkg.errors import DataError
 
 
-def other(path: str, reason: str = "no image (.txt)") -> Rejected:
-    return Rejected(path, reason, quarantined=False)
+def other(path: str, reason: str = "no image (.txt)") -> RejectedFile:
+    return RejectedFile(path, reason, quarantined=False)
 
 
 def test_what_stayed_out_is_told_with_counts_and_examples(capsys: pytest.CaptureFixture[str]) -> None:
-    rejected = [Rejected("A/1.jpg", "empty"), Rejected("A/2.jpg", "empty"), Rejected("eve", "no right"), other("a.txt")]
+    rejected = [
+        RejectedFile("A/1.jpg", "empty"),
+        RejectedFile("A/2.jpg", "empty"),
+        RejectedFile("eve", "no right"),
+        other("a.txt"),
+    ]
     left_out.tell(rejected, "data=folder")
     unfit, others = capsys.readouterr().err.splitlines()
     assert "3 unfit: 2 empty, as A/1.jpg; 1 no right, as eve" in unfit
@@ -25,7 +30,7 @@ def test_names_cannot_write_on_the_terminal(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_the_share_of_unfit_files_is_limited() -> None:
-    rejected = [Rejected("A/1.jpg", "empty"), *[other(f"{number}.txt") for number in range(50)]]
+    rejected = [RejectedFile("A/1.jpg", "empty"), *[other(f"{number}.txt") for number in range(50)]]
     left_out.require_fit(rejected, 19, 0.05, "data.path=x")
     with pytest.raises(DataError, match=r"1 of 19 .*data\.max_quarantined=0\.05.*1 empty"):
         left_out.require_fit(rejected, 18, 0.05, "data.path=x")

@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from asl_pkg.deployment.canary_analysis import Paired, compare, judge
+from asl_pkg.deployment.canary_analysis import CanaryComparison, compare_canary, judge
 from asl_pkg.errors import ServingError
 from asl_pkg.serving.triton.local import LocalTriton
 from tests.support.exported import CLASSES, Exported, picture
 
-GOOD = Paired(1000, 0.97, (0, 0), (20.0, 22.0))
+GOOD = CanaryComparison(1000, 0.97, (0, 0), (20.0, 22.0))
 
 
 def test_two_servers_of_one_model_agree_on_everything(exported: Exported) -> None:
@@ -18,8 +18,8 @@ def test_two_servers_of_one_model_agree_on_everything(exported: Exported) -> Non
 
     pixels = np.stack([picture(label, 0) for label in range(CLASSES)])
     with LocalTriton(open_bundle(exported.bundle)) as server:
-        found = compare([server.http_url], [server.http_url, server.grpc_url], pixels, 60, seed=1)
-        nobody = compare([server.http_url], ["http://127.0.0.1:9"], pixels, 2, seed=1)
+        found = compare_canary([server.http_url], [server.http_url, server.grpc_url], pixels, 60, seed=1)
+        nobody = compare_canary([server.http_url], ["http://127.0.0.1:9"], pixels, 2, seed=1)
     assert (found.requests, found.agreement, found.errors) == (60, 1.0, (0, 0))
     assert 0 < found.latency_ms[0] < 1000
     assert (nobody.agreement, nobody.errors) == (0.0, (0, 2))

@@ -18,13 +18,13 @@ from asl_pkg import deploy as step
 from asl_pkg.bundle import signature
 from asl_pkg.bundle.bundle import open_bundle
 from asl_pkg.config.schema import DeploySettings, Settings
-from asl_pkg.deployment.canary_analysis import Paired, compare
+from asl_pkg.deployment.canary_analysis import CanaryComparison, compare_canary
 from asl_pkg.deployment.inference_service import serving_of
-from asl_pkg.deployment.smoke_test import accept
+from asl_pkg.deployment.smoke_test import smoke_test
 from asl_pkg.errors import BundleError, GateError, ServingError, SettingError
 from asl_pkg.inference.v2_client import Client
 from asl_pkg.k8s.client import Cluster
-from asl_pkg.k8s.port_forward import reached
+from asl_pkg.k8s.port_forward import pod_urls
 from asl_pkg.key import make_keys
 from asl_pkg.storage.s3 import connect, split_url
 from asl_pkg.validate import validate
@@ -163,7 +163,7 @@ def test_the_first_release_serves(cluster: Cluster, chosen: Settings, first: Dep
     assert made.uri == f"{store}/{contract.KUBERNETES_NAME}/{first.release}/"
     serving = serving_of(live(cluster))
     assert (serving.release, serving.bundle_digest, serving.previous) == (first.release, first.digest, None)
-    with reached(cluster, serving_pods(cluster)) as urls:
+    with pod_urls(cluster, serving_pods(cluster)) as urls:
         for url in urls:
             assert Client(url).release == first.release
     assert_no_candidate(cluster)
@@ -249,15 +249,15 @@ def test_a_failure_after_the_switch_restores_what_served(
     model: list[bytes] = []
 
     def accept_then_tamper(*arguments: Any) -> float:
-        latency_ms = accept(*arguments)
+        latency_ms = smoke_test(*arguments)
         model.append(change_object(store, second.release, one_byte))
         return latency_ms
 
-    monkeypatch.setattr(step, "accept", accept_then_tamper)
+    monkeypatch.setattr(step, "smoke_test", accept_then_tamper)
     with pytest.raises(ServingError, match=f"changed .*model.onnx.*{before.release} serves again"):
         step.rollback(chosen, second.release)
     assert serving_of(live(cluster)) == before
-    with reached(cluster, serving_pods(cluster)) as urls:
+    with pod_urls(cluster, serving_pods(cluster)) as urls:
         assert [Client(url).release for url in urls] == [before.release] * len(urls)
     assert_no_candidate(cluster)
     with pytest.raises(BundleError, match=r"the store's copy is damaged.*changed .*model\.onnx"):
@@ -295,21 +295,21 @@ def test_a_canary_shares_the_users_and_is_promoted_or_taken_back_by_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shares: list[int] = []
-    found: list[Paired] = []
+    found: list[CanaryComparison] = []
 
-    def compare_and_look(*arguments: Any) -> Paired:
+    def compare_and_look(*arguments: Any) -> CanaryComparison:
         path = "jsonpath={.subsets[*].addresses[*].ip}"
         shares.append(len(kubectl("-n", namespace, "get", "endpoints", contract.GRPC_SERVICE, "-o", path).split()))
-        found.append(compare(*arguments))
+        found.append(compare_canary(*arguments))
         return found[-1]
 
-    monkeypatch.setattr(step, "compare", compare_and_look)
+    monkeypatch.setattr(step, "compare_canary", compare_and_look)
     canary = dataclasses.replace(chosen.deploy, canary_requests=1000, canary_slowdown_max=10)
     step.rollback(dataclasses.replace(chosen, deploy=canary), second.release)
     assert serving_of(live(cluster)).release == second.release
     assert (shares, found[0].agreement, found[0].errors) == ([2], 1.0, (0, 0))
 
-    monkeypatch.setattr(step, "compare", lambda *_: dataclasses.replace(found[0], agreement=0.5))
+    monkeypatch.setattr(step, "compare_canary", lambda *_: dataclasses.replace(found[0], agreement=0.5))
     with pytest.raises(ServingError, match=f"canary_agreement_min=0.9; 1,000 paired.*{second.release} serves again"):
         step.rollback(dataclasses.replace(chosen, deploy=canary), first.release)
     assert serving_of(live(cluster)).release == second.release

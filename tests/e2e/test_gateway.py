@@ -23,7 +23,7 @@ from asl_pkg.bundle.bundle import Bundle
 from asl_pkg.bundle.s3_store import S3Store
 from asl_pkg.config.schema import DeploySettings
 from asl_pkg.deployment import http_route
-from asl_pkg.deployment.kserve import KServePlace
+from asl_pkg.deployment.kserve import KServeTarget
 from asl_pkg.k8s.client import Cluster
 from tests.conftest import PROJECT
 from tests.e2e.conftest import Kubectl, serving
@@ -40,11 +40,11 @@ PERCENT = 20
 
 
 @pytest.fixture(scope="module")
-def place(namespace: str, stored: S3Store, releases: list[Bundle]) -> KServePlace:
+def place(namespace: str, stored: S3Store, releases: list[Bundle]) -> KServeTarget:
     """Where they are stored, and the first one serves."""
     settings = DeploySettings(namespace=namespace, timeout_s=WAIT_S, canary_percent=PERCENT)
-    place = KServePlace(stored, Cluster(namespace), settings)
-    with place.switched(serving(releases[0]), None):
+    place = KServeTarget(stored, Cluster(namespace), settings)
+    with place.promote(serving(releases[0]), None):
         pass
     return place
 
@@ -60,7 +60,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(place: KServePlace, certificate: Path, kubectl: Kubectl) -> Iterator[str]:
+def address(place: KServeTarget, certificate: Path, kubectl: Kubectl) -> Iterator[str]:
     """HOST:PORT of the gateway, which knows the way."""
     namespace = place.cluster.namespace
     files = [f"--cert={certificate}", f"--key={certificate.with_suffix('.key')}"]
@@ -131,7 +131,7 @@ def test_what_users_have_no_business_with_is_not_there(address: str, certificate
 
 
 def test_a_canary_gets_its_share_of_the_requests_and_afterwards_none(
-    address: str, certificate: Path, place: KServePlace, releases: list[Bundle]
+    address: str, certificate: Path, place: KServeTarget, releases: list[Bundle]
 ) -> None:
     with place.canary(serving(releases[1]), serving(releases[0])) as (stable, canary):
         until(lambda: bool(ask(address, certificate, 1)) and answered(canary) > 1, WAIT_S)  # 1 is its warm-up

@@ -25,7 +25,7 @@ import requests
 
 from asl_pkg import contract, pipeline, submit
 from asl_pkg.config.schema import SyntheticData
-from asl_pkg.data.sample import Picture
+from asl_pkg.data.sample import Sample
 from asl_pkg.data.sources import open_source
 from asl_pkg.errors import AslError
 from asl_pkg.k8s.client import Cluster
@@ -177,7 +177,7 @@ def test_the_run_here_from_the_same_archive_has_the_same_data_and_like_figures_a
     run: Submit, cluster: Cluster, kubectl: Kubectl, common: list[str], tmp_path: Path
 ) -> None:
     pictures = {
-        one.path: one for one in open_source(SyntheticData(10, 2, 3), 7, tmp_path).read(0) if isinstance(one, Picture)
+        one.path: one for one in open_source(SyntheticData(10, 2, 3), 7, tmp_path).read(0) if isinstance(one, Sample)
     }
     names = {
         f"{one.signer}/{contract.CLASSES[one.label]}/{number}.jpg": one.data

@@ -18,9 +18,9 @@ from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle
 from asl_pkg.bundle.s3_store import S3Store
 from asl_pkg.config.schema import DeploySettings
-from asl_pkg.deployment.kserve import KServePlace
+from asl_pkg.deployment.kserve import KServeTarget
 from asl_pkg.k8s.client import Cluster
-from asl_pkg.k8s.port_forward import reached
+from asl_pkg.k8s.port_forward import pod_urls
 from tests.e2e.conftest import TRANSFORMER_IMAGE, Kubectl, serving
 from tests.support.exported import picture, png
 from tests.support.transformers import until
@@ -36,29 +36,29 @@ WAIT_S = 300
 
 
 @pytest.fixture(scope="module")
-def place(namespace: str, stored: S3Store) -> KServePlace:
+def place(namespace: str, stored: S3Store) -> KServeTarget:
     """Where they are stored and can be switched to."""
     settings = DeploySettings(namespace=namespace, transformer_image=TRANSFORMER_IMAGE, timeout_s=WAIT_S)
-    return KServePlace(stored, Cluster(namespace), settings)
+    return KServeTarget(stored, Cluster(namespace), settings)
 
 
-def switch(place: KServePlace, bundle: Bundle) -> None:
+def switch(place: KServeTarget, bundle: Bundle) -> None:
     """Make a release serve, and wait until it does."""
     with place.switched(serving(bundle), place.serving()):
         pass
 
 
 @pytest.fixture(scope="module")
-def url(place: KServePlace, releases: list[Bundle], kubectl: Kubectl) -> Iterator[str]:
+def url(place: KServeTarget, releases: list[Bundle], kubectl: Kubectl) -> Iterator[str]:
     """Where the transformer answers, the first release behind it."""
     switch(place, releases[0])
     kubectl("-n", place.cluster.namespace, "rollout", "status", TRANSFORMER, f"--timeout={WAIT_S}s")
     (pod,) = pods(place, "transformer")
-    with reached(place.cluster, [pod]) as (address,):
+    with pod_urls(place.cluster, [pod]) as (address,):
         yield address
 
 
-def pods(place: KServePlace, component: str) -> list[Any]:
+def pods(place: KServeTarget, component: str) -> list[Any]:
     """Those that are ready and not on their way out."""
     labels = {"serving.kserve.io/inferenceservice": contract.KUBERNETES_NAME, "component": component}
     found = [pod for pod in place.cluster.pods(labels) if pod.metadata.deletion_timestamp is None]
@@ -77,15 +77,15 @@ def ask(url: str, label: int = LETTER) -> dict[str, Any]:
     return prediction
 
 
-def counts(place: KServePlace, predictors: list[Any]) -> dict[str, int]:
+def counts(place: KServeTarget, predictors: list[Any]) -> dict[str, int]:
     """How many pictures each predictor has answered."""
-    with reached(place.cluster, predictors) as urls:
+    with pod_urls(place.cluster, predictors) as urls:
         stats = [json.load(urllib.request.urlopen(f"{one}/v2/models/{contract.MODEL_NAME}/stats")) for one in urls]
     answered = [one["model_stats"][0].get("inference_count", 0) for one in stats]
     return {pod.metadata.name: count for pod, count in zip(predictors, answered, strict=True)}
 
 
-def scale(place: KServePlace, kubectl: Kubectl, replicas: int) -> list[Any]:
+def scale(place: KServeTarget, kubectl: Kubectl, replicas: int) -> list[Any]:
     """Let the autoscaler hold so many; they, as soon as all are ready."""
     limits = json.dumps({"spec": {"minReplicas": replicas, "maxReplicas": replicas}})
     kubectl("-n", place.cluster.namespace, "patch", "hpa", contract.KUBERNETES_NAME, "-p", limits)
@@ -106,7 +106,7 @@ def test_every_letter_is_read_from_its_picture(url: str, releases: list[Bundle])
 
 
 def test_two_predictors_get_half_each_and_a_third_takes_part_within_10_s(
-    url: str, place: KServePlace, kubectl: Kubectl
+    url: str, place: KServeTarget, kubectl: Kubectl
 ) -> None:
     two = scale(place, kubectl, 2)
     time.sleep(10)  # by then the second one takes part, which is tested with the third one
@@ -125,7 +125,7 @@ def test_two_predictors_get_half_each_and_a_third_takes_part_within_10_s(
 
 
 def test_no_request_is_lost_and_every_answer_tells_its_release_while_releases_change(
-    url: str, place: KServePlace, releases: list[Bundle]
+    url: str, place: KServeTarget, releases: list[Bundle]
 ) -> None:
     told = Counter[str]()
     with ThreadPoolExecutor(1) as pool:

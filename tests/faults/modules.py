@@ -8,7 +8,7 @@ from torch import nn
 
 from asl_pkg import contract
 from asl_pkg.export import export, metadata, to_onnx
-from asl_pkg.models.export_module import Served
+from asl_pkg.models.export_module import ExportModule
 from tests.faults.case import Case, Good, Planter, plant, save
 
 TOO_LARGE = 300.0  # times a bright pixel it is beyond half precision's 65,504
@@ -19,7 +19,7 @@ USELESS = 1e-12  # a weight too small to change an answer
 class Wrong(nn.Module):
     """A way to serve a network that is not `Served`'s."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: ExportModule) -> None:
         super().__init__()
         self.served = served
         self.normalise, self.network, self.temperature = served.normalise, served.network, served.temperature
@@ -105,7 +105,7 @@ def graph(module: type[Wrong]) -> Planter:
 
     def planter(good: Good, folder: Path) -> Case:
         made = good.classifier()
-        wrong = to_onnx(module(Served(made).eval()).eval(), metadata(made.hparams, good.settings.export))
+        wrong = to_onnx(module(ExportModule(made).eval()).eval(), metadata(made.hparams, good.settings.export))
 
         def replace(bundle: Path) -> None:
             (bundle / contract.MODEL_FILE).write_bytes(wrong.SerializeToString())

@@ -12,7 +12,7 @@ from asl_pkg.bundle.bundle import open_bundle
 from asl_pkg.errors import BundleError
 from asl_pkg.validate import validate
 from asl_pkg.validation import evaluation
-from asl_pkg.validation.gates import Finding
+from asl_pkg.validation.gates import GateInput
 from asl_pkg.validation.report import read_report
 from tests.faults.case import Good
 from tests.faults.judging import refused_by
@@ -46,7 +46,7 @@ def test_a_defect_is_refused_by_what_was_expected_to_refuse_it(
     good: Good, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, defect: Defect
 ) -> None:
     if defect.caught_by != "triton":  # a server for each of the others would take minutes and tell nothing
-        monkeypatch.setattr(evaluation, "ask_triton", lambda *_arguments: Finding(0))
+        monkeypatch.setattr(evaluation, "ask_triton", lambda *_arguments: GateInput(0))
     refused = refused_by(defect, good, tmp_path)
     assert defect.caught_by in refused, f"refused by {refused}"
 

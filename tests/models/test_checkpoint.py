@@ -12,7 +12,7 @@ from asl_pkg import contract
 from asl_pkg.errors import BundleError
 from asl_pkg.models import load_checkpoint
 from asl_pkg.models.checkpoint import set_temperature
-from asl_pkg.models.export_module import Served
+from asl_pkg.models.export_module import ExportModule
 from tests.support.training_fixtures import Training
 
 
@@ -35,7 +35,7 @@ def test_served_divides_by_the_temperature_and_gives_probabilities(training: Tra
     classifier = load_checkpoint(training.folder / contract.BEST_CHECKPOINT)
     pixels = torch.randint(0, 256, (3, contract.IMAGE_PX, contract.IMAGE_PX, 3), dtype=torch.uint8)
     with torch.inference_mode():
-        probabilities = Served(classifier).eval()(pixels)
+        probabilities = ExportModule(classifier).eval()(pixels)
         expected = torch.softmax(classifier(pixels) / classifier.temperature, dim=1)
     torch.testing.assert_close(probabilities, expected)
     assert probabilities.dtype == torch.float32

@@ -15,9 +15,9 @@ from asl_pkg.config.schema import ExportSettings, Settings
 from asl_pkg.errors import DataError
 from asl_pkg.export import export, metadata
 from asl_pkg.inference.onnx_session import open_session, predict
-from asl_pkg.models.export_module import Served
+from asl_pkg.models.export_module import ExportModule
 from asl_pkg.models.onnx_export import to_onnx
-from asl_pkg.models.quantization import CALIBRATION_PICTURES, calibration_pictures, in_8_bits, in_half
+from asl_pkg.models.quantization import CALIBRATION_PICTURES, calibration_pictures, to_fp16, to_int8
 from asl_pkg.validation.model_contract import contract_faults
 from tests.support.exported import Exported, picture
 from tests.support.training_fixtures import Training
@@ -88,10 +88,10 @@ def test_pictures_of_another_data_set_do_not_calibrate(dataset_dir: Path) -> Non
 
 @pytest.mark.parametrize("precision", [contract.FP16, contract.INT8])
 def test_a_variant_names_the_class_that_torch_names(exported: Exported, tmp_path: Path, precision: str) -> None:
-    served = Served(exported.classifier).eval()
+    served = ExportModule(exported.classifier).eval()
     facts = metadata(exported.classifier.hparams, ExportSettings(precision=precision))
     pixels = np.stack([picture(label, 1) for label in range(29)])
-    made = in_half(served, facts) if precision == contract.FP16 else in_8_bits(to_onnx(served, facts), pixels)
+    made = to_fp16(served, facts) if precision == contract.FP16 else to_int8(to_onnx(served, facts), pixels)
     onnx.save(made, tmp_path / "model.onnx")
     with torch.inference_mode():
         expected = served(torch.from_numpy(pixels)).numpy()

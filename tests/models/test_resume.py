@@ -19,7 +19,7 @@ from asl_pkg.config.schema import TrainSettings
 from asl_pkg.errors import DataError
 from asl_pkg.models.checkpoint import read
 from asl_pkg.models.classifier import Classifier
-from asl_pkg.models.resume import FolderPlace, Place, Resumption, place
+from asl_pkg.models.resume import CheckpointStore, FolderCheckpoints, ResumeCallback, open_checkpoint_store
 from asl_pkg.storage.s3 import connect
 from asl_pkg.train import train
 from tests.conftest import PROJECT
@@ -58,12 +58,12 @@ def kill_in_epoch_2(dataset_dir: Path, states: Path) -> None:
 def stop_in_epoch_2(settings: TrainSettings, dataset_dir: Path, folder: Path) -> Path:
     """Stop a training in this process when it has kept its first epoch; the state that it leaves."""
 
-    def stopped(callback: Resumption, *_: object) -> None:
+    def stopped(callback: ResumeCallback, *_: object) -> None:
         if callback.history.rows:
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Resumption, "on_train_epoch_start", stopped)
+        patch.setattr(ResumeCallback, "on_train_epoch_start", stopped)
         with pytest.raises(KeyboardInterrupt):
             train(settings, dataset_dir, folder)
     (state,) = Path(settings.checkpoint_uri).glob("*.ckpt")
@@ -126,7 +126,7 @@ def test_the_best_epoch_may_lie_before_the_kill_and_an_early_stop_after_it(
     settings = resumable(in_tmp_path / "states", patience_epochs=1)
     with monkeypatch.context() as patch:
         patch.setattr(
-            FolderPlace, "remove", lambda self: None
+            FolderCheckpoints, "remove", lambda self: None
         )  # as if it was killed between its last epoch and its end
         train(settings, dataset_dir, in_tmp_path / "whole")
     train(settings, dataset_dir, in_tmp_path / "ended")
@@ -159,17 +159,17 @@ def server() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(params=["folder", "s3"])
-def somewhere(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def somewhere(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CheckpointStore:
     if request.param == "folder":
-        return place(str(tmp_path / "states"), "key")
+        return open_checkpoint_store(str(tmp_path / "states"), "key")
     for name, value in request.getfixturevalue("server").items():
         monkeypatch.setenv(name, value)
     bucket = f"states-{uuid.uuid4().hex[:8]}"
     connect().create_bucket(Bucket=bucket)
-    return place(f"s3://{bucket}/some/prefix/", "key")
+    return open_checkpoint_store(f"s3://{bucket}/some/prefix/", "key")
 
 
-def test_the_last_state_that_was_put_is_fetched_until_it_is_removed(somewhere: Place, tmp_path: Path) -> None:
+def test_the_last_state_that_was_put_is_fetched_until_it_is_removed(somewhere: CheckpointStore, tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     assert not somewhere.fetch(target)
     for content in (b"one", b"another"):

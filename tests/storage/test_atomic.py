@@ -10,7 +10,7 @@ from asl_pkg.storage import atomic
 def test_a_folder_appears_complete_and_replaces_the_old_one(tmp_path: Path) -> None:
     target = tmp_path / "made"
     for text in ("old", "new"):
-        with atomic.written_beside(target, lambda: None) as beside:
+        with atomic.atomic_directory(target, lambda: None) as beside:
             (beside / "file").write_text(text)
     assert (target / "file").read_text() == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
@@ -19,11 +19,11 @@ def test_a_folder_appears_complete_and_replaces_the_old_one(tmp_path: Path) -> N
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt], ids=["an error", "Ctrl-C"])
 def test_what_existed_stays_when_writing_stops_midway(tmp_path: Path, error: type[BaseException]) -> None:
     target = tmp_path / "made"
-    with atomic.written_beside(target) as beside:
+    with atomic.atomic_directory(target) as beside:
         (beside / "file").write_text("old")
 
     def stop_midway() -> None:
-        with atomic.written_beside(target) as beside:
+        with atomic.atomic_directory(target) as beside:
             (beside / "file").write_text("half")
             raise error
 
@@ -36,7 +36,7 @@ def test_what_existed_stays_when_writing_stops_midway(tmp_path: Path, error: typ
 def test_a_folder_with_something_in_it_is_not_replaced_unasked(tmp_path: Path) -> None:
     (tmp_path / "made").mkdir()
     (tmp_path / "made/keep.txt").write_text("keep")
-    with pytest.raises(OSError, match="not empty"), atomic.written_beside(tmp_path / "made"):
+    with pytest.raises(OSError, match="not empty"), atomic.atomic_directory(tmp_path / "made"):
         pass
     assert [path.name for path in tmp_path.rglob("*")] == ["made", "keep.txt"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import zstandard
 
 from asl_pkg.config.schema import ArchiveData
-from asl_pkg.data.sample import Picture, Rejected
+from asl_pkg.data.sample import RejectedFile, Sample
 from asl_pkg.data.sources import open_source
 
 
@@ -43,5 +43,5 @@ MAKERS: dict[str, Callable[[Path, Mapping[str, bytes]], Path]] = {
 }
 
 
-def read(path: Path) -> list[Picture | Rejected]:
+def read(path: Path) -> list[Sample | RejectedFile]:
     return list(open_source(ArchiveData(path=str(path)), 7, path.parent).read(0))

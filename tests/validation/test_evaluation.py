@@ -9,12 +9,12 @@ import pytest
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import open_bundle
 from asl_pkg.inference.onnx_session import open_session
-from asl_pkg.models.export_module import Served
+from asl_pkg.models.export_module import ExportModule
 from asl_pkg.serving.triton import environment
 from asl_pkg.validation.batch_invariance import greatest_change
-from asl_pkg.validation.golden import Golden
+from asl_pkg.validation.golden import GoldenSet
 from asl_pkg.validation.latency import latency_ratio
-from asl_pkg.validation.parity import compare
+from asl_pkg.validation.parity import measure_parity
 from asl_pkg.validation.thorough import PICTURES, thorough_parity
 from asl_pkg.validation.triton_check import ask_triton
 from tests.support.exported import Exported, picture
@@ -72,7 +72,7 @@ def test_a_graph_with_useless_work_is_slower(exported: Exported, graph: onnx.Mod
             make("Add", ["own", "nothing"], [contract.OUTPUT_NAME]),
         ]
     )
-    served = Served(exported.classifier).eval()
+    served = ExportModule(exported.classifier).eval()
     honest = latency_ratio(exported.bundle / contract.MODEL_FILE, served, PIXELS[:1])
     assert latency_ratio(written(graph, tmp_path), served, PIXELS[:1]) > 3 * honest
 
@@ -80,22 +80,22 @@ def test_a_graph_with_useless_work_is_slower(exported: Exported, graph: onnx.Mod
 def test_a_real_triton_answers_as_onnx_runtime_does(exported: Exported) -> None:
     bundle = open_bundle(exported.bundle)
     answers = open_session(bundle.model_path).run(None, {contract.INPUT_NAME: PIXELS[:4]})[0]
-    assert ask_triton(bundle, Golden(PIXELS[:4], answers)).measured == 0
-    assert ask_triton(bundle, Golden(PIXELS[:4], answers[::-1])).measured == 4
+    assert ask_triton(bundle, GoldenSet(PIXELS[:4], answers)).measured == 0
+    assert ask_triton(bundle, GoldenSet(PIXELS[:4], answers[::-1])).measured == 4
 
 
 def test_without_triton_nothing_is_claimed(exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(environment.VARIABLE, str(tmp_path))
-    found = ask_triton(open_bundle(exported.bundle), Golden(PIXELS[:1], np.zeros((1, 29), np.float32)))
+    found = ask_triton(open_bundle(exported.bundle), GoldenSet(PIXELS[:1], np.zeros((1, 29), np.float32)))
     assert found.measured is None
     assert "`make install`" in found.detail
 
 
 def test_a_thorough_comparison_varies_the_pictures(exported: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("asl_pkg.validation.thorough.PICTURES", 100)
-    session, served = open_session(exported.bundle / contract.MODEL_FILE), Served(exported.classifier).eval()
+    session, served = open_session(exported.bundle / contract.MODEL_FILE), ExportModule(exported.classifier).eval()
     same = np.full((len(PIXELS), len(contract.CLASSES)), 1 / 29, np.float32)
-    found = thorough_parity(compare(same, same), session, served, PIXELS, seed=1)
+    found = thorough_parity(measure_parity(same, same), session, served, PIXELS, seed=1)
     assert found.pictures == 2 * len(PIXELS) >= 100
     assert 0 < found.greatest < 1e-3
     assert PICTURES == 5_000

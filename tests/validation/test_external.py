@@ -8,12 +8,12 @@ import pytest
 
 from asl_pkg import contract
 from asl_pkg.config.schema import Settings
-from asl_pkg.data.sample import UNKNOWN_SIGNER, Picture, Rejected
+from asl_pkg.data.sample import UNKNOWN_SIGNER, RejectedFile, Sample
 from asl_pkg.errors import DataError
 from asl_pkg.inference.onnx_session import open_session
 from asl_pkg.metrics import classification
 from asl_pkg.validate import validate
-from asl_pkg.validation.external import External, groups_of, open_external, score
+from asl_pkg.validation.external import ExternalScore, groups_of, open_external, score
 from asl_pkg.validation.report import Report, read_report
 from tests.support.exported import Exported, picture, png, settings
 
@@ -32,7 +32,7 @@ def folder_of(root: Path, wrong: int = 0, names: str = "{name}{number}.png") -> 
     return root
 
 
-def scored(exported: Exported, folder: Path) -> External:
+def scored(exported: Exported, folder: Path) -> ExternalScore:
     session = open_session(exported.bundle / contract.MODEL_FILE)
     return score(session, open_external(str(folder)).read(0), str(folder), 200, 0)
 
@@ -115,8 +115,8 @@ def test_the_unit_of_few_pictures_is_the_picture(
     assert (found.unit, found.accuracy.groups) == (unit, groups)
 
 
-def shot(label: int, frame: int | None, signer: str = UNKNOWN_SIGNER, name: str = "") -> Picture:
-    return Picture(b"", f"{label}/{name}{frame}.jpg", label, signer, f"{label}/{name}", frame)
+def shot(label: int, frame: int | None, signer: str = UNKNOWN_SIGNER, name: str = "") -> Sample:
+    return Sample(b"", f"{label}/{name}{frame}.jpg", label, signer, f"{label}/{name}", frame)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def shot(label: int, frame: int | None, signer: str = UNKNOWN_SIGNER, name: str 
     ],
     ids=["a long run", "a short run", "two classes", "no numbers", "known signers", "one signer"],
 )
-def test_neighbouring_frames_are_resampled_together(pictures: list[Picture], unit: str, groups: int) -> None:
+def test_neighbouring_frames_are_resampled_together(pictures: list[Sample], unit: str, groups: int) -> None:
     said, found = groups_of(pictures)
     assert (said, len(set(found))) == (unit, groups)
 
@@ -153,11 +153,11 @@ def test_all_right_is_all_right(exported: Exported, tmp_path: Path) -> None:
 def test_the_surest_mistakes_of_many_are_kept(exported: Exported) -> None:
     session = open_session(exported.bundle / contract.MODEL_FILE)
     shown = [
-        Picture(png(picture(label + 1, signer)), f"{label}/{signer}", label, UNKNOWN_SIGNER, f"{label}/{signer}")
+        Sample(png(picture(label + 1, signer)), f"{label}/{signer}", label, UNKNOWN_SIGNER, f"{label}/{signer}")
         for label in range(14)
         for signer in range(6)
     ]
-    found = score(session, [*shown, Rejected("README", "no picture", quarantined=False)], "here", 100, 0)
+    found = score(session, [*shown, RejectedFile("README", "no picture", quarantined=False)], "here", 100, 0)
     assert found.accuracy.value == 0
     assert len(found.mistakes) == 15
     sure = [one.confidence for one in found.mistakes]

@@ -11,11 +11,11 @@ import pytest
 
 from asl_pkg import contract
 from asl_pkg.validate import Judgement, judge
-from asl_pkg.validation.gates import RULES, decide, follows, holds
+from asl_pkg.validation.gates import GATE_SPECS, decide, passes, verdict_is_consistent
 from tests.faults.case import plant
 from tests.support.exported import Exported, settings, write_dataset
 
-GATES = [name for name in RULES if name not in {"external", "agreement", "not_worse", "faster"}]
+GATES = [name for name in GATE_SPECS if name not in {"external", "agreement", "not_worse", "faster"}]
 ANSWERS = set(GATES) - {"integrity", "contract", "data_set", "leak"}
 
 
@@ -149,9 +149,9 @@ def test_a_data_set_that_the_model_did_not_learn_from_is_caught(exported: Export
 
 
 @pytest.mark.parametrize("measured", [None, float("nan"), float("inf"), float("-inf")])
-@pytest.mark.parametrize("name", list(RULES))
+@pytest.mark.parametrize("name", list(GATE_SPECS))
 def test_what_was_not_measured_never_passes(name: str, measured: float | None) -> None:
-    assert not holds(name, measured, 0.5)
+    assert not passes(name, measured, 0.5)
 
 
 PARITY, ACCURACY = GATES.index("parity"), GATES.index("accuracy")
@@ -194,7 +194,7 @@ def report(**changes: object) -> dict[str, object]:
 def test_a_verdict_has_to_follow_from_its_numbers(forge: Callable[[dict[str, object]], object], true: bool) -> None:
     body = report()
     forge(body)
-    assert follows(body) is true
+    assert verdict_is_consistent(body) is true
 
 
 def test_a_gate_without_a_finding_fails() -> None:

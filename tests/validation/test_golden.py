@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from asl_pkg import contract
 from asl_pkg.errors import BundleError
-from asl_pkg.validation.golden import choose, read_golden, write_golden
+from asl_pkg.validation.golden import choose_golden_rows, read_golden, write_golden
 from tests.support.exported import picture, png
 
 CLASSES = len(contract.CLASSES)
@@ -19,7 +19,9 @@ CLASSES = len(contract.CLASSES)
 @given(st.lists(st.tuples(st.integers(0, CLASSES - 1), st.uuids()), unique_by=lambda row: row[1]), st.randoms())
 def test_one_picture_a_class_is_chosen_whatever_the_order(rows: list[tuple[int, object]], random: object) -> None:
     def chosen(shown: list[tuple[int, object]]) -> list[tuple[int, object]]:
-        positions = choose(np.array([label for label, _ in shown], np.int64), [str(digest) for _, digest in shown])
+        positions = choose_golden_rows(
+            np.array([label for label, _ in shown], np.int64), [str(digest) for _, digest in shown]
+        )
         return [shown[position] for position in positions]
 
     first = chosen(rows)

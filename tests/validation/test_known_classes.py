@@ -23,15 +23,15 @@ from asl_pkg.inference.onnx_session import open_session, predict
 from asl_pkg.models import load_checkpoint
 from asl_pkg.models.calibration import fit_temperature
 from asl_pkg.models.classifier import Classifier
-from asl_pkg.models.export_module import Served
+from asl_pkg.models.export_module import ExportModule
 from asl_pkg.models.onnx_export import to_onnx
-from asl_pkg.models.quantization import in_8_bits, in_half
+from asl_pkg.models.quantization import to_fp16, to_int8
 from asl_pkg.validate import validate
 from asl_pkg.validation.answers import ask
 from asl_pkg.validation.champion import champion_finding, compare_with_champion
-from asl_pkg.validation.gate_specs import asked
+from asl_pkg.validation.gate_specs import required_gates
 from asl_pkg.validation.model_contract import contract_faults
-from asl_pkg.validation.parity import compare
+from asl_pkg.validation.parity import measure_parity
 from asl_pkg.validation.report import read_report
 from tests.support.exported import classifier, picture, png, save, settings, write_dataset
 
@@ -67,20 +67,20 @@ def answers(graph: onnx.ModelProto, folder: Path, pixels: np.ndarray) -> np.ndar
 def test_the_graph_gives_unknown_classes_no_probability_and_agrees_with_torch(
     some: Classifier, pixels: np.ndarray, tmp_path: Path
 ) -> None:
-    served = Served(some).eval()
+    served = ExportModule(some).eval()
     with torch.inference_mode():
         by_torch = served(torch.from_numpy(pixels)).numpy()
     by_onnx = answers(to_onnx(served, {}), tmp_path, pixels)
     for found in (by_torch, by_onnx):
         assert not found[:, OTHERS].any()
         assert np.allclose(found.sum(axis=1), 1, atol=1e-5)
-    assert compare(by_torch, by_onnx).greatest < 1e-4
+    assert measure_parity(by_torch, by_onnx).greatest < 1e-4
     assert (by_onnx[ROWS].argmax(axis=1) == ROWS).all()
 
 
 def test_variants_give_unknown_classes_no_probability(some: Classifier, pixels: np.ndarray, tmp_path: Path) -> None:
-    served = Served(some).eval()
-    for graph in (in_half(served, {}), in_8_bits(to_onnx(served, {}), pixels)):
+    served = ExportModule(some).eval()
+    for graph in (to_fp16(served, {}), to_int8(to_onnx(served, {}), pixels)):
         found = answers(graph, tmp_path, pixels)
         assert np.isfinite(found).all()
         assert not found[:, OTHERS].any()
@@ -88,10 +88,12 @@ def test_variants_give_unknown_classes_no_probability(some: Classifier, pixels: 
 
 def test_a_model_that_knows_all_classes_is_the_graph_that_it_was() -> None:
     whole, said = of(None), of(list(contract.CLASSES))
-    first, second = (to_onnx(Served(one).eval(), metadata(one.hparams, settings().export)) for one in (whole, said))
+    first, second = (
+        to_onnx(ExportModule(one).eval(), metadata(one.hparams, settings().export)) for one in (whole, said)
+    )
     assert first.SerializeToString(deterministic=True) == second.SerializeToString(deterministic=True)
     assert contract.METADATA_KNOWN not in {one.key for one in first.metadata_props}
-    masked = to_onnx(Served(of(KNOWN)).eval(), {})
+    masked = to_onnx(ExportModule(of(KNOWN)).eval(), {})
     assert len(masked.graph.node) == len(first.graph.node) + 1
 
 
@@ -133,7 +135,7 @@ def test_what_says_nothing_of_its_classes_knows_all() -> None:
 @pytest.mark.parametrize(("known", "asks"), [(KNOWN, False), ([*KNOWN[:3], "nothing"], True), (None, True)])
 def test_empty_scenes_and_noise_are_asked_where_nothing_is_known(known: list[str] | None, asks: bool) -> None:
     bundle = {KEY: known} if known else {}
-    names = asked({"data": {"unseen_signers": True}, "external": None, "bundle": bundle})
+    names = required_gates({"data": {"unseen_signers": True}, "external": None, "bundle": bundle})
     assert {"empty_scenes" in names, "noise" in names} == {asks}
 
 
@@ -188,7 +190,7 @@ def test_a_release_of_other_classes_is_compared_on_those_that_both_know(partial:
     bundle = open_bundle(partial / "bundle")
     chosen = settings()
     info = read_info(partial / "dataset")
-    served = Served(load_checkpoint(partial / "training" / contract.BEST_CHECKPOINT)).eval()
+    served = ExportModule(load_checkpoint(partial / "training" / contract.BEST_CHECKPOINT)).eval()
     answers = ask(open_session(bundle.model_path), served, partial / "dataset", info, chosen.data)
     other = Bundle(bundle.folder, bundle.manifest | {KEY: ["A", "B", "space"]})
     found = compare_with_champion(other, bundle, answers, 100, 1)

@@ -8,7 +8,7 @@ import pytest
 
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle, open_bundle, seal
-from asl_pkg.models.export_module import Served
+from asl_pkg.models.export_module import ExportModule
 from asl_pkg.validate import Judgement, judge
 from asl_pkg.validation.answers import Answers
 from asl_pkg.validation.gates import decide
@@ -53,13 +53,13 @@ def answers(wrong: int, wrong_in_fp32: int = 0) -> Answers:
 def test_other_answers_and_lost_accuracy_are_told_apart(
     exported: Exported, wrong: int, wrong_in_fp32: int, agrees: bool, as_right: bool
 ) -> None:
-    found = compare_with_fp32(HALF, Served(exported.classifier), answers(wrong, wrong_in_fp32), 200, 1)
+    found = compare_with_fp32(HALF, ExportModule(exported.classifier), answers(wrong, wrong_in_fp32), 200, 1)
     gates = decide(variant_findings(found, "signer"), settings().validate, GATES)
     assert [gate.passed for gate in gates[:2]] == [agrees, as_right]
 
 
 def test_where_nothing_can_time_a_variant_it_is_not_offered(exported: Exported) -> None:
-    found = compare_with_fp32(HALF, Served(exported.classifier), answers(0), 200, 1)
+    found = compare_with_fp32(HALF, ExportModule(exported.classifier), answers(0), 200, 1)
     gate = decide(variant_findings(found, "signer"), settings().validate, GATES)[2]
     assert not gate.passed
     assert gate.why.startswith("not measured")

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from asl_pkg import contract
 from asl_pkg.class_sets import described
 from asl_pkg.data.audit import measures as measures
-from asl_pkg.data.audit.label_issues import LabelErrors, label_errors
-from asl_pkg.data.audit.leakage_probe import confession, honesty
-from asl_pkg.data.audit.page import View, page
+from asl_pkg.data.audit.label_issues import LabelIssues, find_label_issues
+from asl_pkg.data.audit.leakage_probe import leakage_probe, leakage_summary
+from asl_pkg.data.audit.page import View, audit_html
 from asl_pkg.data.dataset import DatasetInfo, drawn_signers
-from asl_pkg.data.external import External
-from asl_pkg.data.ingest import Arrival
-from asl_pkg.data.split.assign import Placed
-from asl_pkg.data.split.near_duplicates import Looks
-from asl_pkg.data.split.splitting import GUARD, TWIN
+from asl_pkg.data.external import ExternalSet
+from asl_pkg.data.ingest import IngestedData
+from asl_pkg.data.split.assign import SplitResult
+from asl_pkg.data.split.near_duplicates import SimilarityIndex
+from asl_pkg.data.split.splitting import GUARD, NEAR_DUPLICATE
 from asl_pkg.storage.atomic import write_json, write_text
 
 _, _, TEST = contract.SPLITS
@@ -40,11 +40,11 @@ class Findings:
     """
 
     info: DatasetInfo
-    arrival: Arrival
-    placed: Placed
-    looks: Looks
+    arrival: IngestedData
+    placed: SplitResult
+    looks: SimilarityIndex
     sheet: bytes
-    external: External | None = None
+    external: ExternalSet | None = None
 
 
 def write_audit(folder: Path, findings: Findings) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def write_audit(folder: Path, findings: Findings) -> dict[str, Any]:
     _give_back()
     view = View(findings.info, audit, findings.sheet, thumbnails, labels, splits, pairs, doubts, stretches)
     write_json(folder / contract.AUDIT_FILE, audit)
-    write_text(folder / contract.AUDIT_PAGE, page(view))
+    write_text(folder / contract.AUDIT_PAGE, audit_html(view))
     return audit
 
 
@@ -146,9 +146,9 @@ def _honesty(
     by_signer = findings.info.split_by == "signer"
     groups = findings.placed.signers if by_signer else [place.group for place in findings.placed.places]
     external = findings.external and findings.external[:2]
-    scores = honesty(thumbnails, labels, splits, np.array(groups), findings.info.seed, external)
+    scores = leakage_probe(thumbnails, labels, splits, np.array(groups), findings.info.seed, external)
     return {
-        "sentence": confession(scores),
+        "sentence": leakage_summary(scores),
         "group": findings.info.split_by,
         "scores": [asdict(score) | {"too_few": score.too_few} for score in scores],
     }
@@ -156,10 +156,10 @@ def _honesty(
 
 def _label_errors(
     findings: Findings, thumbnails: NDArray[np.uint8], labels: NDArray[np.int64], splits: NDArray[np.str_]
-) -> LabelErrors:
+) -> LabelIssues:
     kept = np.flatnonzero(np.isin(splits, contract.SPLITS))
     groups = np.array([place.group for place in findings.placed.places])
-    return label_errors(thumbnails, labels, groups, kept, findings.info.seed)
+    return find_label_issues(thumbnails, labels, groups, kept, findings.info.seed)
 
 
 def _counts(findings: Findings, labels: NDArray[np.int64], splits: NDArray[np.str_]) -> dict[str, Any]:
@@ -180,7 +180,7 @@ def _near_duplicates(
 ) -> dict[str, Any]:
     paths = findings.arrival.paths
     return {
-        "dropped": measures.by_class(labels[splits == TWIN]),
+        "dropped": measures.by_class(labels[splits == NEAR_DUPLICATE]),
         "unmeasurable": findings.info.unmeasurable,
         "remaining": measures.twins_across(findings.looks, splits),
         "nearest": [
@@ -195,7 +195,7 @@ def _near_duplicates(
     }
 
 
-def _doubts(doubts: LabelErrors, paths: list[str]) -> dict[str, Any]:
+def _doubts(doubts: LabelIssues, paths: list[str]) -> dict[str, Any]:
     return {
         "judged": doubts.judged,
         "agreed": round(doubts.agreed, 4),

@@ -40,7 +40,7 @@ class Suspect:
 
 
 @dataclass(frozen=True)
-class LabelErrors:
+class LabelIssues:
     """What the neighbours say.
 
     Args:
@@ -58,13 +58,13 @@ class LabelErrors:
     suspects: list[Suspect]
 
 
-def label_errors(
+def find_label_issues(
     thumbnails: NDArray[np.uint8],
     labels: NDArray[np.int64],
     groups: NDArray[np.str_],
     rows: NDArray[np.int64],
     seed: int,
-) -> LabelErrors:
+) -> LabelIssues:
     """Let the nearest pictures vote on each label (Wilson 1972, https://doi.org/10.1109/TSMC.1972.4309137).
 
     Neighbours of the picture's own group have no vote where its class has other groups: they are near-copies and, where
@@ -82,22 +82,22 @@ def label_errors(
         How often neighbours agree with the label, and the pictures where they most clearly do not.
     """
     if len(rows) <= VOTERS:
-        return LabelErrors(0, 0.0, True, 0, [])
+        return LabelIssues(0, 0.0, True, 0, [])
     references = stratified_sample(rows, labels, labels, MAX_REFERENCES, np.random.default_rng(seed))
     distance, neighbour = _neighbours(thumbnails, rows, references)
     group_of = np.unique(groups, return_inverse=True)[1].astype(np.int32)
     others = neighbour != rows[:, None]
     alone = _alone(labels[rows], group_of[rows])
     strangers = others & ((group_of[neighbour] != group_of[rows, None]) | alone[:, None])
-    ballot = _ballot(labels, rows, distance, neighbour, strangers)
+    ballot = _votes(labels, rows, distance, neighbour, strangers)
     across_groups = ballot.agreed >= GUIDE
     if not across_groups:
-        ballot = _ballot(labels, rows, distance, neighbour, others)
+        ballot = _votes(labels, rows, distance, neighbour, others)
     return _verdict(labels, ballot, across_groups)
 
 
 @dataclass(frozen=True)
-class _Ballot:
+class _Votes:
     """The votes on the pictures that enough neighbours may judge.
 
     Args:
@@ -121,23 +121,23 @@ class _Ballot:
         return float((self.voted == self.label).mean()) if len(self.judged) else 0.0
 
 
-def _ballot(
+def _votes(
     labels: NDArray[np.int64],
     rows: NDArray[np.int64],
     distance: NDArray[np.float32],
     neighbour: NDArray[np.int32],
     may_vote: NDArray[np.bool_],
-) -> _Ballot:
+) -> _Votes:
     enough = may_vote.sum(axis=1) >= VOTERS
     nearest = np.argsort(~may_vote[enough], axis=1, kind="stable")[:, :VOTERS]  # those that may, the nearest first
     voters = np.take_along_axis(neighbour[enough], nearest, axis=1)
     away = np.take_along_axis(distance[enough], nearest, axis=1).mean(axis=1)
     votes = (labels[voters][:, :, None] == np.arange(labels.max() + 1)).sum(axis=1)  # [m, classes]
     judged = rows[enough]
-    return _Ballot(judged, labels[judged], voters, away, votes.argmax(axis=1), votes.max(axis=1))
+    return _Votes(judged, labels[judged], voters, away, votes.argmax(axis=1), votes.max(axis=1))
 
 
-def _verdict(labels: NDArray[np.int64], ballot: _Ballot, across_groups: bool) -> LabelErrors:
+def _verdict(labels: NDArray[np.int64], ballot: _Votes, across_groups: bool) -> LabelIssues:
     """List the disputed pictures, those with most votes against them first, then those with the nearest voters."""
     disputed = np.flatnonzero((ballot.voted != ballot.label) & (ballot.votes >= AGREEMENT))
     worst = disputed[np.lexsort((ballot.away[disputed], -ballot.votes[disputed]))][:LISTED]
@@ -152,7 +152,7 @@ def _verdict(labels: NDArray[np.int64], ballot: _Ballot, across_groups: bool) ->
         )
         for row in worst
     ]
-    return LabelErrors(len(ballot.judged), ballot.agreed, across_groups, len(disputed), suspects)
+    return LabelIssues(len(ballot.judged), ballot.agreed, across_groups, len(disputed), suspects)
 
 
 def _neighbours(

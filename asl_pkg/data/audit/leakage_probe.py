@@ -51,7 +51,7 @@ class Score:
         return self.units < FEWEST_GROUPS
 
 
-def honesty(
+def leakage_probe(
     thumbnails: NDArray[np.uint8],
     labels: NDArray[np.int64],
     splits: NDArray[np.str_],
@@ -93,7 +93,7 @@ def honesty(
     return scores
 
 
-def confession(scores: Sequence[Score]) -> str:
+def leakage_summary(scores: Sequence[Score]) -> str:
     """Say what the headline would have been had we cheated.
 
     Args:

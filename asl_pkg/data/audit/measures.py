@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asl_pkg import contract
-from asl_pkg.data.sample import Rejected
-from asl_pkg.data.split.near_duplicates import Looks
-from asl_pkg.data.split.splitting import Shot
+from asl_pkg.data.sample import RejectedFile
+from asl_pkg.data.split.near_duplicates import SimilarityIndex
+from asl_pkg.data.split.splitting import SampleMeta
 
 EXAMPLES = 5  # names given for each reason
 SIZES = 10  # of pictures, listed
@@ -65,7 +65,7 @@ def imbalance(counts: Mapping[str, Mapping[str, int]], known: Sequence[str] = co
     }
 
 
-def reasons(rejected: Iterable[Rejected]) -> list[dict[str, Any]]:
+def reasons(rejected: Iterable[RejectedFile]) -> list[dict[str, Any]]:
     """Count files by the reason why they stay out, the most frequent first, with a few names."""
     paths = defaultdict(list)
     for one in rejected:
@@ -122,7 +122,7 @@ def brightness(thumbnails: NDArray[np.uint8], splits: NDArray[np.str_]) -> dict[
     return found
 
 
-def nearest_pairs(looks: Looks, splits: NDArray[np.str_]) -> list[Pair]:
+def nearest_pairs(looks: SimilarityIndex, splits: NDArray[np.str_]) -> list[Pair]:
     """Find the pairs across splits that look most alike, the most alike first.
 
     Args:
@@ -141,7 +141,7 @@ def nearest_pairs(looks: Looks, splits: NDArray[np.str_]) -> list[Pair]:
     return sorted(found, key=lambda pair: -pair.correlation)[:PAIRS]
 
 
-def twins_across(looks: Looks, splits: NDArray[np.str_]) -> int:
+def twins_across(looks: SimilarityIndex, splits: NDArray[np.str_]) -> int:
     """Count the held-out pictures that have a twin in a split that comes before theirs."""
     return sum(len(looks.twins(rows, others)) for rows, others in _across(splits))
 
@@ -153,7 +153,7 @@ def _across(splits: NDArray[np.str_]) -> list[tuple[NDArray[np.int64], NDArray[n
     ]
 
 
-def stretches(shots: Sequence[Shot], splits: NDArray[np.str_]) -> list[Stretch]:
+def stretches(shots: Sequence[SampleMeta], splits: NDArray[np.str_]) -> list[Stretch]:
     """Follow each recording frame by frame and cut it where the split changes.
 
     Args:

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asl_pkg import contract
-from asl_pkg.data.audit.label_issues import LabelErrors
+from asl_pkg.data.audit.label_issues import LabelIssues
 from asl_pkg.data.audit.measures import Pair, Stretch
 from asl_pkg.data.audit.plots import along_frames, brightness_plot, strip
 from asl_pkg.data.dataset import DatasetInfo
-from asl_pkg.data.split.splitting import GUARD, TWIN
+from asl_pkg.data.split.splitting import GUARD, NEAR_DUPLICATE
 from asl_pkg.reporting.html import data_uri, picture_uri, render
 
 TEMPLATE = Path(__file__).with_name("audit.html.jinja")
@@ -44,11 +44,11 @@ class View:
     labels: NDArray[np.int64]
     splits: NDArray[np.str_]
     pairs: Sequence[Pair]
-    doubts: LabelErrors
+    doubts: LabelIssues
     stretches: Sequence[Stretch]
 
 
-def page(view: View) -> str:
+def audit_html(view: View) -> str:
     """Render the audit.
 
     Args:
@@ -63,7 +63,7 @@ def page(view: View) -> str:
         info=view.info,
         classes=view.info.known_classes,
         splits=contract.SPLITS,
-        left_out={GUARD: "guard, left out", TWIN: "near-duplicate, left out"},
+        left_out={GUARD: "guard, left out", NEAR_DUPLICATE: "near-duplicate, left out"},
         sheet=data_uri(view.sheet),
         pairs=_pairs(view),
         suspects=_suspects(view),

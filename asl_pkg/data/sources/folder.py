@@ -5,7 +5,7 @@ from pathlib import Path
 
 from asl_pkg.config.schema import FolderData
 from asl_pkg.data.preparation import MAX_BYTES
-from asl_pkg.data.sample import Picture, Rejected, Source
+from asl_pkg.data.sample import RejectedFile, Sample, Source
 from asl_pkg.data.sources.layout import item, rejection_of, too_large
 from asl_pkg.data.sources.tree import Found, files_under
 from asl_pkg.errors import DataError
@@ -36,7 +36,7 @@ def open_source(settings: FolderData) -> Source:
     return Source(lambda start: (_item(root, found) for found in listing[start:]), len(listing), state)
 
 
-def _item(root: Path, found: Found) -> Picture | Rejected:
+def _item(root: Path, found: Found) -> Sample | RejectedFile:
     if rejected := found.rejected or rejection_of(found.path):
         return rejected
     if found.size_bytes > MAX_BYTES:
@@ -44,4 +44,4 @@ def _item(root: Path, found: Found) -> Picture | Rejected:
     try:
         return item(found.path, (root / found.path).read_bytes())
     except OSError as error:
-        return Rejected(found.path, f"cannot be read ({error.strerror})")
+        return RejectedFile(found.path, f"cannot be read ({error.strerror})")

@@ -18,7 +18,7 @@ from asl_pkg.data.sample import Source
 from asl_pkg.data.sources.archive import open_archive
 from asl_pkg.errors import DataError
 from asl_pkg.network import reach_directly
-from asl_pkg.storage.download import CHUNK, Answer, BrokenConnectionError, download
+from asl_pkg.storage.download import CHUNK, BrokenConnectionError, HttpPart, download
 from asl_pkg.urls import public, with_secrets
 
 CONNECT_S, READ_S = 10, 60
@@ -71,7 +71,7 @@ def _require_url(url: str) -> None:
 
 
 @contextmanager
-def _ask(url: str, start: int, version: str) -> Iterator[Answer]:
+def _ask(url: str, start: int, version: str) -> Iterator[HttpPart]:
     # Not compressed on the way: sizes and the SHA-256 are of the file as it lies there.
     headers = {"Accept-Encoding": "identity"}
     if start:
@@ -106,16 +106,16 @@ def _hopeless(error: BaseException) -> str:
     return ""
 
 
-def _answer(response: requests.Response, start: int, version: str) -> Answer | None:
+def _answer(response: requests.Response, start: int, version: str) -> HttpPart | None:
     """Read the headers of an answer; None where the server has less than what is here already."""
     code = response.status_code
     chunks = response.raw.stream(CHUNK, decode_content=False)
     if code == HTTPStatus.PARTIAL_CONTENT:
         found = re.fullmatch(rf"bytes {start}-\d+/(\d+)", response.headers.get("Content-Range", ""))
-        return Answer(start, int(found[1]), version, chunks) if found else None
+        return HttpPart(start, int(found[1]), version, chunks) if found else None
     if code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
         whole = response.headers.get("Content-Range") == f"bytes */{start}"
-        return Answer(start, start, version, iter(())) if whole else None
+        return HttpPart(start, start, version, iter(())) if whole else None
     if code in BUSY:
         raise BrokenConnectionError(f"{public(response.url)}: the server answered {code} {response.reason}")
     if code != HTTPStatus.OK:
@@ -126,7 +126,7 @@ def _answer(response: requests.Response, start: int, version: str) -> Answer | N
             "file, or download it and use data=archive data.path=FILE"
         )
     length = response.headers.get("Content-Length", "")
-    return Answer(0, int(length) if length.isdecimal() else None, _version(response), chunks)
+    return HttpPart(0, int(length) if length.isdecimal() else None, _version(response), chunks)
 
 
 def _version(response: requests.Response) -> str:

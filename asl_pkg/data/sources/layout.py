@@ -4,7 +4,7 @@ import re
 from pathlib import PurePosixPath
 
 from asl_pkg.data.preparation import EXPECTED, MAX_BYTES
-from asl_pkg.data.sample import UNKNOWN_SIGNER, Picture, Rejected, label_of, resembled_class
+from asl_pkg.data.sample import UNKNOWN_SIGNER, RejectedFile, Sample, label_of, resembled_class
 from asl_pkg.data.sources import kinds
 
 TOO_LARGE = f"more than {MAX_BYTES >> 20} MiB"  # the reason of every source
@@ -21,7 +21,7 @@ def shown(path: str) -> str:
     return path.encode(errors="replace").decode()
 
 
-def no_image(path: str) -> Rejected | None:
+def no_image(path: str) -> RejectedFile | None:
     """Say why a file cannot be an image, from its name alone.
 
     Args:
@@ -32,11 +32,11 @@ def no_image(path: str) -> Rejected | None:
     """
     name = PurePosixPath(path)
     if kinds.is_litter(name):
-        return Rejected(shown(path), LITTER, quarantined=False)
+        return RejectedFile(shown(path), LITTER, quarantined=False)
     return _no_image(path) if kinds.claims_other(name) else None
 
 
-def rejection_of(path: str) -> Rejected | None:
+def rejection_of(path: str) -> RejectedFile | None:
     """Say why a file of the source cannot be an image of a class, from its name alone.
 
     Args:
@@ -48,19 +48,19 @@ def rejection_of(path: str) -> Rejected | None:
     if rejected := no_image(path):
         return rejected
     if path != shown(path):
-        return Rejected(shown(path), "a name that is not UTF-8")
+        return RejectedFile(shown(path), "a name that is not UTF-8")
     name = PurePosixPath(path)
     if kinds.claims_image(name) and label_of(name.parent.name) is None:
         return _of_no_class(path)
     return None
 
 
-def too_large(path: str) -> Rejected:
+def too_large(path: str) -> RejectedFile:
     """Reject a file of more than MAX_BYTES; `rejection_of` finds nothing against its name."""
-    return Rejected(path, TOO_LARGE) if kinds.claims_image(PurePosixPath(path)) else _no_image(path)
+    return RejectedFile(path, TOO_LARGE) if kinds.claims_image(PurePosixPath(path)) else _no_image(path)
 
 
-def item(path: str, data: bytes) -> Picture | Rejected:
+def item(path: str, data: bytes) -> Sample | RejectedFile:
     """Make an image of a file, or say why it is none.
 
     Args:
@@ -74,13 +74,13 @@ def item(path: str, data: bytes) -> Picture | Rejected:
     if not kinds.holds_image(name, data):
         return _no_image(path)
     if data.startswith(POINTERS):
-        return Rejected(path, "a pointer in place of the image: `git lfs pull` or `git annex get` brings it")
+        return RejectedFile(path, "a pointer in place of the image: `git lfs pull` or `git annex get` brings it")
     if label_of(name.parent.name) is None:
         return _of_no_class(path)
-    return picture(path, data)
+    return sample_of(path, data)
 
 
-def _of_no_class(path: str) -> Rejected:
+def _of_no_class(path: str) -> RejectedFile:
     """Say what became of an image whose folder names no class, and what name the folder needs if that is certain."""
     *above, folder = ("", *PurePosixPath(path).parent.parts)
     reason = NO_CLASS
@@ -88,17 +88,17 @@ def _of_no_class(path: str) -> Rejected:
         reason = f"in a folder {folder!r}, which names no class: rename it to {near!r} if that is what it shows"
     elif any(label_of(part) is not None for part in above):
         reason = BELOW_CLASS
-    return Rejected(path, reason, no_class=True)
+    return RejectedFile(path, reason, no_class=True)
 
 
-def _no_image(path: str) -> Rejected:
+def _no_image(path: str) -> RejectedFile:
     name = PurePosixPath(path)
     if name.suffix.lower() in kinds.UNREAD:
-        return Rejected(shown(path), f"an image in a format that is not read ({kinds.extension(name)}), {EXPECTED}")
-    return Rejected(shown(path), f"no image ({kinds.extension(name)})", quarantined=False)
+        return RejectedFile(shown(path), f"an image in a format that is not read ({kinds.extension(name)}), {EXPECTED}")
+    return RejectedFile(shown(path), f"no image ({kinds.extension(name)})", quarantined=False)
 
 
-def picture(path: str, data: bytes) -> Picture:
+def sample_of(path: str, data: bytes) -> Sample:
     """Make a picture of a file whose name says its class and frame.
 
     Args:
@@ -114,7 +114,7 @@ def picture(path: str, data: bytes) -> Picture:
         raise ValueError(f"{path}: no class")
     number = NUMBER.search(name.stem)
     sequence = name.stem if number is None else name.stem[: number.start()] + name.stem[number.end() :]
-    return Picture(
+    return Sample(
         data=data,
         path=path,
         label=label,

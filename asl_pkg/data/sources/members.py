@@ -2,7 +2,7 @@
 
 from pathlib import PurePosixPath
 
-from asl_pkg.data.sample import Rejected
+from asl_pkg.data.sample import RejectedFile
 from asl_pkg.data.sources import kinds
 from asl_pkg.data.sources.layout import rejection_of
 from asl_pkg.errors import DataError
@@ -28,7 +28,7 @@ def require_harmless_folder(archive: str, name: str) -> None:
         refuse_or_leave(archive, name, fault_of(name), refused=True)
 
 
-def unused(archive: str, name: str) -> Rejected | None:
+def unused(archive: str, name: str) -> RejectedFile | None:
     """Say why a file of an archive is left out, from its name alone.
 
     Args:
@@ -49,7 +49,7 @@ def unused(archive: str, name: str) -> Rejected | None:
     return rejection_of(name)
 
 
-def refuse_or_leave(archive: str, name: str, fault: str | None, refused: bool) -> Rejected | None:
+def refuse_or_leave(archive: str, name: str, fault: str | None, refused: bool) -> RejectedFile | None:
     """Refuse an archive for a member's fault, or leave that member out.
 
     Args:
@@ -66,12 +66,12 @@ def refuse_or_leave(archive: str, name: str, fault: str | None, refused: bool) -
     """
     if fault and refused:
         raise DataError(f"{archive}: member {name[:100]!r} {fault}")
-    return Rejected(ascii(name[:100])[1:-1], fault, quarantined=False) if fault else None
+    return RejectedFile(ascii(name[:100])[1:-1], fault, quarantined=False) if fault else None
 
 
-def link_without_file(name: str, is_folder: bool) -> Rejected:
+def link_without_file(name: str, is_folder: bool) -> RejectedFile:
     """Reject a link that leads to no file of the archive."""
-    return Rejected(name, LINK_TO_FOLDER, quarantined=False) if is_folder else Rejected(name, LINK_TO_NOTHING)
+    return RejectedFile(name, LINK_TO_FOLDER, quarantined=False) if is_folder else RejectedFile(name, LINK_TO_NOTHING)
 
 
 def claims_image(name: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from asl_pkg.config.schema import SCHEMES, DvcData, HttpData, MixData, S3Data, SyntheticData
-from asl_pkg.data.sample import UNKNOWN_SIGNER, Picture, Rejected, Source
+from asl_pkg.data.sample import UNKNOWN_SIGNER, RejectedFile, Sample, Source
 from asl_pkg.data.sources.local import open_path
 from asl_pkg.errors import DataError
 from asl_pkg.urls import with_secrets
@@ -77,7 +77,7 @@ def _open(text: str, seed: int, downloads: Path, classes: str) -> Source:
     return open_path(Path(text))
 
 
-def _read(parts: Sequence[Part], start: int) -> Iterator[Picture | Rejected]:
+def _read(parts: Sequence[Part], start: int) -> Iterator[Sample | RejectedFile]:
     for name, source in parts:
         skipped = min(start, source.total or 0)
         start -= skipped
@@ -85,7 +85,7 @@ def _read(parts: Sequence[Part], start: int) -> Iterator[Picture | Rejected]:
             continue
         found = skipped  # of which an earlier pull knows
         for item in source.read(skipped):
-            found += isinstance(item, Picture)
+            found += isinstance(item, Sample)
             if start:  # of a source that knows only by reading how many there are
                 start -= 1
             else:
@@ -94,9 +94,9 @@ def _read(parts: Sequence[Part], start: int) -> Iterator[Picture | Rejected]:
             raise DataError(f"part {name} of the mix holds no image of a class, expected …/<CLASS>/<name>.jpg in it")
 
 
-def _named(name: str, item: Picture | Rejected) -> Picture | Rejected:
+def _named(name: str, item: Sample | RejectedFile) -> Sample | RejectedFile:
     path = f"{name}/{item.path}"
-    if isinstance(item, Rejected):
+    if isinstance(item, RejectedFile):
         return dataclasses.replace(item, path=path)
     signer = name if item.signer == UNKNOWN_SIGNER else f"{name}/{item.signer}"
     return dataclasses.replace(item, path=path, signer=signer, sequence=f"{name}/{item.sequence}", split=None)

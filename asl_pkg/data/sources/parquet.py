@@ -21,8 +21,8 @@ from asl_pkg import contract
 from asl_pkg.config.schema import ParquetData
 from asl_pkg.data.hashing import file_digest
 from asl_pkg.data.preparation import MAX_BYTES
-from asl_pkg.data.sample import UNKNOWN_SIGNER, Picture, Rejected, Source, label_of
-from asl_pkg.data.sources.layout import TOO_LARGE, picture
+from asl_pkg.data.sample import UNKNOWN_SIGNER, RejectedFile, Sample, Source, label_of
+from asl_pkg.data.sources.layout import TOO_LARGE, sample_of
 from asl_pkg.data.sources.tree import files_under
 from asl_pkg.errors import DataError
 from asl_pkg.progress import track
@@ -113,7 +113,7 @@ def _label_names(file: Path) -> Sequence[str]:
     raise DataError(f"{file}: labels are numbers without names, expected names (Hugging Face's ClassLabel) or text")
 
 
-def _items(files: Sequence[Path], names: Sequence[Sequence[str]], start: int) -> Iterator[Picture | Rejected]:
+def _items(files: Sequence[Path], names: Sequence[Sequence[str]], start: int) -> Iterator[Sample | RejectedFile]:
     for file, labels in zip(files, names, strict=True):
         shard = SHARD.fullmatch(file.name)
         with _opened(file) as parquet:
@@ -140,19 +140,19 @@ def _rows(parquet: pa.parquet.ParquetFile, group: int, columns: Sequence[str]) -
         yield from batch.to_pylist()
 
 
-def _item(row: dict[str, Any], names: Sequence[str], split: str, where: str) -> Picture | Rejected:
+def _item(row: dict[str, Any], names: Sequence[str], split: str, where: str) -> Sample | RejectedFile:
     image = row["image"] or {}
     path = PurePosixPath(image.get("path") or where)
     if not image.get("bytes"):
-        return Rejected(str(path), "no bytes in column image")
+        return RejectedFile(str(path), "no bytes in column image")
     if len(image["bytes"]) > MAX_BYTES:
-        return Rejected(str(path), TOO_LARGE)
+        return RejectedFile(str(path), TOO_LARGE)
     label = _label(row.get("label"), names)
     if label is None:
-        return Rejected(str(path), _unnamed(row.get("label"), names), no_class=True)
+        return RejectedFile(str(path), _unnamed(row.get("label"), names), no_class=True)
     if label_of(path.parent.name) != label:  # Hugging Face keeps the last part of a path: A1.jpg of train and of test
         path = PurePosixPath(split) / path.parent / contract.CLASSES[label] / path.name
-    found = picture(str(path), image["bytes"])
+    found = sample_of(str(path), image["bytes"])
     named = row.get("signer")
     signer = UNKNOWN_SIGNER if named in (None, "") else str(named)  # a number may be 0
     return dataclasses.replace(

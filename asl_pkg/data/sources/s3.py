@@ -14,13 +14,13 @@ from typing import Any
 from asl_pkg.config.schema import ParquetData, S3Data
 from asl_pkg.data.hashing import file_digest
 from asl_pkg.data.preparation import MAX_BYTES
-from asl_pkg.data.sample import Picture, Rejected, Source
+from asl_pkg.data.sample import RejectedFile, Sample, Source
 from asl_pkg.data.sources import parquet
 from asl_pkg.data.sources.archive import open_archive
 from asl_pkg.data.sources.layout import item, rejection_of, too_large
 from asl_pkg.errors import DataError
 from asl_pkg.progress import track
-from asl_pkg.storage.download import BACKOFF_S, CHUNK, Answer, BrokenConnectionError, download
+from asl_pkg.storage.download import BACKOFF_S, CHUNK, BrokenConnectionError, HttpPart, download
 from asl_pkg.storage.s3 import CONNECTIONS, code_of, connect, explained, split_url
 from asl_pkg.storage.safe_names import fault_of
 
@@ -82,7 +82,7 @@ def _parquet(client: Any, url: str, shards: Sequence[_Object], downloads: Path) 
 
 
 @contextmanager
-def _ask(client: Any, url: str, start: int, version: str) -> Iterator[Answer]:
+def _ask(client: Any, url: str, start: int, version: str) -> Iterator[HttpPart]:
     bucket, key = split_url(url)
     with explained(url):
         head = client.head_object(Bucket=bucket, Key=key)
@@ -90,10 +90,10 @@ def _ask(client: Any, url: str, start: int, version: str) -> Iterator[Answer]:
         if etag != version or start > size:
             start = 0
         if start == size:
-            yield Answer(start, size, etag, iter(()))
+            yield HttpPart(start, size, etag, iter(()))
         else:
             body = client.get_object(Bucket=bucket, Key=key, IfMatch=etag, Range=f"bytes={start}-")["Body"]
-            yield Answer(start, size, etag, body.iter_chunks(CHUNK))
+            yield HttpPart(start, size, etag, body.iter_chunks(CHUNK))
 
 
 def _listed(client: Any, bucket: str, prefix: str) -> list[_Object]:
@@ -111,8 +111,8 @@ def _listing(client: Any, bucket: str, prefix: str) -> Iterator[_Object]:
 
 def _items(
     client: Any, bucket: str, prefix: str, objects: Sequence[_Object], start: int
-) -> Iterator[Picture | Rejected]:
-    pending: deque[Future[Picture | Rejected]] = deque()
+) -> Iterator[Sample | RejectedFile]:
+    pending: deque[Future[Sample | RejectedFile]] = deque()
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         try:
             for listed in objects[start:]:
@@ -128,9 +128,9 @@ def _items(
         raise DataError(f"s3://{bucket}/{prefix}{names[0]} came or changed while the others were read; pull again")
 
 
-def _item(client: Any, bucket: str, prefix: str, listed: _Object) -> Picture | Rejected:
+def _item(client: Any, bucket: str, prefix: str, listed: _Object) -> Sample | RejectedFile:
     if fault := fault_of(listed.path):
-        return Rejected(ascii(listed.path), fault)
+        return RejectedFile(ascii(listed.path), fault)
     if rejected := rejection_of(listed.path):
         return rejected
     if listed.size_bytes > MAX_BYTES:
@@ -140,7 +140,7 @@ def _item(client: Any, bucket: str, prefix: str, listed: _Object) -> Picture | R
     except DataError as error:
         if code_of(error) not in OF_ONE_OBJECT:
             raise
-        return Rejected(listed.path, f"cannot be read ({code_of(error)})")
+        return RejectedFile(listed.path, f"cannot be read ({code_of(error)})")
 
 
 def _fetched(client: Any, bucket: str, key: str, etag: str) -> bytes:

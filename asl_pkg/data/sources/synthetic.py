@@ -16,7 +16,7 @@ from asl_pkg import contract
 from asl_pkg.config.schema import SyntheticData
 from asl_pkg.data.chosen import chosen_labels
 from asl_pkg.data.hands.generator import make_recording
-from asl_pkg.data.sample import Picture, Source
+from asl_pkg.data.sample import Sample, Source
 
 JPEG_QUALITY = 90  # of common cameras
 AHEAD = 64  # recordings a worker: enough to keep all busy while a batch is checked, few enough for memory
@@ -38,17 +38,17 @@ def open_source(settings: SyntheticData, seed: int) -> Source:
     return Source(lambda start: _pictures(settings, splits, seed, start), total, state="")
 
 
-def _pictures(settings: SyntheticData, splits: list[str], seed: int, start: int) -> Iterator[Picture]:
+def _pictures(settings: SyntheticData, splits: list[str], seed: int, start: int) -> Iterator[Sample]:
     recordings, surplus = divmod(start, settings.frames)
     made = _recordings(settings, splits, seed, recordings)
     return itertools.islice(itertools.chain.from_iterable(made), surplus, None)
 
 
-def _recordings(settings: SyntheticData, splits: list[str], seed: int, start: int) -> Iterator[list[Picture]]:
+def _recordings(settings: SyntheticData, splits: list[str], seed: int, start: int) -> Iterator[list[Sample]]:
     everything = itertools.product(range(len(splits)), chosen_labels(settings.classes), range(settings.recordings))
     tasks = itertools.islice(everything, start, None)
     workers = os.cpu_count() or 1
-    pending: deque[Future[list[Picture]]] = deque()
+    pending: deque[Future[list[Sample]]] = deque()
     # Processes, because a third of a picture's work holds Python's lock: beyond three cores threads would wait for it.
     # Not forked, because the caller has threads.
     spawn = multiprocessing.get_context("spawn")
@@ -76,11 +76,11 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _record(settings: SyntheticData, seed: int, signer: int, label: int, recording: int, split: str) -> list[Picture]:
+def _record(settings: SyntheticData, seed: int, signer: int, label: int, recording: int, split: str) -> list[Sample]:
     frames = make_recording(seed, signer, label, recording, settings.frames)
     letter = contract.CLASSES[label]
     return [
-        Picture(
+        Sample(
             data=_jpeg(Image.fromarray(frame.pixels)),
             path=f"{letter}/signer{signer:03}_recording{recording:02}_{number}.jpg",
             label=label,

@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 import zstandard
 
 from asl_pkg.data.preparation import MAX_BYTES
-from asl_pkg.data.sample import Picture, Rejected, Source
+from asl_pkg.data.sample import RejectedFile, Sample, Source
 from asl_pkg.data.sources import limits, members
 from asl_pkg.data.sources.layout import item, too_large
 from asl_pkg.errors import DataError
@@ -127,7 +127,7 @@ def _unpacked(file: io.BufferedReader) -> io.BufferedIOBase:
     return file
 
 
-def _items(path: Path, name: str) -> Iterator[Picture | Rejected]:
+def _items(path: Path, name: str) -> Iterator[Sample | RejectedFile]:
     seen = _Seen(name)
     for member, read in _members(path, name):
         yield from seen.items(member, read)
@@ -182,7 +182,7 @@ class _Seen:
         self.digests: dict[PurePosixPath, bytes] = {}  # of files' contents
         self.links: dict[PurePosixPath, str] = {}  # to what is a file of the archive, if anything
 
-    def items(self, member: tarfile.TarInfo, read: Callable[[], bytes]) -> Iterator[Picture | Rejected]:
+    def items(self, member: tarfile.TarInfo, read: Callable[[], bytes]) -> Iterator[Sample | RejectedFile]:
         """What a member is; nothing of a folder, and of a link whose file is known at the end only."""
         name = _slashed(member.name)
         if member.isdir():
@@ -200,10 +200,10 @@ class _Seen:
             data = read()
             yield self._once(name, hashlib.sha256(data).digest()) or item(name, data)
 
-    def _link_or_device(self, name: str) -> Rejected | None:
+    def _link_or_device(self, name: str) -> RejectedFile | None:
         return members.refuse_or_leave(self.archive, name, members.LINK_OR_DEVICE, members.claims_image(name))
 
-    def _link(self, name: str, member: tarfile.TarInfo) -> Iterator[Rejected]:
+    def _link(self, name: str, member: tarfile.TarInfo) -> Iterator[RejectedFile]:
         """A hard link names its file as the archive does, a symbolic one as seen from its own folder."""
         target = linked("" if member.islnk() else name, _slashed(member.linkname))
         rejected = self._link_or_device(name) if target is None else self._once(name, target.encode(errors="replace"))
@@ -212,14 +212,14 @@ class _Seen:
         elif target is not None:
             self.links[PurePosixPath(name)] = target
 
-    def _once(self, name: str, contents: bytes) -> Rejected | None:
+    def _once(self, name: str, contents: bytes) -> RejectedFile | None:
         """Leave out what is there already with the same contents."""
         path = PurePosixPath(name)
         before = self.digests.setdefault(path, contents)
         if before is contents:
             return None
         if before == contents:
-            return Rejected(name, members.TWICE, quarantined=False)
+            return RejectedFile(name, members.TWICE, quarantined=False)
         raise DataError(f"{self.archive}: member {name!r} is there twice, expected each name once")
 
     def file_of(self, link: PurePosixPath) -> PurePosixPath | None:
@@ -233,7 +233,7 @@ class _Seen:
         return link if link in self.digests else None
 
 
-def _linked(path: Path, archive: str, seen: _Seen) -> Iterator[Picture | Rejected]:
+def _linked(path: Path, archive: str, seen: _Seen) -> Iterator[Sample | RejectedFile]:
     """Read the archive once more for the files that links lead to."""
     names: dict[PurePosixPath, list[str]] = {}
     folders = {folder for file in seen.digests for folder in file.parents}

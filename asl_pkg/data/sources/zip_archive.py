@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from asl_pkg.data.preparation import MAX_BYTES
-from asl_pkg.data.sample import Picture, Rejected, Source
+from asl_pkg.data.sample import RejectedFile, Sample, Source
 from asl_pkg.data.sources import limits, members
 from asl_pkg.data.sources.layout import item, too_large
 from asl_pkg.data.sources.zip_index import check_index
@@ -32,7 +32,7 @@ class Member(NamedTuple):
     info: zipfile.ZipInfo
 
 
-Listed = Member | Rejected
+Listed = Member | RejectedFile
 
 
 def open_source(path: Path, name: str, state: str) -> Source:
@@ -77,7 +77,7 @@ def _is_folder(info: zipfile.ZipInfo, name: str) -> bool:
     return name.endswith("/") or bool(marked and not info.file_size)
 
 
-def _left_out(info: zipfile.ZipInfo, name: str, archive: str) -> Rejected | None:
+def _left_out(info: zipfile.ZipInfo, name: str, archive: str) -> RejectedFile | None:
     """What cannot be read; refused where it is named as an image."""
     fault = None
     if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFLNK):
@@ -93,7 +93,7 @@ def _once(listed: Iterator[Listed], archive: str) -> Iterator[Listed]:
     """Leave out what is there twice with the same contents."""
     seen: dict[PurePosixPath, Member] = {}
     for member in listed:
-        if isinstance(member, Rejected):
+        if isinstance(member, RejectedFile):
             yield member
             continue
         first = seen.setdefault(PurePosixPath(member.name), member)
@@ -104,7 +104,7 @@ def _once(listed: Iterator[Listed], archive: str) -> Iterator[Listed]:
             member.info.CRC,
             member.info.file_size,
         ):
-            yield Rejected(member.name, members.TWICE, quarantined=False)
+            yield RejectedFile(member.name, members.TWICE, quarantined=False)
         else:
             raise DataError(f"{archive}: member {member.name!r} is there twice, expected each name once")
 
@@ -160,10 +160,10 @@ def _require_apart(infos: Sequence[zipfile.ZipInfo], index_start: int, name: str
         end = info.header_offset
 
 
-def _items(path: Path, listed: Sequence[Listed]) -> Iterator[Picture | Rejected]:
+def _items(path: Path, listed: Sequence[Listed]) -> Iterator[Sample | RejectedFile]:
     with zipfile.ZipFile(path) as file:
         for member in listed:
-            if isinstance(member, Rejected):
+            if isinstance(member, RejectedFile):
                 yield member
             elif member.info.file_size > MAX_BYTES:
                 yield too_large(member.name)
@@ -171,12 +171,12 @@ def _items(path: Path, listed: Sequence[Listed]) -> Iterator[Picture | Rejected]
                 yield _item(file, *member)
 
 
-def _item(file: zipfile.ZipFile, name: str, info: zipfile.ZipInfo) -> Picture | Rejected:
+def _item(file: zipfile.ZipFile, name: str, info: zipfile.ZipInfo) -> Sample | RejectedFile:
     try:
         with file.open(info) as stream:
             data = stream.read()  # at most the declared size, whatever there is
     except BROKEN_MEMBER as error:
-        return Rejected(name, f"damaged in the archive ({type(error).__name__})")
+        return RejectedFile(name, f"damaged in the archive ({type(error).__name__})")
     if len(data) != info.file_size:
-        return Rejected(name, "damaged in the archive (shorter than declared)")
+        return RejectedFile(name, "damaged in the archive (shorter than declared)")
     return item(name, data)

@@ -9,21 +9,21 @@ from pathlib import Path
 from asl_pkg import contract
 from asl_pkg.config.schema import DataSettings, FolderData, MixData, ParquetData
 from asl_pkg.data.dataset import read_info
-from asl_pkg.data.ingest import Arrival
+from asl_pkg.data.ingest import IngestedData
 from asl_pkg.data.sample import UNKNOWN_SIGNER
 from asl_pkg.data.split import splitting
-from asl_pkg.data.split.near_duplicates import Looks
+from asl_pkg.data.split.near_duplicates import SimilarityIndex
 from asl_pkg.data.split.recordings import find_recordings
 from asl_pkg.data.split.signers import MOST_UNKNOWN, SETTLES, People, people_of_folders, people_of_source, spelled_once
 from asl_pkg.data.split.signers_table import read_table, rows_of_images
-from asl_pkg.data.split.splitting import GUARD, MIN_GROUPS, TWIN, Place, Shot
+from asl_pkg.data.split.splitting import GUARD, MIN_GROUPS, NEAR_DUPLICATE, SampleMeta, SplitAssignment
 
 TRAIN, VALIDATION, TEST = contract.SPLITS
 MOST_LOST = 0.3  # share of a class's training pictures that look like held-out ones: beyond it nothing is measured
 
 
 @dataclass(frozen=True)
-class Placed:
+class SplitResult:
     """Where the pictures go.
 
     Args:
@@ -37,8 +37,8 @@ class Placed:
 
     split_by: str
     people: People
-    shots: list[Shot]
-    places: list[Place]
+    shots: list[SampleMeta]
+    places: list[SplitAssignment]
     unmeasurable: list[str]
     unvalidated: list[str] = field(default_factory=list)
 
@@ -59,7 +59,7 @@ class Placed:
         )
 
 
-def place(arrival: Arrival, data: DataSettings, seed: int, looks: Looks) -> Placed:
+def assign_splits(arrival: IngestedData, data: DataSettings, seed: int, looks: SimilarityIndex) -> SplitResult:
     """Choose the strictest way to split that a source allows.
 
     Args:
@@ -78,7 +78,7 @@ def place(arrival: Arrival, data: DataSettings, seed: int, looks: Looks) -> Plac
         shots, people = _shots(arrival, data)
         placed = _by_signer(shots, people, data, seed, looks) or _by_recording(shots, people, data, seed, looks)
     else:
-        shots = [Shot(*values) for values in _columns(arrival)]
+        shots = [SampleMeta(*values) for values in _columns(arrival)]
         people = people_of_source([shot.signer for shot in shots], "the source")
         placed = _placed("signer", shots, people, _split_of_source(arrival), looks)
     labels, splits = [shot.label for shot in shots], [one.split for one in placed.places]
@@ -87,12 +87,14 @@ def place(arrival: Arrival, data: DataSettings, seed: int, looks: Looks) -> Plac
     return placed
 
 
-def _remedy(shots: list[Shot], data: FolderData, seed: int, lacking: Collection[int]) -> str:
+def _remedy(shots: list[SampleMeta], data: FolderData, seed: int, lacking: Collection[int]) -> str:
     shares = (data.validation_share, data.test_share)
     return splitting.remedy(shots, lacking, data.block_frames, data.guard_frames, *shares, seed)
 
 
-def _by_signer(shots: list[Shot], people: People, data: FolderData, seed: int, looks: Looks) -> Placed | None:
+def _by_signer(
+    shots: list[SampleMeta], people: People, data: FolderData, seed: int, looks: SimilarityIndex
+) -> SplitResult | None:
     """Hold out whole signers, where there are enough of them; some classes may then have none to be held out."""
     if len({shot.signer for shot in shots} - {UNKNOWN_SIGNER}) < MIN_GROUPS:
         return None
@@ -105,7 +107,9 @@ def _by_signer(shots: list[Shot], people: People, data: FolderData, seed: int, l
     return _alike(_without_some(_placed("signer", shots, people, places, looks))) if places else None
 
 
-def _by_recording(shots: list[Shot], people: People, data: FolderData, seed: int, looks: Looks) -> Placed:
+def _by_recording(
+    shots: list[SampleMeta], people: People, data: FolderData, seed: int, looks: SimilarityIndex
+) -> SplitResult:
     """Hold out whole recordings, or blocks of frames of a class with too few of them."""
     split_by, places = _split(shots, data, seed)
     placed = _placed(split_by, shots, people, places, looks)
@@ -115,20 +119,22 @@ def _by_recording(shots: list[Shot], people: People, data: FolderData, seed: int
     return placed
 
 
-def _placed(split_by: str, shots: list[Shot], people: People, places: Sequence[Place], looks: Looks) -> Placed:
+def _placed(
+    split_by: str, shots: list[SampleMeta], people: People, places: Sequence[SplitAssignment], looks: SimilarityIndex
+) -> SplitResult:
     """Leave out what looks alike."""
     labels = [shot.label for shot in shots]
     kept = _without_twins(labels, places, looks)
-    return Placed(split_by, people, shots, kept, _names(_lossy(labels, places, kept)))
+    return SplitResult(split_by, people, shots, kept, _names(_lossy(labels, places, kept)))
 
 
-def _missing(placed: Placed, split: str) -> set[str]:
+def _missing(placed: SplitResult, split: str) -> set[str]:
     """Classes of which a split has no picture."""
     found = {shot.label for shot, at in zip(placed.shots, placed.places, strict=True) if at.split == split}
     return set(_names({shot.label for shot in placed.shots} - found))
 
 
-def _without_some(placed: Placed) -> Placed:
+def _without_some(placed: SplitResult) -> SplitResult:
     """Say which classes too few signers show to be held out by signer."""
     unvalidated, untested = (_missing(placed, split) - set(placed.unmeasurable) for split in (VALIDATION, TEST))
     said = [
@@ -141,10 +147,10 @@ def _without_some(placed: Placed) -> Placed:
     return replace(placed, people=people, unmeasurable=unmeasurable, unvalidated=_ordered(unvalidated))
 
 
-def _alike(placed: Placed) -> Placed:
+def _alike(placed: SplitResult) -> SplitResult:
     """Doubt that signers are different people where many of their pictures look the same; empty walls may."""
     twins = sum(
-        at.split == TWIN and contract.CLASSES[shot.label] != "nothing"
+        at.split == NEAR_DUPLICATE and contract.CLASSES[shot.label] != "nothing"
         for shot, at in zip(placed.shots, placed.places, strict=True)
     )
     if twins <= MOST_UNKNOWN * len(placed.shots):
@@ -161,23 +167,28 @@ def _ordered(names: Collection[str]) -> list[str]:
     return [name for name in contract.CLASSES if name in names]
 
 
-def _columns(arrival: Arrival) -> zip:
+def _columns(arrival: IngestedData) -> zip:
     return zip(*(arrival.column(name) for name in ("label", "signer", "sequence", "frame")), strict=True)
 
 
-def _split_of_source(arrival: Arrival) -> list[Place]:
+def _split_of_source(arrival: IngestedData) -> list[SplitAssignment]:
     """The splits that the source itself chose."""
     columns = (arrival.column(name) for name in ("source_split", "signer", "sequence"))
-    return [Place(split or TRAIN, f"{signer}/{sequence}") for split, signer, sequence in zip(*columns, strict=True)]
+    return [
+        SplitAssignment(split or TRAIN, f"{signer}/{sequence}")
+        for split, signer, sequence in zip(*columns, strict=True)
+    ]
 
 
-def _split(shots: Sequence[Shot], data: FolderData, seed: int, uncut: Collection[int] = ()) -> tuple[str, list[Place]]:
+def _split(
+    shots: Sequence[SampleMeta], data: FolderData, seed: int, uncut: Collection[int] = ()
+) -> tuple[str, list[SplitAssignment]]:
     shares = (data.validation_share, data.test_share)
     places, whole = splitting.by_recording(shots, data.block_frames, data.guard_frames, *shares, seed, uncut)
     return "recording" if whole == {shot.label for shot in shots} else "block", places
 
 
-def _shots(arrival: Arrival, data: FolderData) -> tuple[list[Shot], People]:
+def _shots(arrival: IngestedData, data: FolderData) -> tuple[list[SampleMeta], People]:
     """What splitting needs to know, signers and recordings found where nobody says."""
     labels, signers, sequences, frames = (list(column) for column in zip(*_columns(arrival), strict=True))
     if data.signers_csv:
@@ -188,7 +199,7 @@ def _shots(arrival: Arrival, data: FolderData) -> tuple[list[Shot], People]:
         mixed = isinstance(data, MixData)
         people = people_of_source(signers, "the parts of the mix" if mixed else "the column signer", mixed)
         people = replace(people, doubts=(*people.doubts, *_doubts_of_data_set(data)))
-    shots = _numbered(list(map(Shot, labels, people.signers, sequences, frames)), arrival.paths)
+    shots = _numbered(list(map(SampleMeta, labels, people.signers, sequences, frames)), arrival.paths)
     found = find_recordings(shots, arrival.thumbnails)
     return [shot._replace(recording=number) for shot, number in zip(shots, found, strict=True)], people
 
@@ -202,7 +213,7 @@ def _doubts_of_data_set(data: FolderData) -> list[str]:
 
 
 def _people_of_table(
-    arrival: Arrival, path: Path, signers: Sequence[str], sequences: Sequence[str]
+    arrival: IngestedData, path: Path, signers: Sequence[str], sequences: Sequence[str]
 ) -> tuple[People, list[str]]:
     """What the user's table says; whom it does not name keeps what the source says."""
     table, others = read_table(path), [one.path for one in arrival.rejected]
@@ -214,7 +225,7 @@ def _people_of_table(
     return people, chosen
 
 
-def _numbered(shots: list[Shot], paths: Sequence[str]) -> list[Shot]:
+def _numbered(shots: list[SampleMeta], paths: Sequence[str]) -> list[SampleMeta]:
     """Give pictures whose names have no number in common a place in the order of their names.
 
     They may well be neighbours: as sequences of their own they would be split at random.
@@ -230,30 +241,32 @@ def _numbered(shots: list[Shot], paths: Sequence[str]) -> list[Shot]:
     return shots
 
 
-def _without_twins(labels: Sequence[int], places: Sequence[Place], looks: Looks) -> list[Place]:
+def _without_twins(
+    labels: Sequence[int], places: Sequence[SplitAssignment], looks: SimilarityIndex
+) -> list[SplitAssignment]:
     """Leave out what looks the same as a held-out picture.
 
     A class of which nothing would be left in some split, as an empty wall, is learnt but not held out at all.
     """
-    kept = splitting.without_twins(places, looks)
+    kept = splitting.without_near_duplicates(places, looks)
     before, after = (Counter(zip(labels, (one.split for one in some), strict=True)) for some in (places, kept))
     gone = {label for (label, split), count in before.items() if count and split != GUARD and not after[label, split]}
     if not gone:
         return kept
     learnt = [
-        Place(TWIN, one.group) if label in gone and one.split not in (TRAIN, GUARD) else one
+        SplitAssignment(NEAR_DUPLICATE, one.group) if label in gone and one.split not in (TRAIN, GUARD) else one
         for label, one in zip(labels, places, strict=True)
     ]
-    return splitting.without_twins(learnt, looks)
+    return splitting.without_near_duplicates(learnt, looks)
 
 
-def _lossy(labels: Sequence[int], before: Sequence[Place], after: Sequence[Place]) -> list[int]:
+def _lossy(labels: Sequence[int], before: Sequence[SplitAssignment], after: Sequence[SplitAssignment]) -> list[int]:
     """Classes that lost a large share of training, or all that was held out, to near-duplicates."""
     had: Counter[tuple[int, str]] = Counter()
     lost: Counter[tuple[int, str]] = Counter()
     for label, old, new in zip(labels, before, after, strict=True):
         had[label, old.split] += 1
-        lost[label, old.split] += new.split == TWIN
+        lost[label, old.split] += new.split == NEAR_DUPLICATE
     return [
         label
         for label in range(len(contract.CLASSES))

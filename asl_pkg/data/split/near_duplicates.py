@@ -17,7 +17,7 @@ PAIRS = 1024  # compared on pixels at once: likewise
 
 
 @dataclass(frozen=True)
-class Pairs:
+class SimilarPairs:
     """Pairs of pictures with near hashes.
 
     Args:
@@ -40,8 +40,8 @@ class Pairs:
         alike = (self.correlation >= LEAST_CORRELATION) | (self.difference <= MOST_DIFFERENCE)
         return np.asarray((self.bits <= MAX_BITS) & alike)
 
-    def __getitem__(self, chosen: np.ndarray) -> "Pairs":
-        return Pairs(*(column[chosen] for column in vars(self).values()))
+    def __getitem__(self, chosen: np.ndarray) -> "SimilarPairs":
+        return SimilarPairs(*(column[chosen] for column in vars(self).values()))
 
 
 def near_hashes(
@@ -63,7 +63,7 @@ def near_hashes(
         yield first + start, second, bits[first, second]
 
 
-class Looks:
+class SimilarityIndex:
     """What all pictures look like, made for comparing.
 
     Args:
@@ -75,7 +75,7 @@ class Looks:
         self.hashes = hashes
         self.thumbnails = thumbnails
 
-    def near(self, rows: np.ndarray, others: np.ndarray, max_bits: int = MAX_BITS) -> Iterator[Pairs]:
+    def near(self, rows: np.ndarray, others: np.ndarray, max_bits: int = MAX_BITS) -> Iterator[SimilarPairs]:
         """Compare some pictures with others.
 
         Args:
@@ -96,7 +96,7 @@ class Looks:
         found = [pairs.rows[pairs.twins] for pairs in self.near(rows, others)]
         return np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
 
-    def most_alike(self, rows: np.ndarray, others: np.ndarray, count: int) -> Pairs | None:
+    def most_alike(self, rows: np.ndarray, others: np.ndarray, count: int) -> SimilarPairs | None:
         """Find the pairs that look most alike, at most one for each of `rows`.
 
         Args:
@@ -107,7 +107,7 @@ class Looks:
         Returns:
             The pairs, the most alike first; None where no hashes are near.
         """
-        best: Pairs | None = None
+        best: SimilarPairs | None = None
         for pairs in self.near(rows, others, 2 * MAX_BITS):
             both = pairs if best is None else _joined(best, pairs)
             order = np.argsort(-both.correlation, kind="stable")
@@ -115,13 +115,13 @@ class Looks:
             best = both[order[np.sort(first)[:count]]]
         return best
 
-    def _compared(self, rows: np.ndarray, others: np.ndarray, bits: np.ndarray) -> Pairs:
+    def _compared(self, rows: np.ndarray, others: np.ndarray, bits: np.ndarray) -> SimilarPairs:
         a, b = self._grey(rows), self._grey(others)
         difference = np.abs(a - b).mean(axis=1)
         a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
         spread = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
         correlation = np.divide((a * b).sum(axis=1), spread, out=np.zeros_like(spread), where=spread > 0)
-        return Pairs(rows, others, bits, correlation, difference)
+        return SimilarPairs(rows, others, bits, correlation, difference)
 
     def _grey(self, rows: np.ndarray) -> NDArray[np.float32]:
         """Whole grey levels of some pictures [n, side * side], made when asked for: those of all would take 90 MB."""
@@ -132,5 +132,7 @@ class Looks:
         return (grey // 3).reshape(len(rows), -1).astype(np.float32)
 
 
-def _joined(one: Pairs, other: Pairs) -> Pairs:
-    return Pairs(*(np.concatenate(columns) for columns in zip(vars(one).values(), vars(other).values(), strict=True)))
+def _joined(one: SimilarPairs, other: SimilarPairs) -> SimilarPairs:
+    return SimilarPairs(
+        *(np.concatenate(columns) for columns in zip(vars(one).values(), vars(other).values(), strict=True))
+    )

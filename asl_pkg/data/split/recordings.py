@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from asl_pkg.data.split.splitting import Shot
+from asl_pkg.data.split.splitting import SampleMeta
 
 CELLS = 4  # the picture is looked at in 4 x 4 parts
 WINDOW = 10  # pictures before and after a place that are compared there
@@ -19,7 +19,7 @@ LEAST_GAP = 20  # times the usual step of frame numbers: a larger gap ends a rec
 FRAMES_GAP = 100  # frames, however small the usual step
 
 
-def find_recordings(shots: Sequence[Shot], thumbnails: np.ndarray) -> list[int]:
+def find_recordings(shots: Sequence[SampleMeta], thumbnails: np.ndarray) -> list[int]:
     """Number the recordings of each sequence.
 
     Args:

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from asl_pkg import contract
 from asl_pkg.class_sets import FEWEST
 from asl_pkg.data.sample import UNKNOWN_SIGNER
-from asl_pkg.data.split.near_duplicates import Looks
+from asl_pkg.data.split.near_duplicates import SimilarityIndex
 from asl_pkg.errors import DataError
 
 GUARD = "guard"  # left out: too near to a frame of another split
-TWIN = "near-duplicate"  # left out: looks the same as a held-out picture
+NEAR_DUPLICATE = "near-duplicate"  # left out: looks the same as a held-out picture
 MIN_GROUPS = 3  # signers, recordings or blocks: one for each split
 LARGEST = 0.3  # of a class's pictures: without a recording of that share for training its recordings are cut up …
 # … and of all pictures: a signer of a greater share is learnt from wherever three others are left
@@ -28,7 +28,7 @@ DRAWS = 10  # of the signers to begin with, where they are chosen by the classes
 U = TypeVar("U", bound=Hashable)
 
 
-class Shot(NamedTuple):
+class SampleMeta(NamedTuple):
     """What splitting needs to know of a picture: its class, signer, run of frames, position and recording there."""
 
     label: int
@@ -38,7 +38,7 @@ class Shot(NamedTuple):
     recording: int = 0
 
 
-class Place(NamedTuple):
+class SplitAssignment(NamedTuple):
     """Where a picture goes: its split, GUARD or TWIN, and the group that stays together there."""
 
     split: str
@@ -66,7 +66,9 @@ class Block(NamedTuple):
         return f"{contract.CLASSES[self.label]}/{self.signer}/{self.sequence}/recording{self.recording}{window}"
 
 
-def by_signer(shots: Sequence[Shot], validation_share: float, test_share: float, seed: int) -> list[Place]:
+def by_signer(
+    shots: Sequence[SampleMeta], validation_share: float, test_share: float, seed: int
+) -> list[SplitAssignment]:
     """Hold out whole signers, not those who show a large part of what there is to learn if others are left.
 
     Args:
@@ -86,8 +88,8 @@ def by_signer(shots: Sequence[Shot], validation_share: float, test_share: float,
 
 
 def by_signer_and_class(
-    shots: Sequence[Shot], validation_share: float, test_share: float, seed: int
-) -> list[Place] | None:
+    shots: Sequence[SampleMeta], validation_share: float, test_share: float, seed: int
+) -> list[SplitAssignment] | None:
     """Hold out whole signers so that training has every class and the test, then validation, as many as can be.
 
     Args:
@@ -120,14 +122,14 @@ def by_signer_and_class(
 
 
 def by_recording(
-    shots: Sequence[Shot],
+    shots: Sequence[SampleMeta],
     block_frames: int,
     guard_frames: int,
     validation_share: float,
     test_share: float,
     seed: int,
     uncut: Collection[int] = (),
-) -> tuple[list[Place], set[int]]:
+) -> tuple[list[SplitAssignment], set[int]]:
     """Hold out whole recordings of each class, or blocks of neighbouring frames of a class with too few of them.
 
     Where two blocks of different splits meet, the frames of the later one nearer than the guard are left out.
@@ -170,12 +172,15 @@ def by_recording(
         first = max(sorted(own), key=pictures_of[label].__getitem__) if label in whole else None
         split_of |= _allot(sorted(own), validation_share, test_share, np.random.default_rng([seed, label]), first)
     guarded = _guarded(shots, [split_of[block] for block in blocks], guard_frames)
-    places = [Place(GUARD if index in guarded else split_of[block], block.group) for index, block in enumerate(blocks)]
+    places = [
+        SplitAssignment(GUARD if index in guarded else split_of[block], block.group)
+        for index, block in enumerate(blocks)
+    ]
     return places, whole
 
 
 def remedy(
-    shots: Sequence[Shot],
+    shots: Sequence[SampleMeta],
     lacking: Collection[int],
     block_frames: int,
     guard_frames: int,
@@ -217,7 +222,7 @@ def remedy(
 
 
 def _serves(
-    shots: Sequence[Shot],
+    shots: Sequence[SampleMeta],
     block_frames: int,
     guard_frames: int,
     validation_share: float,
@@ -236,11 +241,11 @@ def _serves(
     }
 
 
-def _recording(shot: Shot) -> Block:
+def _recording(shot: SampleMeta) -> Block:
     return Block(shot.label, shot.signer, shot.sequence, shot.recording, None)
 
 
-def _window(shot: Shot, block_frames: int) -> Block:
+def _window(shot: SampleMeta, block_frames: int) -> Block:
     return Block(shot.label, shot.signer, shot.sequence, shot.recording, shot.frame // block_frames)
 
 
@@ -250,7 +255,7 @@ def _divisible(recordings: Counter[Block], uncut: bool) -> bool:
     return len(recordings) >= MIN_GROUPS and fair
 
 
-def without_twins(places: Sequence[Place], looks: Looks) -> list[Place]:
+def without_near_duplicates(places: Sequence[SplitAssignment], looks: SimilarityIndex) -> list[SplitAssignment]:
     """Leave out the pictures that look the same as a held-out one: of training for both, of validation for the test.
 
     Args:
@@ -263,8 +268,8 @@ def without_twins(places: Sequence[Place], looks: Looks) -> list[Place]:
     splits = np.array([place.split for place in places], object)
     for split, held_out in ((VALIDATION, [TEST]), (TRAIN, [VALIDATION, TEST])):
         rows, others = np.flatnonzero(splits == split), np.flatnonzero(np.isin(splits, held_out))
-        splits[looks.twins(rows, others)] = TWIN
-    return [Place(split, place.group) for split, place in zip(splits.tolist(), places, strict=True)]
+        splits[looks.twins(rows, others)] = NEAR_DUPLICATE
+    return [SplitAssignment(split, place.group) for split, place in zip(splits.tolist(), places, strict=True)]
 
 
 def require_every_class(
@@ -318,7 +323,7 @@ def _allot(
     return dict(zip(order, splits, strict=True))
 
 
-def _candidates(shots: Sequence[Shot]) -> list[str]:
+def _candidates(shots: Sequence[SampleMeta]) -> list[str]:
     """The signers who may be held out: not those who show a large part of what there is, if others are left."""
     pictures = Counter(shot.signer for shot in shots if shot.signer != UNKNOWN_SIGNER)
     if len(pictures) < MIN_GROUPS:
@@ -327,9 +332,9 @@ def _candidates(shots: Sequence[Shot]) -> list[str]:
     return others if len(others) >= MIN_GROUPS else sorted(pictures)
 
 
-def _of_signers(shots: Sequence[Shot], split_of: Mapping[str, str]) -> list[Place]:
+def _of_signers(shots: Sequence[SampleMeta], split_of: Mapping[str, str]) -> list[SplitAssignment]:
     """Place whole signers; whoever is not to be held out, and whose signer nobody knows, is learnt from."""
-    return [Place(split_of.get(shot.signer, TRAIN), f"{shot.signer}/{shot.sequence}") for shot in shots]
+    return [SplitAssignment(split_of.get(shot.signer, TRAIN), f"{shot.signer}/{shot.sequence}") for shot in shots]
 
 
 def _covering(shows: NDArray[np.int64], allotted: Sequence[tuple[int, str]]) -> tuple[dict[int, str], dict[str, int]]:
@@ -373,7 +378,7 @@ def _worth(covered: Mapping[str, int]) -> tuple[int, ...]:
     return covered[TRAIN], covered[TEST], covered[VALIDATION]
 
 
-def _guarded(shots: Sequence[Shot], splits: Sequence[str], guard_frames: int) -> set[int]:
+def _guarded(shots: Sequence[SampleMeta], splits: Sequence[str], guard_frames: int) -> set[int]:
     """Find the pictures to leave out: nearer than the guard to the last one kept, which is of another split."""
     guarded = set()
     kept: dict[Hashable, tuple[int, str]] = {}

@@ -38,11 +38,11 @@ def main() -> None:
 
 def _serve(options: argparse.Namespace) -> None:
     # the SDK reads the command line while it is imported, and says what it dislikes in many lines
-    from asl_pkg.serving.transformer.model import PictureModel
+    from asl_pkg.serving.transformer.model import ImageModel
     from asl_pkg.serving.transformer.predictors import Predictors
     from asl_pkg.serving.v2_server.server import KServeServer
 
-    model = PictureModel(options.model_name, Predictors(options.predictor_host))
+    model = ImageModel(options.model_name, Predictors(options.predictor_host))
     server = KServeServer(model, options.host, options.http_port, options.grpc_port)
     print(f"transformer: HTTP {server.http_url}, gRPC {server.grpc_url}, Triton {options.predictor_host}", flush=True)
     server.run()

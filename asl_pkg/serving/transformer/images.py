@@ -8,7 +8,7 @@ import numpy as np
 from kserve.errors import InvalidInput
 
 from asl_pkg import contract
-from asl_pkg.data.preparation import picture_size, prepare
+from asl_pkg.data.preparation import image_size, prepare
 from asl_pkg.errors import DataError
 
 MAX_PIXELS = 25_000_000  # of one picture
@@ -50,7 +50,7 @@ def read_picture(file: bytes | str) -> np.ndarray | str:
     """
     try:
         data = _decoded(file) if isinstance(file, str) else file
-        width, height = picture_size(data)
+        width, height = image_size(data)
         if width * height > MAX_PIXELS:
             return f"more than {MAX_PIXELS:,} pixels, expected a smaller picture"
         return prepare(data)

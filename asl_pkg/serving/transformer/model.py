@@ -10,7 +10,7 @@ from kserve import InferRequest, InferResponse
 from kserve.errors import InvalidInput
 
 from asl_pkg import contract
-from asl_pkg.inference.postprocess import TOP, Letter, name_letter
+from asl_pkg.inference.postprocess import TOP, Letter, decode_prediction
 from asl_pkg.serving.transformer.images import read_instances, read_picture
 from asl_pkg.serving.transformer.predictors import Predictors
 from asl_pkg.serving.v2_server.requests import PIXELS, PROBABILITIES, check, read_pixels, respond
@@ -28,7 +28,7 @@ LETTERS = [
 
 
 @dataclass(frozen=True)
-class Question:
+class ImageRequest:
     """A request whose pictures were read.
 
     Args:
@@ -43,7 +43,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ModelResponse:
     """What one model server said.
 
     Args:
@@ -53,13 +53,13 @@ class Answer:
         confidence_threshold: of that release.
     """
 
-    question: Question
+    question: ImageRequest
     probabilities: np.ndarray
     release: str
     confidence_threshold: float
 
 
-class PictureModel(ReleasedModel):
+class ImageModel(ReleasedModel):
     """Prepares pictures as training did, asks a model server, names the letters.
 
     Args:
@@ -95,7 +95,7 @@ class PictureModel(ReleasedModel):
         """The outputs, for the model's metadata."""
         return [*LETTERS, PROBABILITIES]
 
-    async def preprocess(self, payload: InferRequest | Any, headers: dict[str, str] | None = None) -> Question:
+    async def preprocess(self, payload: InferRequest | Any, headers: dict[str, str] | None = None) -> ImageRequest:
         """Read the pictures of a request.
 
         Args:
@@ -112,7 +112,7 @@ class PictureModel(ReleasedModel):
             check(payload, [PICTURES, PIXELS], self.get_output_types())
             if payload.inputs[0].name == contract.INPUT_NAME:
                 pixels = read_pixels(payload)
-                return Question(payload, [""] * len(pixels), pixels)
+                return ImageRequest(payload, [""] * len(pixels), pixels)
             files = list(payload.inputs[0].as_numpy())
         else:
             files = read_instances(payload)
@@ -122,9 +122,9 @@ class PictureModel(ReleasedModel):
         errors = [one if isinstance(one, str) else "" for one in read]
         if not whole:
             raise InvalidInput(f"none of {len(errors)} pictures can be read; the first: {errors[0]}")
-        return Question(payload if isinstance(payload, InferRequest) else None, errors, np.stack(whole))
+        return ImageRequest(payload if isinstance(payload, InferRequest) else None, errors, np.stack(whole))
 
-    async def predict(self, payload: Question, headers: dict[str, str] | None = None) -> Answer:
+    async def predict(self, payload: ImageRequest, headers: dict[str, str] | None = None) -> ModelResponse:
         """Ask a model server.
 
         Args:
@@ -138,10 +138,13 @@ class PictureModel(ReleasedModel):
             PredictorError: none answered.
         """
         probabilities, predictor = await self._predictors.infer(payload.pixels)
-        return Answer(payload, probabilities, predictor.release, predictor.confidence_threshold)
+        return ModelResponse(payload, probabilities, predictor.release, predictor.confidence_threshold)
 
     async def postprocess(
-        self, result: Answer, headers: dict[str, str] | None = None, response_headers: dict[str, str] | None = None
+        self,
+        result: ModelResponse,
+        headers: dict[str, str] | None = None,
+        response_headers: dict[str, str] | None = None,
     ) -> InferResponse | dict[str, Any]:
         """Name the letters.
 
@@ -155,7 +158,7 @@ class PictureModel(ReleasedModel):
         """
         rows = iter(result.probabilities)
         errors, request = result.question.errors, result.question.request
-        named = [None if error else name_letter(next(rows), result.confidence_threshold) for error in errors]
+        named = [None if error else decode_prediction(next(rows), result.confidence_threshold) for error in errors]
         if request is None:
             return {"predictions": [_prediction(*one, result.release) for one in zip(named, errors, strict=True)]}
         outputs = _outputs(named, result)
@@ -173,7 +176,7 @@ def _prediction(named: Letter | None, error: str, release: str) -> dict[str, Any
     return {**shown, "release": release, "error": error or None}
 
 
-def _outputs(named: list[Letter | None], result: Answer) -> dict[str, np.ndarray]:
+def _outputs(named: list[Letter | None], result: ModelResponse) -> dict[str, np.ndarray]:
     """Every output of v2."""
     nothing = Letter("", 0.0, [])
     letters = [one or nothing for one in named]

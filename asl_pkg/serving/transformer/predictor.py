@@ -13,7 +13,7 @@ from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceSt
 from asl_pkg import contract
 from asl_pkg.bundle.triton_config import THRESHOLD_PARAMETER
 from asl_pkg.errors import ServingError
-from asl_pkg.inference.postprocess import find_fault
+from asl_pkg.inference.postprocess import check_output
 
 ANSWER_TIMEOUT_S = 30.0
 CHANNEL_OPTIONS = [
@@ -64,7 +64,7 @@ class Predictor:
         answer = None
         if len(response.outputs) == 1 and response.outputs[0].datatype == "FP32":
             answer = np.frombuffer(response.raw_output_contents[0], np.float32).reshape(response.outputs[0].shape)
-        if fault := find_fault(answer, len(pixels)):
+        if fault := check_output(answer, len(pixels)):
             raise ServingError(f"{self.address} gave {fault}")
         assert answer is not None
         return answer

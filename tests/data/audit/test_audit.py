@@ -10,17 +10,28 @@ import pytest
 from asl_pkg import contract
 from asl_pkg.data.audit.audit import Findings, meaning, write_audit
 from asl_pkg.data.dataset import DatasetInfo
-from asl_pkg.data.external import External
+from asl_pkg.data.external import ExternalSet
 from asl_pkg.data.hashing import dhash
-from asl_pkg.data.ingest import PARTS_SCHEMA, Arrival
-from asl_pkg.data.sample import Rejected
-from asl_pkg.data.split.assign import Placed
-from asl_pkg.data.split.near_duplicates import Looks
+from asl_pkg.data.ingest import PARTS_SCHEMA, IngestedData
+from asl_pkg.data.sample import RejectedFile
+from asl_pkg.data.split.assign import SplitResult
+from asl_pkg.data.split.near_duplicates import SimilarityIndex
 from asl_pkg.data.split.signers import People
-from asl_pkg.data.split.splitting import GUARD, TWIN, Place, Shot
+from asl_pkg.data.split.splitting import GUARD, NEAR_DUPLICATE, SampleMeta, SplitAssignment
 from tests.support.making import encoded, noise
 
-SPLITS = ["train", "train", "train", "train", "validation", "validation", "test", "test", GUARD, TWIN]  # by frame
+SPLITS = [
+    "train",
+    "train",
+    "train",
+    "train",
+    "validation",
+    "validation",
+    "test",
+    "test",
+    GUARD,
+    NEAR_DUPLICATE,
+]  # by frame
 
 
 def info(**changed: object) -> DatasetInfo:
@@ -62,12 +73,14 @@ def picture(label: int, frame: int) -> dict[str, object]:
 def findings() -> Findings:
     places = [(label, frame) for label in range(len(contract.CLASSES)) for frame in range(len(SPLITS))]
     table = pa.Table.from_pylist([picture(*place) for place in places], PARTS_SCHEMA)
-    rejected = [Rejected(f"A/{number}.jpg", "empty file") for number in range(7)] + [Rejected("x.txt", "text", False)]
-    arrival = Arrival(table, rejected)
-    shots = [Shot(label, "unknown", "", frame, frame // 4) for label, frame in places]
-    where = [Place(SPLITS[frame], f"{label}/{frame // 2}") for label, frame in places]
-    placed = Placed("block", People(["unknown"] * len(places), ""), shots, where, [])
-    looks = Looks(table["dhash"].to_numpy(), arrival.thumbnails)
+    rejected = [RejectedFile(f"A/{number}.jpg", "empty file") for number in range(7)] + [
+        RejectedFile("x.txt", "text", False)
+    ]
+    arrival = IngestedData(table, rejected)
+    shots = [SampleMeta(label, "unknown", "", frame, frame // 4) for label, frame in places]
+    where = [SplitAssignment(SPLITS[frame], f"{label}/{frame // 2}") for label, frame in places]
+    placed = SplitResult("block", People(["unknown"] * len(places), ""), shots, where, [])
+    looks = SimilarityIndex(table["dhash"].to_numpy(), arrival.thumbnails)
     return Findings(info(), arrival, placed, looks, encoded(noise(0)))
 
 
@@ -155,7 +168,7 @@ def test_classes_that_cannot_be_measured_are_named(findings: Findings, tmp_path:
 
 def test_other_peoples_pictures_are_scored_too(findings: Findings, tmp_path: Path) -> None:
     thumbnails, labels = findings.arrival.thumbnails, np.array(findings.arrival.column("label"))
-    write_audit(tmp_path, replace(findings, external=External(thumbnails, labels, [], [])))
+    write_audit(tmp_path, replace(findings, external=ExternalSet(thumbnails, labels, [], [])))
     audit = json.loads((tmp_path / contract.AUDIT_FILE).read_text())
     assert audit["honesty"]["scores"][2]["split"] == "external set"
 

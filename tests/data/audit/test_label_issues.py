@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from asl_pkg.data.audit.label_issues import LISTED, LabelErrors, label_errors
+from asl_pkg.data.audit.label_issues import LISTED, LabelIssues, find_label_issues
 from tests.data.audit.test_leakage_probe import unsteady
 from tests.support.making import noise
 
@@ -26,7 +26,7 @@ def test_planted_wrong_labels_are_found_and_nothing_else(pictures: tuple[np.ndar
     thumbnails, labels, groups = pictures
     wrong = labels.copy()
     wrong[list(PLANTED)] = list(PLANTED.values())
-    found = label_errors(thumbnails, wrong, groups, everything(labels), seed=0)
+    found = find_label_issues(thumbnails, wrong, groups, everything(labels), seed=0)
     assert {one.position: one.label for one in found.suspects} == PLANTED
     assert [one.voted for one in found.suspects] == [labels[one.position] for one in found.suspects]
     assert found.disputed == len(PLANTED)
@@ -36,26 +36,26 @@ def test_planted_wrong_labels_are_found_and_nothing_else(pictures: tuple[np.ndar
 def test_a_recording_in_the_wrong_folder_cannot_vouch_for_itself(pictures: tuple[np.ndarray, ...]) -> None:
     thumbnails, labels, groups = pictures
     wrong = np.where(groups == "2/1", 4, labels)
-    found = label_errors(thumbnails, wrong, groups, everything(labels), seed=0)
+    found = find_label_issues(thumbnails, wrong, groups, everything(labels), seed=0)
     assert found.across_groups
     assert {one.position for one in found.suspects} == set(np.flatnonzero(groups == "2/1"))
 
 
 def test_right_labels_raise_no_doubt(pictures: tuple[np.ndarray, ...]) -> None:
-    found = label_errors(*pictures, everything(pictures[1]), seed=0)
+    found = find_label_issues(*pictures, everything(pictures[1]), seed=0)
     assert (found.agreed, found.disputed, found.suspects) == (1, 0, [])
 
 
 def test_with_one_recording_a_class_its_own_pictures_vote(pictures: tuple[np.ndarray, ...]) -> None:
     thumbnails, labels, _ = pictures
-    assert label_errors(thumbnails, labels, labels.astype(str), everything(labels), seed=0).disputed == 0
+    assert find_label_issues(thumbnails, labels, labels.astype(str), everything(labels), seed=0).disputed == 0
 
 
 def test_where_recordings_have_nothing_in_common_all_pictures_vote() -> None:
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(12), 10)
     thumbnails = np.array([unsteady(np.asarray(noise(group), float), rng) for group in groups])
-    found = label_errors(thumbnails, groups % 4, groups.astype(str), everything(groups), seed=0)
+    found = find_label_issues(thumbnails, groups % 4, groups.astype(str), everything(groups), seed=0)
     assert not found.across_groups
     assert found.agreed == 1
 
@@ -63,14 +63,14 @@ def test_where_recordings_have_nothing_in_common_all_pictures_vote() -> None:
 def test_the_list_is_short_however_many_are_wrong(pictures: tuple[np.ndarray, ...]) -> None:
     thumbnails, labels, groups = pictures
     wrong = np.where(np.arange(len(labels)) % 6 == 0, (labels + 1) % CLASSES, labels)
-    found = label_errors(thumbnails, wrong, groups, everything(labels), seed=0)
+    found = find_label_issues(thumbnails, wrong, groups, everything(labels), seed=0)
     assert found.disputed > LISTED == len(found.suspects)
 
 
 def test_a_few_pictures_are_not_judged() -> None:
     thumbnails = np.array([np.asarray(noise(seed)) for seed in range(4)])
     rows = np.arange(4)
-    assert label_errors(thumbnails, rows, rows.astype(str), rows, seed=0) == LabelErrors(0, 0.0, True, 0, [])
+    assert find_label_issues(thumbnails, rows, rows.astype(str), rows, seed=0) == LabelIssues(0, 0.0, True, 0, [])
 
 
 def test_pictures_that_were_left_out_neither_vote_nor_are_judged(pictures: tuple[np.ndarray, ...]) -> None:
@@ -78,6 +78,6 @@ def test_pictures_that_were_left_out_neither_vote_nor_are_judged(pictures: tuple
     wrong = labels.copy()
     wrong[list(PLANTED)] = list(PLANTED.values())
     rows = np.setdiff1d(everything(labels), [10])
-    found = label_errors(thumbnails, wrong, groups, rows, seed=0)
+    found = find_label_issues(thumbnails, wrong, groups, rows, seed=0)
     assert {one.position for one in found.suspects} == {50, 100}
     assert found.judged == len(rows)

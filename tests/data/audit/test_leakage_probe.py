@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from asl_pkg.data.audit.leakage_probe import EXTERNAL, OURS, RANDOM, Score, confession, honesty, stratified_sample
+from asl_pkg.data.audit.leakage_probe import (
+    EXTERNAL,
+    OURS,
+    RANDOM,
+    Score,
+    leakage_probe,
+    leakage_summary,
+    stratified_sample,
+)
 from tests.support.making import noise
 
 CLASSES, RECORDINGS, FRAMES = 6, 5, 8
@@ -41,22 +49,22 @@ def independent() -> dict[str, np.ndarray]:
 
 
 def test_a_random_split_of_near_copies_flatters_and_the_sentence_says_how_much() -> None:
-    by_chance, ours = honesty(**videos(), seed=0)
+    by_chance, ours = leakage_probe(**videos(), seed=0)
     assert (by_chance.split, ours.split) == (RANDOM, OURS)
     assert by_chance.accuracy > 0.9
     assert ours.accuracy < 0.5
-    assert f"boasted {by_chance.accuracy:.0%}" in confession([by_chance, ours])
-    assert "points for" in confession([by_chance, ours])
+    assert f"boasted {by_chance.accuracy:.0%}" in leakage_summary([by_chance, ours])
+    assert "points for" in leakage_summary([by_chance, ours])
 
 
 def test_independent_pictures_make_no_difference() -> None:
-    by_chance, ours = honesty(**independent(), seed=0)
+    by_chance, ours = leakage_probe(**independent(), seed=0)
     assert min(by_chance.accuracy, ours.accuracy) > 0.8
-    assert "no difference" in confession([by_chance, ours])
+    assert "no difference" in leakage_summary([by_chance, ours])
 
 
 def test_both_splits_have_the_same_sizes_and_the_interval_holds_the_figure() -> None:
-    by_chance, ours = honesty(**videos(), seed=0)
+    by_chance, ours = leakage_probe(**videos(), seed=0)
     assert (by_chance.train, by_chance.test) == (ours.train, ours.test) == (192, 48)
     assert (by_chance.units, ours.units, ours.unit) == (48, CLASSES, "group")
     assert all(one.low <= one.accuracy <= one.high for one in (by_chance, ours))
@@ -65,13 +73,13 @@ def test_both_splits_have_the_same_sizes_and_the_interval_holds_the_figure() -> 
 
 def test_other_peoples_pictures_get_a_row_of_their_own() -> None:
     data = independent()
-    *_, outside = honesty(**data, seed=0, external=(data["thumbnails"][::3], data["labels"][::3]))
+    *_, outside = leakage_probe(**data, seed=0, external=(data["thumbnails"][::3], data["labels"][::3]))
     assert (outside.split, outside.unit, outside.test) == (EXTERNAL, "picture", 80)
     assert outside.accuracy > 0.8
 
 
 def test_the_same_seed_gives_the_same_table() -> None:
-    assert honesty(**videos(), seed=3) == honesty(**videos(), seed=3)
+    assert leakage_probe(**videos(), seed=3) == leakage_probe(**videos(), seed=3)
 
 
 @pytest.mark.parametrize(
@@ -81,14 +89,14 @@ def test_the_same_seed_gives_the_same_table() -> None:
 )
 def test_where_nothing_can_be_measured_there_are_no_rows(splits: list[str], labels: list[int]) -> None:
     pictures = np.array([np.asarray(noise(seed)) for seed in range(4)])
-    scores = honesty(pictures, np.array(labels), np.array(splits), np.array(list("abcd")), seed=0)
+    scores = leakage_probe(pictures, np.array(labels), np.array(splits), np.array(list("abcd")), seed=0)
     assert scores == []
-    assert "too few" in confession(scores)
+    assert "too few" in leakage_summary(scores)
 
 
 def test_two_pictures_a_class_are_enough_to_run_and_too_few_to_trust() -> None:
     pictures = np.array([np.asarray(noise(seed)) for seed in range(4)])
-    scores = honesty(
+    scores = leakage_probe(
         pictures, np.array([0, 1, 0, 1]), np.array(["train", "train", "test", "test"]), np.array(list("aabb")), seed=0
     )
     assert scores[1].too_few
@@ -98,7 +106,7 @@ def test_two_pictures_a_class_are_enough_to_run_and_too_few_to_trust() -> None:
 def test_plain_grey_pictures_are_no_obstacle() -> None:
     splits = np.array(["train", "test"] * 6)
     grey = np.full((12, PX, PX, 3), 128, np.uint8)
-    assert len(honesty(grey, np.repeat([0, 1, 2], 4), splits, splits, seed=0)) == 2
+    assert len(leakage_probe(grey, np.repeat([0, 1, 2], 4), splits, splits, seed=0)) == 2
 
 
 def test_a_sample_keeps_the_shares_and_every_class_in_every_split() -> None:
@@ -114,4 +122,4 @@ def test_a_sample_keeps_the_shares_and_every_class_in_every_split() -> None:
 def test_a_gap_within_the_intervals_is_no_proof() -> None:
     row = {"train": 90, "test": 10, "unit": "picture", "units": 10}
     scores = [Score(RANDOM, 0.8, 0.6, 0.9, **row), Score(OURS, 0.7, 0.5, 0.85, **row)]
-    assert "no difference" in confession(scores)
+    assert "no difference" in leakage_summary(scores)

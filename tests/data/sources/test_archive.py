@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from asl_pkg.contract import CLASSES
-from asl_pkg.data.sample import Picture, Rejected
+from asl_pkg.data.sample import RejectedFile, Sample
 from asl_pkg.data.sources import limits
 from asl_pkg.data.sources.layout import LITTER as LITTER_REASON
 from asl_pkg.errors import DataError
@@ -18,8 +18,8 @@ GOOD = {"set/A/A1.jpg": encoded(noise(1)), "set/delete/d2.png": encoded(noise(2)
 JPEG, OTHER = encoded(noise(1)), encoded(noise(2))
 
 
-def paths(items: list[Picture | Rejected]) -> list[str]:
-    return [item.path for item in items if isinstance(item, Picture)]
+def paths(items: list[Sample | RejectedFile]) -> list[str]:
+    return [item.path for item in items if isinstance(item, Sample)]
 
 
 every_kind = pytest.mark.parametrize("name", MAKERS)
@@ -30,7 +30,7 @@ def test_members_are_read_whole_and_in_order(name: str, tmp_path: Path) -> None:
     first, second, other = read(MAKERS[name](tmp_path / name, GOOD))
     assert (first.data, first.label, first.frame) == (GOOD["set/A/A1.jpg"], 0, 1)
     assert (second.data, second.label, second.frame) == (GOOD["set/delete/d2.png"], CLASSES.index("del"), 2)
-    assert isinstance(other, Rejected)
+    assert isinstance(other, RejectedFile)
     assert not other.quarantined
 
 
@@ -105,7 +105,7 @@ def test_a_name_that_is_there_twice_is_read_once_or_refused_where_the_contents_d
     name: str, tmp_path: Path
 ) -> None:
     same = read(listed(tmp_path / name, ("A/1.jpg", JPEG), ("A/1.jpg", JPEG)))
-    assert [type(item) for item in same] == [Picture, Rejected]
+    assert [type(item) for item in same] == [Sample, RejectedFile]
     assert not same[1].quarantined
     with pytest.raises(DataError, match=r"'A/1\.jpg' is there twice"):
         read(listed(tmp_path / name, ("A/1.jpg", JPEG), ("A/1.jpg", JPEG[:-1] + b"x")))
@@ -172,7 +172,7 @@ LITTER = (
 def test_litter_and_labels_are_left_out_and_told_whatever_they_hold(name: str, tmp_path: Path) -> None:
     others = dict.fromkeys([*LITTER, "labels.csv", "LICENSE", "A/video.mp4", "A/notes"], b"not an image")
     items = read(MAKERS[name](tmp_path / name, others | {"A/1.jpg": JPEG}))
-    left_out = [item for item in items if isinstance(item, Rejected)]
+    left_out = [item for item in items if isinstance(item, RejectedFile)]
     assert paths(items) == ["A/1.jpg"]
     assert {item.path for item in left_out} == set(others)
     assert not any(item.quarantined for item in left_out)
@@ -186,7 +186,7 @@ def test_dangerous_names_of_what_is_not_read_are_left_out_and_told(name: str, tm
     odd = ["../README.md", "/etc/notes.txt", "x/../../.DS_Store", "A/\x1b[2Jreadme.txt", "C:\\Thumbs.db"]
     items = read(MAKERS[name](tmp_path / name, dict.fromkeys(odd, b"text") | {"A/1.jpg": JPEG}))
     assert paths(items) == ["A/1.jpg"]
-    left_out = [item for item in items if isinstance(item, Rejected)]
+    left_out = [item for item in items if isinstance(item, RejectedFile)]
     assert len(left_out) == len(odd)
     assert all(item.path.isprintable() and not item.quarantined for item in left_out)
 
@@ -210,7 +210,12 @@ def test_what_is_not_read_of_a_zip_may_be_a_link_or_a_device_or_encrypted(tmp_pa
     (tmp_path / "x.zip").write_bytes(content)
     items = read(tmp_path / "x.zip")
     assert paths(items) == ["A/1.jpg"]
-    assert [item.path for item in items if isinstance(item, Rejected)] == ["README", "pipe", "notes.txt", "labels.csv"]
+    assert [item.path for item in items if isinstance(item, RejectedFile)] == [
+        "README",
+        "pipe",
+        "notes.txt",
+        "labels.csv",
+    ]
 
 
 def tar_links(path: Path, mode: str, *links: tuple[str, bytes, str]) -> Path:
@@ -236,12 +241,12 @@ def test_links_inside_a_tar_are_images_of_their_own_name(mode: str, tmp_path: Pa
         ("label", b"V", ""),
     ]  # fmt: skip
     items = read(tar_links(tmp_path / "x", mode, *links))
-    assert {item.path.removeprefix("./"): item.data for item in items if isinstance(item, Picture)} == {
+    assert {item.path.removeprefix("./"): item.data for item in items if isinstance(item, Sample)} == {
         "A/1.jpg": JPEG, "B/2.jpg": OTHER, "C/3.jpg": JPEG, "C/4.jpg": OTHER, "D/5.jpg": OTHER
     }  # fmt: skip
-    lost = {item.path for item in items if isinstance(item, Rejected) and item.quarantined}
+    lost = {item.path for item in items if isinstance(item, RejectedFile) and item.quarantined}
     assert lost == {"F/6.jpg", "F/7.jpg", "G/8.jpg"}
-    told = {item.path for item in items if isinstance(item, Rejected) and not item.quarantined}
+    told = {item.path for item in items if isinstance(item, RejectedFile) and not item.quarantined}
     assert told == {"E", "README", "C/3.jpg", "pipe", "label"}
 
 
@@ -256,10 +261,10 @@ def test_links_inside_a_zip_are_images_of_their_own_name(tmp_path: Path) -> None
         for name, target in links.items():
             file.writestr(zip_member(name, external_attr=0o120777 << 16), target)
     items = read(tmp_path / "x.zip")
-    assert {item.path: item.data for item in items if isinstance(item, Picture)} == {
+    assert {item.path: item.data for item in items if isinstance(item, Sample)} == {
         "A/1.jpg": JPEG, "B/2.jpg": OTHER, "C/4.jpg": OTHER, "D/5.jpg": OTHER
     }  # fmt: skip
-    assert {item.path: item.quarantined for item in items if isinstance(item, Rejected)} == {
+    assert {item.path: item.quarantined for item in items if isinstance(item, RejectedFile)} == {
         "E": False, "F/6.jpg": True, "F/7.jpg": True, "G/8.jpg": True
     }  # fmt: skip
 
@@ -308,14 +313,14 @@ def test_a_damaged_member_of_a_zip_is_quarantined_and_the_rest_read(tmp_path: Pa
     content = zipped(tmp_path / "x.zip", GOOD).read_bytes()
     (tmp_path / "x.zip").write_bytes(content.replace(GOOD["set/A/A1.jpg"][-40:-20], bytes(20)))
     first, second, _ = read(tmp_path / "x.zip")
-    assert first == Rejected("set/A/A1.jpg", "damaged in the archive (BadZipFile)")
-    assert isinstance(second, Picture)
+    assert first == RejectedFile("set/A/A1.jpg", "damaged in the archive (BadZipFile)")
+    assert isinstance(second, Sample)
 
 
 def test_a_bomb_in_a_zip_is_quarantined_without_unpacking_it(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("A/1.jpg", bytes(70 * 2**20))
-    assert read(tmp_path / "x.zip") == [Rejected("A/1.jpg", "more than 64 MiB")]
+    assert read(tmp_path / "x.zip") == [RejectedFile("A/1.jpg", "more than 64 MiB")]
 
 
 @every_kind

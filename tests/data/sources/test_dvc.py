@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from asl_pkg.config.schema import DvcData, MixData
-from asl_pkg.data.sample import Picture, Source
+from asl_pkg.data.sample import Sample, Source
 from asl_pkg.data.sources import open_source
 from asl_pkg.errors import DataError
 from tests.support.making import encoded, noise
@@ -97,7 +97,7 @@ def opened(base: Path, path: str = "data/letters.dvc", kind: str = "folder", **s
 def numbers(source: Source) -> list[int]:
     found = []
     for item in source.read(0):
-        assert isinstance(item, Picture)
+        assert isinstance(item, Sample)
         assert item.data == encoded(noise(item.frame))
         found.append(item.frame)
     return found

@@ -7,14 +7,14 @@ import pytest
 
 from asl_pkg.config.schema import FolderData
 from asl_pkg.contract import CLASSES
-from asl_pkg.data.sample import Picture, Rejected, label_of
+from asl_pkg.data.sample import RejectedFile, Sample, label_of
 from asl_pkg.data.sources import fingerprint, open_source
-from asl_pkg.data.sources.layout import picture, rejection_of
+from asl_pkg.data.sources.layout import rejection_of, sample_of
 from asl_pkg.errors import DataError
 from tests.support.making import encoded, noise
 
 
-def read(folder: Path) -> dict[str, Picture | Rejected]:
+def read(folder: Path) -> dict[str, Sample | RejectedFile]:
     return {item.path: item for item in open_source(FolderData(path=str(folder)), 7, folder).read(0)}
 
 
@@ -50,7 +50,7 @@ def test_other_names_are_no_class(name: str) -> None:
     ids=["public", "two numbers", "number inside", "no number"],
 )
 def test_the_last_number_of_a_name_is_the_frame(path: str, sequence: str, frame: int | None) -> None:
-    found = picture(path, b"")
+    found = sample_of(path, b"")
     assert (found.label, found.sequence, found.frame, found.signer) == (0, sequence, frame, "unknown")
 
 
@@ -73,7 +73,7 @@ def test_only_what_claims_to_be_a_picture_is_quarantined(path: str, quarantined:
 
 @pytest.mark.parametrize("digits", [19, 25, 200, 5000])
 def test_a_number_of_any_length_is_a_frame_that_fits_into_64_bits(digits: int) -> None:
-    number = picture(f"A/A{'9' * digits}.jpg", b"").frame
+    number = sample_of(f"A/A{'9' * digits}.jpg", b"").frame
     assert number is not None
     assert number < 2**63
 
@@ -97,9 +97,9 @@ def write(root: Path, *paths: str) -> Path:
     return root
 
 
-def lost(items: dict[str, Picture | Rejected]) -> dict[str, bool]:
+def lost(items: dict[str, Sample | RejectedFile]) -> dict[str, bool]:
     """What stays out, and whether it counts as unfit."""
-    return {path: item.quarantined for path, item in items.items() if isinstance(item, Rejected)}
+    return {path: item.quarantined for path, item in items.items() if isinstance(item, RejectedFile)}
 
 
 def test_links_to_images_and_folders_are_followed(tmp_path: Path) -> None:
@@ -188,13 +188,13 @@ def test_what_a_disk_or_network_does_not_give_counts_as_unfit_and_the_rest_is_re
 )
 def test_every_extension_that_an_image_program_writes_is_read(name: str, tmp_path: Path) -> None:
     write(tmp_path, f"A/{name}")
-    assert isinstance(read(tmp_path)[f"A/{name}"], Picture)
+    assert isinstance(read(tmp_path)[f"A/{name}"], Sample)
 
 
 @pytest.mark.parametrize("name", ["1", "1.jpg_large", "1.dat", "1.heic", "1.jpg ", "photo (1)"])
 def test_an_image_under_another_name_is_read(name: str, tmp_path: Path) -> None:
     write(tmp_path, f"A/{name}")
-    assert isinstance(read(tmp_path)[f"A/{name}"], Picture)
+    assert isinstance(read(tmp_path)[f"A/{name}"], Sample)
 
 
 @pytest.mark.parametrize("name", ["1.heic", "1.HEIF", "1.tga", "1.dng", "1.svg", "1.psd"])

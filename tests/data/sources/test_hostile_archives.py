@@ -15,7 +15,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asl_pkg.data.sample import Rejected
+from asl_pkg.data.sample import RejectedFile
 from asl_pkg.data.sources import limits
 from asl_pkg.errors import DataError
 from tests.support.archives import read, tarred, zipped
@@ -286,7 +286,7 @@ def test_it_is_refused_by_name_before_it_does_harm(case: str, tmp_path: Path, mo
     path.parent.mkdir()
     path.write_bytes(build())
     try:
-        said = [f"{item.path}: {item.reason}" for item in read(path) if isinstance(item, Rejected)]
+        said = [f"{item.path}: {item.reason}" for item in read(path) if isinstance(item, RejectedFile)]
     except DataError as error:
         said = [str(error)]
     assert any(message in line for line in said), said

@@ -8,7 +8,7 @@ import pytest
 from asl_pkg import contract
 from asl_pkg.config.schema import DataSettings, FolderData, MixData, Settings
 from asl_pkg.data import sources
-from asl_pkg.data.sample import Picture, Rejected, Source
+from asl_pkg.data.sample import RejectedFile, Sample, Source
 from asl_pkg.data.sources import mix, open_source
 from asl_pkg.errors import DataError
 from asl_pkg.pull import pull
@@ -36,9 +36,9 @@ def opened(path: str, tmp_path: Path) -> Source:
 
 def test_every_part_is_a_signer_with_paths_of_its_own(ann: Path, bob: Path, tmp_path: Path) -> None:
     found = list(opened(f"ann={ann},bob={bob}", tmp_path).read(0))
-    pictures = [item for item in found if isinstance(item, Picture)]
+    pictures = [item for item in found if isinstance(item, Sample)]
     assert {(item.signer, item.path.partition("/")[0]) for item in pictures} == {("ann", "ann"), ("bob", "bob")}
-    assert [item.path for item in found if isinstance(item, Rejected)] == ["bob/unpacked/README.txt"]
+    assert [item.path for item in found if isinstance(item, RejectedFile)] == ["bob/unpacked/README.txt"]
     assert len(pictures) == len({item.path for item in pictures}) == 3 * len(contract.CLASSES)
 
 
@@ -51,7 +51,7 @@ def test_reading_starts_anywhere(ann: Path, bob: Path, tmp_path: Path, start: in
 
 def test_a_part_keeps_its_signers_and_decides_no_split(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def two_signers(settings: DataSettings, seed: int, downloads: Path) -> Source:
-        made = [Picture(b"", f"A/{signer}.jpg", 0, signer, "A/recording", 0, "test") for signer in ("x", "y")]
+        made = [Sample(b"", f"A/{signer}.jpg", 0, signer, "A/recording", 0, "test") for signer in ("x", "y")]
         return Source(lambda start: iter(made[start:]), len(made), "")
 
     monkeypatch.setattr(sources, "open_source", two_signers)

@@ -16,7 +16,7 @@ import pytest
 from asl_pkg import contract
 from asl_pkg.config.schema import FolderData, ParquetData, Settings
 from asl_pkg.data.dataset import read_split, shards
-from asl_pkg.data.sample import Picture, Rejected
+from asl_pkg.data.sample import RejectedFile, Sample
 from asl_pkg.data.sources import open_source
 from asl_pkg.errors import DataError
 from asl_pkg.pull import pull
@@ -26,7 +26,7 @@ IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 HUGGING_FACE = {"label": {"names": ["b", "delete", "5", "A"], "_type": "ClassLabel"}, "image": {"_type": "Image"}}
 
 
-def read(path: Path, start: int = 0) -> list[Picture | Rejected]:
+def read(path: Path, start: int = 0) -> list[Sample | RejectedFile]:
     return list(open_source(ParquetData(path=str(path)), 7, path).read(start))
 
 
@@ -95,7 +95,7 @@ def test_numbers_mean_what_the_names_of_hugging_face_say(tmp_path: Path) -> None
     found = read(tmp_path)
     assert [contract.CLASSES[item.label] for item in found[:3]] == ["A", "B", "del"]
     assert [item.frame for item in found[:2]] == [7, 1]
-    assert isinstance(found[3], Rejected)
+    assert isinstance(found[3], RejectedFile)
     assert found[3].quarantined
 
 
@@ -125,7 +125,7 @@ def test_numbers_without_names_are_taken_only_where_they_are_just_ours(tmp_path:
 def test_rows_that_are_no_picture_are_rejected_and_the_others_stay(tmp_path: Path) -> None:
     bad = [row("A", data=None), row("A", data=b""), row(None), row("Å"), {"image": None, "label": "A"}]
     found = read(write(tmp_path / "a.parquet", [row("A"), *bad, row("B")], pa.string()))
-    assert [isinstance(item, Rejected) for item in found] == [False, *[True] * len(bad), False]
+    assert [isinstance(item, RejectedFile) for item in found] == [False, *[True] * len(bad), False]
 
 
 def test_names_that_differ_only_in_their_split_stay_apart(tmp_path: Path) -> None:

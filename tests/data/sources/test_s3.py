@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from asl_pkg.config.schema import FolderData, S3Data
-from asl_pkg.data.sample import Picture, Rejected, Source
+from asl_pkg.data.sample import RejectedFile, Sample, Source
 from asl_pkg.data.sources import open_source, s3
 from asl_pkg.errors import DataError
 from asl_pkg.storage import atomic, download
@@ -105,10 +105,10 @@ def test_objects_that_are_no_pictures_are_rejected_with_the_reason(
         {"A/": b"", "A/1.jpg": JPEG, "README.md": b"text", "Apple/1.jpg": JPEG, "A/\t2.jpg": JPEG},
     )
     control, picture, apple, readme = opened(f"s3://{bucket}/{prefix}", tmp_path).read(0)
-    assert isinstance(picture, Picture)
-    assert control == Rejected(r"'A/\t2.jpg'", "has control characters in its name")
-    assert apple == Rejected("Apple/1.jpg", "not in a folder named after a class")
-    assert isinstance(readme, Rejected)
+    assert isinstance(picture, Sample)
+    assert control == RejectedFile(r"'A/\t2.jpg'", "has control characters in its name")
+    assert apple == RejectedFile("Apple/1.jpg", "not in a folder named after a class")
+    assert isinstance(readme, RejectedFile)
     assert not readme.quarantined
 
 
@@ -129,7 +129,7 @@ def test_an_object_that_is_another_than_the_listing_said_is_noticed_by_name(
 ) -> None:
     put(client, bucket, prefix, {f"A/{number:03}.jpg": JPEG for number in range(150)})
     items = opened(f"s3://{bucket}/{prefix}", tmp_path).read(0)
-    assert isinstance(next(items), Picture)
+    assert isinstance(next(items), Sample)
     if what == "deleted":
         client.delete_object(Bucket=bucket, Key=f"{prefix}/A/149.jpg")
     else:
@@ -143,7 +143,7 @@ def test_an_object_that_comes_while_the_others_are_read_is_noticed_by_name(
 ) -> None:
     put(client, bucket, prefix, {f"A/{number:03}.jpg": JPEG for number in range(3)})
     items = opened(f"s3://{bucket}/{prefix}", tmp_path).read(0)
-    assert isinstance(next(items), Picture)
+    assert isinstance(next(items), Sample)
     put(client, bucket, prefix, {"A/late.jpg": JPEG})
     with pytest.raises(DataError, match=rf"s3://{bucket}/{prefix}/A/late\.jpg came or changed .* pull again"):
         list(items)
@@ -218,7 +218,7 @@ def test_an_object_whose_connection_breaks_off_is_fetched_again(
     source = opened(f"s3://{bucket}/{prefix}", tmp_path)
     proxy.cuts = [100_000, 100_000]
     (item,) = source.read(0)
-    assert isinstance(item, Picture)
+    assert isinstance(item, Sample)
     assert item.data == big
     assert not proxy.cuts
 
@@ -245,8 +245,8 @@ def test_an_object_that_alone_is_refused_counts_as_unfit(
     put(client, bucket, prefix, {"A/1.jpg": JPEG, "A/2.jpg": JPEG})
     monkeypatch.setattr(s3, "connect", lambda: Refusing(client, "1.jpg", code))
     refused, whole = opened(f"s3://{bucket}/{prefix}", tmp_path).read(0)
-    assert refused == Rejected("A/1.jpg", f"cannot be read ({code})")
-    assert isinstance(whole, Picture)
+    assert refused == RejectedFile("A/1.jpg", f"cannot be read ({code})")
+    assert isinstance(whole, Sample)
 
 
 def test_a_refusal_that_concerns_all_objects_ends_the_pull(

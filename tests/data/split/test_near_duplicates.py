@@ -3,14 +3,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asl_pkg.data.hashing import dhash
-from asl_pkg.data.split.near_duplicates import MAX_BITS, Looks
+from asl_pkg.data.split.near_duplicates import MAX_BITS, SimilarityIndex
 from tests.support.making import noise
 
 SIDE = 32
 
 
-def looks_of(pictures: list[np.ndarray]) -> Looks:
-    return Looks(np.array([dhash(picture) for picture in pictures], np.uint64), np.stack(pictures))
+def looks_of(pictures: list[np.ndarray]) -> SimilarityIndex:
+    return SimilarityIndex(np.array([dhash(picture) for picture in pictures], np.uint64), np.stack(pictures))
 
 
 def picture(seed: int) -> np.ndarray:
@@ -27,7 +27,7 @@ def test_a_brighter_noisier_copy_is_a_twin_and_another_picture_is_none() -> None
 def test_empty_walls_of_one_colour_are_twins() -> None:
     rng = np.random.default_rng(1)
     walls = [np.full((SIDE, SIDE, 3), tone, np.uint8) for tone in (120, 121, 200)]
-    looks = Looks(np.zeros(3, np.uint64), np.stack(walls) + rng.integers(0, 2, (3, SIDE, SIDE, 3), np.uint8))
+    looks = SimilarityIndex(np.zeros(3, np.uint64), np.stack(walls) + rng.integers(0, 2, (3, SIDE, SIDE, 3), np.uint8))
     assert looks.twins(np.array([0]), np.array([1, 2])).tolist() == [0]
     assert looks.twins(np.array([2]), np.array([0, 1])).tolist() == []
 
@@ -36,7 +36,7 @@ def test_empty_walls_of_one_colour_are_twins() -> None:
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=2, max_size=40), st.integers(1, 39))
 def test_every_pair_of_near_hashes_is_found(hashes: list[int], cut: int) -> None:
     cut = min(cut, len(hashes) - 1)
-    looks = Looks(np.array(hashes, np.uint64), np.zeros((len(hashes), 2, 2, 3), np.uint8))
+    looks = SimilarityIndex(np.array(hashes, np.uint64), np.zeros((len(hashes), 2, 2, 3), np.uint8))
     rows, others = np.arange(cut), np.arange(cut, len(hashes))
     expected = {(a, b) for a in rows for b in others if (hashes[a] ^ hashes[b]).bit_count() <= MAX_BITS}
     found = {pair for pairs in looks.near(rows, others) for pair in zip(pairs.rows, pairs.others, strict=True)}

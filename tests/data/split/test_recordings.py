@@ -1,7 +1,7 @@
 import numpy as np
 
 from asl_pkg.data.split.recordings import find_recordings
-from asl_pkg.data.split.splitting import Shot
+from asl_pkg.data.split.splitting import SampleMeta
 
 ROOMS = 3
 
@@ -18,8 +18,8 @@ def filmed(rooms: list[int], seed: int = 1) -> np.ndarray:
     return np.clip(pictures, 0, 255).astype(np.uint8)
 
 
-def sequence(count: int, frames: list[int] | None = None) -> list[Shot]:
-    return [Shot(0, "x", "a", frame) for frame in frames or range(count)]
+def sequence(count: int, frames: list[int] | None = None) -> list[SampleMeta]:
+    return [SampleMeta(0, "x", "a", frame) for frame in frames or range(count)]
 
 
 def test_a_new_room_begins_a_recording_where_it_begins() -> None:
@@ -50,7 +50,7 @@ def test_sparse_numbers_are_no_jumps() -> None:
 
 def test_the_order_of_arrival_does_not_matter_and_sequences_are_apart() -> None:
     rooms = [0] * 40 + [1] * 40
-    shots = sequence(80) + [Shot(1, "x", "b", frame) for frame in range(80)]
+    shots = sequence(80) + [SampleMeta(1, "x", "b", frame) for frame in range(80)]
     pictures = np.concatenate([filmed(rooms), filmed([2] * 80)])
     order = np.random.default_rng(1).permutation(160)
     found = find_recordings([shots[row] for row in order], pictures[order])

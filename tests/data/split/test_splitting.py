@@ -9,39 +9,39 @@ from hypothesis import strategies as st
 
 from asl_pkg.contract import CLASSES, SPLITS
 from asl_pkg.data.hashing import dhash
-from asl_pkg.data.split.near_duplicates import Looks
+from asl_pkg.data.split.near_duplicates import SimilarityIndex
 from asl_pkg.data.split.splitting import (
     GUARD,
-    TWIN,
-    Place,
-    Shot,
+    NEAR_DUPLICATE,
+    SampleMeta,
+    SplitAssignment,
     by_recording,
     by_signer,
     by_signer_and_class,
     remedy,
     require_every_class,
-    without_twins,
+    without_near_duplicates,
 )
 from asl_pkg.errors import DataError
 
 SHOTS = st.lists(
-    st.builds(Shot, st.integers(0, 2), st.sampled_from("xyz"), st.sampled_from("ab"), st.integers(0, 10**6)),
+    st.builds(SampleMeta, st.integers(0, 2), st.sampled_from("xyz"), st.sampled_from("ab"), st.integers(0, 10**6)),
     min_size=1,
     max_size=200,
 )
 DENSE = st.lists(
-    st.builds(Shot, st.integers(0, 2), st.just("x"), st.sampled_from("ab"), st.integers(0, 300)),
+    st.builds(SampleMeta, st.integers(0, 2), st.just("x"), st.sampled_from("ab"), st.integers(0, 300)),
     min_size=30,
     max_size=300,
 )
 SHARES = st.floats(0.01, 0.5)
 
 
-def blocks(shots: list[Shot], block: int = 10, guard: int = 3, seed: int = 1) -> list[Place]:
+def blocks(shots: list[SampleMeta], block: int = 10, guard: int = 3, seed: int = 1) -> list[SplitAssignment]:
     return by_recording(shots, block, guard, 0.15, 0.2, seed)[0]
 
 
-def splits_of_groups(places: list[Place]) -> dict[str, set[str]]:
+def splits_of_groups(places: list[SplitAssignment]) -> dict[str, set[str]]:
     found = defaultdict(set)
     for place in places:
         if place.split != GUARD:
@@ -52,7 +52,7 @@ def splits_of_groups(places: list[Place]) -> dict[str, set[str]]:
 @settings(deadline=None)
 @given(st.one_of(SHOTS, DENSE), st.integers(1, 200), st.integers(0, 50), SHARES, SHARES, st.integers(0, 9))
 def test_no_block_is_in_two_splits_and_the_guard_holds(
-    shots: list[Shot], block: int, guard: int, validation: float, test: float, seed: int
+    shots: list[SampleMeta], block: int, guard: int, validation: float, test: float, seed: int
 ) -> None:
     try:
         places, _ = by_recording(shots, block, guard, validation, test, seed)
@@ -69,13 +69,13 @@ def test_no_block_is_in_two_splits_and_the_guard_holds(
             assert split == other or later - frame > guard
 
 
-SAME_NUMBERS = [Shot(0, "x", "a", frame // 3, frame % 3) for frame in range(9)]
+SAME_NUMBERS = [SampleMeta(0, "x", "a", frame // 3, frame % 3) for frame in range(9)]
 
 
 @settings(deadline=None)
 @given(SHOTS, st.randoms(use_true_random=False))
 @example(SAME_NUMBERS, Random(2))
-def test_the_order_of_the_pictures_does_not_matter(shots: list[Shot], random: object) -> None:
+def test_the_order_of_the_pictures_does_not_matter(shots: list[SampleMeta], random: object) -> None:
     shots = sorted(set(shots))
     mixed = shots.copy()
     random.shuffle(mixed)
@@ -89,7 +89,7 @@ def test_the_order_of_the_pictures_does_not_matter(shots: list[Shot], random: ob
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=100), SHARES, SHARES, st.integers(0, 9))
 def test_no_signer_is_in_two_splits(signers: list[int], validation: float, test: float, seed: int) -> None:
-    shots = [Shot(0, str(signer), "a", frame) for frame, signer in enumerate(signers)]
+    shots = [SampleMeta(0, str(signer), "a", frame) for frame, signer in enumerate(signers)]
     if len(set(signers)) < 3:
         with pytest.raises(DataError, match="expected at least 3"):
             by_signer(shots, validation, test, seed)
@@ -102,7 +102,7 @@ def test_no_signer_is_in_two_splits(signers: list[int], validation: float, test:
 
 def test_signers_who_show_most_of_what_there_is_are_learnt_from() -> None:
     shows = {"ann": 500, "bob": 500} | {f"synthetic/{number}": 29 for number in range(20)}
-    shots = [Shot(0, signer, "a", frame) for signer, count in shows.items() for frame in range(count)]
+    shots = [SampleMeta(0, signer, "a", frame) for signer, count in shows.items() for frame in range(count)]
     for seed in range(9):
         placed = zip(shots, by_signer(shots, 0.15, 0.2, seed), strict=True)
         split_of = {shot.signer: place.split for shot, place in placed}
@@ -111,7 +111,7 @@ def test_signers_who_show_most_of_what_there_is_are_learnt_from() -> None:
 
 
 def test_whoever_is_unknown_is_no_signer_and_is_learnt_from() -> None:
-    shots = [Shot(0, signer, "a", frame) for signer in ("ann", "bob", "cem", "unknown") for frame in range(9)]
+    shots = [SampleMeta(0, signer, "a", frame) for signer in ("ann", "bob", "cem", "unknown") for frame in range(9)]
     for seed in range(9):
         placed = zip(shots, by_signer(shots, 0.15, 0.2, seed), strict=True)
         assert {place.split for shot, place in placed if shot.signer == "unknown"} == {"train"}
@@ -119,11 +119,11 @@ def test_whoever_is_unknown_is_no_signer_and_is_learnt_from() -> None:
         by_signer([shot for shot in shots if shot.signer != "ann"], 0.15, 0.2, 1)
 
 
-def shown(classes_of: dict[str, str]) -> list[Shot]:
-    return [Shot(CLASSES.index(name), signer, "a", 1) for signer, names in classes_of.items() for name in names]
+def shown(classes_of: dict[str, str]) -> list[SampleMeta]:
+    return [SampleMeta(CLASSES.index(name), signer, "a", 1) for signer, names in classes_of.items() for name in names]
 
 
-def classes_in(shots: list[Shot], places: list[Place]) -> dict[str, str]:
+def classes_in(shots: list[SampleMeta], places: list[SplitAssignment]) -> dict[str, str]:
     found = defaultdict(set)
     for shot, place in zip(shots, places, strict=True):
         found[place.split].add(CLASSES[shot.label])
@@ -173,19 +173,19 @@ def test_training_has_every_class_and_no_signer_is_on_both_sides(classes_of: dic
 
 
 def test_shares_are_shares_of_the_blocks() -> None:
-    places, _ = by_recording([Shot(0, "x", "a", frame) for frame in range(2000)], 10, 0, 0.15, 0.2, 1)
+    places, _ = by_recording([SampleMeta(0, "x", "a", frame) for frame in range(2000)], 10, 0, 0.15, 0.2, 1)
     assert [sum(place.split == split for place in places) for split in SPLITS] == [1300, 300, 400]
 
 
 def test_a_break_in_the_numbers_longer_than_the_guard_costs_no_picture() -> None:
     places = blocks(
-        [Shot(0, "x", "a", frame) for start in range(0, 200, 20) for frame in range(start, start + 10)], 20, 9
+        [SampleMeta(0, "x", "a", frame) for start in range(0, 200, 20) for frame in range(start, start + 10)], 20, 9
     )
     assert GUARD not in {place.split for place in places}
 
 
 def test_whole_recordings_are_held_out_where_there_are_three_and_training_gets_the_largest() -> None:
-    shots = [Shot(0, "x", "a", frame, (frame > 40) + (frame > 300)) for frame in range(400)]
+    shots = [SampleMeta(0, "x", "a", frame, (frame > 40) + (frame > 300)) for frame in range(400)]
     places, whole = by_recording(shots, 10, 3, 0.15, 0.2, 1)
     assert whole == {0}
     recordings = {
@@ -198,7 +198,7 @@ def test_whole_recordings_are_held_out_where_there_are_three_and_training_gets_t
 
 
 def test_two_recordings_are_cut_into_blocks_that_never_span_both() -> None:
-    shots = [Shot(0, "x", "a", frame, int(frame > 44)) for frame in range(100)]
+    shots = [SampleMeta(0, "x", "a", frame, int(frame > 44)) for frame in range(100)]
     places, whole = by_recording(shots, 10, 0, 0.15, 0.2, 1)
     assert whole == set()
     recording_of: dict[str, int] = {}
@@ -213,34 +213,36 @@ def test_twins_of_held_out_pictures_are_left_out_of_training_first_of_all() -> N
     looks[4] = looks[2]  # training like validation
     looks[2] = np.where(looks[2] > 250, looks[2], looks[2] + 1)
     hashes = np.array([dhash(picture) for picture in looks], np.uint64)
-    places = [Place(split, "g") for split in ("train", "test", "validation", "train", "train", "test")]
-    kept = without_twins(places, Looks(hashes, looks))
-    assert [place.split for place in kept] == ["train", "test", "validation", TWIN, TWIN, "test"]
+    places = [SplitAssignment(split, "g") for split in ("train", "test", "validation", "train", "train", "test")]
+    kept = without_near_duplicates(places, SimilarityIndex(hashes, looks))
+    assert [place.split for place in kept] == ["train", "test", "validation", NEAR_DUPLICATE, NEAR_DUPLICATE, "test"]
     assert [place.kept for place in kept] == [True, True, True, False, False, True]
 
 
 def test_seeds_differ() -> None:
-    shots = [Shot(0, "x", "a", frame) for frame in range(300)]
+    shots = [SampleMeta(0, "x", "a", frame) for frame in range(300)]
     assert blocks(shots, seed=1) != blocks(shots, seed=2)
     assert blocks(shots, seed=1) == blocks(shots, seed=1)
 
 
 def test_a_class_with_too_few_blocks_is_named() -> None:
-    shots = [Shot(0, "x", "a", frame) for frame in range(90)] + [Shot(27, "x", "b", frame) for frame in range(20)]
+    shots = [SampleMeta(0, "x", "a", frame) for frame in range(90)] + [
+        SampleMeta(27, "x", "b", frame) for frame in range(20)
+    ]
     with pytest.raises(DataError, match=r"nothing has 20 in 2 blocks of data\.block_frames=10 .*: data.block_frames=5"):
         blocks(shots)
 
 
-def shots_of(*images: int) -> list[Shot]:
+def shots_of(*images: int) -> list[SampleMeta]:
     """So many images of each class, in a row."""
-    return [Shot(label, "x", "a", frame) for label, count in enumerate(images) for frame in range(count)]
+    return [SampleMeta(label, "x", "a", frame) for label, count in enumerate(images) for frame in range(count)]
 
 
 def settings_of(said: str) -> dict[str, str]:
     return dict(re.findall(r"data\.(\w+)=([\w,]*\w)", said))
 
 
-def cut(shots: list[Shot], block_frames: int, guard_frames: int) -> None:
+def cut(shots: list[SampleMeta], block_frames: int, guard_frames: int) -> None:
     places, _ = by_recording(shots, block_frames, guard_frames, 0.15, 0.2, 1)
     require_every_class(
         [shot.label for shot in shots],

@@ -19,7 +19,7 @@ from PIL import Image
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle
 from asl_pkg.config.schema import InferenceSettings
-from asl_pkg.infer import Answer, infer
+from asl_pkg.infer import Prediction, infer
 from asl_pkg.inference.v2_client import Client
 from asl_pkg.serving.triton.local import LocalTriton
 from tests.fuzz.damaged_http import damaged_requests, send
@@ -64,7 +64,7 @@ def files() -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def expected(files: dict[str, bytes], bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> list[Answer]:
+def expected(files: dict[str, bytes], bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> list[Prediction]:
     """What `asl infer` says of them."""
     folder = tmp_path_factory.mktemp("pictures")
     for name, data in files.items():
@@ -101,7 +101,7 @@ def ask(running: Transformer, scheme: str, pictures: list[bytes], *wanted: str) 
 
 @pytest.mark.parametrize("scheme", ["http", "grpc"])
 def test_it_says_of_every_kind_of_picture_what_asl_infer_says(
-    running: Transformer, scheme: str, files: dict[str, bytes], expected: list[Answer]
+    running: Transformer, scheme: str, files: dict[str, bytes], expected: list[Prediction]
 ) -> None:
     result = ask(running, scheme, list(files.values()))
     assert [text.decode() for text in result.as_numpy("letter")] == [one.letter for one in expected]
@@ -113,7 +113,7 @@ def test_it_says_of_every_kind_of_picture_what_asl_infer_says(
 
 
 def test_v1_and_v2_in_json_take_base64_and_say_the_same(
-    running: Transformer, files: dict[str, bytes], expected: list[Answer]
+    running: Transformer, files: dict[str, bytes], expected: list[Prediction]
 ) -> None:
     _, v2 = post(running.http_url + INFER, as_json(*files.values()))
     instances = [{"b64": base64.b64encode(data).decode()} for data in files.values()]
@@ -136,7 +136,7 @@ def test_v1_and_v2_in_json_take_base64_and_say_the_same(
     ids=["in lines", "a data URL", "for URLs", "without padding"],
 )
 def test_base64_is_read_in_every_form_that_programs_write(
-    running: Transformer, write: Callable[[bytes], str], files: dict[str, bytes], expected: list[Answer]
+    running: Transformer, write: Callable[[bytes], str], files: dict[str, bytes], expected: list[Prediction]
 ) -> None:
     _, answer = post(running.http_url + PREDICT, {"instances": [{"b64": write(data)} for data in files.values()]})
     assert [image["letter"] for image in answer["predictions"]] == [image.letter for image in expected]
@@ -144,7 +144,7 @@ def test_base64_is_read_in_every_form_that_programs_write(
 
 @pytest.mark.parametrize("scheme", ["http", "grpc"])
 def test_one_bad_picture_among_several_has_its_error_and_the_others_their_letters(
-    running: Transformer, scheme: str, files: dict[str, bytes], expected: list[Answer]
+    running: Transformer, scheme: str, files: dict[str, bytes], expected: list[Prediction]
 ) -> None:
     huge = encode(Image.new("1", (5001, 5000)), "PNG")
     result = ask(running, scheme, [b"no picture", files["JPEG"], b"", huge], "letter", "error", contract.OUTPUT_NAME)
