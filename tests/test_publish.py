@@ -20,6 +20,7 @@ from asl_pkg.data.sources import open_source
 from asl_pkg.data_track import track
 from asl_pkg.errors import DataError
 from asl_pkg.pull import pull
+from asl_pkg.storage.outputs import MARKER
 from tests.conftest import Asl
 from tests.support.making import encoded, noise, public_folder
 from tests.support.s3_server import s3_server
@@ -50,6 +51,11 @@ def bucket(client: Any) -> str:
     return name
 
 
+def contents(dataset_dir: Path) -> dict[str, bytes]:
+    """The files of a data set; the marker says of a folder here whose it is."""
+    return {path.name: path.read_bytes() for path in dataset_dir.iterdir() if path.name != MARKER}
+
+
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return public_folder(tmp_path_factory.mktemp("pictures"), 20)
@@ -71,7 +77,7 @@ def test_all_of_a_data_set_is_published_under_its_digest(client: Any, bucket: st
     url = publish.publish(dataset_dir, f"s3://{bucket}/sets/")
     prefix = f"sets/{read_info(dataset_dir).digest[:12]}"
     assert url == f"s3://{bucket}/{prefix}"
-    assert listing(client, bucket) == {f"{prefix}/{path.name}": path.read_bytes() for path in dataset_dir.iterdir()}
+    assert listing(client, bucket) == {f"{prefix}/{name}": data for name, data in contents(dataset_dir).items()}
 
 
 def test_what_is_published_can_be_pulled_from_there(bucket: str, dataset_dir: Path, tmp_path: Path) -> None:
@@ -102,7 +108,7 @@ def test_an_interrupted_upload_is_no_data_set_and_goes_on_later(
     client.put_object(Bucket=bucket, Key=first, Body=b"half")
     publish.publish(dataset_dir, f"s3://{bucket}")
     assert client.head_object(Bucket=bucket, Key=second)["LastModified"] == kept
-    assert set(listing(client, bucket).values()) == {path.read_bytes() for path in dataset_dir.iterdir()}
+    assert set(listing(client, bucket).values()) == set(contents(dataset_dir).values())
 
 
 def test_what_is_published_is_never_written_to_again(

@@ -161,6 +161,7 @@ def test_ctrl_c_leaves_what_was_there_and_closes_the_run(dataset_dir: Path, in_t
     models = in_tmp_path / "models"
     (models / "checkpoints").mkdir(parents=True)
     (models / contract.BEST_CHECKPOINT).write_text("an earlier training's")
+    outputs.mark(models / "checkpoints", outputs.CHECKPOINTS)
     program = (
         "from pathlib import Path\n"
         "from asl_pkg.train import train\n"
