@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from asl_pkg import contract
+from asl_pkg.config.load import at_home
 from asl_pkg.errors import BundleError, SettingError
 
 MOUNTED = {
@@ -129,7 +130,7 @@ def described(signature: Path) -> str:
 def _configured(variable: str) -> Path | None:
     """The key that a variable names, else the one that is mounted in a pod."""
     if value := os.environ.get(variable):
-        return Path(value)
+        return Path(at_home(value))
     return MOUNTED[variable] if MOUNTED[variable].is_file() else None
 
 

@@ -241,3 +241,11 @@ def test_a_key_that_cannot_be_read_is_named_with_its_variable(
     use = signature.sign if variable == contract.SIGNING_KEY_VARIABLE else signature.check
     with pytest.raises(SettingError, match=f"{variable}=.*`asl key` makes a pair"):
         use(signed / "bundle", signed / "bundle" / contract.SIGNATURE_FILE)
+
+
+def test_a_key_may_lie_in_the_home_folder(
+    signed: Path, keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(keys[1].parent))
+    monkeypatch.setenv(contract.PUBLIC_KEY_VARIABLE, f"~/{keys[1].name}")
+    assert open_bundle(signed / "bundle").release

@@ -5,83 +5,22 @@ writes of native libraries too. Of the calls of each verb some are chosen, evenl
 """
 
 import contextlib
-import errno
 import json
-import os
 import resource
 import shutil
 import signal
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from asl_pkg import commands, contract
+from asl_pkg import contract
 from asl_pkg.bundle.bundle import open_bundle
 from asl_pkg.bundle.store import FolderStore
 from tests.storage.test_outputs import FACTS, REPORT, snapshot
+from tests.support.faults import FAULTS, asl, chosen, require_harmless
 from tests.support.making import encoded, noise, public_folder
 from tests.support.tiny import make_bundle
-
-ERRORS = (errno.ENOSPC, errno.EIO, errno.EACCES)
-CALLS = {
-    "open", "os.rename", "os.mkdir", "os.scandir", "os.listdir", "os.remove", "os.rmdir", "os.chmod", "os.link",
-    "os.symlink", "os.utime", "os.truncate",
-}  # fmt: skip
-TIDYING = {"os.remove", "os.rmdir", "os.scandir", "os.listdir"}  # where these fail, something may be left
-
-
-class Faults:
-    """Lets one call fail.
-
-    Args:
-        root: calls that name something below it count.
-    """
-
-    def __init__(self) -> None:
-        self.root, self.seen, self.at, self.failed = "", 0, 0, ""
-
-    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Be asked about a call."""
-        if not self.root or event not in CALLS or not isinstance(arguments[0], str | bytes | Path):
-            return
-        path = os.fsdecode(arguments[0])
-        if not os.path.abspath(path).startswith(self.root):  # noqa: PTH100
-            return
-        self.seen += 1
-        if self.seen == self.at:
-            tidies = event in TIDYING or (event == "open" and Path(path).is_dir())
-            self.failed = "tidying up" if tidies else event
-            code = ERRORS[self.at % len(ERRORS)]
-            raise OSError(code, os.strerror(code), path)
-
-    @contextmanager
-    def active(self, root: Path, at: int) -> Iterator[None]:
-        """Let the call of this number fail; 0 for none."""
-        self.root, self.seen, self.at, self.failed = str(root), 0, at, ""
-        try:
-            yield
-        finally:
-            self.root = ""
-
-
-FAULTS = Faults()
-sys.addaudithook(FAULTS)  # for good: it does nothing while it is not active
-
-
-def asl(*arguments: str) -> int:
-    """The command line in this process."""
-    terminated = signal.getsignal(signal.SIGTERM)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["asl", *arguments])
-        patch.setattr("warnings.showwarning", lambda *_: None)
-        with pytest.raises(SystemExit) as stop:
-            commands.main()
-    signal.signal(signal.SIGTERM, terminated)
-    return int(stop.value.code or 0)
 
 
 def prepare_pull(work: Path) -> None:
@@ -103,12 +42,9 @@ VERBS: dict[str, tuple[Callable[[Path], None], tuple[str, ...], int]] = {
 }
 
 
-def chosen(total: int, count: int) -> list[int]:
-    """Numbers of calls, evenly."""
-    return sorted({1 + number * total // count for number in range(count)})
-
-
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(
+    "verb", [pytest.param(verb, marks=[pytest.mark.slow] if verb == "pipeline compile" else []) for verb in VERBS]
+)
 def test_a_verb_whose_call_fails_says_so_in_a_line_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], verb: str
 ) -> None:
@@ -121,21 +57,7 @@ def test_a_verb_whose_call_fails_says_so_in_a_line_and_loses_nothing(
     if verb == "key":  # a key is never replaced, so that each try begins without
         shutil.rmtree("keys")
     for number in chosen(total, count):
-        before = snapshot(tmp_path)
-        capfd.readouterr()
-        with FAULTS.active(tmp_path, number):
-            code = asl(*arguments)
-        said = capfd.readouterr().err
-        what = f"call {number} of {total}, {FAULTS.failed}: {said}"
-        assert code in (0, 1), what
-        assert "Traceback" not in said, what
-        assert not code or said.count("asl: ") == 1, what
-        assert "internal error" not in said, what
-        if code:
-            after = snapshot(tmp_path)
-            assert before.items() <= after.items(), what
-            left = {path for path in after.keys() - before.keys() if Path(path).is_file() and ".arriving" not in path}
-            assert not left or FAULTS.failed == "tidying up", f"{what} left {left}"
+        require_harmless(tmp_path, arguments, number, total, capfd)
         if verb == "key":
             shutil.rmtree("keys", ignore_errors=True)
 
