@@ -128,6 +128,7 @@ SETTINGS_CONFIG_MAP = "asl-settings"
 SETTINGS_VARIABLES = ("MLFLOW_TRACKING_URI", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION")
 VERIFY_CONFIG_MAP = "asl-verify-bundle"  # the script that checks a bundle before Triton starts
 IMAGE_VERSION = "0.1.0"  # the tag of our images that overlays and the compiled pipeline ask for: the project's version
+KIND_REGISTRY = "localhost:5001"  # beside the cluster of `make kind-up`; `make images-kind` pushes there
 DATA_IMAGE = "asl-data"  # of the step pull
 TRAIN_IMAGE = "asl-train"  # of all other steps
 TRITON_IMAGE = "asl-triton"  # logical: an overlay's `images:` block says what it stands for

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import operator
 import os
 import re
 import tempfile
@@ -15,10 +14,12 @@ from typing import Any
 
 from asl_pkg import urls
 from asl_pkg.bundle import signature
-from asl_pkg.config.load import kind_of, load, walk, with_homes
+from asl_pkg.config.load import load, with_homes
 from asl_pkg.config.schema import DataSettings, DvcData, FolderData, HttpData, PipelineSettings, SyntheticData
+from asl_pkg.config.text import settings_to_text
 from asl_pkg.errors import AslError, SettingError
 from asl_pkg.lineage.code_version import PROJECT, code_version
+from asl_pkg.orchestration import compiled, form
 from asl_pkg.orchestration.images import step_images
 from asl_pkg.orchestration.local_log import RunLog, shown
 from asl_pkg.storage import outputs
@@ -28,43 +29,10 @@ COMPILED_HEAD = "# PIPELINE DEFINITION\n# Name: asl\n"
 LOG_FILE = "log.txt"
 CACHE_FOLDER = ".cache"
 KEY = re.compile(r"[0-9a-f]{64}")  # of a result in kfp's cache
-RETRY = re.compile(r"\n +retryPolicy:(\n +(backoff\w+|maxRetryCount): .+)+")
 STEPS = {"dataset": "pull", "training": "train", "bundle": "export", "report": "validate"}  # by what people look for
 
-# Which parameter of the pipeline takes a setting: an exact name, else the longest prefix.
-PARAMETERS = {
-    "data": "data",
-    "seed": "seed",
-    "model": "model",
-    "trainer.max_epochs": "max_epochs",
-    "trainer.workers": "workers",
-    "trainer.trainjob": "trainer",
-    "store": "model_store",
-    "checkpoint_uri": "checkpoint_uri",
-    "deploy.name": "service_name",
-    "deploy.namespace": "namespace",
-    "validate.accuracy_min": "accuracy_min",
-    "validate.macro_f1_min": "macro_f1_min",
-    "validate.recall_min": "recall_min",
-    "pod.cpu": "cpu",
-    "pod.memory": "memory",
-    "pod.accelerator_type": "accelerator_type",
-    "pod.accelerator_count": "accelerator_count",
-    "pod.data_image": "data_image",
-    "pod.train_image": "train_image",
-    "data.": "data_settings",
-    "data.batch_size": "train_settings",
-    "data.cache_dir": "train_settings",
-    "data.cache_gb": "train_settings",
-    "data.external": "validate_settings",
-    "model.": "train_settings",
-    "trainer.": "train_settings",
-    "export.": "export_settings",
-    "validate.": "validate_settings",
-    "deploy.": "deploy_settings",
-}
-TEXTS = {"accelerator_count"}  # numbers that the backend wants as texts
-HOW = {"runner", "cache", "kfp.", "pod.registry"}  # settings of how it runs, and so none of its parameters
+HOW = {"runner", "cache", "kfp.", "pod."}  # settings of how it runs; those without a parameter go into what runs
+LOCATIONS = ("store", "checkpoint_uri")
 
 
 def compile_pipeline(path: Path) -> Path:
@@ -111,10 +79,9 @@ def run(overrides: Sequence[str], run_dir: Path) -> dict[str, Path]:
     overrides = [urls.public(override) if urls.is_secret(override) else override for override in overrides]
     if settings.trainer.trainjob:
         raise SettingError("trainer.trainjob=true is for `asl pipeline submit`: on this machine take trainer.workers=N")
-    arguments = parameters(overrides) | versions(settings)
-    arguments["model_store"] = _absolute(settings.store)
-    arguments["checkpoint_uri"] = settings.checkpoint_uri and _absolute(settings.checkpoint_uri)
-    arguments["signer"] = signature.signer()
+    arguments = parameters([_absolute(override) for override in (f"store={settings.store}", *overrides)])
+    documents = prepare_pipeline(settings, signature.signer())
+    compiled.drop_retries(documents)
     outputs.claim(run_dir, outputs.RUN)
     if blocked := [step for step in STEPS.values() if (run_dir / step).exists() and not (run_dir / step).is_symlink()]:
         raise SettingError(f"{run_dir / blocked[0]} was not written by asl, and a link goes there: move it away")
@@ -123,8 +90,8 @@ def run(overrides: Sequence[str], run_dir: Path) -> dict[str, Path]:
     outputs.mark(run_dir, outputs.RUN)
     with shown(run_dir / LOG_FILE) as log:
         try:
-            with _steps(settings, overrides) as (compiled, runner):
-                _run_locally(without_retries(compiled), runner, arguments, run_dir)
+            with _runner(settings, overrides, documents) as runner:
+                _run_locally(compiled.to_yaml(documents), runner, arguments, run_dir)
             if log.error:  # kfp takes a container that went away before its exit code was read for one that ended well
                 raise RuntimeError(log.error)
         except RuntimeError as error:
@@ -141,22 +108,29 @@ def _forget(cache: Path) -> None:
             path.unlink()
 
 
-def _absolute(place: str) -> str:
-    """A folder as every step finds it; a URL as it is."""
-    return place if "://" in place else str(Path(place).resolve())
+def _absolute(override: str) -> str:
+    """A setting whose folder every step finds; a URL and any other setting as it is."""
+    name, _, value = override.partition("=")
+    return f"{name}={Path(value).resolve()}" if name in LOCATIONS and value and "://" not in value else override
 
 
-def versions(settings: PipelineSettings) -> dict[str, str]:
-    """The parameters that are part of the steps' cache keys alone.
+def prepare_pipeline(settings: PipelineSettings, signer: str = "") -> compiled.Documents:
+    """Fill in what the steps get and no form asks for: what their cache keys need, and the kind of accelerator.
 
     Args:
         settings: of the run.
+        signer: digest of the public key of who signs.
 
     Returns:
-        Versions of code and data.
+        The compiled pipeline, with the container images of the release.
     """
-    codes = {f"{step}_code": code_version(step) for step in STEPS.values()}
-    return codes | {"data_version": source_version(settings.data)}
+    documents = compiled.read_compiled(COMPILED)
+    inputs = {step: {"code_version": code_version(step)} for step in STEPS.values()}
+    inputs["pull"]["data_version"] = source_version(settings.data)
+    inputs["export"]["signer"] = inputs["validate"]["signer"] = signer
+    compiled.set_inputs(documents, inputs)
+    compiled.set_accelerator(documents, settings.pod.accelerator_type)
+    return documents
 
 
 def parameters(overrides: Sequence[str]) -> dict[str, Any]:
@@ -172,22 +146,19 @@ def parameters(overrides: Sequence[str]) -> dict[str, Any]:
         SettingError: a setting says where one machine keeps things, which the pipeline decides itself.
     """
     arguments: dict[str, Any] = {}
-    kinds = {name: kind_of(one) for name, one in walk(PipelineSettings)}
+    texts: dict[str, dict[str, str]] = {}  # the last value of a setting counts
     for override in overrides:
         name, _, value = override.partition("=")
-        prefix = name.partition(".")[0] + "."
-        if name in HOW or prefix in HOW:
-            continue
-        parameter = PARAMETERS.get(name) or (PARAMETERS.get(prefix) if "." in name else None)
+        parameter = form.parameter_of(name)
         if parameter is None:
+            if name in HOW or name.partition(".")[0] + "." in HOW:
+                continue
             raise SettingError(f"{name} is decided by the pipeline: its results lie in runs/<name>/<step>")
-        if parameter.endswith("_settings"):
-            arguments.setdefault(parameter, []).append(override)
-        elif kinds.get(name) is bool:  # `yes` and `1` are true too
-            arguments[parameter] = operator.attrgetter(name)(load(PipelineSettings, [override]))
+        if form.PARAMETERS[parameter].setting:
+            arguments[parameter] = type(form.PARAMETERS[parameter].default)(value)
         else:
-            arguments[parameter] = value if parameter in TEXTS else kinds.get(name, str)(value)
-    return arguments
+            texts.setdefault(parameter, {})[name] = override
+    return arguments | {name: settings_to_text(chosen.values()) for name, chosen in texts.items()}
 
 
 def source_version(data: DataSettings) -> str:
@@ -221,39 +192,28 @@ def _listing(*roots: Path) -> str:
 
 
 @contextmanager
-def _steps(settings: PipelineSettings, overrides: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """The compiled pipeline, and what kfp runs its steps by."""
+def _runner(settings: PipelineSettings, overrides: Sequence[str], documents: compiled.Documents) -> Iterator[Any]:
+    """What kfp runs the steps by; containers get the images that the settings name."""
     # kfp warns that our images are not named "python", and about its own deprecations: nothing a user can mend.
     warnings.simplefilter("ignore")
     from kfp import local
 
     if settings.runner == "process":
-        yield COMPILED.read_text(), local.SubprocessRunner(use_venv=False)
+        yield local.SubprocessRunner(use_venv=False)
         return
     from asl_pkg.orchestration import docker_runner
 
     images = step_images(settings.pod)
+    compiled.set_images(documents, images)
     with docker_runner.runner(images.values(), overrides, settings.store) as runner:
-        yield docker_runner.with_images(COMPILED.read_text(), images), runner
+        yield runner
 
 
-def _run_locally(compiled: str, runner: Any, arguments: dict[str, Any], run_dir: Path) -> None:
+def _run_locally(text: str, runner: Any, arguments: dict[str, Any], run_dir: Path) -> None:
     from kfp import components, local
 
     local.init(runner, pipeline_root=str(run_dir), enable_caching=True, cache_root=str(run_dir / CACHE_FOLDER))
-    components.load_component_from_text(compiled)(**arguments)
-
-
-def without_retries(compiled: str) -> str:
-    """Take the retries out of a compiled pipeline: on this machine a step that failed would only fail again.
-
-    Args:
-        compiled: YAML.
-
-    Returns:
-        The YAML without them, otherwise unchanged.
-    """
-    return RETRY.sub("", compiled)
+    components.load_component_from_text(text)(**arguments)
 
 
 def _link(log: RunLog, run_dir: Path) -> dict[str, Path]:

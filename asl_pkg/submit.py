@@ -1,6 +1,5 @@
 """The verbs pipeline submit and schedule: the compiled pipeline on Kubeflow Pipelines."""
 
-import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from asl_pkg.config.schema import PipelineSettings
 from asl_pkg.errors import AslError, ServingError, SettingError
 from asl_pkg.k8s.client import Cluster
 from asl_pkg.network import is_web_page, reach_directly
+from asl_pkg.orchestration import compiled
 from asl_pkg.orchestration.images import step_images
 from asl_pkg.orchestration.preflight import missing, pinned
 from asl_pkg.orchestration.run_watcher import POLL_S, failure, follow
@@ -27,7 +27,6 @@ from asl_pkg.urls import is_secret, public
 if TYPE_CHECKING:
     from kfp import Client
 
-CACHED = re.compile(r"cachingOptions:\n +enableCache: true")
 TIMEOUT_S = 10
 FORWARD = "`kubectl -n kubeflow port-forward service/ml-pipeline-ui 8080:80`"
 LOCAL_SOURCES = ("folder", "archive", "parquet")
@@ -63,8 +62,8 @@ def submit(overrides: Sequence[str], poll_s: float = POLL_S) -> Submitted:
     """
     settings = load(PipelineSettings, overrides)
     _require_visible(settings)
-    with _connected(settings) as (client, namespace), _package(settings.cache) as package:
-        arguments = _arguments(overrides, settings)
+    with _connected(settings) as (client, namespace), _package(settings, settings.cache) as package:
+        arguments = pipeline.parameters(overrides)
         experiment = client.create_experiment(settings.kfp.experiment, namespace=namespace).experiment_id
         run = client.run_pipeline(
             experiment,
@@ -102,8 +101,8 @@ def schedule(overrides: Sequence[str]) -> Submitted:
     settings = load(PipelineSettings, overrides)
     _require_visible(settings)
     fixed = pipeline.source_version(settings.data) == pipeline.source_version(settings.data)
-    with _connected(settings) as (client, namespace), _package(settings.cache and fixed) as package:
-        arguments = _arguments(overrides, settings)
+    with _connected(settings) as (client, namespace), _package(settings, settings.cache and fixed) as package:
+        arguments = pipeline.parameters(overrides)
         experiment = client.create_experiment(settings.kfp.experiment, namespace=namespace).experiment_id
         made = client.create_recurring_run(
             experiment,
@@ -117,18 +116,6 @@ def schedule(overrides: Sequence[str]) -> Submitted:
         )
     identity = made.recurring_run_id
     return Submitted(identity, f"{public(settings.kfp.host).rstrip('/')}/#/recurringrun/details/{identity}")
-
-
-def without_cache(compiled: str) -> str:
-    """Let no step be taken from the cache. The client's own option reaches no step inside a group.
-
-    Args:
-        compiled: YAML.
-
-    Returns:
-        The YAML, otherwise unchanged.
-    """
-    return CACHED.sub("cachingOptions: {}", compiled)
 
 
 def _require_visible(settings: PipelineSettings) -> None:
@@ -147,15 +134,6 @@ def _require_visible(settings: PipelineSettings) -> None:
             f"data.{secret[0]} holds a password or token, which everybody who sees the run would see: `asl pull … "
             "to=s3://BUCKET/PREFIX` publishes the data for data=s3://BUCKET/PREFIX/DIGEST"
         )
-
-
-def _arguments(overrides: Sequence[str], settings: PipelineSettings) -> dict[str, Any]:
-    """The parameters of a run in pods, once all that it needs was looked for."""
-    chosen = step_images(settings.pod)
-    if lacking := missing(settings, list(chosen.values())):
-        raise ServingError(f"the run would not get far, missing: {'; '.join(lacking)}")
-    arguments = pipeline.parameters(overrides) | pipeline.versions(settings)
-    return arguments | {name: pinned(image) for name, image in chosen.items()}
 
 
 @contextmanager
@@ -195,14 +173,18 @@ def _health(host: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _package(cache: bool) -> Iterator[str]:
-    """The file that the client sends."""
-    if cache:
-        yield str(pipeline.COMPILED)
-        return
+def _package(settings: PipelineSettings, cache: bool) -> Iterator[str]:
+    """The file that the client sends, once all that the run needs was looked for."""
+    images = step_images(settings.pod)
+    if lacking := missing(settings, list(images.values())):
+        raise ServingError(f"the run would not get far, missing: {'; '.join(lacking)}")
+    documents = pipeline.prepare_pipeline(settings)
+    compiled.set_images(documents, {name: pinned(image) for name, image in images.items()})
+    if not cache:
+        compiled.drop_caching(documents)
     with tempfile.TemporaryDirectory(prefix="asl-") as folder:
         path = Path(folder) / pipeline.COMPILED.name
-        path.write_text(without_cache(pipeline.COMPILED.read_text()))
+        path.write_text(compiled.to_yaml(documents), encoding="utf-8")
         yield str(path)
 
 

@@ -4,11 +4,11 @@ from kfp import dsl
 
 
 @dsl.component(base_image="asl-train", install_kfp_package=False)
-def champion(model_store: str, bundle: dsl.Input[dsl.Model]) -> str:
+def champion(deploy_store: str, bundle: dsl.Input[dsl.Model]) -> str:
     """Look up what serves; never cached, since its answer is part of what validate is cached by.
 
     Args:
-        model_store: where releases lie.
+        deploy_store: where releases lie.
         bundle: what export wrote; where it serves already, the release before it is the one to compare with.
 
     Returns:
@@ -19,4 +19,4 @@ def champion(model_store: str, bundle: dsl.Input[dsl.Model]) -> str:
     from asl_pkg.bundle.bundle import open_bundle
     from asl_pkg.bundle.store import champion, open_store
 
-    return champion(open_store(model_store).serving(), open_bundle(Path(bundle.path)).release)
+    return champion(open_store(deploy_store).serving(), open_bundle(Path(bundle.path)).release)

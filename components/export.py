@@ -5,7 +5,7 @@ from kfp import dsl
 
 @dsl.component(base_image="asl-train", install_kfp_package=False)
 def export(
-    export_settings: list,
+    export_settings: str,
     signer: str,
     code_version: str,
     dataset: dsl.Input[dsl.Dataset],
@@ -28,7 +28,8 @@ def export(
     from asl_pkg import export as step
     from asl_pkg.config.load import load
     from asl_pkg.config.schema import Settings
+    from asl_pkg.config.text import settings_from_text
 
-    settings = load(Settings, [*export_settings, f"dataset_dir={dataset.path}"])
+    settings = load(Settings, [*settings_from_text(export_settings), f"dataset_dir={dataset.path}"])
     made = step.export(settings, Path(training.path) / contract.BEST_CHECKPOINT, Path(bundle.path))
     bundle.metadata.update(release=made.release, digest=made.digest, dataset_digest=made.dataset_digest)

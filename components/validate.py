@@ -5,11 +5,9 @@ from kfp import dsl
 
 @dsl.component(base_image="asl-train", install_kfp_package=False)
 def validate(
-    accuracy_min: float,
-    macro_f1_min: float,
-    recall_min: float,
-    validate_settings: list,
-    model_store: str,
+    validate_accuracy_min: float,
+    validate_settings: str,
+    deploy_store: str,
     champion: str,
     signer: str,
     code_version: str,
@@ -25,11 +23,9 @@ def validate(
     """Measure the bundle on pictures that training never saw, and let the gates decide.
 
     Args:
-        accuracy_min: lower bound of test accuracy.
-        macro_f1_min: lower bound of macro F1.
-        recall_min: recall of the worst class.
+        validate_accuracy_min: lower bound of test accuracy.
         validate_settings: further thresholds such as `validate.worst_group_min=…`.
-        model_store: where releases lie, the one that serves among them.
+        deploy_store: where releases lie, the one that serves among them.
         champion: the release that the new one is compared with, so that a verdict against another one is not taken
             from the cache.
         signer: digest of the public key of who signs, so that a cached report signed otherwise is not taken.
@@ -52,12 +48,12 @@ def validate(
     from asl_pkg import validate as step
     from asl_pkg.config.load import load
     from asl_pkg.config.schema import Settings
+    from asl_pkg.config.text import settings_from_text
     from asl_pkg.orchestration import artifacts
 
-    least = {"accuracy_min": accuracy_min, "macro_f1_min": macro_f1_min, "recall_min": recall_min}
-    chosen = [*(f"validate.{name}={value}" for name, value in least.items()), *validate_settings]
+    chosen = [f"validate.accuracy_min={validate_accuracy_min}", *settings_from_text(validate_settings)]
     made = step.validate(
-        load(Settings, [*chosen, f"store={model_store}"]),
+        load(Settings, [*chosen, f"store={deploy_store}"]),
         Path(bundle.path),
         Path(dataset.path),
         Path(training.path) / contract.BEST_CHECKPOINT,

@@ -1,7 +1,8 @@
-"""What the pod of a step gets on Kubernetes: image, limits, settings, secrets, shared memory, retries.
+"""What the pod of a step gets on Kubernetes: title, container image, limits, settings, secrets, shared memory, retries.
 
 A run on this machine takes the environment as it is. Compile-time constants, since kfp has no parameter for them: the
-requests of processors, the retries, the names of ConfigMap and Secrets, whether a step may be cached.
+CPU requests, the retries, the names of ConfigMap and Secrets, whether a step may be cached. Container images and the
+kind of accelerator are constants too: a submission fills in its own, and the form stays short.
 """
 
 from typing import TypeAlias
@@ -10,6 +11,9 @@ from kfp import dsl, kubernetes
 from kfp.dsl.pipeline_channel import PipelineChannel
 
 from asl_pkg import contract
+from asl_pkg.config.schema import PodSettings
+from asl_pkg.orchestration.form import STEP_TITLES
+from asl_pkg.orchestration.images import reference
 
 CPU_REQUEST = "250m"  # a floor: a step takes what is free, up to its limit
 RETRIES = 2
@@ -19,21 +23,19 @@ RETRY_WITHIN_S = 7 * 24 * 3600  # Argo counts from the first attempt's start: a 
 Parameter: TypeAlias = str | PipelineChannel  # a constant, or a parameter of the pipeline
 
 
-def in_pod(
-    task: dsl.PipelineTask, image: Parameter, cpu: Parameter = "1", memory: Parameter = "1Gi"
-) -> dsl.PipelineTask:
-    """Give a step its image, its limits, and the settings and secrets that every step gets where they exist.
+def in_pod(task: dsl.PipelineTask, cpu: Parameter = "1", memory: Parameter = "1Gi") -> dsl.PipelineTask:
+    """Give a step its title, its image, its limits, and the settings and secrets that every step gets where they exist.
 
     Args:
         task: the step.
-        image: all of its name.
-        cpu: processors that it may use, a Kubernetes quantity.
-        memory: that it may use, a Kubernetes quantity; as much is reserved.
+        cpu: limit, a Kubernetes quantity.
+        memory: limit, a Kubernetes quantity; as much is reserved.
 
     Returns:
         The step.
     """
-    task.set_container_image(image)
+    task.set_display_name(STEP_TITLES[task.name])
+    task.set_container_image(_released(task.container_spec.image))
     task.set_cpu_request(CPU_REQUEST).set_cpu_limit(cpu).set_memory_request(memory).set_memory_limit(memory)
     _lead_in(task, cpu, memory)
     variables = {name: name for name in contract.SETTINGS_VARIABLES}
@@ -44,19 +46,18 @@ def in_pod(
     return kubernetes.empty_dir_mount(task, "shared-memory", "/dev/shm", medium="Memory")  # noqa: S108
 
 
-def with_accelerators(task: dsl.PipelineTask, kind: Parameter, count: Parameter) -> dsl.PipelineTask:
+def with_accelerators(task: dsl.PipelineTask, count: Parameter) -> dsl.PipelineTask:
     """Give a step accelerators.
 
     Args:
         task: the step.
-        kind: resource, such as nvidia.com/gpu.
         count: how many, a text since the backend reads a number as nothing; 0 for none.
 
     Returns:
         The step.
     """
-    task.set_accelerator_type(kind).set_accelerator_limit(count)
-    return _lead_in(task, kind, count)
+    task.set_accelerator_type(PodSettings().accelerator_type).set_accelerator_limit(count)
+    return _lead_in(task, count)
 
 
 def tried_again(task: dsl.PipelineTask) -> dsl.PipelineTask:
@@ -78,5 +79,10 @@ def with_signing_key(task: dsl.PipelineTask) -> dsl.PipelineTask:
 
 def _lead_in(task: dsl.PipelineTask, *parameters: Parameter) -> dsl.PipelineTask:
     """Make parameters known inside groups such as the exit handler; of limits alone kfp 2.17.0 forgets to."""
-    task.register_pipeline_channels([one for one in parameters if isinstance(one, PipelineChannel)])
+    task.register_pipeline_channels([channel for channel in parameters if isinstance(channel, PipelineChannel)])
     return task
+
+
+def _released(image: str) -> str:
+    """The image of this release in the registry of `make kind-up`: what a run from the UI on a new cluster finds."""
+    return reference(image.removeprefix("asl-"), contract.IMAGE_VERSION, contract.KIND_REGISTRY)

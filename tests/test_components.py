@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,6 +29,13 @@ def artifact(kind: type[dsl.Artifact], path: Path) -> dsl.Artifact:
     return kind(name=path.name, uri=str(path), metadata={})
 
 
+def gates(store: Path, *further: str) -> dict[str, Any]:
+    """Parameters of the step validate."""
+    settings = ("data.cache_dir=", "validate.macro_f1_min=0.5", "validate.recall_min=0.1", *further)
+    given = {"validate_accuracy_min": 0.5, "validate_settings": " ".join(settings), "deploy_store": str(store)}
+    return given | {"champion": "", "signer": "", "code_version": ""}
+
+
 @pytest.fixture(scope="module")
 def training(exported: Exported) -> dsl.Model:
     return artifact(dsl.Model, exported.checkpoint.parent.parent)
@@ -45,14 +53,8 @@ def shown(
     folder = tmp_path_factory.mktemp("shown")
     outputs = {name: artifact(kind, folder / name) for name, kind in OUTPUTS.items()}
     bundle = artifact(dsl.Model, exported.bundle)
-    least = {"accuracy_min": 0.5, "macro_f1_min": 0.5, "recall_min": 0.1}
-    chosen = {
-        "validate_settings": ["data.cache_dir=", "validate.noise_max=0.5"],
-        "model_store": str(folder / "store"),
-        "champion": "",
-    }
-    chosen |= {"signer": "", "code_version": "", "bundle": bundle, "dataset": dataset, "training": training}
-    assert validate.python_func(**least, **chosen, **outputs)
+    chosen = gates(folder / "store", "validate.noise_max=0.5") | {"bundle": bundle}
+    assert validate.python_func(**chosen, dataset=dataset, training=training, **outputs)
     return outputs
 
 
@@ -101,7 +103,7 @@ def test_a_bundle_in_int8_is_calibrated_on_the_data_set_that_pull_wrote(
 ) -> None:
     monkeypatch.chdir(tmp_path)  # where no data/dataset is
     bundle = artifact(dsl.Model, tmp_path / "bundle")
-    export.python_func(["export.precision=int8"], "", "", dataset, training, bundle)
+    export.python_func("export.precision=int8", "", "", dataset, training, bundle)
     made = open_bundle(tmp_path / "bundle")
     assert made.precision == contract.INT8
     assert bundle.metadata == {"release": made.release, "digest": made.digest, "dataset_digest": DIGEST}
@@ -113,9 +115,7 @@ def test_a_damaged_bundle_is_refused_with_nothing_measured(
     damaged = Path(shutil.copytree(exported.bundle, tmp_path / "bundle"))
     (damaged / contract.LABELS_FILE).write_text("A\n")
     outputs = {name: artifact(kind, tmp_path / name) for name, kind in OUTPUTS.items()}
-    chosen = {"validate_settings": ["data.cache_dir="], "model_store": str(tmp_path / "store"), "champion": ""}
-    chosen |= {"signer": "", "code_version": "", "bundle": artifact(dsl.Model, damaged)}
-    least = {"accuracy_min": 0.5, "macro_f1_min": 0.5, "recall_min": 0.1}
-    assert not validate.python_func(**least, **chosen, dataset=dataset, training=training, **outputs)
+    chosen = gates(tmp_path / "store") | {"bundle": artifact(dsl.Model, damaged)}
+    assert not validate.python_func(**chosen, dataset=dataset, training=training, **outputs)
     assert outputs["metrics"].metadata == {}
     assert outputs["report"].metadata["failed"].startswith("integrity")

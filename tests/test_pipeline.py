@@ -22,12 +22,8 @@ def test_the_committed_yaml_is_what_the_code_compiles_to(tmp_path: Path) -> None
     assert pipeline.compile_pipeline(tmp_path / "asl.yaml").read_text() == pipeline.COMPILED.read_text()
 
 
-def test_every_parameter_is_described_and_nothing_is_installed_when_a_step_starts() -> None:
-    text = pipeline.COMPILED.read_text()
-    spec = next(yaml.safe_load_all(text))
-    parameters = spec["root"]["inputDefinitions"]["parameters"]
-    assert all(one.get("description") for one in parameters.values())
-    assert "pip install" not in text
+def test_nothing_is_installed_when_a_step_starts() -> None:
+    assert "pip install" not in pipeline.COMPILED.read_text()
 
 
 def specification() -> tuple[dict[str, Any], dict[str, Any]]:
@@ -56,20 +52,18 @@ def test_whatever_a_step_asks_of_its_group_the_group_has() -> None:
             assert placed <= given.keys(), name
 
 
-def test_every_step_has_an_image_a_request_and_limits_and_the_heavy_ones_by_parameter() -> None:
+def test_every_step_has_the_released_image_a_request_and_limits_and_the_heavy_ones_by_parameter() -> None:
     graph, _ = specification()
     for name, executor in graph["deploymentSpec"]["executors"].items():
         container = executor["container"]
-        image = "data_image" if name == "exec-pull" else "train_image"
-        assert container["image"] == f"{{{{$.inputs.parameters['pipelinechannel--{image}']}}}}"
+        image = contract.DATA_IMAGE if name == "exec-pull" else contract.TRAIN_IMAGE
+        assert container["image"] == f"{contract.KIND_REGISTRY}/{image}:{contract.IMAGE_VERSION}"
         resources = container["resources"]
         assert resources["resourceCpuRequest"]
         assert resources["resourceMemoryRequest"] == resources["resourceMemoryLimit"]
         heavy = name.removeprefix("exec-") in HEAVY
-        assert ("--cpu" in resources["resourceCpuLimit"], "--memory" in resources["resourceMemoryLimit"]) == (
-            heavy,
-            heavy,
-        )
+        limits = ("--pod_cpu" in resources["resourceCpuLimit"], "--pod_memory" in resources["resourceMemoryLimit"])
+        assert limits == (heavy, heavy)
         assert ("accelerator" in resources) == (name == "exec-train")
 
 
@@ -110,15 +104,6 @@ def test_what_may_fail_by_bad_luck_is_tried_again_later_and_later() -> None:
     assert policy["backoffMaxDuration"] == "604800s"  # of all attempts: a day of training must not use it up
 
 
-def test_here_the_same_graph_runs_but_for_the_retries() -> None:
-    compiled = pipeline.COMPILED.read_text()
-    graph, _ = specification()
-    for _, tasks in groups(graph):
-        for task in tasks.values():
-            task.pop("retryPolicy", None)
-    assert next(yaml.safe_load_all(pipeline.without_retries(compiled))) == graph
-
-
 def test_kfps_own_loader_reads_the_compiled_pipeline() -> None:
     from kfp import components
 
@@ -136,35 +121,25 @@ def test_every_setting_of_training_has_a_parameter_or_is_refused() -> None:
 
 
 def test_settings_reach_the_step_that_reads_them() -> None:
-    overrides = ["data=archive", "data.path=a.zip", "data.batch_size=8", "seed=3", "validate.recall_min=0.1"]
+    overrides = ["data=archive", "data.path=my letters.zip", "data.batch_size=8", "seed=3", "validate.recall_min=0.1"]
     overrides += ["validate.unsure_max=0.2", "pod.accelerator_count=1", "deploy.name=letters", "cache=false"]
+    overrides += ["trainer.max_epochs=2", "trainer.trainjob=yes", "pod.data_image=mine", "validate.accuracy_min=1"]
     assert pipeline.parameters(overrides) == {
-        "data": "archive",
-        "data_settings": ["data.path=a.zip"],
-        "train_settings": ["data.batch_size=8"],
+        "data_source": "archive",
+        "data_settings": "'data.path=my letters.zip'",
+        "train_max_epochs": 2,
+        "train_settings": "data.batch_size=8 trainer.trainjob=yes",
         "seed": 3,
-        "recall_min": 0.1,
-        "validate_settings": ["validate.unsure_max=0.2"],
-        "accelerator_count": "1",
-        "service_name": "letters",
+        "validate_accuracy_min": 1.0,
+        "validate_settings": "validate.recall_min=0.1 validate.unsure_max=0.2",
+        "pod_gpus": "1",
+        "deploy_settings": "deploy.name=letters",
     }
 
 
-def test_every_parameter_that_a_setting_has_is_the_pipelines_and_of_its_type() -> None:
-    graph, _ = specification()
-    types = {name: one["parameterType"] for name, one in graph["root"]["inputDefinitions"]["parameters"].items()}
-    names = {int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE", str: "STRING", bool: "BOOLEAN", list: "LIST"}
-    for name, _ in walk(PipelineSettings):
-        if name in pipeline.PARAMETERS:
-            ((parameter, value),) = pipeline.parameters([f"{name}=1"]).items()
-            assert types[parameter] == names[type(value)], name
-
-
-@pytest.mark.parametrize(
-    ("text", "meant"), [("true", True), ("1", True), ("Yes", True), ("false", False), ("0", False)]
-)
-def test_what_is_true_for_a_setting_is_true_for_its_parameter(text: str, meant: bool) -> None:
-    assert pipeline.parameters([f"trainer.trainjob={text}"]) == {"trainer": meant}
+def test_of_a_setting_that_is_given_twice_the_last_value_counts() -> None:
+    overrides = ["model.width=8", "seed=3", "model.width=16", "seed=4"]
+    assert pipeline.parameters(overrides) == {"train_settings": "model.width=16", "seed": 4}
 
 
 def test_a_changed_folder_or_table_has_another_version(tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ import pytest
 
 from asl_pkg import contract, submit
 from asl_pkg.errors import AslError, ServingError, SettingError
+from asl_pkg.lineage.code_version import code_version
+from asl_pkg.orchestration import compiled
+from asl_pkg.orchestration.form import STEP_TITLES
 from asl_pkg.orchestration.images import content_tag
 from asl_pkg.storage.s3 import connect
 from tests.support.kfp_stand_in import RUN, StandIn, pod, run_state, stand_in_for_kfp
@@ -20,6 +23,8 @@ from tests.support.s3_server import s3_server
 DIGEST = f"sha256:{'ab' * 32}"
 OBJECTS = {"serviceaccounts/pipeline-runner", f"secrets/{contract.S3_SECRET}", f"secrets/{contract.DEPLOYER_TOKEN}"}
 CREATED = "2026-01-01T00:00:00Z"
+CACHED = ("pull", "train", "export", "validate")
+ALL_BUT_PULL = set(STEP_TITLES) - {"pull"}
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +54,28 @@ def settings(there: StandIn, *more: str) -> list[str]:
     return [f"kfp.host={there.url}", "store=s3://models", *images, *more]
 
 
-def caching(package: dict[str, Any]) -> dict[str, bool]:
+def graph(sent: dict[str, Any]) -> dict[str, Any]:
+    """The pipeline that a run or a schedule was sent with."""
+    return dict(sent["pipeline_spec"]["pipeline_spec"])
+
+
+def constant(given: dict[str, Any]) -> str:
+    """The value of an input that is a constant."""
+    return str(given["runtimeValue"]["constant"])
+
+
+def users_of_images(there: StandIn) -> dict[str, set[str]]:
+    """The steps that run in each container image."""
+    images: dict[str, set[str]] = {}
+    for step, container in compiled.executors([graph(there.runs[0])]).items():
+        images.setdefault(container["image"], set()).add(step)
+    return images
+
+
+def caching(sent: dict[str, Any]) -> dict[str, bool]:
     """Which tasks of what was sent may be taken from the cache."""
-    graph = package["pipeline_spec"]
-    found = [graph["root"], *graph["components"].values()]
-    tasks = [one for component in found if "dag" in component for one in component["dag"]["tasks"].items()]
-    return {name: task.get("cachingOptions", {}).get("enableCache", False) for name, task in tasks}
+    found = compiled.tasks([graph(sent)])
+    return {name: task.get("cachingOptions", {}).get("enableCache", False) for name, task in found.items()}
 
 
 def test_submit_sends_the_compiled_pipeline_with_its_settings_to_a_stand_in_for_kfp(kfp: StandIn) -> None:
@@ -62,37 +83,52 @@ def test_submit_sends_the_compiled_pipeline_with_its_settings_to_a_stand_in_for_
     assert made.url == f"{kfp.url}/#/runs/details/{RUN}"
     (sent,) = kfp.runs
     given = sent["runtime_config"]["parameters"]
-    assert (given["max_epochs"], given["accuracy_min"], given["cpu"]) == (2, 0.5, "4")
-    assert given["model_store"] == "s3://models"
-    assert len({given[f"{step}_code"] for step in ("pull", "train", "export", "validate")}) == 4
+    assert given == {
+        "train_max_epochs": 2, "validate_accuracy_min": 0.5, "pod_cpu": "4", "deploy_store": "s3://models",
+    }  # fmt: skip
     assert sent["service_account"] == "pipeline-runner"
-    assert sent["pipeline_spec"]["pipeline_spec"]["pipelineInfo"]["name"] == "asl"
-    assert set(given) <= sent["pipeline_spec"]["pipeline_spec"]["root"]["inputDefinitions"]["parameters"].keys()
+    assert graph(sent)["pipelineInfo"]["name"] == "asl"
+    assert set(given) <= graph(sent)["root"]["inputDefinitions"]["parameters"].keys()
+
+
+def test_what_the_cache_needs_stands_in_the_steps_that_a_stand_in_for_kfp_gets(kfp: StandIn) -> None:
+    submit.submit(settings(kfp, "data=https://host/a.zip", f"data.sha256={'ab' * 32}"), 0.01)
+    found = compiled.tasks([graph(kfp.runs[0])])
+    inputs = {step: found[step]["inputs"]["parameters"] for step in CACHED}
+    assert {step: constant(given["code_version"]) for step, given in inputs.items()} == {
+        step: code_version(step) for step in CACHED
+    }
+    assert constant(inputs["pull"]["data_version"]) == "ab" * 32
+
+
+def test_another_kind_of_accelerator_reaches_the_training_step_of_a_stand_in_for_kfp(kfp: StandIn) -> None:
+    submit.submit(settings(kfp, "pod.accelerator_type=amd.com/gpu", "pod.accelerator_count=1"), 0.01)
+    accelerator = compiled.executors([graph(kfp.runs[0])])["train"]["resources"]["accelerator"]
+    assert (accelerator["resourceType"], accelerator["type"]) == ("amd.com/gpu", "amd.com/gpu")
+    assert kfp.runs[0]["runtime_config"]["parameters"]["pod_gpus"] == "1"
 
 
 def test_submit_names_each_image_by_its_digest_to_a_stand_in_for_kfp(kfp: StandIn) -> None:
     submit.submit(settings(kfp), 0.01)
-    given, registry = kfp.runs[0]["runtime_config"]["parameters"], kfp.url.removeprefix("http://")
-    assert given["data_image"] == f"{registry}/asl-data@{DIGEST}"
-    assert given["train_image"] == f"{registry}/team/asl-train@{DIGEST}"
+    registry = kfp.url.removeprefix("http://")
+    used = {f"{registry}/asl-data@{DIGEST}": {"pull"}, f"{registry}/team/asl-train@{DIGEST}": ALL_BUT_PULL}
+    assert users_of_images(kfp) == used
 
 
 def test_an_image_that_nobody_names_is_the_one_made_of_these_sources_for_a_stand_in_for_kfp(kfp: StandIn) -> None:
     registry = kfp.url.removeprefix("http://")
     kfp.images |= {f"asl-{name}:{content_tag(name)}": DIGEST for name in ("data", "train")}
     submit.submit([f"kfp.host={kfp.url}", "store=s3://models", f"pod.registry={registry}"], 0.01)
-    given = kfp.runs[0]["runtime_config"]["parameters"]
-    assert (given["data_image"], given["train_image"]) == (
-        f"{registry}/asl-data@{DIGEST}", f"{registry}/asl-train@{DIGEST}",
-    )  # fmt: skip
+    used = {f"{registry}/asl-data@{DIGEST}": {"pull"}, f"{registry}/asl-train@{DIGEST}": ALL_BUT_PULL}
+    assert users_of_images(kfp) == used
 
 
-@pytest.mark.parametrize(("cache", "expected"), [("true", {"pull", "train", "export", "validate"}), ("false", set())])
+@pytest.mark.parametrize(("cache", "expected"), [("true", set(CACHED)), ("false", set())])
 def test_no_step_may_come_from_the_cache_of_a_stand_in_for_kfp_where_the_user_says_so(
     kfp: StandIn, cache: str, expected: set[str]
 ) -> None:
     submit.submit(settings(kfp, f"cache={cache}"), 0.01)
-    tasks = caching(kfp.runs[0]["pipeline_spec"])
+    tasks = caching(kfp.runs[0])
     assert {name for name, cached in tasks.items() if cached} == expected
 
 
@@ -170,8 +206,8 @@ def test_schedule_asks_a_stand_in_for_kfp_for_runs_that_take_no_stale_data(kfp: 
     assert made.url == f"{kfp.url}/#/recurringrun/details/schedule"
     synthetic, changing = kfp.schedules
     assert synthetic["trigger"]["cron_schedule"]["cron"] == "0 30 2 * * *"
-    assert caching(synthetic["pipeline_spec"])["pull"]
-    assert not any(caching(changing["pipeline_spec"]).values())
+    assert caching(synthetic)["pull"]
+    assert not any(caching(changing).values())
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import os
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,21 +16,6 @@ if TYPE_CHECKING:
 PASSED = re.compile(r"(ASL|AWS|MLFLOW|OMP)_|(HTTPS?|NO)_PROXY$", re.IGNORECASE)  # the variables that steps heed
 OURS = {"ASL_TRITON_ENV", "ASL_COMMIT"}  # of the image, whatever they are here
 LABEL = "asl-run"
-
-
-def with_images(compiled: str, images: Mapping[str, str]) -> str:
-    """Write images into a compiled pipeline: kfp's DockerRunner takes a parameter's placeholder for the image's name.
-
-    Args:
-        compiled: the text of asl.yaml.
-        images: by parameter.
-
-    Returns:
-        The same, with the placeholders of the image parameters replaced and nothing else.
-    """
-    for parameter, image in images.items():
-        compiled = compiled.replace(f"{{{{$.inputs.parameters[''pipelinechannel--{parameter}'']}}}}", image)
-    return compiled
 
 
 @contextmanager

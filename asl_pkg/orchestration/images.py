@@ -5,6 +5,7 @@ import os
 import re
 from pathlib import Path
 
+from asl_pkg import contract
 from asl_pkg.config.schema import PodSettings
 
 PROJECT = Path(__file__).parents[2]
@@ -36,11 +37,11 @@ def step_images(pod: PodSettings) -> dict[str, str]:
         pod: names them; what it leaves empty is made of these sources.
 
     Returns:
-        An image for each image parameter of the pipeline.
+        The whole reference of each, by its own name.
     """
     return {
-        "data_image": pod.data_image or reference("data", content_tag("data"), pod.registry),
-        "train_image": pod.train_image or reference("train", content_tag("train"), pod.registry),
+        contract.DATA_IMAGE: pod.data_image or reference("data", content_tag("data"), pod.registry),
+        contract.TRAIN_IMAGE: pod.train_image or reference("train", content_tag("train"), pod.registry),
     }
 
 

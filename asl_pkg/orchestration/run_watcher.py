@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from asl_pkg import progress
 from asl_pkg.k8s.client import Cluster
 from asl_pkg.k8s.pending_pods import step_of, tell_of_pending
+from asl_pkg.orchestration.form import STEP_TITLES
 
 if TYPE_CHECKING:
     from kfp import Client
 
-STEPS = ("pull", "train", "export", "champion", "validate", "deploy", "refuse", "finish")
+STEPS = {shown: step for step, title in STEP_TITLES.items() for shown in (step, title)}  # by what KFP may show
 ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 POLL_S = 5.0
 LOG_LINES = 20  # of the step that failed
@@ -35,9 +36,10 @@ def follow(client: "Client", run_id: str, cluster: Cluster | None, poll_s: float
     while True:
         run = client.get_run(run_id)
         for task in (run.run_details and run.run_details.task_details) or []:
-            if task.display_name in STEPS and task.state and states.get(task.display_name) != task.state:
-                states[task.display_name] = task.state
-                progress.say(f"{datetime.now():%H:%M:%S} {task.display_name}: {task.state.lower()}")
+            step = STEPS.get(task.display_name)
+            if step and task.state and states.get(step) != task.state:
+                states[step] = task.state
+                progress.say(f"{datetime.now():%H:%M:%S} {step}: {task.state.lower()}")
         if cluster:
             tell_of_pending(cluster, {RUN_LABEL: run_id}, told)
         if run.state in ENDED:

@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from asl_pkg import contract
+from asl_pkg.config.text import settings_to_text
 from asl_pkg.deployment.inference_service import serving_of
 from asl_pkg.k8s import trainjob
 from asl_pkg.k8s.client import Cluster
@@ -38,6 +39,7 @@ ARTEFACTS = "/tmp/artefacts"
 SAYS = "the executor's output: "  # begins the last line of a step's log
 WORKERS = "workers"
 TRAINJOB = "train-in-a-trainjob"
+TWO_PODS = "model.width=4 trainer.trainjob=true trainer.workers=2"
 INDEX = "batch.kubernetes.io/job-completion-index"
 # As KFP's pods have it.
 KFP_POD_NAME = {"name": "KFP_POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
@@ -45,7 +47,7 @@ KFP_POD_NAME = {"name": "KFP_POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": 
 STAND_IN = f"""
 import json, os, subprocess
 from pathlib import Path
-from asl_pkg.data.sources.s3_folder import S3Folder
+from asl_pkg.storage.folder import S3Folder
 kept, root, step = S3Folder(os.environ["ARTEFACTS"]), Path({ARTEFACTS!r}), os.environ["STEP"]
 asked = json.loads(os.environ["EXECUTOR_INPUT"])
 for group in asked["inputs"]["artifacts"].values():
@@ -59,7 +61,7 @@ print({SAYS!r} + Path(asked["outputs"]["outputFile"]).read_text())
 TORCHRUN = f"""
 import os, subprocess
 from pathlib import Path
-from asl_pkg.data.sources.s3_folder import S3Folder
+from asl_pkg.storage.folder import S3Folder
 S3Folder(os.environ["ARTEFACTS"]).download("pull/dataset", Path("/tmp/dataset"))
 subprocess.run(["torchrun", "--nnodes=2", "--node-rank=" + os.environ["JOB_COMPLETION_INDEX"], "--nproc-per-node=1",
     "--master-addr={WORKERS}-0.{WORKERS}", "--master-port=29500", "-m", "asl_pkg.commands", "train",
@@ -208,13 +210,11 @@ def steps(kubectl: Kubectl, namespace: str, store: str) -> Iterator[Steps]:
     ]
     kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(objects))
     values = {
-        "data": "synthetic", "data_settings": HANDS, "data_version": "", "seed": 7, "code_version": "", "signer": "",
-        "model": "baseline", "max_epochs": 2, "workers": 1, "trainer": False,
-        "train_settings": ["model.width=4"], "checkpoint_uri": "",
-        "export_settings": [], "accuracy_min": 0.0, "macro_f1_min": 0.0, "recall_min": 0.0,
-        "validate_settings": [f"validate.{one}" for one in LENIENT], "model_store": store,
-        "service_name": contract.KUBERNETES_NAME, "namespace": namespace,
-        "deploy_settings": ["deploy.latency_max_ms=5000"],
+        "data_source": "synthetic", "data_settings": settings_to_text(HANDS), "data_version": "", "seed": 7,
+        "code_version": "", "signer": "", "train_model": "baseline", "train_max_epochs": 2,
+        "train_settings": "model.width=4", "export_settings": "", "validate_accuracy_min": 0.0,
+        "validate_settings": settings_to_text(f"validate.{gate}" for gate in LENIENT), "deploy_store": store,
+        "deploy_settings": f"deploy.namespace={namespace} deploy.latency_max_ms=5000",
     }  # fmt: skip
     yield Steps(kubectl, name, store, values)
     kubectl("delete", "namespace", name, "--wait=false")
@@ -235,6 +235,11 @@ def test_the_release_that_the_job_deployed_serves(steps: Steps, namespace: str) 
     assert serving_of(live).release == steps.artefacts["bundle"]["metadata"]["release"]
 
 
+def state(steps: Steps) -> str:
+    """Where an unfinished training is kept."""
+    return f"{steps.kept}/state"
+
+
 @pytest.fixture
 def trainer(steps: Steps, kubectl: Kubectl) -> None:
     """Our component trainer, for the account of these Jobs."""
@@ -251,7 +256,7 @@ def trainer(steps: Steps, kubectl: Kubectl) -> None:
     }
     kubectl("apply", "-f", str(component / "training-runtime.yaml"))
     kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all([role, binding]))
-    steps.values |= {"trainer": True, "workers": 2, "checkpoint_uri": f"{steps.kept}/state"}
+    steps.values["train_settings"] = f"{TWO_PODS} checkpoint_uri={state(steps)}"
 
 
 def test_train_makes_a_trainjob_of_two_pods_and_brings_back_what_they_learnt(
@@ -262,13 +267,14 @@ def test_train_makes_a_trainjob_of_two_pods_and_brings_back_what_they_learnt(
     assert "2 pods" in log
     assert "epoch   2 of 2" in log
     assert not kubectl("-n", steps.name, "get", "trainjobs", "-o", "name")
-    assert not list(S3Folder(steps.values["checkpoint_uri"]).names()), "what it needed on the way is removed"
+    assert not list(S3Folder(state(steps)).names()), "what it needed on the way is removed"
 
 
 def test_a_trainjob_whose_second_pod_is_killed_goes_on_after_the_last_whole_epoch(
     steps: Steps, trainer: None, kubectl: Kubectl
 ) -> None:
-    steps.values |= {"max_epochs": 40, "train_settings": ["model.width=4", "trainer.patience_epochs=40"]}
+    steps.values["train_max_epochs"] = 40
+    steps.values["train_settings"] += " trainer.patience_epochs=40"
     name, cluster = f"{TRAINJOB}-killed", Cluster(steps.name)
 
     def second_epoch_is_over() -> bool:

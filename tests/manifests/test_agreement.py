@@ -146,6 +146,7 @@ def test_kinds_overlay_serves_the_image_that_is_pushed_to_its_registry() -> None
     (registry,) = re.findall(
         r"^images-kind:.*\n.*--push (\S+)", (MANIFESTS.parent / "Makefile").read_text(), re.MULTILINE
     )
+    assert registry == contract.KIND_REGISTRY
     (container,) = named(render(MANIFESTS / "overlays/kind"), "ServingRuntime", contract.SERVING_RUNTIME)["spec"][
         "containers"
     ]

@@ -49,8 +49,8 @@ def test_a_reference_names_registry_image_and_tag() -> None:
 def test_an_image_that_a_setting_names_is_taken_as_it_is() -> None:
     chosen = images.step_images(PodSettings(data_image="registry.example.com/mine:3"))
     assert chosen == {
-        "data_image": "registry.example.com/mine:3",
-        "train_image": f"asl-train:{images.content_tag('train')}",
+        "asl-data": "registry.example.com/mine:3",
+        "asl-train": f"asl-train:{images.content_tag('train')}",
     }
 
 

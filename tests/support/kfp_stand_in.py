@@ -13,6 +13,8 @@ from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
+from asl_pkg.orchestration.form import STEP_TITLES
+
 RUN = "11111111-2222-3333-4444-555555555555"
 KUBECONFIG = """apiVersion: v1
 kind: Config
@@ -112,7 +114,7 @@ def stand_in_for_kfp(folder: Path) -> Iterator[StandIn]:
 
 def run_state(state: str, **steps: str) -> dict[str, Any]:
     """A run as KFP shows it, with the states of some steps."""
-    tasks = [{"display_name": name, "state": found} for name, found in steps.items()]
+    tasks = [{"display_name": STEP_TITLES.get(name, name), "state": found} for name, found in steps.items()]
     return {"run_id": RUN, "state": state, "run_details": {"task_details": tasks}}
 
 

@@ -1,0 +1,38 @@
+"""Settings as one text, `trainer.workers=2 model.width=4`, as a shell reads them: how a form takes several at once."""
+
+import shlex
+from collections.abc import Iterable
+
+from asl_pkg.errors import SettingError
+
+
+def settings_to_text(overrides: Iterable[str]) -> str:
+    """Join settings; values that hold spaces are quoted.
+
+    Args:
+        overrides: `name=value`.
+
+    Returns:
+        One line.
+    """
+    return shlex.join(overrides)
+
+
+def settings_from_text(text: str) -> list[str]:
+    """Split a text into settings.
+
+    Args:
+        text: `name=value` as on the command line, between spaces or on lines of their own.
+
+    Returns:
+        The settings, not checked.
+
+    Raises:
+        SettingError: a quotation mark is not closed.
+    """
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise SettingError(
+            f"cannot read the settings {text!r} ({error}); expected name=value, with quotation marks in pairs"
+        ) from error
