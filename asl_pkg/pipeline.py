@@ -35,21 +35,35 @@ HOW = {"runner", "cache", "kfp.", "pod."}  # settings of how it runs; those with
 LOCATIONS = ("store", "checkpoint_uri")
 
 
-def compile_pipeline(path: Path) -> Path:
+def compile_pipeline(path: Path, overrides: Sequence[str] = ()) -> Path:
     """Write the compiled pipeline.
 
     Args:
         path: of the YAML file.
+        overrides: settings that its form shows as defaults, and whose container images it runs; with none it runs this
+            release's, in the registry of `make kind-up`.
 
     Returns:
         The path.
+
+    Raises:
+        SettingError: a setting is wrong or has no place in the pipeline, or the file is not ours.
     """
     from pipelines.asl import compile_to
 
+    pod, arguments = load(PipelineSettings, overrides).pod, parameters(overrides)
+    if secret := [override.partition("=")[0] for override in overrides if urls.is_secret(override)]:
+        raise SettingError(f"{secret[0]} holds a password or token, which everybody who sees the pipeline would see")
     outputs.claim_file(path, "asl pipeline compile FILE", _is_compiled)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent, ignore_cleanup_errors=True) as beside:
         compile_to(str(Path(beside, path.name)))
+        if overrides:
+            documents = compiled.read_compiled(Path(beside, path.name))
+            compiled.set_defaults(documents, arguments)
+            compiled.set_images(documents, step_images(pod))
+            compiled.set_accelerator(documents, pod.accelerator_type)
+            Path(beside, path.name).write_text(COMPILED_HEAD + compiled.to_yaml(documents), encoding="utf-8")
         Path(beside, path.name).replace(path)
     return path
 

@@ -13,6 +13,8 @@ from asl_pkg import contract, pipeline
 from asl_pkg.config.load import walk
 from asl_pkg.config.schema import DvcData, FolderData, HttpData, PipelineSettings, S3Data
 from asl_pkg.errors import AslError, SettingError
+from asl_pkg.orchestration import compiled
+from asl_pkg.orchestration.images import content_tag
 
 HEAVY = ("pull", "train", "export", "validate")
 PLACEHOLDER = re.compile(r"inputs\.parameters\['([^']+)'\]")
@@ -20,6 +22,33 @@ PLACEHOLDER = re.compile(r"inputs\.parameters\['([^']+)'\]")
 
 def test_the_committed_yaml_is_what_the_code_compiles_to(tmp_path: Path) -> None:
     assert pipeline.compile_pipeline(tmp_path / "asl.yaml").read_text() == pipeline.COMPILED.read_text()
+
+
+def test_compiled_for_another_registry_the_form_shows_the_settings_and_kfp_reads_it(tmp_path: Path) -> None:
+    from kfp import components
+
+    chosen = ["pod.registry=registry.example.com/team", "pod.data_image=mine:1", "store=s3://letters/store"]
+    made = pipeline.compile_pipeline(tmp_path / "asl.yaml", [*chosen, "trainer.workers=2", "trainer.max_epochs=3"])
+    graph, _ = compiled.read_compiled(made)
+    fields = graph["root"]["inputDefinitions"]["parameters"]
+    shown = {name: fields[name]["defaultValue"] for name in ("deploy_store", "train_settings", "train_max_epochs")}
+    assert shown == {
+        "deploy_store": "s3://letters/store", "train_settings": "trainer.workers=2", "train_max_epochs": 3,
+    }  # fmt: skip
+    images = {step: container["image"] for step, container in compiled.executors([graph]).items()}
+    assert images.pop("pull") == "mine:1"
+    assert set(images.values()) == {f"registry.example.com/team/asl-train:{content_tag('train')}"}
+    assert components.load_component_from_file(str(made)).name == "asl"
+    assert pipeline.compile_pipeline(made) == made, "a file of ours is replaced"
+
+
+@pytest.mark.parametrize(
+    "setting", ["trainer.max_epoch=3", "bundle_dir=models/bundle", "data=https://ann:secret@example.org/a.zip"]
+)
+def test_a_setting_that_cannot_be_compiled_in_is_refused_and_nothing_is_written(tmp_path: Path, setting: str) -> None:
+    with pytest.raises(SettingError, match=setting.partition("=")[0]):
+        pipeline.compile_pipeline(tmp_path / "asl.yaml", [setting])
+    assert not list(tmp_path.iterdir())
 
 
 def test_nothing_is_installed_when_a_step_starts() -> None:

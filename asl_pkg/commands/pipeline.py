@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from asl_pkg import contract
-from asl_pkg.config.load import at_home, load
+from asl_pkg.commands.arguments import apart
+from asl_pkg.config.load import load
 from asl_pkg.config.schema import TrainSettings
+from asl_pkg.errors import SettingError
 
 
 def run(*settings: str) -> None:
@@ -40,11 +42,19 @@ def schedule(*settings: str) -> None:
     print(f"scheduled: {step.schedule(settings).url}")
 
 
-def compile(path: str = "pipelines/asl.yaml") -> None:  # noqa: A001
-    """Compile the pipeline to one YAML file, for the Kubeflow Pipelines UI."""
+def compile(*arguments: str) -> None:  # noqa: A001
+    """Compile the pipeline to one YAML file, for the Kubeflow Pipelines UI; settings become the defaults of its form.
+
+    asl pipeline compile                       pipelines/asl.yaml, for the cluster of `make kind-up`
+    asl pipeline compile FILE.yaml pod.registry=registry.example.com/team store=s3://BUCKET/PREFIX
+    """
     from asl_pkg import pipeline
 
-    print(f"compiled to {pipeline.compile_pipeline(Path(at_home(path)))}")
+    files, settings = apart(arguments)
+    if len(files) > 1 or (settings and not files):
+        raise SettingError(f"{' '.join(arguments)}: expected FILE, or FILE and settings")
+    path = Path(files[0] if files else "pipelines/asl.yaml")
+    print(f"compiled to {pipeline.compile_pipeline(path, settings)}")
 
 
 def demo(*settings: str) -> None:

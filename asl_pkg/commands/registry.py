@@ -7,10 +7,10 @@ from asl_pkg.commands.serving import infer, key, monitor, serve, verify
 from asl_pkg.commands.steps import deploy, export, pull, track, train, validate
 from asl_pkg.config.schema import InferenceSettings, PipelineSettings, Settings, TrainSettings
 
-ON_KUBEFLOW = (
-    "seed", "data", "model", "trainer", "checkpoint_uri", "export", "validate", "store", "deploy", "cache",
-    "pod", "kfp",
+IN_FORM = (
+    "seed", "data", "model", "trainer", "checkpoint_uri", "export", "validate", "store", "deploy", "pod",
 )  # fmt: skip
+ON_KUBEFLOW = (*IN_FORM, "cache", "kfp")
 
 VERBS: dict[str, Verb] = {
     "pull": Verb(pull, Settings, ("seed", "data", "dataset_dir", "to")),
@@ -55,7 +55,7 @@ VERBS: dict[str, Verb] = {
     ),
     "pipeline submit": Verb(submit, PipelineSettings, ON_KUBEFLOW),
     "pipeline schedule": Verb(schedule, PipelineSettings, ON_KUBEFLOW),
-    "pipeline compile": Verb(compile, takes="[FILE]"),
+    "pipeline compile": Verb(compile, PipelineSettings, IN_FORM, "[FILE]"),
     "mlflow": Verb(mlflow),
     "doctor": Verb(doctor),
     "demo": Verb(demo, TrainSettings, ("seed", "data", "model", "trainer", "export", "validate", "store")),

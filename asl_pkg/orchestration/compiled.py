@@ -59,6 +59,17 @@ def set_inputs(documents: Documents, inputs: Mapping[str, Mapping[str, str]]) ->
             found[step]["inputs"]["parameters"][name]["runtimeValue"]["constant"] = value
 
 
+def set_defaults(documents: Documents, arguments: Mapping[str, Any]) -> None:
+    """Fill in what the form shows.
+
+    Args:
+        documents: of the compiled pipeline, changed in place.
+        arguments: values by parameter.
+    """
+    for name, value in arguments.items():
+        documents[0]["root"]["inputDefinitions"]["parameters"][name]["defaultValue"] = value
+
+
 def set_images(documents: Documents, images: Mapping[str, str]) -> None:
     """Fill in the container images.
 

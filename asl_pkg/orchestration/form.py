@@ -50,7 +50,8 @@ def _text(*names: str) -> str:
 PARAMETERS = {
     "data_settings": PipelineParameter(
         "",  # none that all sources have
-        "Further settings of the source, as on the command line: `data.test_share=0.3 data.strip_private=true`",
+        "Further settings of the source, as on the command line: `data.train_signers=60`; of photographs "
+        "`data.test_share=0.3 data.strip_private=true`",
         further=("data.",),
     ),
     "data_source": PipelineParameter(
