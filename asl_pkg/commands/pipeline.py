@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from asl_pkg import contract
-from asl_pkg.commands.arguments import apart
+from asl_pkg.commands.arguments import split_paths_and_overrides
 from asl_pkg.config.load import load
 from asl_pkg.config.schema import TrainSettings
 from asl_pkg.errors import SettingError
@@ -50,7 +50,7 @@ def compile(*arguments: str) -> None:  # noqa: A001
     """
     from asl_pkg import pipeline
 
-    files, settings = apart(arguments)
+    files, settings = split_paths_and_overrides(arguments)
     if len(files) > 1 or (settings and not files):
         raise SettingError(f"{' '.join(arguments)}: expected FILE, or FILE and settings")
     path = Path(files[0] if files else "pipelines/asl.yaml")

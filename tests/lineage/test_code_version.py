@@ -37,7 +37,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Changed]:
     [
         ("asl_pkg/train.py", {"train"}),
         ("components/pull.py", {"pull"}),
-        ("asl_pkg/data/sources/zip_archive.py", {"pull", "train", "validate"}),
+        ("asl_pkg/data/sources/zip_archive.py", {"pull", "validate"}),
         ("asl_pkg/models/calibration.py", {"train"}),
         ("asl_pkg/validation/report.html.jinja", {"validate"}),
         ("asl_pkg/serving/triton/backends/onnxruntime/model.py", set(STEPS)),
