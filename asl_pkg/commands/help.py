@@ -47,7 +47,7 @@ def overview(verbs: dict[str, Verb]) -> str:
     head = (
         "usage: asl VERB [setting=value …] [--debug]\n\nThe American Sign Language alphabet, from pictures to a letter."
     )
-    foot = "`asl VERB --help` lists a verb's settings. --debug shows the traceback of an error."
+    foot = "`asl VERB --help` lists a verb's settings. --debug shows the traceback of an error, --version the version."
     return "\n".join([head, "", *lines, "", foot])
 
 

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from asl_pkg import contract
 from asl_pkg.commands.failures import explained
 from asl_pkg.commands.help import describe, nearest, overview
 from asl_pkg.commands.registry import VERBS
@@ -88,7 +89,10 @@ def _end_children() -> None:
 
 
 def _dispatch(arguments: Sequence[str]) -> int:
-    """Answer a call for help, or let Fire call the verb; the exit code."""
+    """Answer a call for help or for the version, or let Fire call the verb; the exit code."""
+    if arguments == ["--version"]:
+        print(f"asl {contract.IMAGE_VERSION}")
+        return 0
     asks = bool({"--help", "-h"} & set(arguments)) or not arguments
     words = [one for one in arguments if one not in ("--help", "-h")]
     name = next((name for name in (" ".join(words[:2]), *words[:1]) if name in VERBS), "")

@@ -38,7 +38,7 @@ def digest(image: str) -> str | None:
     """Ask an image's registry for it.
 
     Args:
-        image: such as registry.example.com/team/asl-train:0.1.0.
+        image: such as registry.example.com/team/asl-train:0.2.0.
 
     Returns:
         Its digest, empty where the registry has none of this name, None where it cannot be asked: it is not named, does

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from asl_pkg import contract
 from asl_pkg.commands.registry import VERBS
 from tests.conftest import Asl
 
@@ -13,6 +14,11 @@ def test_help_lists_every_verb_with_a_line(asl: Asl) -> None:
     answer = asl("--help")
     assert answer.returncode == 0
     assert all(f"  {name} " in answer.stdout for name in VERBS)
+
+
+def test_version_is_the_one_of_the_project_and_its_images(asl: Asl) -> None:
+    answer = asl("--version")
+    assert (answer.returncode, answer.stdout) == (0, f"asl {contract.IMAGE_VERSION}\n")
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.replace(" ", "-"))

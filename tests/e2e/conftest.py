@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from tests.support.exported import Exported
 
 TRITON_IMAGE = os.environ.get("ASL_E2E_TRITON_IMAGE", "nvcr.io/nvidia/tritonserver:24.10-py3")
-TRANSFORMER_IMAGE = os.environ.get("ASL_E2E_TRANSFORMER_IMAGE", "localhost:5001/asl-transformer:0.1.0")
+TRANSFORMER_IMAGE = os.environ.get(
+    "ASL_E2E_TRANSFORMER_IMAGE", f"localhost:5001/asl-transformer:{contract.IMAGE_VERSION}"
+)
 VARIABLES = ("KUBECONFIG", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 # A tiny data set, and thresholds that a network passes which hardly learnt from it.
 HANDS = ["data.train_signers=4", "data.validation_signers=2", "data.test_signers=3"]

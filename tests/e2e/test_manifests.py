@@ -145,7 +145,7 @@ def test_applying_the_overlay_again_does_not_change_what_serves(
     before = pods(kubectl, namespace)
     image = "jsonpath={.spec.containers[0].image}"
     used = kubectl("-n", namespace, "get", "servingruntime", contract.SERVING_RUNTIME, "-o", image)
-    rendered = kubectl("kustomize", str(tmp_path)).replace("localhost:5001/asl-triton:0.1.0", used)
+    rendered = kubectl("kustomize", str(tmp_path)).replace(f"localhost:5001/asl-triton:{contract.IMAGE_VERSION}", used)
     apply(kubectl, rendered, *options)
     time.sleep(5)
     assert pods(kubectl, namespace) == before

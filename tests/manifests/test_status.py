@@ -33,3 +33,13 @@ def test_no_row_claims_what_the_script_does_not_find_out(status: types.ModuleTyp
     rows = status.read().values()
     assert {row.far for row in rows} <= set(status.FAR)
     assert all(bool(row.server) == (status.FAR.index(row.far) > 1) for row in rows)
+
+
+def test_a_new_version_of_our_images_alone_changes_no_row(
+    status: types.ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests = set()
+    for image in ("registry:5000/asl-triton:0.1.0", "registry:5000/asl-triton:0.2.0", "registry:5000/triton:0.2.0"):
+        monkeypatch.setattr(status, "render", lambda _folder, image=image: f"spec:\n  image: {image}\n")
+        digests.add(status.contents("base"))
+    assert len(digests) == 2
