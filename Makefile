@@ -12,7 +12,7 @@ ENVIRONMENTS := .venv .triton asl_platform.egg-info
 CACHES := .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 # Of pip's many lines, those that show how far it is.
 NAMES := sed -un 's/^Collecting \([^ ]*\).*/  \1/p; s/^Installing collected.*/  unpacking them all/p'
-STATE := data/dataset gate-study gate-thresholds models mlruns monitor plots report runs
+STATE := data/dataset gate-study gate-thresholds models mlruns monitor plots report runs site htmlcov .coverage
 
 ##@ First steps
 help: ## list every target
@@ -75,6 +75,16 @@ format: install ## put the code in its form
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
+docs: install ## the site in site/, without network; fails on a broken link and an undocumented public function
+	.venv/bin/ruff check --select D1 --ignore D105,D107 asl_pkg components pipelines
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+
+screenshots: install ## docs/images from a run: SET="runs/demo"; needs chromium
+	.venv/bin/python docs/screenshots.py $(SET)
+
+coverage: install ## the tests with their coverage of asl_pkg, and its floor
+	.venv/bin/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-report=html
+
 gate-study: install ## do the gates refuse what is bad and pass what is good? three hours
 	.venv/bin/python -m studies.gate_study --docs docs/gates.md
 
@@ -134,4 +144,4 @@ uninstall: ## list, then remove environments, caches, data, models and runs
 	du -sh $$found; read -rp "remove all these? [y/N] " answer; [ "$$answer" = y ] && rm -rf $$found && echo removed
 
 .PHONY: help demo test doctor pull train export validate deploy serve infer monitor verify key mlflow pipeline lint \
-  images push images-kind compose-mlflow compose-triton format gate-study test-slow e2e e2e-pipeline compile lock install machine clean uninstall
+  images push images-kind compose-mlflow compose-triton format docs screenshots coverage gate-study test-slow e2e e2e-pipeline compile lock install machine clean uninstall
