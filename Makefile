@@ -77,7 +77,7 @@ format: install ## put the code in its form
 
 docs: install ## the site in site/, without network; fails on a broken link and an undocumented public function
 	.venv/bin/ruff check --select D1 --ignore D105,D107 asl_pkg components pipelines
-	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict
 
 screenshots: install ## docs/images from a run: SET="runs/demo"; needs chromium
 	.venv/bin/python docs/screenshots.py $(SET)
