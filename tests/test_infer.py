@@ -232,7 +232,7 @@ def test_torch_answers_from_a_checkpoint_with_its_temperature(tmp_path: Path) ->
     picture = draw(tmp_path / "a.png")
     (answer,) = infer(InferenceSettings(runtime="torch", checkpoint_path=str(path)), [str(picture)])
     with torch.inference_mode():
-        logits = classifier.eval()(torch.from_numpy(prepare(picture)[None]))
+        logits = classifier.eval()(torch.from_numpy(prepare(picture)[None].copy()))
     assert answer.confidence == pytest.approx(float(torch.softmax(logits / 0.1, 1).max()), abs=1e-5)
     assert answer.release == UNRELEASED
 
