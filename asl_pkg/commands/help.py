@@ -20,12 +20,14 @@ class Verb:
         schema: the dataclass of its settings, None where it has none.
         sections: the settings or groups of `schema` that it reads; empty for all.
         takes: what it takes besides settings.
+        common: names of the settings that people change first, shown first.
     """
 
     function: Callable[..., None]
     schema: type | None = None
     sections: tuple[str, ...] = ()
     takes: str = ""
+    common: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -64,14 +66,30 @@ def describe(name: str, verb: Verb) -> str:
     settings = " [setting=value …]" if verb.schema else ""
     lines = [f"usage: asl {name}{' ' + verb.takes if verb.takes else ''}{settings}", ""]
     lines += [line.removeprefix("    ") for line in (verb.function.__doc__ or "").strip().splitlines()]
+    if verb.schema and verb.common:
+        lines += ["", "common settings:", *_common(verb.schema, verb.common)]
     if verb.schema:
-        lines += ["", "settings:", *_settings(verb.schema, verb.sections)]
+        shown = set(_common(verb.schema, verb.common))
+        rest = [line for line in _settings(verb.schema, verb.sections) if line not in shown]
+        lines += ["", "further settings:" if verb.common else "settings:", *rest]
     return "\n".join(lines)
 
 
 def nearest(word: str, words: list[str]) -> str:
     """The word that `word` most probably meant."""
     return difflib.get_close_matches(word, words, 1, 0)[0]
+
+
+def _common(schema: type, names: tuple[str, ...]) -> Iterator[str]:
+    known: dict[str, dataclasses.Field[Any]] = {}
+    for name, field in walk(schema):
+        known.setdefault(name, field)  # data.path means a folder first
+    for name in names:
+        if name in GROUPS:
+            group = next(field for field in dataclasses.fields(schema) if field.name == name)
+            yield _choices(name, default_of(group).name)
+        else:
+            yield _line(name, known[name])
 
 
 def _settings(schema: type, sections: tuple[str, ...]) -> Iterator[str]:
@@ -82,7 +100,7 @@ def _settings(schema: type, sections: tuple[str, ...]) -> Iterator[str]:
             yield from (_line(name, field) for name, field in walk(schema) if name.partition(".")[0] == one.name)
             continue
         chosen = default_of(one).name
-        yield f"  {one.name}={'|'.join(GROUPS[one.name])} [{chosen}]"
+        yield _choices(one.name, chosen)
         said = {"name": ""} | {name: field.metadata["help"] for name, field in walk(cast(type, one.type))}
         yield from (_line(f"{one.name}.{name}", field) for name, field in walk(cast(type, one.type)) if name != "name")
         for choice, kind in GROUPS[one.name].items():
@@ -94,6 +112,10 @@ def _settings(schema: type, sections: tuple[str, ...]) -> Iterator[str]:
                 if name != "name" and said.get(name) != field.metadata["help"]
             )
             said |= {name: field.metadata["help"] for name, field in walk(kind) if name not in said}
+
+
+def _choices(group: str, default: str) -> str:
+    return f"  {group}={'|'.join(GROUPS[group])} [{default}]"
 
 
 def _line(name: str, one: dataclasses.Field[Any]) -> str:
