@@ -177,7 +177,7 @@ def _package(settings: PipelineSettings, cache: bool) -> Iterator[str]:
     """The file that the client sends, once all that the run needs was looked for."""
     images = step_images(settings.pod)
     if lacking := missing(settings, list(images.values())):
-        raise ServingError(f"the run would not get far, missing: {'; '.join(lacking)}")
+        raise ServingError(f"cannot submit; missing: {'; '.join(lacking)}")
     documents = pipeline.prepare_pipeline(settings)
     compiled.set_images(documents, {name: pinned(image) for name, image in images.items()})
     if not cache:

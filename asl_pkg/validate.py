@@ -49,7 +49,7 @@ def validate(
     report_dir: Path,
     champion: str | None = None,
 ) -> Report:
-    """Write the report on a bundle. A gate that fails is no error: the report says so.
+    """Write the report on a bundle. A gate that fails is not an error: the report says so.
 
     Args:
         settings: `validate` has the thresholds, `seed` that of every random choice, `data` where decoded pictures are

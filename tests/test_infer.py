@@ -274,7 +274,7 @@ def test_a_name_of_control_characters_cannot_write_to_the_terminal() -> None:
 
 def test_a_line_of_json_holds_everything_in_plain_ascii() -> None:
     answer = Prediction("\udcff.png", "abc", "A", 0.9, [("A", 0.9), ("B", 0.1), ("C", 0.0)])
-    assert as_json_line(answer).isascii(), "a name that is no text could not be printed"
+    assert as_json_line(answer).isascii(), "a name that is not text could not be printed"
     assert json.loads(as_json_line(answer)) == {
         "path": "\udcff.png", "release": "abc", "letter": "A", "confidence": 0.9,
         "top3": [["A", 0.9], ["B", 0.1], ["C", 0.0]], "error": None, "measures": {},

@@ -222,7 +222,7 @@ def test_a_model_that_passes_is_deployed_and_a_second_run_takes_the_cache(
     serving = json.loads((tmp_path / "models/store/asl-model/serving.json").read_text())
     bundle = json.loads((results["export"] / "bundle.json").read_text())
     assert bundle["model_digest"].startswith(serving["release"])
-    assert "the run is over, every step went well" in capsys.readouterr().out
+    assert "pipeline run succeeded" in capsys.readouterr().out
     assert pipeline.run(overrides, tmp_path / "runs") == results
     shown = capsys.readouterr().out
     assert [f"── {step} (taken from the cache)" in shown for step in ("pull", "train", "export", "validate")] == [

@@ -137,7 +137,7 @@ def open_bundle(folder: Path) -> Bundle:
     if faults:
         raise BundleError(f"{folder} is not what was exported: {', '.join(faults)}; `asl export` writes a new one")
     if model_digest(manifest["files"]) != manifest["model_digest"]:
-        raise BundleError(f"{manifest_path}: the model digest does not follow from the files; `asl export` mends it")
+        raise BundleError(f"{manifest_path}: model digest mismatch; run `asl export` again")
     signature.check(folder, folder / contract.SIGNATURE_FILE)
     return Bundle(folder, manifest)
 
@@ -194,7 +194,7 @@ def _sizes(folder: Path) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for number, path in enumerate(folder.rglob("*")):
         if number == MAX_ENTRIES:
-            raise BundleError(f"{folder} holds more than {MAX_ENTRIES} files and folders: it is no bundle")
+            raise BundleError(f"{folder} holds more than {MAX_ENTRIES} files and folders: it is not a bundle")
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise BundleError(f"{_shown(str(path))} is a link or a device: a bundle holds plain files only")
         if path.is_file():

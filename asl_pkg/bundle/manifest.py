@@ -44,7 +44,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         Its contents; `files` names no file twice and none outside the bundle.
 
     Raises:
-        BundleError: it is no JSON, too large, of another schema, or something in it is of the wrong type.
+        BundleError: it is not JSON, too large, of another schema, or something in it is of the wrong type.
     """
     try:
         with path.open("rb") as file:
@@ -62,7 +62,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     if fault := next(_faults(manifest.get(KEY, []), [str], KEY), None):
         raise _damaged(path, fault)
     if not 0 <= manifest["confidence_threshold"] <= 1:
-        raise _damaged(path, "confidence_threshold is no probability")
+        raise _damaged(path, "confidence_threshold is not a probability")
     names = [one["path"] for one in manifest["files"]]
     if len(names) != len(set(names)):
         raise _damaged(path, "it names a file twice")

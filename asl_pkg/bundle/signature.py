@@ -90,7 +90,7 @@ def check(what: Path, signature: Path) -> None:
     if not signature.is_file():
         raise BundleError(f"{what} is not signed, and {contract.PUBLIC_KEY_VARIABLE} demands it: {remedy}")
     if signature.stat().st_size > MAX_BYTES:
-        raise BundleError(f"{signature} is larger than {MAX_BYTES:,} bytes: it is no signature")
+        raise BundleError(f"{signature} is larger than {MAX_BYTES:,} bytes: it is not a signature")
     from model_signing import verifying
 
     try:

@@ -47,7 +47,7 @@ def overview(verbs: dict[str, Verb]) -> str:
     width = max(map(len, verbs))
     lines = [f"  {name:{width}}  {verb.summary}" for name, verb in verbs.items()]
     head = (
-        "usage: asl VERB [setting=value …] [--debug]\n\nThe American Sign Language alphabet, from pictures to a letter."
+        "usage: asl VERB [setting=value …] [--debug]\n\nThe American Sign Language alphabet, from images to a letter."
     )
     foot = "`asl VERB --help` lists a verb's settings. --debug shows the traceback of an error, --version the version."
     return "\n".join([head, "", *lines, "", foot])

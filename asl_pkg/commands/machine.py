@@ -6,7 +6,7 @@ from asl_pkg.errors import AslError
 
 
 def mlflow() -> None:
-    """Open MLflow's UI on 127.0.0.1:8080, over what training logged; Ctrl-C stops it."""
+    """Start MLflow's UI on 127.0.0.1:8080; Ctrl-C stops it."""
     from asl_pkg.lineage import tracking
 
     command = tracking.ui_command()
@@ -15,7 +15,7 @@ def mlflow() -> None:
 
 
 def doctor() -> None:
-    """Check this machine, and say for each thing what is fine, what is missing and what mends it."""
+    """Check this machine: what works, what is missing, and how to fix it."""
     from asl_pkg import doctor as step
 
     missing = 0

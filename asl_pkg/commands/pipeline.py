@@ -10,7 +10,7 @@ from asl_pkg.errors import SettingError
 
 
 def run(*settings: str) -> None:
-    """Run the compiled pipeline on this machine; its results lie in runs/pipeline/<step>.
+    """Run the compiled pipeline on this machine; results are in runs/pipeline/<step>.
 
     asl pipeline run data=archive data.path=FILE.zip trainer.max_epochs=10
     asl pipeline run runner=docker             each step in its image, which `make images` builds
@@ -22,18 +22,18 @@ def run(*settings: str) -> None:
 
 
 def submit(*settings: str) -> None:
-    """Run the compiled pipeline on Kubeflow Pipelines and follow it; exit 1 where a step fails.
+    """Run the compiled pipeline on Kubeflow Pipelines and follow it; exit 1 if a step fails.
 
     asl pipeline submit store=s3://models data=s3://data/letters kfp.host=http://127.0.0.1:8080
     asl pipeline submit store=s3://models cache=false          every step anew
     """
     from asl_pkg import submit as step
 
-    print(f"the run went well: {step.submit(settings).url}")
+    print(f"pipeline run succeeded: {step.submit(settings).url}")
 
 
 def schedule(*settings: str) -> None:
-    """Let Kubeflow Pipelines run the compiled pipeline again and again; nothing from the cache of what may change.
+    """Schedule recurring runs; steps with mutable sources are never cached.
 
     asl pipeline schedule store=s3://models data=s3://data/letters kfp.cron="0 0 3 * * *"
     """

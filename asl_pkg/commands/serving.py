@@ -23,7 +23,7 @@ def serve(*arguments: str) -> None:
 
 
 def infer(*arguments: str) -> None:
-    """Name the letter in pictures: files, globs, folders, or `-` for standard input.
+    """Recognise the letter in images: files, globs, folders, or `-` for standard input.
 
     asl infer image_path=picture.jpg
     asl infer picture.jpg folder/ "many/*.png" output=json
@@ -44,7 +44,7 @@ def infer(*arguments: str) -> None:
 
 
 def verify(*arguments: str) -> None:
-    """Check every file of a bundle or a release against its digests, and its signature.
+    """Check every file of a bundle or release against its digests, and the signature.
 
     asl verify runs/demo/export
     ASL_PUBLIC_KEY=keys/signing.pub asl verify …     refuses what is not signed with that key, as every other verb does
@@ -59,7 +59,7 @@ def verify(*arguments: str) -> None:
 
 
 def monitor(*arguments: str) -> None:
-    """Compare what the model is shown now with what it was measured on; exit 1 where it drifted.
+    """Compare new images with those that the model was measured on; exit 1 if they drifted.
 
     asl monitor FOLDER                          pictures: files, globs or folders
     asl monitor answers.jsonl                   lines of `asl infer … output=json`: numbers only, no pictures
@@ -81,7 +81,7 @@ def monitor(*arguments: str) -> None:
 
 
 def key(folder: str = contract.KEYS_FOLDER) -> None:
-    """Make a key pair for signing bundles and reports: keys/signing.pem and signing.pub.
+    """Create a key pair for signing bundles and reports: keys/signing.pem and signing.pub.
 
     Who exports and validates sets ASL_SIGNING_KEY to the private key. Where ASL_PUBLIC_KEY names the public one,
     whatever is not signed with it is refused.

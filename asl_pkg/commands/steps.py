@@ -13,7 +13,7 @@ from asl_pkg.storage import outputs
 
 
 def pull(*settings: str) -> None:
-    """Bring in a data set, check it and split it without leaks.
+    """Import a data set, check it and split it without leaks.
 
     asl pull                                   synthetic hands
     asl pull data=archive data.path=FILE.zip   real photographs: …/<CLASS>/<name><frame>.jpg
@@ -41,7 +41,7 @@ def _pull(step: Any, chosen: Settings) -> None:
 
 
 def track(*arguments: str) -> None:
-    """Put a data set under DVC's care and push it to the team's remote (`dvc add` and `dvc push`).
+    """Track a data set with DVC and push it to the remote (`dvc add` and `dvc push`).
 
     asl data track                  the data set in dataset_dir
     asl data track FILE.zip         an archive, or a folder of pictures
@@ -58,7 +58,7 @@ def track(*arguments: str) -> None:
 
 
 def train(*settings: str) -> None:
-    """Train a network on the data set; pulls first where there is none.
+    """Train a network on the data set; pull first if there is none.
 
     asl train model=resnet data.batch_size=64 trainer.max_epochs=50
     """
@@ -79,7 +79,7 @@ def train(*settings: str) -> None:
 
 
 def export(*settings: str) -> None:
-    """Write the best checkpoint as ONNX and as the bundle that is served.
+    """Export the best checkpoint to ONNX and to the bundle that is served.
 
     asl export checkpoint_path=models/checkpoints/best.ckpt
     asl export export.precision=int8 bundle_dir=models/int8    a variant, to be validated by itself
@@ -97,7 +97,7 @@ def export(*settings: str) -> None:
 
 
 def validate(*settings: str) -> None:
-    """Measure the bundle on pictures that training never saw; exit 1 where a gate fails.
+    """Measure the bundle on images that training never saw; exit 1 if a gate fails.
 
     asl validate data.external=DIR             other people's pictures too: DIR/<CLASS>/<name>.jpg
     """
@@ -120,7 +120,7 @@ def validate(*settings: str) -> None:
 
 
 def deploy(*settings: str, rollback: str = "", list: str = "", dry_run: str = "", output: str = "yaml") -> None:  # noqa: A002
-    """Store the bundle as a release, try it without users, let it serve, and try it again.
+    """Store the bundle as a release, test it without users, switch to it, and test it again.
 
     asl deploy                                 on this machine: `asl serve` serves it
     asl deploy store=s3://BUCKET/PREFIX        on the Kubernetes that KUBECONFIG names, by KServe

@@ -178,7 +178,7 @@ def _sort(overrides: Sequence[str], schema: type) -> tuple[dict[str, str], list[
     for override in itertools.chain.from_iterable(map(_written_out, overrides)):
         name, equals, value = override.partition("=")
         if not equals:
-            raise SettingError(f"{override!r} is no setting: expected name=value")
+            raise SettingError(f"{override!r} is not a setting; expected name=value")
         if name in groups and value not in GROUPS[name]:
             raise SettingError(_impossible(override, value, list(GROUPS[name])))
         if name not in groups and name not in known:

@@ -22,13 +22,13 @@ def chosen_labels(text: str) -> list[int]:
         Indices in contract.CLASSES, rising, each once; all of them for an empty text.
 
     Raises:
-        SettingError: a name is no class, or there are fewer than FEWEST.
+        SettingError: a name is not a class, or there are fewer than FEWEST.
     """
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
         return list(range(len(contract.CLASSES)))
     if unknown := [name for name in names if label_of(name) is None]:
-        raise SettingError(f"data.classes={text}: {unknown[0]!r} is no class, possible: {POSSIBLE}")
+        raise SettingError(f"data.classes={text}: {unknown[0]!r} is not a class, possible: {POSSIBLE}")
     labels = sorted({label for name in names if (label := label_of(name)) is not None})
     if len(labels) < FEWEST:
         raise SettingError(f"data.classes={text}: one class, expected at least {FEWEST} to tell apart")

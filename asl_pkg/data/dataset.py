@@ -58,14 +58,16 @@ class DatasetInfo:
 
     @property
     def summary(self) -> str:
-        """One line for people: how many pictures of how many signers in which split."""
-        splits = [f"{split} {sum(counts.values()):,}" for split, counts in self.counts.items()]
+        """One line for people: how many images of how many signers are in each split."""
+        splits = [f"{split} {sum(counts.values()):,} images" for split, counts in self.counts.items()]
         if self.unseen_signers:
+            counts = [self.signers[split] for split in self.counts]
             splits = [
-                f"{text} of {self.signers[split]} signers" for split, text in zip(self.counts, splits, strict=True)
+                f"{text} of {count} signer{'' if count == 1 else 's'}"
+                for text, count in zip(splits, counts, strict=True)
             ]
         some = f"{said}; " if (said := described(self.known_classes)) else ""
-        return f"{some}{', '.join(splits)} pictures, split by {self.split_by}, digest {self.digest[:12]}"
+        return f"{some}{', '.join(splits)}; split by {self.split_by}, digest {self.digest[:12]}"
 
 
 def write_info(dataset_dir: Path, info: DatasetInfo) -> None:

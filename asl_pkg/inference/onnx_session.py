@@ -62,7 +62,7 @@ def read_model(path: Path) -> bytes:
     if not path.is_file():
         raise BundleError(f"no ONNX file in {path}: `asl export` writes one")
     if path.stat().st_size > MAX_BYTES:
-        raise BundleError(f"{path} is larger than {MAX_BYTES:,} bytes: it is no ONNX file")
+        raise BundleError(f"{path} is larger than {MAX_BYTES:,} bytes: it is not an ONNX file")
     data = path.read_bytes()
     try:
         elsewhere = next(_weights_elsewhere(onnx.load_model_from_string(data)), None)

@@ -130,7 +130,7 @@ def _parse(url: str) -> tuple[str, str]:
         parts = urlsplit(url)
         if parts.scheme in ("http", "grpc") and parts.hostname and parts.port and parts.path in ("", "/"):
             return parts.scheme, parts.netloc
-    except ValueError:  # a port that is no number, brackets that do not match
+    except ValueError:  # a port that is not a number, brackets that do not match
         pass
     raise SettingError(f"url={url}: expected http://HOST:PORT or grpc://HOST:PORT")
 

@@ -42,7 +42,7 @@ def train(settings: TrainSettings, key: str, dataset_dir: Path, training_dir: Pa
         training_dir: gets what contract.py lists under training/.
 
     Raises:
-        SettingError: this is no pod of KFP's, or checkpoint_uri is not in S3.
+        SettingError: this is not a pod of KFP's, or checkpoint_uri is not in S3.
         DataError: S3 refuses.
         AslError: the TrainJob failed.
     """

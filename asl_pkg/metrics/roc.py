@@ -29,7 +29,7 @@ def micro_average_roc(probabilities: NDArray[np.floating], truth: NDArray[np.int
     """Draw the curve.
 
     Args:
-        probabilities: of the classes [n, classes]; what is no number counts as 0.
+        probabilities: of the classes [n, classes]; what is not a number counts as 0.
         truth: class of each picture [n].
 
     Returns:

@@ -31,7 +31,7 @@ def load_checkpoint(path: Path) -> Classifier:
         classifier = Classifier(checkpoint["hyper_parameters"])
         classifier.load_state_dict(checkpoint["state_dict"])
     except (KeyError, TypeError, RuntimeError, AttributeError) as error:
-        raise BundleError(f"{path} is no checkpoint of this program: {MENDS}") from error
+        raise BundleError(f"{path} is not a checkpoint of this program: {MENDS}") from error
     return classifier.eval()
 
 
@@ -55,7 +55,7 @@ def read(path: Path) -> dict[str, Any]:
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise BundleError(f"{path} is damaged or no checkpoint: {MENDS}") from error
     if not isinstance(checkpoint, dict) or not {"state_dict", "hyper_parameters"} <= checkpoint.keys():
-        raise BundleError(f"{path} is no checkpoint of this program: {MENDS}")
+        raise BundleError(f"{path} is not a checkpoint of this program: {MENDS}")
     _check(path, checkpoint["hyper_parameters"])
     return checkpoint
 

@@ -25,4 +25,4 @@ def build(settings: ModelSettings) -> nn.Module:
             return BaselineCNN(settings.width, settings.dropout)
         case ResNetModel():
             return TransferResNet(settings.backbone, settings.freeze_backbone)
-    raise SettingError(f"model={settings.name!r} is no network: possible: baseline, resnet")
+    raise SettingError(f"model={settings.name!r} is not a network: possible: baseline, resnet")

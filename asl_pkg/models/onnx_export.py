@@ -50,7 +50,7 @@ def check(graph: onnx.ModelProto) -> None:
         graph: with all its weights.
 
     Raises:
-        onnx.checker.ValidationError: it is no sound graph.
+        onnx.checker.ValidationError: it is not a sound graph.
         onnx.shape_inference.InferenceError: it declares other shapes or types than it computes.
     """
     onnx.checker.check_model(graph, full_check=True)

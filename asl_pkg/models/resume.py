@@ -140,7 +140,9 @@ class ResumeCallback(Checkpoint):
         try:
             torch.load(self.file, map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-            raise DataError(f"{self.where.url} is no state of a training: remove it, and `asl train` anew") from error
+            raise DataError(
+                f"{self.where.url} is not a state of a training: remove it, and `asl train` anew"
+            ) from error
         return self.file
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def show_metrics(metrics: "dsl.Metrics", figures: Mapping[str, float | None]) -> None:
-    """Show figures; one that is no finite number cannot be stored and is left out.
+    """Show figures; one that is not a finite number cannot be stored and is left out.
 
     Args:
         metrics: the artefact.

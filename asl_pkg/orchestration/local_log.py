@@ -102,7 +102,7 @@ def ending(state: str, message: str) -> str:
         One line.
     """
     if state in ("SUCCEEDED", "COMPLETE"):
-        return "the run is over, every step went well"
+        return "pipeline run succeeded"
     return f"the run FAILED ({state}){': ' * bool(message)}{message}; the step that failed says why"
 
 

@@ -89,7 +89,7 @@ def _objects(settings: PipelineSettings) -> Iterator[str]:
         cluster = Cluster(namespace)
         lacking = [one for one in wanted if not cluster.has(one[1], one[2])]
     except ServingError as error:
-        progress.say(f"not looked for: ServiceAccount and Secrets ({error})")
+        progress.say(f"skipped check of ServiceAccount and Secrets: {error}")
         return
     for what, _, name, mended in lacking:
         yield f"{what} {name} in namespace {namespace} ({mended})"
@@ -103,7 +103,7 @@ def _buckets(settings: PipelineSettings) -> Iterator[str]:
             if not has_bucket(connect(), bucket):
                 yield f"bucket s3://{bucket} (`make buckets`, or your S3's own tool)"
         except DataError as error:
-            progress.say(f"not looked for: bucket {bucket} ({error})")
+            progress.say(f"skipped check of bucket {bucket}: {error}")
 
 
 def _images(images: Sequence[str]) -> Iterator[str]:
@@ -113,4 +113,4 @@ def _images(images: Sequence[str]) -> Iterator[str]:
         if found == "":
             yield f"image {image} (`make push REGISTRY=…`)"
         elif found is None:
-            progress.say(f"not looked for: image {image}, whose registry cannot be asked from here")
+            progress.say(f"skipped check of container image {image}: registry not reachable")

@@ -20,7 +20,7 @@ def free_ports(host: str, wanted: Sequence[int]) -> list[int]:
         As many ports, all different.
 
     Raises:
-        ServingError: the host is no address of this machine, or no port is left.
+        ServingError: the host is not an address of this machine, or no port is left.
     """
     free = [port for port in wanted if _is_free(host, port)]
     chosen: list[int] = []
@@ -42,9 +42,9 @@ def _is_free(host: str, port: int) -> bool:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except socket.gaierror as error:
-        raise ServingError(f"host={host} is no address: 127.0.0.1 is for this machine, 0.0.0.0 for all") from error
+        raise ServingError(f"host={host} is not an address: 127.0.0.1 is for this machine, 0.0.0.0 for all") from error
     except OSError as error:
         if error.errno == errno.EADDRNOTAVAIL:
-            raise ServingError(f"host={host} is no address of this machine: 127.0.0.1 always is") from error
+            raise ServingError(f"host={host} is not an address of this machine: 127.0.0.1 always is") from error
         return False
     return True

@@ -57,7 +57,7 @@ def split_url(url: str) -> tuple[str, str]:
     """
     bucket, _, key = url.removeprefix("s3://").partition("/")
     if not url.startswith("s3://") or not bucket:
-        raise DataError(f"{url!r} is no S3 URL, expected s3://BUCKET/PREFIX or s3://BUCKET/ARCHIVE")
+        raise DataError(f"{url!r} is not an S3 URL, expected s3://BUCKET/PREFIX or s3://BUCKET/ARCHIVE")
     return bucket, key
 
 

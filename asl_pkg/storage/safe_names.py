@@ -12,7 +12,7 @@ DRIVE = re.compile(r"[A-Za-z]:")
 def slashed(name: str) -> str:
     """Give a name of a zip slashes: programs of Windows write backslashes.
 
-    A name that is no ASCII and has slashes keeps its backslashes: they may be half of a character in an encoding that
+    A name that is not ASCII and has slashes keeps its backslashes: they may be half of a character in an encoding that
     the zip does not name, as Shift-JIS.
     """
     return name.replace("\\", "/") if name.isascii() or "/" not in name else name

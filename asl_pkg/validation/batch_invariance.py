@@ -19,7 +19,7 @@ def greatest_change(session: onnxruntime.InferenceSession, pixels: Pixels) -> fl
         pixels: uint8 [n, 200, 200, 3].
 
     Returns:
-        Greatest change of a probability; infinite where an answer is no number.
+        Greatest change of a probability; infinite where an answer is not a number.
     """
     chosen = np.linspace(0, len(pixels) - 1, min(PICTURES, len(pixels)), dtype=np.int64)
     pictures = np.asarray(pixels[chosen])

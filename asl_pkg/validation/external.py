@@ -220,7 +220,7 @@ def _block_length(frames: int) -> int:
 def _prepared(
     items: Iterable[Sample | RejectedFile],
 ) -> Iterator[tuple[list[Sample], list[NDArray[np.uint8]], list[RejectedFile]]]:
-    """Batches: pictures, the pixels of each, and what is no picture."""
+    """Batches: pictures, the pixels of each, and what is not a picture."""
     remaining = track(items, None, "Reading other people's pictures")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         while batch := list(itertools.islice(remaining, contract.MAX_BATCH)):

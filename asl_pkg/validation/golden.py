@@ -44,7 +44,7 @@ class GoldenCheck:
 
 
 def check_golden_set(golden: GoldenSet, answers: NDArray[np.float32]) -> GoldenCheck:
-    """Compare a server's answers [n, 29] with those expected; what is no number differs."""
+    """Compare a server's answers [n, 29] with those expected; what is not a number differs."""
     difference = np.nan_to_num(np.abs(answers - golden.probabilities), nan=np.inf).max(axis=1)
     return GoldenCheck(int((difference > TOLERANCE).sum()), float(difference.max()))
 

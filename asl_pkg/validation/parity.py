@@ -35,7 +35,7 @@ def measure_parity(reference: NDArray[np.float32], other: NDArray[np.float32]) -
         other: ONNX Runtime's [n, classes].
 
     Returns:
-        What differs; `greatest` is infinite where either has a value that is no probability.
+        What differs; `greatest` is infinite where either has a value that is not a probability.
     """
     top = np.sort(reference, axis=1)[:, -2:]
     close = top[:, 1] - top[:, 0] <= CLOSE

@@ -48,7 +48,7 @@ def recall_plot(recall: NDArray[np.float64], least: float) -> str:
     """Draw the recall of each class.
 
     Args:
-        recall: by class [classes]; one that is no number is not drawn.
+        recall: by class [classes]; one that is not a number is not drawn.
         least: the gate's threshold.
 
     Returns:
@@ -57,7 +57,7 @@ def recall_plot(recall: NDArray[np.float64], least: float) -> str:
     with mpl.rc_context(STABLE):
         figure = Figure(figsize=(9, 2.9), layout="constrained")
         axes = figure.subplots()
-        order = np.argsort(recall, kind="stable")[: np.isfinite(recall).sum()]  # what is no number comes last
+        order = np.argsort(recall, kind="stable")[: np.isfinite(recall).sum()]  # what is not a number comes last
         colours = [BLUE if recall[label] >= least else RED for label in order]
         axes.bar([contract.CLASSES[label] for label in order], recall[order], color=colours, width=0.75)
         axes.axhline(least, color=RED, linewidth=1, linestyle="--")

@@ -106,7 +106,7 @@ def test_a_cut_bundle_json_is_refused_in_one_line(mutable: Bundle, data: st.Data
         pytest.param(b"[]", "expected named values", id="a list"),
         pytest.param(b'{"schema_version": 2}', "has bundle schema 2, expected 1", id="of another schema"),
         pytest.param(
-            b'{"schema_version": true}', "schema_version is True, expected int", id="a schema that is no number"
+            b'{"schema_version": true}', "schema_version is True, expected int", id="a schema that is not a number"
         ),
     ],
 )

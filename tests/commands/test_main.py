@@ -6,7 +6,9 @@ import sys
 import pytest
 
 from asl_pkg import contract
+from asl_pkg.commands.help import describe
 from asl_pkg.commands.registry import VERBS
+from asl_pkg.config.load import walk
 from tests.conftest import Asl
 
 
@@ -35,7 +37,7 @@ def test_help_of_a_verb_is_made_without_heavy_packages(verb: str) -> None:
 
 def test_help_of_train_shows_unit_default_and_choices(asl: Asl) -> None:
     text = asl("train", "--help").stdout
-    assert "data.batch_size=<pictures>" in text
+    assert "data.batch_size=<images>" in text
     assert "[32]" in text
     assert "resnet18|resnet34|resnet50" in text
 
@@ -63,3 +65,16 @@ def test_bad_input_gets_one_line_and_its_exit_code(asl: Asl, arguments: list[str
 
 def test_debug_shows_the_traceback(asl: Asl) -> None:
     assert "Traceback" in asl("train", "model=resnt", "--debug").stderr
+
+
+@pytest.mark.parametrize("verb", [name for name, verb in VERBS.items() if verb.common])
+def test_the_settings_that_people_change_first_come_first_and_none_is_lost(verb: str) -> None:
+    text = describe(verb, VERBS[verb])
+    common, further = text.split("common settings:")[1].split("further settings:")
+    assert 3 <= len(common.strip().splitlines()) <= 8
+    for name in VERBS[verb].common:
+        assert f"{name}=" in common
+    shown = {line.split("=")[0].strip() for line in (common + further).splitlines() if "=<" in line}
+    assert {name for name, _ in walk(VERBS[verb].schema) if name.split(".")[0] in VERBS[verb].sections} - shown <= {
+        "data.name", "model.name",
+    }  # fmt: skip

@@ -83,7 +83,7 @@ DEFECTS = [
     Defect("no batches", "max_batch_size 0 in config.pbtxt", "contract"),
     Defect("broken config", "config.pbtxt cannot be read", "contract"),
     Defect("prepared otherwise", "bundle.json names another preparation of pictures", "contract"),
-    Defect("a config that Triton refuses", "a thread count that is no number", "triton"),
+    Defect("a config that Triton refuses", "a thread count that is not a number", "triton"),
     # The bundle is not what was sealed.
     Defect("a byte changed", "in the middle of the graph", "integrity"),
     Defect("a file missing", "labels.txt", "integrity"),

@@ -198,7 +198,7 @@ def test_the_working_folder_and_those_above_it_are_refused(
         write(Path(name), DATASET)
 
 
-@pytest.mark.skipif(not Path("/dev/shm").is_mount(), reason="/dev/shm is no mount point here")  # noqa: S108
+@pytest.mark.skipif(not Path("/dev/shm").is_mount(), reason="/dev/shm is not a mount point here")  # noqa: S108
 def test_a_mount_point_is_refused() -> None:
     with pytest.raises(SettingError, match="mount point"):
         outputs.claim(Path("/dev/shm"), DATASET)  # noqa: S108

@@ -39,8 +39,8 @@ def open_archive(path: Path, name: str, state: str) -> Source:
         Its members, in its own order.
 
     Raises:
-        DataError: it is no archive, or a member's name or kind could do harm. Members of a tar are known only when they
-            are reached: it is raised then.
+        DataError: it is not an archive, or a member's name or kind could do harm. Members of a tar are known only when
+            they are reached: it is raised then.
     """
     # By its first bytes, not by an end that may belong to another archive inside it.
     with path.open("rb") as file:
@@ -49,4 +49,4 @@ def open_archive(path: Path, name: str, state: str) -> Source:
         return zip_archive.open_source(path, name, state)
     if tar_archive.is_tar(path):
         return tar_archive.open_source(path, name, state)
-    raise DataError(f"{name} is no archive, expected .zip, .tar, .tar.gz or .tar.zst")
+    raise DataError(f"{name} is not an archive, expected .zip, .tar, .tar.gz or .tar.zst")

@@ -110,7 +110,7 @@ def _remote(repo: "Repo", name: str | None, hash_name: str) -> "HashFileDB":
 
 def _safe(name: str) -> str:
     """Refuse a name that could be written outside the folder: no DVC makes one."""
-    fault = fault_of(name) if PurePosixPath(name).parts else "is no name of a file"
+    fault = fault_of(name) if PurePosixPath(name).parts else "is not a name of a file"
     if fault:
         raise DataError(f"tracked file {name!r} {fault}")
     return name

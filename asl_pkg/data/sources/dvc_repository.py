@@ -53,8 +53,8 @@ def opened(repository: str, revision: str = "") -> Iterator["Repo"]:
             raise DataError(f"{repository}: unknown revision {revision!r}, expected a branch, tag or commit") from error
         except (NotDvcRepoError, CloneError) as error:
             raise DataError(
-                f"{repository} is no DVC repository ({reason(error)}): expected a folder where `git init && dvc init` "
-                "was run, or a Git URL"
+                f"{repository} is not a DVC repository ({reason(error)}): expected a folder where "
+                "`git init && dvc init` was run, or a Git URL"
             ) from error
         except Exception as error:  # of Git's libraries: each has kinds of its own, with no ancestor in common
             raise DataError(f"{repository}: {_mended(error, repository)}") from error

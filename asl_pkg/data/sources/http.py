@@ -45,7 +45,7 @@ def open_source(settings: HttpData, downloads: Path) -> Source:
         Its members, in its own order.
 
     Raises:
-        DataError: the server does not give it, it has another SHA-256, or it is no archive that can be read safely.
+        DataError: the server does not give it, it has another SHA-256, or it is not an archive that can be read safely.
     """
     url = with_secrets(settings.path)
     _require_url(url)
@@ -63,7 +63,7 @@ def open_source(settings: HttpData, downloads: Path) -> Source:
 def _require_url(url: str) -> None:
     try:
         named = urlsplit(url).hostname
-        urlsplit(url).port  # noqa: B018 - raises where it is no number
+        urlsplit(url).port  # noqa: B018 - raises where it is not a number
     except ValueError:
         named = None
     if not named:

@@ -67,7 +67,7 @@ def claims_image(path: PurePath) -> bool:
 
 
 def claims_other(path: PurePath) -> bool:
-    """Whether a file has the name of what is no image; its contents are not asked."""
+    """Whether a file has the name of what is not an image; its contents are not asked."""
     return path.suffix.lower() in OTHERS or path.name.lower() in UNNAMED_OTHERS
 
 

@@ -17,7 +17,7 @@ NUMBER = re.compile(r"\d+(?!.*\d)")  # the last one
 
 
 def shown(path: str) -> str:
-    """A name as text that can be written anywhere: what is no UTF-8 becomes a question mark."""
+    """A name as text that can be written anywhere: what is not UTF-8 becomes a question mark."""
     return path.encode(errors="replace").decode()
 
 

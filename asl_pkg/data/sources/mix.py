@@ -52,11 +52,11 @@ def _listed(text: str) -> list[tuple[str, str]]:
         if part == SYNTHETIC:
             source = SYNTHETIC
         elif not equals or not source or not NAME.fullmatch(name) or not name.strip("."):
-            raise DataError(f"{part!r} is no part of a mix, expected data.path=NAME=SOURCE,… or `{SYNTHETIC}`")
+            raise DataError(f"{part!r} is not a part of a mix, expected data.path=NAME=SOURCE,… or `{SYNTHETIC}`")
         parts.append((name, source))
     names = [name for name, _ in parts]
     if len(set(names)) < max(2, len(names)):
-        raise DataError(f"data.path={text!r} is no mix, expected at least two parts NAME=SOURCE with a name each")
+        raise DataError(f"data.path={text!r} is not a mix, expected at least two parts NAME=SOURCE with a name each")
     return parts
 
 

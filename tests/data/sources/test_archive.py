@@ -328,7 +328,7 @@ def test_a_bomb_in_a_zip_is_quarantined_without_unpacking_it(tmp_path: Path) -> 
 def test_a_truncated_archive_is_one_line(name: str, share: float, tmp_path: Path) -> None:
     content = MAKERS[name](tmp_path / name, {f"A/{n}.jpg": encoded(noise(n, 200)) for n in range(20)}).read_bytes()
     (tmp_path / name).write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(DataError, match="damaged archive|is no archive") as caught:
+    with pytest.raises(DataError, match="damaged archive|is not an archive") as caught:
         read(tmp_path / name)
     assert "\n" not in str(caught.value)
 
@@ -351,7 +351,7 @@ def test_a_tar_of_the_folder_dot_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"hello"], ids=["empty", "text"])
 def test_what_is_no_archive_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(content)
-    with pytest.raises(DataError, match=r"is no archive, expected \.zip"):
+    with pytest.raises(DataError, match=r"is not an archive, expected \.zip"):
         read(tmp_path / "x.zip")
 
 

@@ -228,7 +228,7 @@ def test_a_url_that_leads_nowhere_is_one_line(url: str, downloads: Path) -> None
 
 def test_a_page_in_place_of_the_archive_is_refused(site: Site, downloads: Path) -> None:
     site.content = b"<html>Please log in</html>"
-    with pytest.raises(DataError, match="is no archive"):
+    with pytest.raises(DataError, match="is not an archive"):
         opened(site, downloads)
 
 

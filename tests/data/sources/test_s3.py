@@ -290,7 +290,7 @@ def test_an_empty_prefix_is_refused(bucket: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["s3://", "s3:///key", "bucket/key", ""])
 def test_what_is_no_s3_url_is_refused(url: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is no S3 URL"):
+    with pytest.raises(DataError, match="is not an S3 URL"):
         opened(url, tmp_path)
 
 
