@@ -85,5 +85,5 @@ def _by_contents(file: Path) -> Path | RejectedFile:
     return (
         file
         if kinds.holds_image(file, head)
-        else RejectedFile(str(file), f"no image ({kinds.extension(file)})", quarantined=False)
+        else RejectedFile(str(file), f"not an image ({kinds.extension(file)})", quarantined=False)
     )

@@ -5,7 +5,7 @@ from asl_pkg.data.sample import RejectedFile
 from asl_pkg.errors import DataError
 
 
-def other(path: str, reason: str = "no image (.txt)") -> RejectedFile:
+def other(path: str, reason: str = "not an image (.txt)") -> RejectedFile:
     return RejectedFile(path, reason, quarantined=False)
 
 
@@ -19,7 +19,7 @@ def test_what_stayed_out_is_told_with_counts_and_examples(capsys: pytest.Capture
     left_out.tell(rejected, "data=folder")
     unfit, others = capsys.readouterr().err.splitlines()
     assert "3 unfit: 2 empty, as A/1.jpg; 1 no right, as eve" in unfit
-    assert "1 left out: 1 no image (.txt), as a.txt" in others
+    assert "1 left out: 1 not an image (.txt), as a.txt" in others
     left_out.tell([], "data=folder")
     assert not capsys.readouterr().err
 

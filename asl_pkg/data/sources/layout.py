@@ -95,7 +95,7 @@ def _no_image(path: str) -> RejectedFile:
     name = PurePosixPath(path)
     if name.suffix.lower() in kinds.UNREAD:
         return RejectedFile(shown(path), f"an image in a format that is not read ({kinds.extension(name)}), {EXPECTED}")
-    return RejectedFile(shown(path), f"no image ({kinds.extension(name)})", quarantined=False)
+    return RejectedFile(shown(path), f"not an image ({kinds.extension(name)})", quarantined=False)
 
 
 def sample_of(path: str, data: bytes) -> Sample:

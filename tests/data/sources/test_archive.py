@@ -177,7 +177,7 @@ def test_litter_and_labels_are_left_out_and_told_whatever_they_hold(name: str, t
     assert {item.path for item in left_out} == set(others)
     assert not any(item.quarantined for item in left_out)
     assert {item.reason for item in left_out} == {
-        LITTER_REASON, "no image (.csv)", "no image (.mp4)", "no image (no extension)"
+        LITTER_REASON, "not an image (.csv)", "not an image (.mp4)", "not an image (no extension)"
     }  # fmt: skip
 
 
