@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from enum import Enum
 from functools import cache
 from typing import NamedTuple
@@ -10,8 +11,18 @@ from typing import NamedTuple
 HALVES = """
     train training trn trainset test testing tst val valid validation validate validating dev devel development eval
     evaluate evaluation holdout hold held heldout out unseen learn learning cv final public private
-    validierung treino treinamento teste validacao entrainement apprentissage essai entrenamiento prueba validacion
-    训练 训练集 测试 测试集 验证 验证集 学習 訓練 検証
+    xtrain xtest xval xvalid query gallery support novel seen known ood practice exam quiz inference predict
+    validierung validieren lern lernen pruf prufung kontroll kontrolle treino treinar treinamento teste testar validacao
+    validar entrainement apprentissage essai entrenamiento entrenar entreno prueba probar ensayo validacion validacione
+    addestramento allenamento prova collaudo convalida trainen testen valideren validatie oefenen toet trening
+    treningowy treningowe uczenie uczacy testowy testowe walidacja walidacyjny walidacyjne trenink trenovaci testovaci
+    validacni traning validering egitim dogrulama sinama latih pelatihan uji pengujian validasi
+    обучение обучающая обучающие тренировка тренировочная тренировочные тест тестовая тестовые тестирование валидация
+    валидационная валидационные проверка проверочная контрольная выборка навчання перевірка
+    εκπαιδευση δοκιμη επικυρωση אימון בדיקה אימות تدريب التدريب اختبار الاختبار تحقق التحقق آموزش آزمون آزمایش
+    اعتبارسنجی प्रशिक्षण परीक्षण सत्यापन การฝึก ทดสอบ
+    训练 测试 验证 校验 评估 开发 訓練 測試 驗證 学習 検証 評価 トレーニング テスト バリデーション
+    훈련 학습 테스트 시험 검증 평가
 """
 VERSIONS = """
     original orig augmented augmentation augment aug augm raw processed preprocessed preprocessing prepared cropped crop
@@ -28,7 +39,9 @@ CONTAINERS = """
     foto frame video clip sample example asl alphabet sign signs language american letter finger fingerspelling spelling
     gesture class classes label archive kaggle download upload file folder dir directory collection group database db
     root home input output source src target all misc miscellaneous other others more extra additional various default
-    daten bild bilder donnees datos dados imagen imagenes imagem imagens menge teil satz
+    daten bild bilder donnees datos dados dati dane imagen imagenes imagem imagens menge teil satz
+    screenshot whatsapp dcim untitled domain neu neuer ordner nouveau dossier nueva carpeta nuova cartella nova pasta
+    数据 数据集 集 資料 资料 图片 图像 文件夹 新建文件夹 画像 データ セット 데이터 세트 사진 данные набор фото
 """
 TIMES = """
     session sess sitting day date week month year time hour morning noon midday afternoon evening night take recording
@@ -44,7 +57,9 @@ CAMERAS = """
 SURROUNDINGS = """
     light lighting lit bright dark dim sun sunny cloudy shadow lamp flash natural artificial daylight indoor outdoor
     inside outside room background bg wall place location environment setting condition white black plain simple complex
-    cluttered uniform office kitchen lab laboratory studio street garden
+    cluttered uniform office kitchen lab laboratory studio street garden garage balcony bedroom bathroom cellar attic
+    beach hallway corridor classroom halogen fluorescent incandescent led neon tungsten red green blue yellow orange
+    glove sleeve barehand
 """
 FILLERS = """
     of the and for in on at to by with without no only my from nd st rd th von und mit der die das de la
@@ -55,15 +70,14 @@ PEOPLE = """
     teilnehmer teilnehmerin sujet sujeto persona personne pessoa usuario participante signeur id
 """
 
-WORDS = frozenset(" ".join((HALVES, VERSIONS, CONTAINERS, TIMES, CAMERAS, SURROUNDINGS)).split())
-JOINED = frozenset(word for word in " ".join((HALVES, VERSIONS, CONTAINERS)).split() if len(word) >= 3)
-LINKS = frozenset(FILLERS.split())
-HUMANS = frozenset(PEOPLE.split())
-ENDS = tuple(sorted({word for word in HALVES.split() if len(word) >= 3}, key=len, reverse=True))
-LONG_HUMANS = tuple(sorted(word for word in HUMANS if len(word) >= 4))  # that may end a longer word, as `testsubject`
+OTHERS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"}
+)  # that Unicode does not take apart
+UMLAUT = re.compile(r"(?<=[aou])e")  # Mueller is Müller
 
 CAMEL = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 TOKEN = re.compile(r"[^\W\d_]+|\d+")
+DECIMAL = re.compile(r"\s*(\d+)\.0*\s*")  # a number as programs for tables write it once a cell is empty
 SIZE = re.compile(r"\d+\s*[x×]\s*\d+|\d+p", re.IGNORECASE)  # as 64x64 and 720p
 DAY = re.compile(r"(19|20)\d{6}|(19|20)\d\d\D+\d{1,2}\D+\d{1,2}|\d{1,2}\D+\d{1,2}\D+(19|20)\d\d")
 
@@ -85,17 +99,34 @@ class Name(NamedTuple):
         kind: what it is.
         key: the same for every spelling of the name of one person; empty for a PART.
         stem: the key without numbers and the halves that are joined to it.
+        words: of a NAME, without numbers.
     """
 
     kind: Kind
     key: str = ""
     stem: str = ""
+    words: frozenset[str] = frozenset()
 
 
 def folded(text: str) -> str:
     """Give a text without the differences in case, accents, width and Unicode form that people make."""
-    parts = unicodedata.normalize("NFKD", text).casefold()
-    return "".join(char for char in parts if unicodedata.category(char) not in ("Mn", "Cf"))
+    return _without_marks(text).casefold().translate(OTHERS)
+
+
+def _without_marks(text: str) -> str:
+    parts = unicodedata.normalize("NFKD", text)
+    return "".join(char for char in parts if unicodedata.category(char) not in ("Mn", "Mc", "Cf"))
+
+
+WORDS = frozenset(folded(" ".join((HALVES, VERSIONS, CONTAINERS, TIMES, CAMERAS, SURROUNDINGS))).split())
+JOINED = frozenset(
+    word for word in folded(" ".join((HALVES, VERSIONS, CONTAINERS))).split() if len(word) >= 3 or not word.isascii()
+)
+HALF_WORDS = frozenset(folded(HALVES).split())
+LINKS = frozenset(FILLERS.split())
+HUMANS = frozenset(PEOPLE.split())
+ENDS = tuple(sorted({word for word in HALF_WORDS if len(word) >= 3}, key=len, reverse=True))
+LONG_HUMANS = tuple(sorted(word for word in HUMANS if len(word) >= 4))  # that may end a longer word, as `testsubject`
 
 
 def person_key(text: str) -> str:
@@ -105,9 +136,29 @@ def person_key(text: str) -> str:
         text: as somebody wrote it.
 
     Returns:
-        Its words and numbers, without signs, blanks and leading zeros; empty where it has neither.
+        Its words and numbers, without signs, blanks and leading zeros, in any order where it has no number, as in
+        `Smith, John`; empty where it has neither.
     """
-    return " ".join(token.lstrip("0") or "0" if token.isdecimal() else token for token in TOKEN.findall(folded(text)))
+    return _key([_token(token) for token in TOKEN.findall(_whole(folded(text)))])
+
+
+def _whole(text: str) -> str:
+    number = DECIMAL.fullmatch(text)
+    return number[1] if number else text
+
+
+def _token(text: str) -> str:
+    return text.lstrip("0") or "0" if text.isdecimal() else text
+
+
+def _key(tokens: Sequence[str]) -> str:
+    ordered = tokens if any(token.isdecimal() for token in tokens) else sorted(tokens)
+    return UMLAUT.sub("", " ".join(ordered))
+
+
+def names_half(name: str) -> bool:
+    """Whether a name is that of a half, as `test`, and of nobody."""
+    return set(TOKEN.findall(folded(name))) & HALF_WORDS != set() and read_name(name).kind is Kind.PART
 
 
 @cache
@@ -120,9 +171,8 @@ def read_name(folder: str) -> Name:
     Returns:
         What it says.
     """
-    tokens = [
-        _singular(person_key(token)) for token in TOKEN.findall(CAMEL.sub(" ", unicodedata.normalize("NFC", folder)))
-    ]
+    plain = _without_marks(folder)
+    tokens = [_singular(_token(folded(token))) for token in TOKEN.findall(CAMEL.sub(" ", plain))]
     if DAY.search(folder) or SIZE.fullmatch(folder.strip()):
         tokens = [token for token in tokens if not _is_mark(token)]
     kept: list[str] = []
@@ -134,11 +184,11 @@ def read_name(folder: str) -> Name:
             kept.append(token)
             part = False
     words = [token for token in kept if not _is_mark(token)]
-    key = " ".join(kept)
+    key = _key(kept)
     if HUMANS & set(kept):
         return Name(Kind.PERSON, key, key) if set(kept) - HUMANS else Name(Kind.HOLDER)
     if words:
-        return Name(Kind.NAME, key, _without_halves("".join(words)))
+        return Name(Kind.NAME, key, UMLAUT.sub("", _without_halves("".join(words))), frozenset(words))
     return Name(Kind.NUMBER, key, key) if kept == tokens and kept else Name(Kind.PART)
 
 

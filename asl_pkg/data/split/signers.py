@@ -4,14 +4,16 @@ A person in training and in the test makes a figure that promises too much. So w
 together, and what cannot be known for certain is a doubt, which forbids to call the test's signers unseen.
 """
 
+import itertools
+import re
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from asl_pkg.data.sample import UNKNOWN_SIGNER, label_of
-from asl_pkg.data.split.folder_names import Kind, Name, person_key, read_name
+from asl_pkg.data.split.folder_names import Kind, Name, names_half, person_key, read_name
 from asl_pkg.data.split.splitting import MIN_GROUPS
 from asl_pkg.errors import DataError
 
@@ -19,8 +21,18 @@ MOST_UNKNOWN = 0.01  # share of the images that no signer's folder and no row of
 EXAMPLES = 3
 SETTLES = "data.signers_csv=FILE with columns path,signer settles it"
 NOBODY = "nobody says who the signers are"
-NOBODYS = {"", "unknown", "unk", "n a", "na", "nan", "none", "null", "nil", "tbd", "anonymous", "anon", "missing"}
-NOBODYS |= {"unbekannt", "inconnu", "desconocido", "not known", "no name", "unnamed"}
+NOBODYS = set(
+    map(
+        person_key,
+        [
+            *("", "unknown", "unk", "n/a", "na", "nan", "none", "null", "nil", "tbd", "anonymous", "anon", "missing"),
+            *("unbekannt", "inconnu", "desconocido", "not known", "no name", "unnamed", "unknown signer"),
+            *("unknown person", "#REF!", "#VALUE!", "#DIV/0!"),
+        ],
+    )
+)
+NEGATIVE = re.compile(r"\s*[-\u2212]\d+(\.0*)?\s*")  # stands for an unknown number
+RARE = 0.1  # of another's images: one with so few, whose name differs by a letter, may be misspelled
 
 
 @dataclass(frozen=True)
@@ -82,7 +94,7 @@ def _read(name: str, mixed: bool) -> tuple[str, str]:
     """What is the same for every spelling of a name, and the name; for what is none, that of its part of a mix."""
     part, _, own = name.partition("/") if mixed else ("", "", name)
     key = person_key(own)
-    if key in NOBODYS:
+    if key in NOBODYS or NEGATIVE.fullmatch(own):
         return (part or UNKNOWN_SIGNER,) * 2
     return f"{part}/{key}" if part else key, name
 
@@ -101,7 +113,7 @@ def people_of_source(signers: Sequence[str], how: str, mixed: bool = False) -> P
     named, together = spelled_once(signers, mixed)
     doubts = [f"{' and '.join(map(repr, spellings))} were taken for one signer" for spellings in together[:EXAMPLES]]
     said = f"{_listed(set(named) - {UNKNOWN_SIGNER})} from {how}" + (f"; {'; '.join(doubts)}" if doubts else "")
-    return People(named, said, tuple(_unknown_doubts(named, mixed)))
+    return People(named, said, (*_unknown_doubts(named, mixed), *_name_doubts(named, mixed)))
 
 
 def _unknown_doubts(named: Sequence[str], mixed: bool) -> Iterable[str]:
@@ -112,6 +124,38 @@ def _unknown_doubts(named: Sequence[str], mixed: bool) -> Iterable[str]:
         parts = {name.partition("/")[0] for name in named if "/" in name}
         for part in sorted(parts & set(named)):
             yield f"some images of {part!r} have a signer and others have none, who may be one of them; {SETTLES}"
+
+
+def _name_doubts(named: Sequence[str], mixed: bool) -> Iterable[str]:
+    """Doubt names of a table or source that differ as the parts of one person do, or by a slip of the hand."""
+    images = Counter(name.partition("/")[0] if mixed else name for name in named if name != UNKNOWN_SIGNER)
+    names = sorted(images)
+    if halves := [name for name in names if names_half(name)]:
+        yield _unclear(halves, "may be people or parts of the set")
+    for key, group in itertools.groupby(sorted(names, key=_own_key), key=_own_key):
+        if key and len(same := list(group)) > 1:
+            yield _unclear(same, "may be the same person")
+            return
+    for name in names:
+        usual = [other for other in names if images[name] <= RARE * images[other]]
+        if slips := [other for other in usual if _slip(person_key(name), person_key(other))]:
+            yield _unclear([name, *slips], "differ by a letter and may be the same person")
+            return
+
+
+def _own_key(name: str) -> str:
+    """What is left of a name without the words of sessions, halves and the like."""
+    return read_name(name).key
+
+
+def _slip(name: str, other: str) -> bool:
+    """Whether words differ by one letter that is another, too many or missing, or by two that changed places."""
+    short, long = sorted((name, other), key=len)
+    if len(long) - len(short) > 1 or any(char.isdecimal() for char in name + other):
+        return False
+    at = next((at for at, char in enumerate(short) if char != long[at]), len(short))
+    swapped = short[at : at + 2] == long[at : at + 2][::-1] and short[at + 2 :] == long[at + 2 :]
+    return swapped or long[at + 1 :] in (short[at:], short[at + 1 :])
 
 
 def people_of_folders(paths: Sequence[str]) -> People:
@@ -197,7 +241,7 @@ def _groups(folders: Sequence[Folder]) -> tuple[dict[str, str], list[str]]:
     if len({len(folder.names) for folder in named}) > 1:
         longer = max(named, key=lambda folder: len(folder.names))
         doubts.append(_unclear([longer.path], "has more levels than other signers' folders"))
-    return groups, doubts + _weak(named)
+    return groups, doubts + _weak(named) + _alike(named, groups)
 
 
 def _of_names_only(named: Sequence[Folder]) -> tuple[dict[str, str], list[str]]:
@@ -241,6 +285,18 @@ def _weak(named: Sequence[Folder]) -> list[str]:
     if all(name.kind is Kind.NAME for name in names) and len({name.stem for name in names}) == 1:
         return [_unclear(examples, "may be several people or the same one")]
     return []
+
+
+def _alike(named: Sequence[Folder], groups: Mapping[str, str]) -> list[str]:
+    """Doubt names that share a word, as ann_home and ann_work, unless all share it: they may be one person's."""
+    holders: dict[str, dict[str, str]] = defaultdict(dict)
+    for folder in named:
+        for level, name in folder.names:
+            for word in name.words:
+                holders[word].setdefault(groups[folder.path], PurePosixPath(folder.path).parts[level])
+    several = len(set(groups.values()))
+    shared = [sorted(found.values()) for _, found in sorted(holders.items()) if 1 < len(found) < several]
+    return [_unclear(shared[0], "share a word and may be the same person")] if shared else []
 
 
 def _unclear(examples: Sequence[str], what: str) -> str:

@@ -119,7 +119,8 @@ def rows_of_images(
     found, astray = _matched(path, rows, [*images, *others])
     unnamed = [image for image in images if image not in found]
     if len(unnamed) == len(images):
-        raise DataError(f"{path} names no picture of the source, expected paths such as {images[0]}")
+        came = f", as line {astray[0].line} {astray[0].path!r}" if astray else ": it has no row"
+        raise DataError(f"{path} names no image of the source{came}, expected paths such as {images[0]}")
     misfits = _misfits(unnamed, len(images), astray, len(rows))
     if len(unnamed) > MOST_UNKNOWN * len(images) or len(astray) > MOST_UNKNOWN * len(rows):
         raise DataError(f"{path} fits in part: {misfits}; an image whose signer nobody knows takes an empty signer")

@@ -129,7 +129,7 @@ def test_a_table_names_signers(photographs: Path, tmp_path: Path) -> None:
 
 def test_a_table_of_another_set_is_refused(photographs: Path, tmp_path: Path) -> None:
     (tmp_path / "signers.csv").write_text("path,signer\nelsewhere.jpg,ann\n")
-    with pytest.raises(DataError, match=r"names no picture .* such as asl_alphabet_train/A/A0.jpg"):
+    with pytest.raises(DataError, match=r"names no image .* such as asl_alphabet_train/A/A0.jpg"):
         pulled(photographs, tmp_path / "dataset", signers_csv=str(tmp_path / "signers.csv"))
 
 

@@ -72,9 +72,52 @@ PARTS = [
         "Trainingsdaten",
     ),
 ]
+ABROAD = [
+    *(
+        "addestramento",
+        "Convalida",
+        "treinar",
+        "validar",
+        "Entreno",
+        "Validaciones",
+    ),
+    *(
+        "Lerndaten",
+        "Prüfung",
+        "trainen",
+        "Toets",
+        "trening",
+        "walidacja",
+    ),
+    *(
+        "eğitim",
+        "doğrulama",
+        "обучение",
+        "Тестовая",
+        "валидационная",
+        "επικύρωση",
+    ),
+    *(
+        "تدريب",
+        "آموزش",
+        "प्रशिक्षण",
+        "训练数据",
+        "驗證",
+        "トレーニング",
+    ),
+    *(
+        "훈련",
+        "데이터세트",
+        "Neuer_Ordner",
+        "Nueva_carpeta_(2)",
+        "xtrain",
+        "fluorescent",
+    ),
+    *("gloves",),
+]
 
 
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("name", PARTS + ABROAD)
 def test_a_part_of_a_set_is_no_person(name: str) -> None:
     assert read_name(name).kind is Kind.PART
 
@@ -105,6 +148,15 @@ def test_a_number_may_be_anything(name: str) -> None:
 @pytest.mark.parametrize("name", ["ann_train", "AnnTest", "ann-session2", "day1_ann", "anntrain", "testann", "ann2"])
 def test_a_person_s_parts_have_one_stem(name: str) -> None:
     assert read_name(name).stem == "ann"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Müller", "Mueller"), ("Smith, John", "john smith"), ("Søren", "Soren"), ("IŞIK", "ışık"), ("Łucja", "lucja")],
+)
+def test_a_person_may_be_spelled_as_keyboards_and_lists_do(one: str, other: str) -> None:
+    assert person_key(one) == person_key(other)
+    assert read_name(one).key == read_name(other).key
 
 
 @settings(deadline=None)

@@ -108,6 +108,12 @@ def test_what_may_be_people_or_not_is_doubted_with_an_example_and_what_settles_i
     assert "data.signers_csv" in people.doubts[0]
 
 
+def test_folders_that_share_a_word_may_be_one_person_s() -> None:
+    folders = nested(["ann_garden_shed", "ann_roof", "bob_garden_shed", "bob_roof", "cem_pier"])
+    assert "share a word" in people_of_folders(images(*folders)).doubts[0]
+    assert certain(people_of_folders(images("team ann", "team bob", "team cem")))
+
+
 def test_images_outside_of_the_signers_folders_are_refused_beyond_a_small_share() -> None:
     with pytest.raises(DataError, match=r"6 of 24 images lie in no signer's folder, as A/A0.jpg, .* as ann/A/A0.jpg"):
         people_of_folders([path.lstrip("/") for path in images("", *ANN_BOB_CEM)])
@@ -162,11 +168,37 @@ def test_spellings_of_one_name_are_one_signer_and_said() -> None:
     assert certain(people)
 
 
-@pytest.mark.parametrize("name", ["", " ", "unknown", "Unknown", "N/A", "n/a", "-", "?", "nan", "None", "NULL"])
+@pytest.mark.parametrize(
+    "name", ["", " ", "unknown", "Unknown", "N/A", "n/a", "-", "?", "nan", "None", "NULL", "#REF!", "-1"]
+)
 def test_a_name_that_says_nothing_is_a_doubt(name: str) -> None:
     people = people_of_source(["ann", "bob", "cem", name], "the column signer")
     assert people.signers[3] == "unknown"
     assert "1 of 4 images" in people.doubts[0]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["train", "test", "valid"],
+        ["ann", "ann (left)", "bob", "cem"],
+        [*["anna"] * 20, "ana", "bob", "cem"],
+        [*["anna"] * 20, "anan", "bob", "cem"],
+    ],
+)
+def test_names_that_may_be_one_person_s_are_doubted_in_a_table_too(names: list[str]) -> None:
+    assert "may be" in people_of_source(names, "signers.csv").doubts[0]
+
+
+@pytest.mark.parametrize("names", [["anna", "ana", "bob"], [*["s12"] * 20, "s13", "s2"], ["Jan", "April", "Park"]])
+def test_people_who_are_called_alike_are_several(names: list[str]) -> None:
+    people = people_of_source(names, "signers.csv")
+    assert certain(people)
+    assert people.signers == names
+
+
+def test_a_number_that_a_table_made_decimal_is_the_same_signer() -> None:
+    assert len(set(people_of_source(["1", "1.0", "2.0", "2", "3.00"], "signers.csv").signers)) == 3
 
 
 def test_the_parts_of_a_mix_are_different_people_unless_a_part_knows_some_only() -> None:

@@ -120,7 +120,7 @@ def test_no_image_gets_a_signer_who_was_not_meant(
 
 
 def test_a_table_of_another_set_is_refused_with_paths_that_were_expected() -> None:
-    with pytest.raises(DataError, match=r"names no picture .* such as set/ann/A/A0.jpg"):
+    with pytest.raises(DataError, match=r"names no image .* such as set/ann/A/A0.jpg"):
         signers([Row(2, "elsewhere.jpg", "ann", "")])
 
 
