@@ -86,7 +86,7 @@ class ArchiveData(FolderData):
     """A zip or tar archive of such a folder; the other settings are those of data=folder."""
 
     name: str = setting("archive", "Kind of source", choices=["archive"])
-    path: str = setting("", "The archive: .zip, .tar, .tar.gz or .tar.zst", "path")
+    path: str = setting("", "The archive: .zip, .tar, .tar.gz, .tar.bz2, .tar.xz or .tar.zst", "path")
 
 
 @dataclass

@@ -39,6 +39,8 @@ MAKERS: dict[str, Callable[[Path, Mapping[str, bytes]], Path]] = {
     "x.zip": zipped,
     "x.tar": tarred,
     "x.tar.gz": lambda path, files: tarred(path, files, "w:gz"),
+    "x.tar.bz2": lambda path, files: tarred(path, files, "w:bz2"),
+    "x.tar.xz": lambda path, files: tarred(path, files, "w:xz"),
     "x.tar.zst": tarred_by_zstandard,
 }
 

@@ -23,8 +23,6 @@ from asl_pkg.urls import public, with_secrets
 
 CONNECT_S, READ_S = 10, 60
 BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, *(code for code in HTTPStatus if code >= 500))
-# A certificate or proxy that is refused will be refused again.
-HOPELESS = (requests.exceptions.SSLError, requests.exceptions.ProxyError)
 PASSING = (
     requests.ConnectionError,
     requests.Timeout,
@@ -84,7 +82,12 @@ def _ask(url: str, start: int, version: str) -> Iterator[HttpPart]:
                 return
         with _ask(url, 0, "") as answer:
             yield answer
-    except HOPELESS as error:
+    except requests.exceptions.ProxyError as error:  # as one that is refused: it will be refused again
+        raise DataError(
+            f"{public(url)}: the proxy that http_proxy or https_proxy names does not let it through: mend or unset "
+            "them, or name the server in no_proxy"
+        ) from error
+    except requests.exceptions.SSLError as error:
         raise DataError(f"{public(url)}: {type(error).__name__}, expected a server with a valid certificate") from error
     except PASSING as error:
         if start == 0 and (hopeless := _hopeless(error)):

@@ -24,7 +24,7 @@ from asl_pkg.storage.download import BACKOFF_S, CHUNK, BrokenConnectionError, Ht
 from asl_pkg.storage.s3 import CONNECTIONS, code_of, connect, explained, split_url
 from asl_pkg.storage.safe_names import fault_of
 
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.zst")
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 AHEAD = 4 * CONNECTIONS  # objects fetched before they are asked for
 # Other refusals, as of credentials that expired, concern all objects.
 OF_ONE_OBJECT = {"AccessDenied", "InvalidObjectState"}  # rights of its own; in Glacier and not restored

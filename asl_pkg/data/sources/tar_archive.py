@@ -1,10 +1,12 @@
-"""A tar archive, plain or compressed by gzip or Zstandard, read strictly from its first byte to its last."""
+"""A tar archive, plain or compressed by gzip, bzip2, xz or Zstandard, read strictly from its first byte to its last."""
 
+import bz2
 import functools
 import gzip
 import hashlib
 import io
 import itertools
+import lzma
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -22,7 +24,7 @@ from asl_pkg.storage.safe_names import linked, slashed
 
 CHUNK = 2**20
 MAX_HEADER = 2**16  # bytes of a long name or of extended attributes: tarfile holds them in memory
-GZIP, ZSTANDARD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+GZIP, BZIP2, XZ, ZSTANDARD = PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
 LONG_HEADERS = (
     tarfile.GNUTYPE_LONGNAME,
     tarfile.GNUTYPE_LONGLINK,
@@ -33,7 +35,7 @@ LONG_HEADERS = (
 # What tarfile lets through where a header's fields contradict one another, besides its own errors.
 BROKEN_HEADER = (ValueError, IndexError, KeyError, OverflowError, RecursionError)
 Header = TypeVar("Header", bound=tarfile.TarInfo)
-DAMAGED = (tarfile.TarError, zstandard.ZstdError, zlib.error, EOFError, OSError, *BROKEN_HEADER)
+DAMAGED = (tarfile.TarError, zstandard.ZstdError, zlib.error, lzma.LZMAError, EOFError, OSError, *BROKEN_HEADER)
 
 
 class StrictHeader(tarfile.TarInfo):
@@ -95,7 +97,7 @@ def is_tar(path: Path) -> bool:
     """Say whether a file begins as a tar archive or as a compressed one."""
     with path.open("rb") as file:
         head = file.read(tarfile.BLOCKSIZE)
-    if head.startswith((GZIP, ZSTANDARD)):
+    if head.startswith(PACKED):
         return True
     try:  # not tarfile.is_tarfile: that reads what the first header asks for
         tarfile.TarInfo.frombuf(head, tarfile.ENCODING, "surrogateescape")
@@ -119,9 +121,13 @@ def open_source(path: Path, name: str, state: str) -> Source:
 
 
 def _unpacked(file: io.BufferedReader) -> io.BufferedIOBase:
-    head = file.peek(len(ZSTANDARD))
+    head = file.peek(len(XZ))
     if head.startswith(GZIP):
         return gzip.GzipFile(fileobj=file)
+    if head.startswith(BZIP2):
+        return bz2.BZ2File(file)
+    if head.startswith(XZ):
+        return lzma.LZMAFile(file)
     if head.startswith(ZSTANDARD):
         return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)  # type: ignore[return-value]
     return file

@@ -355,8 +355,9 @@ def test_what_is_no_archive_is_refused(content: bytes, tmp_path: Path) -> None:
         read(tmp_path / "x.zip")
 
 
-def test_a_small_compressed_archive_is_read(tmp_path: Path) -> None:
-    path = tarred(tmp_path / "x.tar.gz", {"A/1.jpg": b""}, "w:gz")
+@pytest.mark.parametrize("packed", ["gz", "bz2", "xz"])
+def test_a_small_compressed_archive_is_read(packed: str, tmp_path: Path) -> None:
+    path = tarred(tmp_path / f"x.tar.{packed}", {"A/1.jpg": b""}, f"w:{packed}")
     assert path.stat().st_size < tarfile.BLOCKSIZE
     assert [item.path for item in read(path)] == ["A/1.jpg"]
 

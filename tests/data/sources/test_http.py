@@ -250,3 +250,12 @@ def test_a_server_on_this_machine_is_not_asked_through_a_proxy(
     monkeypatch.setenv("NO_PROXY", "")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert opened(site, tmp_path).total
+
+
+def test_a_proxy_that_does_not_answer_is_named_without_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://ann:secret@127.0.0.1:9")
+    with pytest.raises(DataError, match="http_proxy .* mend or unset") as caught:
+        open_source(HttpData(path="http://example.invalid/a.zip?sig=dead"), 0, tmp_path)
+    assert "secret" not in str(caught.value)
