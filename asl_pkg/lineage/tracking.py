@@ -193,6 +193,7 @@ def _open() -> tuple["MlflowClient", str]:
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import DatabaseError
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)  # else it tells of every table that it makes
     embedded = "MLFLOW_TRACKING_URI" not in os.environ
@@ -207,6 +208,10 @@ def _open() -> tuple["MlflowClient", str]:
             client.restore_experiment(found.experiment_id)
     except MlflowException as error:
         raise AslError(f"MLflow at {uri()}: {_first_line(error)}") from error
+    except DatabaseError as error:
+        raise AslError(
+            f"MLflow at {uri()}: {error.orig}: move a damaged store away, or set MLFLOW_TRACKING_URI to another"
+        ) from error
     return client, found.experiment_id
 
 
