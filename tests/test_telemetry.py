@@ -17,7 +17,7 @@ LENIENT = [f"validate.{name}_min=0" for name in ("accuracy", "macro_f1", "recall
 ELSEWHERE = re.compile(r"connect\(.*sa_family=AF_INET6?,(?!.*(?:127\.0\.0\.1|::1)).*")
 
 
-@pytest.mark.parametrize("module", ["serving.onnx_session", "tracking", "data.dvc_repository"])
+@pytest.mark.parametrize("module", ["inference.onnx_session", "lineage.tracking", "data.sources.dvc_repository"])
 def test_telemetry_is_off_before_the_library_is_imported(module: str) -> None:
     code = f"import os, asl_pkg.{module}; print(*(os.environ.get(name) for name in {OFF}))"
     environment = {name: value for name, value in os.environ.items() if name not in OFF}
