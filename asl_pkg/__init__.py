@@ -2,6 +2,8 @@
 
 import os
 
+from asl_pkg.moved import accept_old_paths
+
 # No dependency phones home. Here, because each reads its variable when it is imported: ONNX Runtime looks up
 # Microsoft's hosts from native threads, which no later call prevents.
 os.environ |= {
@@ -10,3 +12,4 @@ os.environ |= {
     "DVC_NO_ANALYTICS": "1",
     "DO_NOT_TRACK": "true",
 }
+accept_old_paths()

@@ -65,6 +65,7 @@ def patiently(text: str) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+        timer.join()  # a line that has begun belongs to this work
 
 
 def say(text: str) -> None:

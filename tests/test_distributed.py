@@ -26,7 +26,7 @@ PICTURES = 8
 def gradients(target: Path) -> None:
     """Write the gradients of one batch, computed by however many processes there are."""
     if distributed.is_distributed():
-        distributed.init_process_group("gloo")
+        torch.distributed.init_process_group("gloo")
     torch.manual_seed(0)
     network = build(ResNetModel(weights="")).double().eval()  # batch norms use the statistics that they have
     pictures, labels = torch.rand(PICTURES, 3, 64, 64, dtype=torch.float64), torch.arange(PICTURES)
@@ -36,7 +36,7 @@ def gradients(target: Path) -> None:
     if distributed.is_first():
         torch.save([one.grad for one in network.parameters()], target)
     if distributed.is_distributed():
-        distributed.destroy_process_group()
+        torch.distributed.destroy_process_group()
 
 
 def test_two_processes_compute_the_gradients_of_one(tmp_path: Path) -> None:

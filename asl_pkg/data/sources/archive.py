@@ -50,6 +50,6 @@ def open_archive(path: Path, name: str, state: str) -> Source:
     if tar_archive.is_tar(path):
         return tar_archive.open_source(path, name, state)
     raise DataError(
-        f"{name} is not an archive, expected .zip, .tar, .tar.gz, .tar.bz2, .tar.xz or .tar.zst; data=folder reads what "
-        "another kind was unpacked to"
+        f"{name} is not an archive, expected .zip, .tar, .tar.gz, .tar.bz2, .tar.xz or .tar.zst; unpack other "
+        "kinds and take data=folder"
     )

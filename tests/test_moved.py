@@ -1,0 +1,24 @@
+"""Module paths of version 0.1 still lead to what they became, with a warning that names it."""
+
+import importlib
+import importlib.util
+
+import pytest
+
+from asl_pkg.moved import MOVED
+
+
+@pytest.mark.parametrize("old", MOVED)
+def test_an_old_path_names_a_module_that_is_there(old: str) -> None:
+    with pytest.warns(FutureWarning, match=f"asl_pkg.{MOVED[old]}"):
+        assert importlib.util.find_spec(f"asl_pkg.{old}")
+    assert importlib.util.find_spec(f"asl_pkg.{MOVED[old]}")
+
+
+def test_what_is_imported_by_an_old_path_is_the_same() -> None:
+    from asl_pkg.config.schema import TrainSettings
+    from asl_pkg.lineage import tracking
+
+    with pytest.warns(FutureWarning):
+        assert importlib.import_module("asl_pkg.tracking").tracked is tracking.tracked
+    assert importlib.import_module("asl_pkg.config").TrainSettings is TrainSettings
