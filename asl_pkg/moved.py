@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 MOVED = {
     "code_version": "lineage.code_version",
@@ -114,8 +115,14 @@ class _Alias(Loader):
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Make the module, still without what it looks up."""
+
+        def look_up(name: str) -> Any:
+            if name.startswith("__"):  # its own path and loader must not be the other's
+                raise AttributeError(name)
+            return getattr(importlib.import_module(spec.loader_state), name)
+
         module = ModuleType(spec.name, f"Moved to {spec.loader_state}.")
-        module.__dict__["__getattr__"] = lambda name: getattr(importlib.import_module(spec.loader_state), name)
+        module.__dict__["__getattr__"] = look_up
         return module
 
     def exec_module(self, module: ModuleType) -> None:
