@@ -124,7 +124,8 @@ def described(signature: Path) -> str:
     if not signature.is_file():
         return "not signed"
     key = _configured(contract.PUBLIC_KEY_VARIABLE)
-    return f"signed with the key of {key}" if key else f"signed, by whom {contract.PUBLIC_KEY_VARIABLE} would check"
+    unverified = f"signed (signer not verified; set {contract.PUBLIC_KEY_VARIABLE})"
+    return f"signed with the key of {key}" if key else unverified
 
 
 def _configured(variable: str) -> Path | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from asl_pkg.serving.ports import free_ports
 from asl_pkg.serving.triton.local import LocalTriton
 
 START_S = 240
@@ -38,17 +39,18 @@ def transformer(folder: Path, port: int, *predictors: str, wait: bool = True) ->
 
     Args:
         folder: gets its log.
-        port: for HTTP; the next one is for gRPC.
+        port: wanted for HTTP, the next one for gRPC; others where they are taken.
         predictors: HOST:PORT.
         wait: until it is ready.
     """
     log = folder / f"transformer-{port}.log"
-    flags = ["--host", "127.0.0.1", "--http_port", str(port), "--grpc_port", str(port + 1)]
+    http_port, grpc_port = free_ports("127.0.0.1", [port, port + 1])
+    flags = ["--host", "127.0.0.1", "--http_port", str(http_port), "--grpc_port", str(grpc_port)]
     command = [sys.executable, "-m", "asl_pkg.serving.transformer", *flags, "--predictor_host", ",".join(predictors)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:
-        running = Transformer(f"http://127.0.0.1:{port}", f"grpc://127.0.0.1:{port + 1}", log, process)
+        running = Transformer(f"http://127.0.0.1:{http_port}", f"grpc://127.0.0.1:{grpc_port}", log, process)
         if wait:
             until(lambda: running.ready, START_S, log)
         yield running

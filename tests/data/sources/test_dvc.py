@@ -180,7 +180,7 @@ def test_a_listing_that_leads_out_of_the_folder_is_refused_by_name(base: Path, n
     file.write_text(listing)
     text = f"outs:\n- md5: {md5}.dir\n  hash: md5\n  path: letters\n"
     (base / "repository/data/letters.dvc").write_text(text)
-    with pytest.raises(DataError, match="leads out|no name"):
+    with pytest.raises(DataError, match="leads out|not a name"):
         opened(base)
 
 
@@ -221,7 +221,7 @@ def test_a_repository_without_a_remote_is_told_what_to_do(base: Path, kind: str,
 def test_what_is_no_repository_is_said_in_one_line(tmp_path: Path, repository: str) -> None:
     (tmp_path / "plain").mkdir()
     where = repository if ":" in repository else str(tmp_path / repository)
-    with pytest.raises(DataError, match="no DVC repository") as refusal:
+    with pytest.raises(DataError, match="not a DVC repository") as refusal:
         open_source(DvcData(path="data/letters", repository=where), 7, tmp_path / "downloads")
     assert "\n" not in str(refusal.value)
 
