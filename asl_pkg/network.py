@@ -3,7 +3,11 @@
 import ipaddress
 import os
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from requests import Response
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _CLUSTER_NAME = re.compile(r"[\w-]+|.+\.svc(\.cluster\.local)?")  # of a Service, as pods know it
@@ -31,6 +35,20 @@ def is_web_page(text: str) -> bool:
         text: its body, or the beginning of it.
     """
     return bool(_PAGE.match(text))
+
+
+def refusal(answer: "Response") -> str:
+    """Say what came in place of an API's answer.
+
+    Args:
+        answer: of a server.
+
+    Returns:
+        A web page, or status and reason of an error; empty where it may be the API's answer.
+    """
+    if not answer.ok:
+        return f"{answer.status_code} {answer.reason}"
+    return "a web page" if is_web_page(answer.text) else ""
 
 
 def _is_inside(host: str) -> bool:

@@ -17,7 +17,7 @@ from asl_pkg.config.load import load
 from asl_pkg.config.schema import PipelineSettings
 from asl_pkg.errors import AslError, ServingError, SettingError
 from asl_pkg.k8s.client import Cluster
-from asl_pkg.network import is_web_page, reach_directly
+from asl_pkg.network import reach_directly, refusal
 from asl_pkg.orchestration import compiled
 from asl_pkg.orchestration.images import step_images
 from asl_pkg.orchestration.preflight import missing, pinned
@@ -162,10 +162,11 @@ def _health(host: str) -> dict[str, Any]:
     """What the server says of itself; kfp's client would ask again and again, and show a traceback each time."""
     reach_directly(host)
     answer = requests.get(f"{host}/apis/v2beta1/healthz", timeout=TIMEOUT_S)
-    if answer.ok and not is_web_page(answer.text):
+    got = refusal(answer)
+    if not got:
         with suppress(requests.JSONDecodeError):
             return dict(answer.json())
-    got = "a web page" if answer.ok else f"{answer.status_code} {answer.reason}"
+        got = "a web page"
     raise ServingError(
         f"kfp.host={host} answered {got}, expected the API of Kubeflow Pipelines: if it is behind a login, forward "
         f"its own port: {FORWARD} and set kfp.host=http://127.0.0.1:8080"

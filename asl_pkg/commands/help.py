@@ -66,12 +66,11 @@ def describe(name: str, verb: Verb) -> str:
     settings = " [setting=value …]" if verb.schema else ""
     lines = [f"usage: asl {name}{' ' + verb.takes if verb.takes else ''}{settings}", ""]
     lines += [line.removeprefix("    ") for line in (verb.function.__doc__ or "").strip().splitlines()]
-    if verb.schema and verb.common:
-        lines += ["", "common settings:", *_common(verb.schema, verb.common)]
     if verb.schema:
-        shown = set(_common(verb.schema, verb.common))
-        rest = [line for line in _settings(verb.schema, verb.sections) if line not in shown]
-        lines += ["", "further settings:" if verb.common else "settings:", *rest]
+        common = list(_common(verb.schema, verb.common))
+        rest = [line for line in _settings(verb.schema, verb.sections) if line not in common]
+        lines += ["", "common settings:", *common, "", "further settings:"] if common else ["", "settings:"]
+        lines += rest
     return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from asl_pkg import contract
 from asl_pkg.errors import AslError
-from asl_pkg.network import is_web_page, reach_directly
+from asl_pkg.network import reach_directly, refusal
 from asl_pkg.urls import public, without_user
 
 if TYPE_CHECKING:
@@ -134,8 +134,7 @@ def check() -> None:
             f"MLFLOW_TRACKING_URI={uri()}: no MLflow server answers there ({type(error).__name__}): "
             "start it, or unset the variable for the embedded store"
         ) from error
-    if not answer.ok or is_web_page(answer.text):
-        got = "a web page" if answer.ok else f"{answer.status_code} {answer.reason}"
+    if got := refusal(answer):
         raise AslError(
             f"MLFLOW_TRACKING_URI={uri()} answered {got}, expected an MLflow server: behind a login set "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or forward the server's own port"
