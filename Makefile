@@ -37,7 +37,7 @@ export: ## write the bundle that is served
 validate: ## let the gates decide
 deploy: ## make a release serve
 serve: ## a real Triton on 127.0.0.1:8000
-infer: ## name the letter in pictures: SET="picture.jpg"
+infer: ## name the letter in images: SET="image.jpg"
 monitor: ## compare what is shown now with what was measured: SET="FOLDER"
 verify: ## check every file of a bundle, and its signature
 key: ## a key pair for signing

@@ -1,4 +1,4 @@
-"""Recognises the American Sign Language alphabet in pictures: pull, train, export, validate, deploy, serve, infer."""
+"""Recognises the American Sign Language alphabet in images: pull, train, export, validate, deploy, serve, infer."""
 
 import os
 

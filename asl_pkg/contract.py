@@ -4,15 +4,15 @@ import string
 
 # The model
 CLASSES: tuple[str, ...] = (*string.ascii_uppercase, "del", "nothing", "space")  # the order of the output's columns
-IMAGE_PX = 200  # side of the square picture that the model takes
-MAX_BATCH = 32  # pictures in one request to the server
+IMAGE_PX = 200  # side of the square image that the model takes
+MAX_BATCH = 32  # images in one request to the server
 INPUT_NAME = "input"  # uint8 [batch, 200, 200, 3], RGB
 OUTPUT_NAME = "output"  # float32 [batch, 29], probabilities
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in 0..1, https://docs.pytorch.org/vision/stable/models.html
 IMAGENET_STD = (0.229, 0.224, 0.225)
 TEMPERATURES = (0.25, 4.0)  # the least and the greatest that calibration finds; a bundle with another was not trained
 CONTRACT_VERSION = 1  # of all the above
-PREPARATION_VERSION = 1  # of data/preparation.py: picture file -> 200x200 RGB
+PREPARATION_VERSION = 1  # of data/preparation.py: image file -> 200x200 RGB
 TRITON_RELEASE = "26.07"  # of NVIDIA's image in manifests/; .triton has its ONNX Runtime
 OPSET = 21  # the highest that each of serving/triton_releases.py loads
 IR_VERSION = 10

@@ -27,7 +27,7 @@ def track(path: Path) -> Tracked:
     """Add a folder or archive to the DVC repository that it lies in (`dvc add`), and push it (`dvc push`).
 
     Args:
-        path: a data set, a folder of pictures or an archive.
+        path: a data set, a folder of images or an archive.
 
     Returns:
         What is tracked now; committing it is the user's.

@@ -14,16 +14,16 @@ from asl_pkg.errors import ServingError
 from asl_pkg.inference.v2_client import Client
 from asl_pkg.serving.triton.local import LocalTriton
 
-PICTURES = 8
+IMAGES = 8
 
 
 def ask(store: Path, dataset_dir: Path, seed: int) -> str:
-    """Start Triton on the release that serves and send it test pictures over HTTP and gRPC.
+    """Start Triton on the release that serves and send it test images over HTTP and gRPC.
 
     Args:
         store: the model store.
         dataset_dir: the data set whose test split is asked about.
-        seed: of the choice of pictures.
+        seed: of the choice of images.
 
     Returns:
         A table: signer, truth, letter and confidence by either protocol.
@@ -35,7 +35,7 @@ def ask(store: Path, dataset_dir: Path, seed: int) -> str:
     if folder is None:
         raise ServingError(f"nothing serves from {store} yet: `asl deploy` makes a release serve")
     test = read_split(dataset_dir, "test", ["image", "label", "signer"])
-    chosen = np.sort(np.random.default_rng(seed).choice(len(test), min(PICTURES, len(test)), replace=False))
+    chosen = np.sort(np.random.default_rng(seed).choice(len(test), min(IMAGES, len(test)), replace=False))
     rows = test.take(chosen).to_pylist()
     pixels = np.stack([prepare(row["image"]["bytes"]) for row in rows])  # [n, 200, 200, 3]
     with (
@@ -45,7 +45,7 @@ def ask(store: Path, dataset_dir: Path, seed: int) -> str:
     ):
         by_http, by_grpc, release = http.predict(pixels), grpc.predict(pixels), grpc.release
     if not np.allclose(by_http, by_grpc, atol=1e-5):
-        raise ServingError("HTTP and gRPC gave different probabilities for the same pictures: `asl verify` the bundle")
+        raise ServingError("HTTP and gRPC gave different probabilities for the same images: `asl verify` the bundle")
     lines = [f"Triton, ready in {server.ready_s:.1f} s, answers with release {release}"]
     lines += [f"  {'signer':>12} {'truth':>8} {'HTTP':>14} {'gRPC':>14}"]
     for row, *answers in zip(rows, by_http, by_grpc, strict=True):
@@ -70,7 +70,7 @@ def next_steps(results: dict[str, Path], mlflow_store: str) -> str:
             f"report  {results['validate'] / contract.REPORT_PAGE}",
             f"plots   {results['train'] / contract.PLOTS_FOLDER}",
             f"MLflow  {mlflow_store}",
-            "next    .venv/bin/asl serve   .venv/bin/asl infer PICTURE.jpg   .venv/bin/asl mlflow   make help",
+            "next    .venv/bin/asl serve   .venv/bin/asl infer IMAGE.jpg   .venv/bin/asl mlflow   make help",
         ]
     )
 

@@ -38,7 +38,7 @@ class Release:
         release: its name: the first digits of the model digest.
         uri: where it lies in the store.
         previous: the release that served before, None for the first.
-        latency_ms: of one picture where it serves, 95 of 100 times.
+        latency_ms: of one image where it serves, 95 of 100 times.
         version: in MLflow's registry, None where MLflow did not answer.
     """
 

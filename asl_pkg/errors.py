@@ -19,7 +19,7 @@ class SettingError(AslError):
 
 
 class DataError(AslError):
-    """A data set, a source or a picture is not what it has to be."""
+    """A data set, a source or an image is not what it has to be."""
 
 
 class BundleError(AslError):

@@ -24,13 +24,13 @@ from asl_pkg.lineage import git_commit
 from asl_pkg.models import load_checkpoint
 from asl_pkg.models.export_module import ExportModule
 from asl_pkg.models.onnx_export import to_onnx
-from asl_pkg.models.quantization import calibration_pictures, to_fp16, to_int8
+from asl_pkg.models.quantization import calibration_images, to_fp16, to_int8
 from asl_pkg.storage import atomic, outputs
 from asl_pkg.validation.answers import answer_by_onnx, answer_by_torch
 from asl_pkg.validation.parity import measure_parity
 
-TRIAL_PICTURES = 8
-TRIAL_PATCHES = 8  # a trial picture is a chequerboard of so many random patches a side
+TRIAL_IMAGES = 8
+TRIAL_PATCHES = 8  # a trial image is a chequerboard of so many random patches a side
 
 
 def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_path: Path | None = None) -> Bundle:
@@ -38,7 +38,7 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
 
     Args:
         settings: `export` says what the graph computes with and goes into config.pbtxt; `seed` and
-            `validate.parity_max` try the graph before it is written; `dataset_dir` has the pictures that int8 is
+            `validate.parity_max` try the graph before it is written; `dataset_dir` has the images that int8 is
             calibrated on.
         checkpoint_path: what `asl train` wrote; the statistics of the same training become the drift reference.
         bundle_dir: the bundle; one that exists is replaced when the new one is complete.
@@ -74,7 +74,7 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
         if settings.export.precision == contract.FP16:
             _write_graph(beside, to_fp16(served, said))
         if settings.export.precision == contract.INT8:
-            pixels = calibration_pictures(Path(settings.dataset_dir), digest, settings.seed)
+            pixels = calibration_images(Path(settings.dataset_dir), digest, settings.seed)
             _write_graph(beside, to_int8(graph, pixels))
         _write_extras(beside, checkpoint_path.parent.parent)
         seal(beside, facts)
@@ -108,9 +108,9 @@ def metadata(hparams: Mapping[str, Any], settings: ExportSettings) -> dict[str, 
 
 
 def _try(served: torch.nn.Module, graph: Path, settings: Settings) -> None:
-    """Refuse a graph that answers a few made-up pictures differently from torch."""
+    """Refuse a graph that answers a few made-up images differently from torch."""
     patches = np.random.default_rng(settings.seed).integers(
-        0, 256, (TRIAL_PICTURES, TRIAL_PATCHES, TRIAL_PATCHES, 3), np.uint8
+        0, 256, (TRIAL_IMAGES, TRIAL_PATCHES, TRIAL_PATCHES, 3), np.uint8
     )
     patch_px = contract.IMAGE_PX // TRIAL_PATCHES
     pixels = patches.repeat(patch_px, axis=1).repeat(patch_px, axis=2)

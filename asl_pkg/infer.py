@@ -1,4 +1,4 @@
-"""The verb infer: pictures -> letter, confidence, top three, release."""
+"""The verb infer: images -> letter, confidence, top three, release."""
 
 import itertools
 import json
@@ -13,7 +13,7 @@ from asl_pkg.config.schema import InferenceSettings
 from asl_pkg.data.preparation import MAX_BYTES, prepare
 from asl_pkg.data.sample import RejectedFile
 from asl_pkg.errors import DataError, SettingError
-from asl_pkg.inference.image_paths import STANDARD_INPUT, Named, find_pictures
+from asl_pkg.inference.image_paths import STANDARD_INPUT, Named, find_images
 from asl_pkg.inference.postprocess import decode_prediction
 from asl_pkg.inference.runtimes import Runtime, open_runtime
 from asl_pkg.monitoring.features import describe
@@ -23,16 +23,16 @@ PATH_COLUMNS = 40
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of one picture.
+    """What a model says of one image.
 
     Args:
-        path: the picture, `-` for standard input.
+        path: the image, `-` for standard input.
         release: of the model.
-        letter: the likeliest class, `unsure` below the confidence threshold, empty where the picture is broken.
+        letter: the likeliest class, `unsure` below the confidence threshold, empty where the image is broken.
         confidence: probability of the likeliest class.
         top3: the likeliest classes with their probabilities.
         error: why there is no answer.
-        measures: the picture in a few numbers, for `asl monitor`; only where the answer is for programs.
+        measures: the image in a few numbers, for `asl monitor`; only where the answer is for programs.
     """
 
     path: str
@@ -44,23 +44,23 @@ class Prediction:
     measures: dict[str, float] = field(default_factory=dict)
 
 
-def infer(settings: InferenceSettings, pictures: Sequence[str]) -> Iterator[Prediction]:
-    """Name the letters in pictures.
+def infer(settings: InferenceSettings, images: Sequence[str]) -> Iterator[Prediction]:
+    """Name the letters in images.
 
     Args:
         settings: runtime, its model, confidence_threshold, img_size.
-        pictures: files, folders, globs, or `-` for the bytes of one picture on standard input.
+        images: files, folders, globs, or `-` for the bytes of one image on standard input.
 
     Returns:
-        One answer a picture, in order, as they come; broken pictures are answers with `error` set.
+        One answer an image, in order, as they come; broken images are answers with `error` set.
 
     Raises:
-        DataError: no picture is named, or none found.
+        DataError: no image is named, or none found.
         SettingError: img_size is not what the model takes.
         BundleError: the model is missing or damaged.
         ServingError: the server does not answer; also while answers come.
     """
-    found = find_pictures(pictures)
+    found = find_images(images)
     runtime = open_runtime(settings)
     if settings.img_size not in (None, runtime.image_px):
         raise SettingError(f"img_size={settings.img_size}: release {runtime.release} takes {runtime.image_px} only")
@@ -70,7 +70,7 @@ def infer(settings: InferenceSettings, pictures: Sequence[str]) -> Iterator[Pred
 
 
 def as_table_line(answer: Prediction) -> str:
-    """One line for people: picture, letter, confidence, the likeliest three or what is wrong."""
+    """One line for people: image, letter, confidence, the likeliest three or what is wrong."""
     # a name may hold line breaks or bytes that are no text: neither may reach the terminal
     path = answer.path if answer.path.isprintable() else ascii(answer.path)
     if answer.error is not None:
@@ -84,20 +84,14 @@ def as_json_line(answer: Prediction) -> str:
     return json.dumps(asdict(answer))
 
 
-def _answers(runtime: Runtime, threshold: float, described: bool, pictures: Iterable[Named]) -> Iterator[Prediction]:
-    remaining = iter(pictures)
+def _answers(runtime: Runtime, threshold: float, described: bool, images: Iterable[Named]) -> Iterator[Prediction]:
+    remaining = iter(images)
     while batch := list(itertools.islice(remaining, contract.MAX_BATCH)):
-        prepared = [_prepare(picture) for picture in batch]
+        prepared = [_prepare(image) for image in batch]
         whole = [one for one in prepared if isinstance(one, np.ndarray)]
         rows = iter(runtime.predict(np.stack(whole)) if whole else ())
-        for picture, one in zip(batch, prepared, strict=True):
-            path = (
-                picture.path
-                if isinstance(picture, RejectedFile)
-                else STANDARD_INPUT
-                if picture is None
-                else str(picture)
-            )
+        for image, one in zip(batch, prepared, strict=True):
+            path = image.path if isinstance(image, RejectedFile) else STANDARD_INPUT if image is None else str(image)
             if isinstance(one, np.ndarray):
                 named = decode_prediction(next(rows), threshold)
                 measures = describe(one) if described else {}
@@ -106,11 +100,11 @@ def _answers(runtime: Runtime, threshold: float, described: bool, pictures: Iter
                 yield Prediction(path, runtime.release, error=one)
 
 
-def _prepare(picture: Named) -> np.ndarray | str:
-    """The pixels of a picture, uint8 [200, 200, 3], or what is wrong with it."""
-    if isinstance(picture, RejectedFile):
-        return picture.reason
+def _prepare(image: Named) -> np.ndarray | str:
+    """The pixels of an image, uint8 [200, 200, 3], or what is wrong with it."""
+    if isinstance(image, RejectedFile):
+        return image.reason
     try:
-        return prepare(sys.stdin.buffer.read(MAX_BYTES + 1) if picture is None else picture)
+        return prepare(sys.stdin.buffer.read(MAX_BYTES + 1) if image is None else image)
     except DataError as error:
-        return str(error).removeprefix(f"{picture}: ")
+        return str(error).removeprefix(f"{image}: ")

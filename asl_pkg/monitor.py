@@ -23,13 +23,13 @@ class Drift:
 
     Args:
         release: of the model.
-        pictures: compared.
-        unread: pictures that could not be read.
+        images: compared.
+        unread: images that could not be read.
         shifts: how far each measure moved.
     """
 
     release: str
-    pictures: int
+    images: int
     unread: int
     shifts: list[Shift]
 
@@ -43,15 +43,15 @@ class Drift:
         """The verdict in one line."""
         moved = ", ".join(f"{one.name} by {one.distance:.2f} ({one.allowed:.2f} allowed)" for one in self.drifted)
         unread = f", {self.unread} could not be read" if self.unread else ""
-        return f"{self.pictures:,} pictures{unread}: {moved or 'as what release ' + self.release + ' was measured on'}"
+        return f"{self.images:,} images{unread}: {moved or 'as what release ' + self.release + ' was measured on'}"
 
 
 def monitor(settings: InferenceSettings, answers: Iterable[dict[str, Any]]) -> Drift:
-    """Compare answers with the drift reference and write a page about it; pictures are neither kept nor shown.
+    """Compare answers with the drift reference and write a page about it; images are neither kept nor shown.
 
     Args:
         settings: `bundle` or `store` say whose reference, `monitor` what is allowed, `monitor_dir` where the page goes.
-        answers: as `asl infer output=json` gives them, one a picture.
+        answers: as `asl infer output=json` gives them, one an image.
 
     Returns:
         The verdict.
@@ -70,9 +70,9 @@ def monitor(settings: InferenceSettings, answers: Iterable[dict[str, Any]]) -> D
     body = {
         "drifted": [one.name for one in found.drifted],
         "release": found.release,
-        "pictures": found.pictures,
+        "images": found.images,
         "unread": unread,
-        "reference_pictures": len(reference[LETTER]),
+        "reference_images": len(reference[LETTER]),
         "measures": [asdict(one) | {"drifted": one.drifted} for one in shifts],
     }
     outputs.mark(folder, outputs.MONITOR)
@@ -88,7 +88,7 @@ def read_reference(bundle: Bundle) -> dict[str, list[Any]]:
         bundle: verified.
 
     Returns:
-        Numbers by measure, one a picture, the confidence and the answers.
+        Numbers by measure, one an image, the confidence and the answers.
 
     Raises:
         BundleError: it has none, or one that an older version wrote.
@@ -122,7 +122,7 @@ def read_answers(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _table(answers: Iterable[dict[str, Any]], release: str) -> tuple[dict[str, list[Any]], int]:
-    """The answers by measure, and how many pictures could not be read."""
+    """The answers by measure, and how many images could not be read."""
     shown: dict[str, list[Any]] = {name: [] for name in (*MEASURES, CONFIDENCE, LETTER)}
     unread = 0
     for answer in answers:
@@ -147,5 +147,5 @@ def _table(answers: Iterable[dict[str, Any]], release: str) -> tuple[dict[str, l
         for name, value in row.items():
             shown[name].append(value)
     if not shown[LETTER]:
-        raise DataError("no picture could be read: there is nothing to compare")
+        raise DataError("no image could be read: there is nothing to compare")
     return shown, unread

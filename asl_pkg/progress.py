@@ -19,14 +19,14 @@ T = TypeVar("T")
 
 
 def track(
-    iterable: Iterable[T], total: int | None, description: str, unit: str = "pictures", done: int = 0
+    iterable: Iterable[T], total: int | None, description: str, unit: str = "images", done: int = 0
 ) -> Iterator[T]:
     """Pass the items on and show on stderr how far the work is.
 
     Args:
         iterable: the items.
         total: how many there will be; None where nobody knows.
-        description: what is done, as "Reading pictures".
+        description: what is done, as "Reading images".
         unit: what the items are.
         done: how many of the total an earlier run did.
 

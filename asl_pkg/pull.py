@@ -19,7 +19,7 @@ from asl_pkg.class_sets import labels_of
 from asl_pkg.config.schema import DataSettings, FolderData, MixData, Settings
 from asl_pkg.data import left_out
 from asl_pkg.data.audit.audit import Findings, write_audit
-from asl_pkg.data.audit.contact_sheet import PICTURES, contact_sheet
+from asl_pkg.data.audit.contact_sheet import IMAGES, contact_sheet
 from asl_pkg.data.chosen import chosen_labels
 from asl_pkg.data.dataset import ROW_GROUP, DatasetInfo, write_info
 from asl_pkg.data.external import ExternalSet, of_classes, read_external
@@ -167,9 +167,7 @@ def _require_no_twins(found: dict[str, Any]) -> None:
     """Refuse a data set that would measure memory."""
     if found["remaining"]:
         one, other = found["nearest"][0]["paths"]
-        raise DataError(
-            f"{found['remaining']} held-out pictures look like pictures of another split, as {one} and {other}"
-        )
+        raise DataError(f"{found['remaining']} held-out images look like images of another split, as {one} and {other}")
 
 
 def _info(settings: Settings, fingerprint: str, arrival: IngestedData, placed: SplitResult) -> DatasetInfo:
@@ -203,7 +201,7 @@ def _write_splits(folder: Path, arrival: IngestedData, placed: SplitResult) -> N
 
 
 def _spool(arrival: IngestedData, placed: SplitResult) -> Iterator[pa.Table]:
-    """All pictures with their signers, some at a time."""
+    """All images with their signers, some at a time."""
     signer = arrival.table.schema.get_field_index("signer")
     table = arrival.table.set_column(signer, "signer", pa.array(placed.signers, pa.string()))
     for start in range(0, len(table), ROW_GROUP):
@@ -212,11 +210,11 @@ def _spool(arrival: IngestedData, placed: SplitResult) -> Iterator[pa.Table]:
 
 
 def _examples(arrival: IngestedData, places: Sequence[SplitAssignment]) -> dict[int, list[bytes]]:
-    """Take pictures of each class that lie far apart in the order of arrival, hence of several signers."""
+    """Take images of each class that lie far apart in the order of arrival, hence of several signers."""
     labels = np.array([label if at.kept else -1 for label, at in zip(arrival.column("label"), places, strict=True)])
     examples = {}
     for label in np.unique(labels[labels >= 0]).tolist():
         rows = np.flatnonzero(labels == label)
-        chosen = rows[np.unique(np.linspace(0, len(rows) - 1, PICTURES).round().astype(int))]
+        chosen = rows[np.unique(np.linspace(0, len(rows) - 1, IMAGES).round().astype(int))]
         examples[label] = [arrival.table["image"][row].as_py()["bytes"] for row in chosen.tolist()]
     return examples

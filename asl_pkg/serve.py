@@ -58,7 +58,7 @@ def _announce(bundle: Bundle, engine: str, http_url: str, grpc_url: str, hint: s
     ask = f"{http_url}/v2/models/{contract.MODEL_NAME}"
     print(f"release {bundle.release} of {bundle.folder}: {engine}")
     print(f"HTTP     {http_url}   e.g. curl {shlex.quote(ask)}")
-    print(f"gRPC     {grpc_url}   e.g. asl infer PICTURE.jpg runtime=triton url={grpc_url}{hint}", flush=True)
+    print(f"gRPC     {grpc_url}   e.g. asl infer IMAGE.jpg runtime=triton url={grpc_url}{hint}", flush=True)
 
 
 def _name_moved_ports(wanted: list[int], taken: list[int]) -> None:

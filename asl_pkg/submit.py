@@ -92,7 +92,7 @@ def schedule(overrides: Sequence[str]) -> Submitted:
         overrides: settings of PipelineSettings, as on the command line; `kfp.cron` says when.
 
     Returns:
-        The schedule. Its runs take nothing from the cache where the source of the pictures may change.
+        The schedule. Its runs take nothing from the cache where the source of the images may change.
 
     Raises:
         SettingError: as for `submit`.

@@ -1,4 +1,4 @@
-"""The verb train: data set -> checkpoints, history, metrics, plots and an account of the pictures learnt from."""
+"""The verb train: data set -> checkpoints, history, metrics, plots and an account of the images learnt from."""
 
 import contextlib
 import csv

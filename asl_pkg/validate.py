@@ -1,4 +1,4 @@
-"""The verb validate: measure the exported bundle on pictures that training never saw, and let the gates decide."""
+"""The verb validate: measure the exported bundle on images that training never saw, and let the gates decide."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,12 +52,12 @@ def validate(
     """Write the report on a bundle. A gate that fails is not an error: the report says so.
 
     Args:
-        settings: `validate` has the thresholds, `seed` that of every random choice, `data` where decoded pictures are
-            kept and the folder of other people's pictures, if any; `store` tells which release serves.
+        settings: `validate` has the thresholds, `seed` that of every random choice, `data` where decoded images are
+            kept and the folder of other people's images, if any; `store` tells which release serves.
         bundle_dir: what is judged, as it would be served.
         dataset_dir: the data set whose test split judges it.
         checkpoint_path: what the bundle was made from, for the comparison with torch; two folders above it lies the
-            training's account of the pictures that it read.
+            training's account of the images that it read.
         report_dir: gets report.json, report.html, model_card.md and the golden set; replaced when the new one is there.
         champion: the release that the bundle is compared with, empty for nothing; None looks up what serves.
 
@@ -66,7 +66,7 @@ def validate(
 
     Raises:
         BundleError: there is no bundle or no checkpoint.
-        DataError: there is no data set, or no picture in the folder of other people's.
+        DataError: there is no data set, or no image in the folder of other people's.
         SettingError: something that no validation wrote stands in report_dir.
     """
     outputs.claim(report_dir, outputs.REPORT)
@@ -107,7 +107,7 @@ def _leak(dataset_dir: Path, seen_path: Path) -> GateInput:
         leak = find_leak(dataset_dir, seen_path)
     except BundleError as error:
         return GateInput(None, str(error))
-    return GateInput(leak.pictures, leak.detail)
+    return GateInput(leak.images, leak.detail)
 
 
 def examine(bundle_dir: Path, info: DatasetInfo) -> tuple[Bundle | None, dict[str, GateInput]]:
@@ -138,8 +138,8 @@ def examine(bundle_dir: Path, info: DatasetInfo) -> tuple[Bundle | None, dict[st
 
 
 def _write_golden(folder: Path, dataset_dir: Path, evidence: Evaluation) -> str:
-    """SHA-256 of its list, which names the digest of each picture."""
+    """SHA-256 of its list, which names the digest of each image."""
     rows, answers = evidence.golden_rows, evidence.answers
-    pictures = read_split(dataset_dir, TEST, ["image"]).take(rows)["image"].to_pylist()
-    write_golden(folder, answers.truth[rows].tolist(), pictures, answers.probabilities[rows])
+    images = read_split(dataset_dir, TEST, ["image"]).take(rows)["image"].to_pylist()
+    write_golden(folder, answers.truth[rows].tolist(), images, answers.probabilities[rows])
     return atomic.sha256(folder / contract.GOLDEN_FILE)

@@ -1,4 +1,4 @@
-"""How fast pictures reach the network: ours against torchvision, Hugging Face datasets and tensors that lie ready.
+"""How fast images reach the network: ours against torchvision, Hugging Face datasets and tensors that lie ready.
 
 All of them feed the same loop, in turns, in one run. First the loaders alone (uint8 batches, no augmentation, files in
 the page cache), then ResNet-18 learning at 200 px, from the second epoch on. The best of the rounds counts, since other
@@ -41,8 +41,8 @@ from asl_pkg.models.normalise import Normalise
 from asl_pkg.models.training import device
 from asl_pkg.pull import pull
 
-PUBLIC_SET = 87_000  # pictures of the ASL Alphabet set
-ALONE_PICTURES = 2_000  # at least so many for the loaders alone: 240 MB of pixels
+PUBLIC_SET = 87_000  # images of the ASL Alphabet set
+ALONE_IMAGES = 2_000  # at least so many for the loaders alone: 240 MB of pixels
 AIM_OF_BOUND, AIM_ALONE = 0.97, 8  # of the upper bound; times ImageFolder
 OURS, AUGMENTED, BOUND = "ours", "ours, augmented", "tensors that lie ready"
 RESIDENT = "ours, in GPU memory"
@@ -81,8 +81,8 @@ def ours(dataset_dir: Path, cache_dir: str, batch_size: int) -> dict[str, Loader
 
 def image_folder(root: Path, batch_size: int, workers: int) -> Loader:
     """Files decoded anew each epoch, by worker processes that stay alive."""
-    pictures = torchvision.datasets.ImageFolder(str(root), torchvision.transforms.PILToTensor())
-    loader = _loader(pictures, batch_size, workers)
+    images = torchvision.datasets.ImageFolder(str(root), torchvision.transforms.PILToTensor())
+    loader = _loader(images, batch_size, workers)
     return lambda: ((pixels.permute(0, 2, 3, 1), labels) for pixels, labels in loader)
 
 
@@ -105,9 +105,9 @@ def others(dataset_dir: Path, folder: Path, batch_size: int, workers: Sequence[i
     return loaders
 
 
-def _loader(pictures: object, batch_size: int, workers: int) -> DataLoader:
+def _loader(images: object, batch_size: int, workers: int) -> DataLoader:
     return DataLoader(
-        pictures,
+        images,
         batch_size,
         shuffle=True,
         num_workers=workers,
@@ -140,7 +140,7 @@ class Training:
         self.network = torch.compile(network) if compiled else network
 
     def epoch(self, batches: Iterable[Batch]) -> int:
-        """Learn from every batch; how many pictures there were."""
+        """Learn from every batch; how many images there were."""
         count = 0
         for pixels, labels in batches:
             pixels, labels = pixels.to(DEVICE, non_blocking=True), labels.to(DEVICE, non_blocking=True)
@@ -156,12 +156,12 @@ class Training:
 
 
 def alone(batches: Iterable[Batch]) -> int:
-    """Take every batch and do nothing with it; how many pictures there were."""
+    """Take every batch and do nothing with it; how many images there were."""
     return sum(len(labels) for _, labels in batches)
 
 
 def race(loaders: dict[str, Loader], consume: Callable[[Iterable[Batch]], int], rounds: int, at_least_s: float) -> dict:
-    """Pictures a second of each loader: the best of the rounds, in turns, after an epoch that does not count."""
+    """Images a second of each loader: the best of the rounds, in turns, after an epoch that does not count."""
     best = dict.fromkeys(loaders, 0.0)
     for loader in loaders.values():
         consume(loader())
@@ -198,7 +198,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def write_folder(dataset_dir: Path, root: Path) -> None:
-    """The training pictures as files, a folder a class, as ImageFolder wants them."""
+    """The training images as files, a folder a class, as ImageFolder wants them."""
     for number, row in enumerate(read_split(dataset_dir, "train", ["image", "label"]).to_pylist()):
         name = contract.CLASSES[row["label"]]
         path = root / name / f"{name}{number}{Path(row['image']['path']).suffix}"
@@ -207,11 +207,11 @@ def write_folder(dataset_dir: Path, root: Path) -> None:
 
 
 def repeated(dataset_dir: Path, folder: Path) -> Path:
-    """A data set that holds the same pictures again and again, until no cache of a processor holds their pixels."""
+    """A data set that holds the same images again and again, until no cache of a processor holds their pixels."""
     folder.mkdir()
     for split in contract.SPLITS:
         table = read_split(dataset_dir, split)
-        times = -(-ALONE_PICTURES // len(table)) if split == "train" else 1
+        times = -(-ALONE_IMAGES // len(table)) if split == "train" else 1
         pyarrow.parquet.write_table(pa.concat_tables([table] * times), folder / f"{split}-00000-of-00001.parquet")
     info = read_info(dataset_dir)
     write_info(folder, dataclasses.replace(info, digest=hashlib.sha256(info.digest.encode()).hexdigest()))
@@ -227,14 +227,14 @@ def show(title: str, rates: dict[str, float], against: str) -> None:
     """Print a table, the fastest first."""
     print(f"\n{title}")
     for name, rate in sorted(rates.items(), key=lambda item: -item[1]):
-        print(f"  {name:38} {rate:10,.0f} pictures/s  {rate / rates[against]:7.3f}")
+        print(f"  {name:38} {rate:10,.0f} images/s  {rate / rates[against]:7.3f}")
 
 
 def main() -> None:
     """Run the races, print the tables, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", type=Path, help="a data set that pull wrote; without it one is made")
-    parser.add_argument("--signers", type=int, default=10, help="synthetic signers to learn from, 29 pictures each")
+    parser.add_argument("--signers", type=int, default=10, help="synthetic signers to learn from, 29 images each")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3, help="measured rounds; the best counts")
     parser.add_argument("--compile", action="store_true", help="torch.compile the network")
@@ -275,10 +275,10 @@ def compare(dataset_dir: Path, folder: Path, options: argparse.Namespace) -> dic
     fastest = by_training[RESIDENT if ON_GPU else OURS]
     result = {
         "machine": described,
-        "pictures": count,
+        "images": count,
         "batch_size": size,
-        "loader_pictures_per_s": by_loader,
-        "training_pictures_per_s": by_training,
+        "loader_images_per_s": by_loader,
+        "training_images_per_s": by_training,
         "times_torchvision": by_loader[OURS] / by_loader[torchvision_best],
         "share_of_upper_bound": by_training[OURS] / by_training[BOUND],
         "best_settings": {
@@ -290,7 +290,7 @@ def compare(dataset_dir: Path, folder: Path, options: argparse.Namespace) -> dic
     print(f"\nloader alone: {result['times_torchvision']:.1f} times {torchvision_best} (aim: {AIM_ALONE})")
     print(f"learning: {result['share_of_upper_bound']:.3f} of the upper bound (aim: {AIM_OF_BOUND})")
     where = described["gpu"] or "no GPU here, on the CPU"
-    print(f"{where}: {fastest:,.0f} pictures/s, an epoch of {PUBLIC_SET:,} in {result['epoch_of_87000_s']:,.1f} s")
+    print(f"{where}: {fastest:,.0f} images/s, an epoch of {PUBLIC_SET:,} in {result['epoch_of_87000_s']:,.1f} s")
     return result
 
 

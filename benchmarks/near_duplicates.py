@@ -1,6 +1,6 @@
-"""Search for near-duplicates across splits, 87,000 pictures: seconds, and beside it the hashes alone in faiss.
+"""Search for near-duplicates across splits, 87,000 images: seconds, and beside it the hashes alone in faiss.
 
-The pictures are recordings of drifting colours, so that neighbours are twins, as in the public sets; a third is held
+The images are recordings of drifting colours, so that neighbours are twins, as in the public sets; a third is held
 out. faiss-cpu is wanted for the comparison only:
 
     pip install faiss-cpu && python -m benchmarks.near_duplicates
@@ -36,7 +36,7 @@ def recording(seed: int) -> np.ndarray:
 def main() -> None:
     """Measure both and print one JSON object."""
     thumbnails = np.concatenate([recording(seed) for seed in range(RECORDINGS)])
-    hashes = np.array([dhash(picture) for picture in thumbnails], np.uint64)
+    hashes = np.array([dhash(image) for image in thumbnails], np.uint64)
     held_out = np.arange(len(hashes)) % FRAMES >= FRAMES * 2 // 3
     rows, others = np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
@@ -54,7 +54,7 @@ def main() -> None:
         json.dumps(
             {
                 "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
-                "pictures": len(hashes),
+                "images": len(hashes),
                 "compared": f"{len(rows):,} with {len(others):,}",
                 "pairs_of_near_hashes": int(bounds[-1]),
                 "twins_left_out": len(twins),

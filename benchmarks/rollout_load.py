@@ -1,7 +1,7 @@
 """Asks model servers again and again and counts what it gets; runs in a pod, with the standard library alone.
 
-rollout_load.py REQUESTS_A_SECOND PREDICTOR_URL [TRANSFORMER_URL PICTURE_FILE_AS_BASE64]: each is asked so often for one
-picture, over a connection of its own each time. An attempt that is refused before there is a response is tried again,
+rollout_load.py REQUESTS_A_SECOND PREDICTOR_URL [TRANSFORMER_URL IMAGE_FILE_AS_BASE64]: each is asked so often for one
+image, over a connection of its own each time. An attempt that is refused before there is a response is tried again,
 three times in all. Every second a line of JSON says the counts.
 """
 
@@ -30,7 +30,7 @@ class Question:
 
 
 def of_predictor(url: str) -> Question:
-    """A picture of one colour in v2's binary form."""
+    """An image of one colour in v2's binary form."""
     tensor = {"name": "input", "datatype": "UINT8", "shape": [1, SIDE, SIDE, 3]}
     tensor["parameters"] = {"binary_data_size": SIDE * SIDE * 3}
     head = json.dumps({"inputs": [tensor], "outputs": [{"name": "output"}]}).encode()
@@ -38,9 +38,9 @@ def of_predictor(url: str) -> Question:
     return Question(f"{url}/v2/models/asl_model/infer", headers, head + bytes([128]) * (SIDE * SIDE * 3))
 
 
-def of_transformer(url: str, picture: str) -> Question:
-    """A picture file in v1."""
-    body = json.dumps({"instances": [{"b64": picture}]}).encode()
+def of_transformer(url: str, image: str) -> Question:
+    """An image file in v1."""
+    body = json.dumps({"instances": [{"b64": image}]}).encode()
     return Question(f"{url}/v1/models/asl_model:predict", {"Content-Type": "application/json"}, body)
 
 

@@ -1,4 +1,4 @@
-"""Our Triton and transformer against ONNX Runtime in process and Python servers, on the same model and picture.
+"""Our Triton and transformer against ONNX Runtime in process and Python servers, on the same model and image.
 
     python -m benchmarks.serving BUNDLE --work FOLDER [--seconds 10] [--peers in-process,triton-binary] [--json FILE]
 
@@ -25,7 +25,7 @@ import psutil
 
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle, open_bundle
-from benchmarks.serving_endpoints import FOREIGN, OURS, Endpoint, endpoint, picture
+from benchmarks.serving_endpoints import FOREIGN, OURS, Endpoint, endpoint, image
 
 CLIENTS = (1, 8, 32)
 IN_PROCESS = "in-process"
@@ -120,7 +120,7 @@ def _in_process(bundle: Bundle, threads: int, clients: int, seconds: float) -> d
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(str(bundle.model_path), options, providers=["CPUExecutionProvider"])
-    pixels, latencies_s = picture(), list[float]()
+    pixels, latencies_s = image(), list[float]()
     until = time.monotonic() + seconds
 
     def client() -> None:

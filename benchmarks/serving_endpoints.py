@@ -62,8 +62,8 @@ class Peer:
 OURS = ("triton-binary", "triton-json", "transformer")
 
 
-def picture() -> np.ndarray:
-    """One picture with detail at several scales, uint8 [1, 200, 200, 3]."""
+def image() -> np.ndarray:
+    """One image with detail at several scales, uint8 [1, 200, 200, 3]."""
     rng = np.random.default_rng(1)
     coarse = rng.integers(0, 128, (1, 8, 8, 3), np.uint8).repeat(25, axis=1).repeat(25, axis=2)
     return coarse + rng.integers(0, 128, coarse.shape, np.uint8)
@@ -93,7 +93,7 @@ def _foreign(peer: Peer, bundle: Bundle, work: Path, copies: int, threads: int) 
     url = f"http://127.0.0.1:{PORT}"
     command = [str(_environment(work, peer.packages)), peer.script, str(bundle.model_path.absolute())]
     with _process([*command, str(PORT), str(copies), str(threads)], url + peer.ready, work) as pid:
-        yield Endpoint(url + peer.path, *peer.request(picture()), (pid,))
+        yield Endpoint(url + peer.path, *peer.request(image()), (pid,))
 
 
 @contextlib.contextmanager
@@ -101,14 +101,14 @@ def _ours(name: str, bundle: Bundle, work: Path, copies: int, threads: int) -> I
     changed = _with_settings(bundle, work / "bundle", copies, threads)
     with LocalTriton(changed, http_port=PORT, grpc_port=PORT + 1, metrics_port=PORT + 2) as server:
         if name != "transformer":
-            headers, body = _binary(picture()) if name == "triton-binary" else _json(picture())
+            headers, body = _binary(image()) if name == "triton-binary" else _json(image())
             yield Endpoint(server.http_url + INFER, headers, body, (server.pid,))
             return
         url, ports = f"http://127.0.0.1:{PORT + 10}", ["--http_port", str(PORT + 10), "--grpc_port", str(PORT + 11)]
         address = server.grpc_url.removeprefix("grpc://")
         command = [sys.executable, "-m", "asl_pkg.serving.transformer", "--host", "127.0.0.1", *ports]
         with _process([*command, "--predictor_host", address], f"{url}/v2/health/ready", work) as pid:
-            yield Endpoint(url + PREDICT, *_jpeg(picture()), (pid, server.pid))
+            yield Endpoint(url + PREDICT, *_jpeg(image()), (pid, server.pid))
 
 
 def _with_settings(bundle: Bundle, folder: Path, copies: int, threads: int) -> Bundle:
@@ -181,7 +181,7 @@ def _json(pixels: np.ndarray) -> tuple[dict[str, str], bytes]:
 
 
 def _jpeg(pixels: np.ndarray) -> tuple[dict[str, str], bytes]:
-    """A picture file for the transformer, in v1."""
+    """An image file for the transformer, in v1."""
     file = io.BytesIO()
     Image.fromarray(pixels[0]).save(file, "JPEG", quality=90)
     text = base64.b64encode(file.getvalue()).decode()

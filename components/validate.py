@@ -20,7 +20,7 @@ def validate(
     page: dsl.Output[dsl.HTML],
     model_card: dsl.Output[dsl.Markdown],
 ) -> bool:
-    """Measure the bundle on pictures that training never saw, and let the gates decide.
+    """Measure the bundle on images that training never saw, and let the gates decide.
 
     Args:
         validate_accuracy_min: lower bound of test accuracy.

@@ -34,7 +34,7 @@ mlflow-platform: buckets ## MLflow's server on PostgreSQL
 	@manifests/make-secrets
 	@$(INSTALL) third-party/mlflow mlflow/statefulset/mlflow-database mlflow/deployment/mlflow
 
-predict: install ## name the letter in pictures, answered by the cluster: SET="picture.jpg"
+predict: install ## name the letter in images, answered by the cluster: SET="image.jpg"
 	@kubectl -n asl port-forward service/asl-model-predictor 18000:80 >/dev/null & forward=$$!; \
 	  trap "kill $$forward" EXIT; until (: </dev/tcp/127.0.0.1/18000) 2>/dev/null; do kill -0 $$forward; sleep 0.2; done; \
 	  $(ASL) infer $(SET) runtime=triton url=http://127.0.0.1:18000

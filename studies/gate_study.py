@@ -70,7 +70,7 @@ def serve(made: Made) -> None:
 
 
 def strangers(folder: Path, options: argparse.Namespace) -> Path:
-    """Pictures of signers of another data set."""
+    """Images of signers of another data set."""
     if not folder.is_dir():
         data = SyntheticData(train_signers=1, validation_signers=1, test_signers=min(STRANGERS, options.test_signers))
         with tempfile.TemporaryDirectory() as work, atomic.atomic_directory(folder) as beside:

@@ -1,4 +1,4 @@
-"""Does ONNX Runtime compute what torch computes, for every network on offer? 5,000 pictures each.
+"""Does ONNX Runtime compute what torch computes, for every network on offer? 5,000 images each.
 
     python -m studies.parity --work parity
 
@@ -34,7 +34,7 @@ NETWORKS: dict[str, tuple[ModelSettings, int]] = {
     "ResNet-34": (ResNetModel(backbone="resnet34"), 3),
     "ResNet-50": (ResNetModel(backbone="resnet50"), 2),
 }
-HEADER = ("network", "epochs", "pictures", "greatest difference", "other class", "too close", "validation")
+HEADER = ("network", "epochs", "images", "greatest difference", "other class", "too close", "validation")
 
 
 def compared(name: str, network: ModelSettings, epochs: int, signers: int) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ def compared(name: str, network: ModelSettings, epochs: int, signers: int) -> tu
     return (
         name,
         str(epochs),
-        f"{parity['pictures']:,}",
+        f"{parity['images']:,}",
         f"{parity['greatest']:.1e}",
         str(parity["other_class"]),
         str(parity["close"]),

@@ -1,6 +1,6 @@
 """The synthetic hands judged from outside: by MediaPipe Hands, which never saw them.
 
-A classifier learns the letters from MediaPipe's landmarks of real photographs and names synthetic pictures of 50
+A classifier learns the letters from MediaPipe's landmarks of real photographs and names synthetic images of 50
 signers from MediaPipe's landmarks of those; a hand that is not found counts as wrong. Development only, in an
 environment of its own, since the wheel that ships MediaPipe's models wants NumPy 1:
 
@@ -33,7 +33,7 @@ MIDDLE_CHAIN = (0, 9, 10, 11, 12)
 
 
 class Judge:
-    """MediaPipe Hands on single pictures."""
+    """MediaPipe Hands on single images."""
 
     def __init__(self) -> None:
         self._hands = mediapipe.solutions.hands.Hands(
@@ -41,7 +41,7 @@ class Judge:
         )
 
     def landmarks(self, pixels: np.ndarray) -> tuple[np.ndarray, bool] | None:
-        """Landmarks [21, 2] in pixels of the hand in a picture and whether it is called a left one; None: no hand."""
+        """Landmarks [21, 2] in pixels of the hand in an image and whether it is called a left one; None: no hand."""
         found = self._hands.process(pixels)
         if not found.multi_hand_landmarks:
             return None
@@ -112,7 +112,7 @@ def main() -> None:
         print(f"{letter:8} {found:5.0%}  {error:5.3f}  {named:5.0%}" + ("" if letter in STILL else "  (not asked for)"))
     still = {letter: table[letter][2] for letter in STILL}
     least = min((letter for letter in STILL if letter not in SET_APART), key=still.__getitem__)
-    print(f"\nfound in {np.mean([row[0] for row in table.values()]):.1%} of lettered pictures (aim: 80 %)")
+    print(f"\nfound in {np.mean([row[0] for row in table.values()]):.1%} of lettered images (aim: 80 %)")
     print(f"landmark error, median {np.nanmedian([row[1] for row in table.values()]):.3f} hand lengths (aim: 0.10)")
     print(f"named, mean over the 24 still letters: {np.mean(list(still.values())):.1%} (aim: 60 %)")
     print(f"least named but for {', '.join(SET_APART)}: {least}, {still[least]:.0%} (aim: 20 %)")

@@ -1,11 +1,11 @@
-"""Does a model read a stranger's hand? Networks trained on real pictures, on synthetic ones and on both.
+"""Does a model read a stranger's hand? Networks trained on real images, on synthetic ones and on both.
 
 Two archives of photographs, each of another signer. Trained on one (real), on synthetic hands (synthetic) or on both
 together (mixed), a network is asked about the signer whom it never saw:
 
     python -m studies.strangers signer1.zip signer2.zip --model baseline --work strangers
 
-The budget is the same for each recipe: so many pictures are learnt from, a picture counting each time that it is seen.
+The budget is the same for each recipe: so many images are learnt from, an image counting each time that it is seen.
 A larger data set is passed over less often.
 
 Scored are the still letters whose shapes agree. Left out are M, N, P and T, which one of the two signers makes in a
@@ -101,14 +101,14 @@ def strangers(path: Path, every: int) -> Iterator[Sample | RejectedFile]:
 
 def trained(model: ModelSettings, dataset_dir: Path, seed: int, options: argparse.Namespace) -> Path:
     """The bundle of a network trained on a data set, with the budget that all have."""
-    pictures = sum(read_info(dataset_dir).counts["train"].values())
-    epochs = max(1, round(options.budget / pictures))
+    images = sum(read_info(dataset_dir).counts["train"].values())
+    epochs = max(1, round(options.budget / images))
     folder = Path(f"{model.name}-{dataset_dir.name}-seed{seed}-{epochs}epochs")
     if not (folder / contract.BEST_CHECKPOINT).is_file():
         data = SyntheticData(batch_size=options.batch_size, cache_dir="decoded")
         trainer = TrainerSettings(max_epochs=epochs, patience_epochs=epochs)
         metrics = train(TrainSettings(seed=seed, data=data, model=model, trainer=trainer), dataset_dir, folder)
-        print(f"{folder}: {pictures:,} pictures, trained in {metrics['seconds']:,.0f} s", flush=True)
+        print(f"{folder}: {images:,} images, trained in {metrics['seconds']:,.0f} s", flush=True)
     export(Settings(seed=seed), folder / contract.BEST_CHECKPOINT, folder / "bundle")
     return folder / "bundle"
 
@@ -117,7 +117,7 @@ def row(found: ExternalScore, **of_what: Any) -> dict[str, Any]:
     """A row of the table: one network on one stranger."""
     accuracy = found.accuracy
     return of_what | {
-        "pictures": int(found.confusion.sum()),
+        "images": int(found.confusion.sum()),
         "accuracy": accuracy.value,
         "low": accuracy.low,
         "high": accuracy.high,
@@ -166,11 +166,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("real", nargs=2, type=Path, help="archives or folders of photographs, each of one signer")
     parser.add_argument("--model", choices=["baseline", "resnet"], default="baseline")
-    parser.add_argument("--budget", type=int, default=40_000, help="pictures that each network learns from")
+    parser.add_argument("--budget", type=int, default=40_000, help="images that each network learns from")
     parser.add_argument("--seeds", nargs="+", type=int, default=[7])
     parser.add_argument("--batch-size", type=int, default=DataSettings().batch_size)
     parser.add_argument("--signers", type=int, default=SyntheticData().train_signers, help="synthetic, to learn from")
-    parser.add_argument("--every", type=int, default=1, help="ask about every n-th picture only: neighbours are alike")
+    parser.add_argument("--every", type=int, default=1, help="ask about every n-th image only: neighbours are alike")
     parser.add_argument("--weights", default="", help="of ResNet-18: a .pth file, `download`, or from scratch")
     parser.add_argument("--work", type=Path, default=Path("strangers"), help="folder for data sets and networks")
     options = parser.parse_args()

@@ -1,6 +1,6 @@
 """Does a transformer say of the test split what `asl infer` says? `… transformer_agreement URL BUNDLE DATASET`.
 
-The pictures go as they lie in the data set, and again as other programs would write them: turned by EXIF, with alpha,
+The images go as they lie in the data set, and again as other programs would write them: turned by EXIF, with alpha,
 as CMYK, with 16 bits, with a palette.
 """
 
@@ -18,7 +18,7 @@ from PIL import Image
 
 from asl_pkg import contract
 from asl_pkg.config.schema import InferenceSettings
-from asl_pkg.data.dataset import read_pictures
+from asl_pkg.data.dataset import read_images
 from asl_pkg.infer import Prediction, infer
 
 ORIENTATION = 0x0112  # EXIF's tag
@@ -33,12 +33,12 @@ def run(url: str, bundle: Path, dataset: Path) -> dict[str, tuple[int, int]]:
         dataset: whose test split is sent.
 
     Returns:
-        By how the files were written: pictures, and how many got the same letter and the same release from both.
+        By how the files were written: images, and how many got the same letter and the same release from both.
     """
     outcome = {}
-    pictures = list(itertools.chain.from_iterable(read_pictures(dataset, "test")))
+    images = list(itertools.chain.from_iterable(read_images(dataset, "test")))
     for kind in ("as they are", *_others(Image.new("RGB", (1, 1)))):
-        files = [one if kind == "as they are" else _others(_open(one))[kind] for one in pictures]
+        files = [one if kind == "as they are" else _others(_open(one))[kind] for one in images]
         said = zip(_ask(url, files), _infer(bundle, files), strict=True)
         same = sum((letter, release) == (here.letter, here.release) for (letter, release), here in said)
         outcome[kind] = (len(files), same)
@@ -50,7 +50,7 @@ def _open(file: bytes) -> Image.Image:
 
 
 def _others(image: Image.Image) -> dict[str, bytes]:
-    """The picture as other programs write it."""
+    """The image as other programs write it."""
     turned = Image.Exif()
     turned[ORIENTATION] = 6
     grey = np.asarray(image.convert("L"))
@@ -95,5 +95,5 @@ def _infer(bundle: Path, files: list[bytes]) -> list[Prediction]:
 if __name__ == "__main__":
     found = run(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
     for name, (total, alike) in found.items():
-        print(f"{name:24} {total:6} pictures, {alike:6} alike ({alike / total:.2%})")
+        print(f"{name:24} {total:6} images, {alike:6} alike ({alike / total:.2%})")
     sys.exit(any(total != alike for total, alike in found.values()))

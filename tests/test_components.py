@@ -60,7 +60,7 @@ def shown(
 
 def test_the_scalar_metrics_are_the_reports(shown: dict[str, dsl.Artifact]) -> None:
     figures = shown["metrics"].metadata
-    assert (figures["accuracy"], figures["macro_f1"], figures["pictures"]) == (1, 1, SIGNERS * len(contract.CLASSES))
+    assert (figures["accuracy"], figures["macro_f1"], figures["images"]) == (1, 1, SIGNERS * len(contract.CLASSES))
     assert figures["roc_auc"] > 0.99
     assert all(math.isfinite(figure) for figure in figures.values())
 
@@ -73,7 +73,7 @@ def test_the_roc_curve_has_finite_thresholds_and_runs_from_few_answers_to_all(sh
     assert rates[-1].tolist() == [1, 1]
 
 
-def test_the_confusion_matrix_counts_every_test_picture_of_every_class(shown: dict[str, dsl.Artifact]) -> None:
+def test_the_confusion_matrix_counts_every_test_image_of_every_class(shown: dict[str, dsl.Artifact]) -> None:
     matrix = shown["classification"].metadata["confusionMatrix"]
     assert [one["displayName"] for one in matrix["annotationSpecs"]] == list(contract.CLASSES)
     assert [sum(row["row"]) for row in matrix["rows"]] == [SIGNERS] * len(contract.CLASSES)

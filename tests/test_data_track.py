@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git makes t
 
 @pytest.fixture
 def letters(tmp_path: Path) -> Path:
-    """A folder of pictures in a DVC repository without a remote."""
+    """A folder of images in a DVC repository without a remote."""
     from dvc.repo import Repo
 
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
@@ -65,9 +65,9 @@ def test_a_remote_that_takes_nothing_is_named(asl: Asl, letters: Path, tmp_path:
     assert answer.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize(("path", "said"), [("pictures", "git init && dvc init"), ("", "asl pull")])
+@pytest.mark.parametrize(("path", "said"), [("images", "git init && dvc init"), ("", "asl pull")])
 def test_what_cannot_be_tracked_is_said_in_one_line(asl: Asl, tmp_path: Path, path: str, said: str) -> None:
-    (tmp_path / "pictures").mkdir()
+    (tmp_path / "images").mkdir()
     answer = asl("data", "track", *filter(None, [path]))
     assert answer.returncode == 1
     assert said in answer.stderr

@@ -139,7 +139,7 @@ def test_a_candidate_that_answers_otherwise_leaves_what_serves(
     shutil.rmtree(report_folder(store, deployed.release))
     shutil.copytree(report, tmp_path / "report")
     promise_otherwise(tmp_path / "report")
-    with pytest.raises(ServingError, match="1 of 29 golden pictures otherwise than validated.*was not touched"):
+    with pytest.raises(ServingError, match="1 of 29 golden images otherwise than validated.*was not touched"):
         deploy(exported.bundle, tmp_path / "report", store)
     assert (store / contract.KUBERNETES_NAME / contract.SERVING_FILE).read_bytes() == before
 
@@ -222,10 +222,10 @@ def test_an_error_after_the_switch_restores_what_served(deployed: Release, work:
     before = place.serving()
     assert before is not None
     with (
-        pytest.raises(ServingError, match="a picture"),
+        pytest.raises(ServingError, match="an image"),
         place.promote(dataclasses.replace(before, previous="0" * 12), before),
     ):
-        raise ServingError("a picture is answered otherwise")
+        raise ServingError("an image is answered otherwise")
     assert place.serving() == before
 
 

@@ -20,7 +20,7 @@ from asl_pkg.train import train
 from tests.support.training_fixtures import small_settings
 
 TOGETHER = 2
-PICTURES = 8
+IMAGES = 8
 
 
 def gradients(target: Path) -> None:
@@ -29,10 +29,10 @@ def gradients(target: Path) -> None:
         torch.distributed.init_process_group("gloo")
     torch.manual_seed(0)
     network = build(ResNetModel(weights="")).double().eval()  # batch norms use the statistics that they have
-    pictures, labels = torch.rand(PICTURES, 3, 64, 64, dtype=torch.float64), torch.arange(PICTURES)
-    (rows,) = Batches(PICTURES, PICTURES, seed=1)
+    images, labels = torch.rand(IMAGES, 3, 64, 64, dtype=torch.float64), torch.arange(IMAGES)
+    (rows,) = Batches(IMAGES, IMAGES, seed=1)
     learning = DistributedDataParallel(network) if distributed.is_distributed() else network
-    functional.cross_entropy(learning(pictures[rows]), labels[rows], label_smoothing=0.05).backward()
+    functional.cross_entropy(learning(images[rows]), labels[rows], label_smoothing=0.05).backward()
     if distributed.is_first():
         torch.save([one.grad for one in network.parameters()], target)
     if distributed.is_distributed():
@@ -48,7 +48,7 @@ def test_two_processes_compute_the_gradients_of_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("count", [TOGETHER, 3])
-def test_the_parts_of_a_batch_are_equal_and_apart_and_miss_fewer_pictures_than_there_are_workers(
+def test_the_parts_of_a_batch_are_equal_and_apart_and_miss_fewer_images_than_there_are_workers(
     count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = list(Batches(100, 32, seed=1))
@@ -64,7 +64,7 @@ def test_the_parts_of_a_batch_are_equal_and_apart_and_miss_fewer_pictures_than_t
         assert len(batch) - len(learnt) < count
 
 
-def test_every_picture_is_validated_by_one_of_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_image_is_validated_by_one_of_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     validated: list[int] = []
     for number in range(TOGETHER):
         monkeypatch.setattr("asl_pkg.data.datamodule.rank_and_world_size", lambda number=number: (number, TOGETHER))

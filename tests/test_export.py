@@ -21,7 +21,7 @@ from asl_pkg.config.schema import ExportSettings
 from asl_pkg.errors import BundleError
 from asl_pkg.models.export_module import ExportModule
 from asl_pkg.models.onnx_export import check
-from tests.support.exported import Exported, picture, save, settings
+from tests.support.exported import Exported, image, save, settings
 
 PROJECT = Path(__file__).parents[1]
 
@@ -38,7 +38,7 @@ def test_the_bundle_holds_what_triton_reads_and_the_drift_reference(exported: Ex
 
 @pytest.mark.parametrize("batch", [1, 3, contract.MAX_BATCH])
 def test_onnx_runtime_answers_as_torch_for_any_batch(exported: Exported, batch: int) -> None:
-    pixels = np.stack([picture(number % 29, number) for number in range(batch)])
+    pixels = np.stack([image(number % 29, number) for number in range(batch)])
     session = onnxruntime.InferenceSession(exported.bundle / contract.MODEL_FILE)
     answer = session.run([contract.OUTPUT_NAME], {contract.INPUT_NAME: pixels})[0]
     with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""`asl infer`: which pictures are meant, what is said of them, and what a broken one does to the rest."""
+"""`asl infer`: which images are meant, what is said of them, and what a broken one does to the rest."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from asl_pkg.data.preparation import prepare
 from asl_pkg.data.sample import RejectedFile
 from asl_pkg.errors import BundleError, DataError, SettingError
 from asl_pkg.infer import Prediction, as_json_line, as_table_line, infer
-from asl_pkg.inference.image_paths import find_pictures
+from asl_pkg.inference.image_paths import find_images
 from asl_pkg.inference.onnx_session import open_session, predict
 from asl_pkg.inference.postprocess import UNSURE
 from asl_pkg.inference.runtimes import UNRELEASED
@@ -55,7 +55,7 @@ def test_a_name_that_exists_is_that_file_whatever_characters_it_holds(
     folder.mkdir(exist_ok=True)
     path = folder / name
     path.touch()
-    assert find_pictures([str(path)]) == [path]
+    assert find_images([str(path)]) == [path]
     path.unlink()
 
 
@@ -73,7 +73,7 @@ def test_such_names_are_taken_literally_on_the_command_line(tmp_path: Path, bund
 def test_a_folder_is_searched_at_any_depth_in_order_without_what_is_hidden(tmp_path: Path) -> None:
     for name in ("b/2.PNG", "b/1.jpg", "a.jpeg", "c/d/e.png", "notes.txt", "b/._1.jpg"):
         draw(tmp_path / name)
-    found = find_pictures([str(tmp_path)])
+    found = find_images([str(tmp_path)])
     assert [str(one.relative_to(tmp_path)) for one in found if isinstance(one, Path)] == [
         "a.jpeg",
         "b/1.jpg",
@@ -90,7 +90,7 @@ def test_what_a_folder_hides_is_an_answer_or_told(tmp_path: Path, capsys: pytest
     (tmp_path / "set/linked").symlink_to("../store")
     (tmp_path / "set/loop").symlink_to(".")
     (tmp_path / "set/5.jpg").symlink_to("none.jpg")
-    found = find_pictures([str(tmp_path / "set")])
+    found = find_images([str(tmp_path / "set")])
     assert [str(one.relative_to(tmp_path / "set")) for one in found if isinstance(one, Path)] == [
         "2.tif", "3", "4.heic", "linked/1.jpg"
     ]  # fmt: skip
@@ -107,7 +107,7 @@ def test_a_folder_without_the_right_to_read_it_is_an_answer(tmp_path: Path) -> N
     draw(tmp_path / "set/1.jpg")
     draw(tmp_path / "set/eve/1.jpg").parent.chmod(0)
     try:
-        assert [type(one) for one in find_pictures([str(tmp_path / "set")])] == [type(tmp_path), RejectedFile]
+        assert [type(one) for one in find_images([str(tmp_path / "set")])] == [type(tmp_path), RejectedFile]
     finally:
         (tmp_path / "set/eve").chmod(0o755)
 
@@ -125,26 +125,26 @@ def test_a_glob_is_expanded_and_names_keep_their_order(tmp_path: Path, monkeypat
     for name in ("b1.jpg", "b2.jpg", "a.jpg"):
         draw(tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    assert find_pictures(["b*.jpg", "-", "a.jpg"]) == [Path("b1.jpg"), Path("b2.jpg"), None, Path("a.jpg")]
+    assert find_images(["b*.jpg", "-", "a.jpg"]) == [Path("b1.jpg"), Path("b2.jpg"), None, Path("a.jpg")]
 
 
 @pytest.mark.parametrize(
     "names", [[], ["nothing-here.jpg"], ["*.none", ""], ["x" * 5000]], ids=["none", "missing", "several", "too long"]
 )
-def test_where_there_is_no_picture_it_is_one_line(
+def test_where_there_is_no_image_it_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match="no picture"):
-        find_pictures(names)
+    with pytest.raises(DataError, match="no image"):
+        find_images(names)
 
 
 def test_an_answer_has_the_likeliest_letter_three_candidates_and_the_release(
     tmp_path: Path, chosen: InferenceSettings, bundle: Bundle
 ) -> None:
-    picture = draw(tmp_path / "a.png", (255, 0, 0))
-    (answer,) = infer(replace(chosen, confidence_threshold=0.0), [str(picture)])
-    probabilities = predict(open_session(bundle.model_path), prepare(picture)[None])[0]
+    image = draw(tmp_path / "a.png", (255, 0, 0))
+    (answer,) = infer(replace(chosen, confidence_threshold=0.0), [str(image)])
+    probabilities = predict(open_session(bundle.model_path), prepare(image)[None])[0]
     order = probabilities.argsort()[::-1]
     assert answer.letter == contract.CLASSES[order[0]]
     assert [letter for letter, _ in answer.top3] == [contract.CLASSES[index] for index in order[:3]]
@@ -155,48 +155,46 @@ def test_an_answer_has_the_likeliest_letter_three_candidates_and_the_release(
 
 
 def test_below_the_threshold_it_is_unsure_and_still_names_three(tmp_path: Path, chosen: InferenceSettings) -> None:
-    picture = str(draw(tmp_path / "a.png", (130, 128, 128)))  # nearly grey: nearly uniform
-    (answer,) = infer(chosen, [picture])
+    image = str(draw(tmp_path / "a.png", (130, 128, 128)))  # nearly grey: nearly uniform
+    (answer,) = infer(chosen, [image])
     assert answer.confidence < THRESHOLD
     assert answer.letter == UNSURE
     assert len(answer.top3) == 3
-    (answer,) = infer(replace(chosen, confidence_threshold=answer.confidence), [picture])
+    (answer,) = infer(replace(chosen, confidence_threshold=answer.confidence), [image])
     assert answer.letter == answer.top3[0][0], "at the threshold it is sure"
 
 
-def test_broken_pictures_are_named_one_by_one_and_do_not_stop_the_rest(
-    tmp_path: Path, chosen: InferenceSettings
-) -> None:
-    pictures = []
+def test_broken_images_are_named_one_by_one_and_do_not_stop_the_rest(tmp_path: Path, chosen: InferenceSettings) -> None:
+    images = []
     for index in range(2 * contract.MAX_BATCH + 1):
-        pictures.append(draw(tmp_path / f"{index:03}.png", (index * 3, 255 - index * 3, 90)))
+        images.append(draw(tmp_path / f"{index:03}.png", (index * 3, 255 - index * 3, 90)))
         if index % 3 == 0:
-            pictures[-1].write_bytes(pictures[-1].read_bytes()[:50])
-    answers = list(infer(chosen, [*map(str, pictures), str(tmp_path / "missing.png")]))
-    assert [answer.path for answer in answers] == [*map(str, pictures), str(tmp_path / "missing.png")]
+            images[-1].write_bytes(images[-1].read_bytes()[:50])
+    answers = list(infer(chosen, [*map(str, images), str(tmp_path / "missing.png")]))
+    assert [answer.path for answer in answers] == [*map(str, images), str(tmp_path / "missing.png")]
     broken = [index for index, answer in enumerate(answers) if answer.error]
-    assert broken == [*range(0, len(pictures), 3), len(pictures)]
-    alone = [next(infer(chosen, [str(pictures[index])])) for index in (1, 2, 4, 64)]
+    assert broken == [*range(0, len(images), 3), len(images)]
+    alone = [next(infer(chosen, [str(images[index])])) for index in (1, 2, 4, 64)]
     assert [answers[index] for index in (1, 2, 4, 64)] == alone, "a broken neighbour changes no answer"
     assert all(not answer.letter and answer.path not in (answer.error or "") for answer in answers if answer.error)
 
 
-def test_the_command_line_reports_broken_pictures_and_exits_1(tmp_path: Path, bundle: Bundle) -> None:
+def test_the_command_line_reports_broken_images_and_exits_1(tmp_path: Path, bundle: Bundle) -> None:
     draw(tmp_path / "good.png")
-    (tmp_path / "bad.png").write_bytes(b"no picture")
+    (tmp_path / "bad.png").write_bytes(b"no image")
     command = [sys.executable, "-m", "asl_pkg.commands", "infer", ".", f"bundle={bundle.folder}"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     first, second = done.stdout.splitlines()
     assert "broken: " in first
     assert "%" in second
-    assert done.stderr.startswith("asl: 1 of the pictures")
+    assert done.stderr.startswith("asl: 1 of the images")
 
 
-def test_a_picture_comes_from_standard_input(tmp_path: Path, bundle: Bundle) -> None:
-    picture = draw(tmp_path / "a.png")
-    command = [sys.executable, "-m", "asl_pkg.commands", "infer", "-", str(picture), f"bundle={bundle.folder}"]
-    done = subprocess.run([*command, "output=json"], input=picture.read_bytes(), capture_output=True, timeout=120)
+def test_a_image_comes_from_standard_input(tmp_path: Path, bundle: Bundle) -> None:
+    image = draw(tmp_path / "a.png")
+    command = [sys.executable, "-m", "asl_pkg.commands", "infer", "-", str(image), f"bundle={bundle.folder}"]
+    done = subprocess.run([*command, "output=json"], input=image.read_bytes(), capture_output=True, timeout=120)
     piped, named = map(json.loads, done.stdout.splitlines())
     assert piped["path"] == "-"
     assert piped["top3"] == named["top3"]
@@ -229,10 +227,10 @@ def test_torch_answers_from_a_checkpoint_with_its_temperature(tmp_path: Path) ->
     classifier = Classifier(hyper_parameters)
     path = tmp_path / "a.ckpt"
     torch.save({"hyper_parameters": hyper_parameters, "state_dict": classifier.state_dict()}, path)
-    picture = draw(tmp_path / "a.png")
-    (answer,) = infer(InferenceSettings(runtime="torch", checkpoint_path=str(path)), [str(picture)])
+    image = draw(tmp_path / "a.png")
+    (answer,) = infer(InferenceSettings(runtime="torch", checkpoint_path=str(path)), [str(image)])
     with torch.inference_mode():
-        logits = classifier.eval()(torch.from_numpy(prepare(picture)[None].copy()))
+        logits = classifier.eval()(torch.from_numpy(prepare(image)[None].copy()))
     assert answer.confidence == pytest.approx(float(torch.softmax(logits / 0.1, 1).max()), abs=1e-5)
     assert answer.release == UNRELEASED
 
@@ -254,7 +252,7 @@ def test_an_onnx_file_that_is_none_is_one_line(tmp_path: Path, content: bytes | 
         infer(InferenceSettings(onnx_path=str(path)), [str(draw(tmp_path / "a.png"))])
 
 
-def test_another_picture_size_is_refused_with_the_models_own(tmp_path: Path, chosen: InferenceSettings) -> None:
+def test_another_image_size_is_refused_with_the_models_own(tmp_path: Path, chosen: InferenceSettings) -> None:
     with pytest.raises(SettingError, match=f"takes {contract.IMAGE_PX}"):
         infer(replace(chosen, img_size=100), [str(draw(tmp_path / "a.png"))])
 
@@ -281,8 +279,8 @@ def test_a_line_of_json_holds_everything_in_plain_ascii() -> None:
     }  # fmt: skip
 
 
-def test_one_picture_has_one_answer_whatever_its_batch(tmp_path: Path, chosen: InferenceSettings) -> None:
-    """The same picture twice in one batch, and once in another, has one answer."""
+def test_one_image_has_one_answer_whatever_its_batch(tmp_path: Path, chosen: InferenceSettings) -> None:
+    """The same image twice in one batch, and once in another, has one answer."""
     name = str(draw(tmp_path / "a.png"))
     answers = list(infer(chosen, [name] * (contract.MAX_BATCH + 1)))
     assert len({answer.confidence for answer in answers}) == 1

@@ -1,4 +1,4 @@
-"""monitor: pictures like those that were measured pass, others are told, by numbers alone."""
+"""monitor: images like those that were measured pass, others are told, by numbers alone."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from asl_pkg.monitor import monitor, read_answers
 from asl_pkg.monitoring.drift import CONFIDENCE, LETTER, compute_drift
 from asl_pkg.monitoring.features import MEASURES, describe
 from tests.conftest import Asl
-from tests.support.exported import CLASSES, Exported, picture
+from tests.support.exported import CLASSES, Exported, image
 from tests.support.tiny import make_bundle
 
 
@@ -38,12 +38,12 @@ def warm(pixels: np.ndarray) -> np.ndarray:
     return np.clip(pixels * np.array([1.3, 1, 0.6]), 0, 255).astype(np.uint8)
 
 
-def pictures(folder: Path, change: Callable[[np.ndarray], np.ndarray], signers: int = 4) -> Path:
-    """Pictures that the reference does not hold, of the same kind, and then changed."""
+def images(folder: Path, change: Callable[[np.ndarray], np.ndarray], signers: int = 4) -> Path:
+    """Images that the reference does not hold, of the same kind, and then changed."""
     folder.mkdir()
     for label in range(CLASSES):
         for signer in range(signers):
-            Image.fromarray(change(picture(label, 900 + signer))).save(folder / f"{label}-{signer}.png")
+            Image.fromarray(change(image(label, 900 + signer))).save(folder / f"{label}-{signer}.png")
     return folder
 
 
@@ -52,23 +52,23 @@ def pictures(folder: Path, change: Callable[[np.ndarray], np.ndarray], signers: 
     [(same, set()), (dark, {"brightness", "contrast"}), (blurred, {"sharpness"}), (warm, {"red", "blue"})],
     ids=lambda one: getattr(one, "__name__", ""),
 )
-def test_pictures_of_another_kind_are_told_by_what_changed(
+def test_images_of_another_kind_are_told_by_what_changed(
     exported: Exported, tmp_path: Path, change: Callable[[np.ndarray], np.ndarray], told: set[str]
 ) -> None:
     settings = InferenceSettings(bundle=str(exported.bundle), monitor_dir=str(tmp_path / "out"), output="json")
-    answers = infer(settings, [str(pictures(tmp_path / "new", change))])
+    answers = infer(settings, [str(images(tmp_path / "new", change))])
     found = monitor(settings, map(asdict, answers))
     names = {one.name for one in found.drifted}
     assert told <= names
     assert bool(names) == bool(told)
-    assert found.pictures == 4 * CLASSES
+    assert found.images == 4 * CLASSES
     assert ("Drifted." if told else "No drift.") in (tmp_path / "out" / contract.MONITOR_PAGE).read_text()
 
 
 def test_drift_is_said_in_one_line_with_exit_1_and_a_page_that_needs_nothing_else(
     exported: Exported, asl: Asl, tmp_path: Path
 ) -> None:
-    answer = asl("monitor", str(pictures(tmp_path / "new", dark)), f"bundle={exported.bundle}")
+    answer = asl("monitor", str(images(tmp_path / "new", dark)), f"bundle={exported.bundle}")
     assert answer.returncode == 1
     assert answer.stderr.count("\n") == 1
     assert "look at monitor/monitor.html" in answer.stdout
@@ -81,14 +81,14 @@ def test_drift_is_said_in_one_line_with_exit_1_and_a_page_that_needs_nothing_els
 
 
 def test_answers_for_programs_hold_all_that_is_compared(asl: Asl, exported: Exported, tmp_path: Path) -> None:
-    folder = pictures(tmp_path / "new", same)
-    (folder / "broken.png").write_text("no picture")
+    folder = images(tmp_path / "new", same)
+    (folder / "broken.png").write_text("no image")
     lines = asl("infer", str(folder), f"bundle={exported.bundle}", "output=json").stdout
     (tmp_path / "answers.jsonl").write_text(lines)
     settings = InferenceSettings(bundle=str(exported.bundle), monitor_dir=str(tmp_path / "out"))
     found = monitor(settings, read_answers(tmp_path / "answers.jsonl"))
     assert not found.drifted
-    assert (found.pictures, found.unread) == (4 * CLASSES, 1)
+    assert (found.images, found.unread) == (4 * CLASSES, 1)
     assert "1 could not be read" in found.summary
 
 
@@ -132,20 +132,20 @@ def test_a_bundle_without_reference_is_named_with_what_makes_one(tmp_path: Path)
         monitor(InferenceSettings(bundle=str(bundle.folder), monitor_dir=str(tmp_path / "out")), [])
 
 
-def sample(rng: np.random.Generator, pictures: int, moved: float = 0.0) -> dict[str, list[object]]:
-    numbers = (rng.normal(size=pictures) + moved).tolist()
-    return {CONFIDENCE: numbers, LETTER: rng.choice(contract.CLASSES, pictures).tolist()}
+def sample(rng: np.random.Generator, images: int, moved: float = 0.0) -> dict[str, list[object]]:
+    numbers = (rng.normal(size=images) + moved).tolist()
+    return {CONFIDENCE: numbers, LETTER: rng.choice(contract.CLASSES, images).tolist()}
 
 
-@pytest.mark.parametrize("pictures", [1, 5, 30, 300])
-def test_what_is_alike_is_not_told_apart_by_chance(pictures: int) -> None:
-    rng = np.random.default_rng(pictures)
+@pytest.mark.parametrize("images", [1, 5, 30, 300])
+def test_what_is_alike_is_not_told_apart_by_chance(images: int) -> None:
+    rng = np.random.default_rng(images)
     nothing_allowed = MonitorSettings(distance_max=0, letters_max=0)
-    found = [compute_drift(sample(rng, 500), sample(rng, pictures), nothing_allowed) for _ in range(100)]
+    found = [compute_drift(sample(rng, 500), sample(rng, images), nothing_allowed) for _ in range(100)]
     assert sum(one.drifted for shifts in found for one in shifts) <= 2  # of 200, each once in a thousand
 
 
-def test_what_moved_is_told_from_as_many_pictures_as_that_takes() -> None:
+def test_what_moved_is_told_from_as_many_images_as_that_takes() -> None:
     rng = np.random.default_rng(0)
     reference = sample(rng, 500)
     assert compute_drift(reference, sample(rng, 60, moved=1.5), MonitorSettings())[0].drifted
@@ -161,8 +161,8 @@ def test_one_letter_all_the_time_is_told_and_written_english_is_not() -> None:
     assert compute_drift(reference, {LETTER: ["nothing"] * 200}, MonitorSettings())[0].drifted
 
 
-def test_the_same_picture_has_the_same_numbers_in_years() -> None:
-    numbers = describe(picture(3, 5))
+def test_the_same_image_has_the_same_numbers_in_years() -> None:
+    numbers = describe(image(3, 5))
     assert list(numbers) == list(MEASURES)
-    assert numbers == describe(picture(3, 5).copy())
+    assert numbers == describe(image(3, 5).copy())
     assert numbers["shape 1"] == pytest.approx(-0.18255, abs=1e-4)  # as when this was written

@@ -57,14 +57,14 @@ def contents(dataset_dir: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return public_folder(tmp_path_factory.mktemp("pictures"), 20)
 
 
 @pytest.fixture(scope="module")
-def dataset_dir(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def dataset_dir(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     dataset_dir = tmp_path_factory.mktemp("data") / "dataset"
-    pull(Settings(data=FolderData(path=str(pictures), block_frames=4, guard_frames=0)), dataset_dir)
+    pull(Settings(data=FolderData(path=str(images), block_frames=4, guard_frames=0)), dataset_dir)
     return dataset_dir
 
 
@@ -136,8 +136,8 @@ def test_a_wrong_destination_is_found_before_anything_is_pulled(asl: Asl) -> Non
     assert "nowhere" not in answer.stderr
 
 
-def test_pull_publishes_what_it_made(asl: Asl, client: Any, bucket: str, pictures: Path) -> None:
-    settings = ("data=folder", f"data.path={pictures}", "data.block_frames=4", "data.guard_frames=0")
+def test_pull_publishes_what_it_made(asl: Asl, client: Any, bucket: str, images: Path) -> None:
+    settings = ("data=folder", f"data.path={images}", "data.block_frames=4", "data.guard_frames=0")
     answer = asl("pull", *settings, f"to=s3://{bucket}/sets")
     assert f"published to s3://{bucket}/sets/" in answer.stdout, answer.stderr
     assert any(key.endswith(contract.DATASET_FILE) for key in listing(client, bucket))

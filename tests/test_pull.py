@@ -27,7 +27,7 @@ def settings_for(folder: Path, seed: int = 7) -> Settings:
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = public_folder(tmp_path_factory.mktemp("photographs"), FRAMES)
-    (root / "README.txt").write_text("not a picture")
+    (root / "README.txt").write_text("not an image")
     (root / "asl_alphabet_train/C/C99.jpg").write_bytes(encoded(noise(1))[:700])
     return root
 
@@ -38,14 +38,14 @@ def pulled(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
     return dataset_dir, pull(settings_for(photographs), dataset_dir)
 
 
-def test_all_pictures_are_in_a_split_in_the_guard_or_in_quarantine(pulled: tuple[Path, DatasetInfo]) -> None:
+def test_all_images_are_in_a_split_in_the_guard_or_in_quarantine(pulled: tuple[Path, DatasetInfo]) -> None:
     dataset_dir, info = pulled
     audit = json.loads((dataset_dir / contract.AUDIT_FILE).read_text())
     kept = sum(sum(counts.values()) for counts in info.counts.values())
     assert kept + sum(audit["guard"].values()) == FRAMES * len(contract.CLASSES)
     assert audit["quarantined"] == [
         {
-            "reason": "damaged or truncated picture, expected a whole one",
+            "reason": "damaged or truncated image, expected a whole one",
             "count": 1,
             "examples": ["asl_alphabet_train/C/C99.jpg"],
         }
@@ -62,7 +62,7 @@ def test_what_stayed_out_is_told_in_the_terminal_too(
     assert "1 left out: 1 not an image (.txt)" in told
 
 
-def test_what_stayed_out_of_other_peoples_pictures_is_in_the_audit(photographs: Path, tmp_path: Path) -> None:
+def test_what_stayed_out_of_other_peoples_images_is_in_the_audit(photographs: Path, tmp_path: Path) -> None:
     settings = settings_for(photographs)
     settings.data.external = str(photographs)
     pull(settings, tmp_path / "dataset")
@@ -158,7 +158,7 @@ def test_a_source_that_is_damaged_as_a_whole_is_refused(photographs: Path, tmp_p
             file.write_bytes(b"")
     with pytest.raises(
         DataError,
-        match=r"41 of 581 pictures are unfit, expected at most data\.max_quarantined=0\.05 of them: 40 empty file",
+        match=r"41 of 581 images are unfit, expected at most data\.max_quarantined=0\.05 of them: 40 empty file",
     ):
         pull(settings_for(folder), tmp_path / "dataset")
     assert not (tmp_path / "dataset").exists()

@@ -48,7 +48,7 @@ def test_everything_that_the_contract_lists_is_there(training: Training, name: s
 
 
 @pytest.mark.parametrize("name", contract.PLOTS)
-def test_the_plots_are_pictures_with_something_on_them(training: Training, name: str) -> None:
+def test_the_plots_are_images_with_something_on_them(training: Training, name: str) -> None:
     with Image.open(training.work / "plots" / name) as plot:
         assert min(plot.size) > 400
         assert len(plot.convert("RGB").getcolors(1 << 24)) > 50
@@ -77,7 +77,7 @@ def test_history_has_a_row_an_epoch(training: Training) -> None:
     assert min(float(row["validation_loss"]) for row in rows) >= training.metrics["best_validation_loss"] - 1e-3
 
 
-def test_seen_holds_exactly_the_training_pictures(training: Training, dataset_dir: Path) -> None:
+def test_seen_holds_exactly_the_training_images(training: Training, dataset_dir: Path) -> None:
     seen = pq.read_table(training.folder / contract.SEEN_FILE)
     columns = ["sha256", "dhash", "group", "split"]
     assert seen.equals(read_split(dataset_dir, "train", columns))
@@ -89,7 +89,7 @@ def test_seen_holds_exactly_the_training_pictures(training: Training, dataset_di
 def test_statistics_describe_the_validation_split(training: Training, dataset_dir: Path) -> None:
     statistics = json.loads((training.folder / contract.STATISTICS_FILE).read_text())
     pixels, labels = decoded(dataset_dir, "validation", "")
-    assert statistics["pictures"] == len(labels)
+    assert statistics["images"] == len(labels)
     assert statistics["pixel_mean"] == pytest.approx((pixels / 255).mean(axis=(0, 1, 2)).tolist())
     assert statistics["pixel_std"] == pytest.approx((pixels / 255).std(axis=(0, 1, 2)).tolist())
     assert statistics["class_prior"] == pytest.approx(dict.fromkeys(contract.CLASSES, 1 / 29))
@@ -195,7 +195,7 @@ def _run_status(folder: Path) -> str:
     return str(run.info.status)
 
 
-def test_predict_gives_every_picture_its_row_whatever_the_batches(training: Training) -> None:
+def test_predict_gives_every_image_its_row_whatever_the_batches(training: Training) -> None:
     classifier = load_checkpoint(training.folder / contract.BEST_CHECKPOINT)
     pixels = np.random.default_rng(0).integers(0, 256, (70, contract.IMAGE_PX, contract.IMAGE_PX, 3), np.uint8)
     torch.testing.assert_close(predict(classifier, pixels)[66:], predict(classifier, pixels[66:]), atol=1e-4, rtol=1e-4)

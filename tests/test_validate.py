@@ -21,7 +21,7 @@ from asl_pkg.validation.gates import verdict_is_consistent
 from asl_pkg.validation.report import Report, read_report, refuse
 from asl_pkg.validation.report_html import confusions, worst_mistakes
 from tests.faults.case import plant
-from tests.support.exported import DIGEST, SIGNERS, Exported, picture, settings, write_dataset
+from tests.support.exported import DIGEST, SIGNERS, Exported, image, settings, write_dataset
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_what_is_read_back_is_what_was_returned(report: Report) -> None:
 def test_the_first_line_says_on_how_many_unseen_signers(report: Report) -> None:
     assert next(iter(report.body)) == "headline"
     assert f"of {SIGNERS} signers that training never saw" in report.body["headline"]
-    assert report.summary.startswith("passed, 20 of 20 gates: 100.0% of 232 test pictures read right")
+    assert report.summary.startswith("passed, 20 of 20 gates: 100.0% of 232 test images read right")
 
 
 def test_drawn_hands_are_called_drawn_in_the_first_line_and_the_model_card(
@@ -111,7 +111,7 @@ def test_a_refused_model_gets_a_page_that_says_so(exported: Exported, tmp_path: 
 def test_the_surest_mistakes_are_shown_first() -> None:
     probabilities = np.eye(len(contract.CLASSES), dtype=np.float32)[[0, 1, 2, 3]] * [[0.9], [0.6], [0.8], [1.0]]
     truth = np.array([1, 2, 3, 3])
-    pixels = np.stack([picture(label, 0) for label in truth])
+    pixels = np.stack([image(label, 0) for label in truth])
     answers = Answers(pixels, truth, probabilities, probabilities, ["a", "b", "c", "d"], ["", "", "", ""])
     shown = worst_mistakes(answers)
     assert [(one["truth"], one["answer"], one["group"]) for one in shown] == [
@@ -119,15 +119,15 @@ def test_the_surest_mistakes_are_shown_first() -> None:
         ("D", "C", "c"),
         ("C", "B", "b"),
     ]
-    assert all(one["picture"].startswith("data:image/jpeg;base64,") for one in shown)
+    assert all(one["image"].startswith("data:image/jpeg;base64,") for one in shown)
 
 
 def test_the_most_frequent_confusions_are_listed_first() -> None:
     confusion = 5 * np.eye(len(contract.CLASSES), dtype=np.int64)
     confusion[0, 1], confusion[2, 3] = 1, 4
     assert confusions(confusion) == [
-        {"truth": "C", "answer": "D", "count": 4, "pictures": 9},
-        {"truth": "A", "answer": "B", "count": 1, "pictures": 6},
+        {"truth": "C", "answer": "D", "count": 4, "images": 9},
+        {"truth": "A", "answer": "B", "count": 1, "images": 6},
     ]
 
 

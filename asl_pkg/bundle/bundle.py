@@ -80,7 +80,7 @@ class Bundle:
 
     @property
     def image_px(self) -> int:
-        """Side of the square picture that the model takes, in pixels."""
+        """Side of the square image that the model takes, in pixels."""
         return int(self.manifest["image_px"])
 
 

@@ -24,7 +24,7 @@ def config_pbtxt(settings: ExportSettings) -> str:
         The text, https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/model_configuration.html
     """
     px = contract.IMAGE_PX
-    # No dynamic batching: on CPUs a batch takes as long as its pictures one by one, which wait in it for one another;
+    # No dynamic batching: on CPUs a batch takes as long as its images one by one, which wait in it for one another;
     # and with one instance Triton 2.51 pauses for half a second now and then (benchmarks/serving.py).
     return f"""name: "{contract.MODEL_NAME}"
 backend: "{BACKEND}"
@@ -46,7 +46,7 @@ parameters {{ key: "inter_op_thread_count" value {{ string_value: "1" }} }}
 parameters {{ key: "{THRESHOLD_PARAMETER}" value {{ string_value: "{settings.confidence_threshold}" }} }}
 model_warmup [
   {{
-    name: "one black picture"
+    name: "one black image"
     batch_size: 1
     inputs {{ key: "{contract.INPUT_NAME}" value {{ data_type: TYPE_UINT8 dims: [ {px}, {px}, 3 ] zero_data: true }} }}
   }}

@@ -119,7 +119,7 @@ def _fire(name: str, arguments: Sequence[str]) -> int:
 
     bound: list[Callable[[], None]] = []
 
-    # Fire would read `1` as a number and `-` as its separator; here both can be the name of a picture.
+    # Fire would read `1` as a number and `-` as its separator; here both can be the name of an image.
     @SetParseFn(str)
     @functools.wraps(VERBS[name].function)
     def bind(*words: str, **flags: str) -> None:

@@ -25,22 +25,22 @@ def serve(*arguments: str) -> None:
 def infer(*arguments: str) -> None:
     """Recognise the letter in images: files, globs, folders, or `-` for standard input.
 
-    asl infer image_path=picture.jpg
-    asl infer picture.jpg folder/ "many/*.png" output=json
-    asl infer picture.jpg runtime=triton url=grpc://127.0.0.1:8001
+    asl infer image_path=image.jpg
+    asl infer image.jpg folder/ "many/*.png" output=json
+    asl infer image.jpg runtime=triton url=grpc://127.0.0.1:8001
     """
     from asl_pkg import infer as step
 
-    pictures, settings = split_paths_and_overrides(arguments)
+    images, settings = split_paths_and_overrides(arguments)
     chosen = load(InferenceSettings, settings)
-    pictures += [chosen.image_path] if chosen.image_path else []
+    images += [chosen.image_path] if chosen.image_path else []
     as_line = step.as_json_line if chosen.output == "json" else step.as_table_line
     broken = 0
-    for answer in step.infer(chosen, pictures):
+    for answer in step.infer(chosen, images):
         print(as_line(answer), flush=True)
         broken += answer.error is not None
     if broken:
-        raise DataError(f"{broken} of the pictures could not be read, each is named above")
+        raise DataError(f"{broken} of the images could not be read, each is named above")
 
 
 def verify(*arguments: str) -> None:
@@ -61,8 +61,8 @@ def verify(*arguments: str) -> None:
 def monitor(*arguments: str) -> None:
     """Compare new images with those that the model was measured on; exit 1 if they drifted.
 
-    asl monitor FOLDER                          pictures: files, globs or folders
-    asl monitor answers.jsonl                   lines of `asl infer … output=json`: numbers only, no pictures
+    asl monitor FOLDER                          images: files, globs or folders
+    asl monitor answers.jsonl                   lines of `asl infer … output=json`: numbers only, no images
     """
     from asl_pkg import infer as first
     from asl_pkg import monitor as step

@@ -44,7 +44,7 @@ def track(*arguments: str) -> None:
     """Track a data set with DVC and push it to the remote (`dvc add` and `dvc push`).
 
     asl data track                  the data set in dataset_dir
-    asl data track FILE.zip         an archive, or a folder of pictures
+    asl data track FILE.zip         an archive, or a folder of images
     """
     from asl_pkg import data_track as step
 
@@ -99,7 +99,7 @@ def export(*settings: str) -> None:
 def validate(*settings: str) -> None:
     """Measure the bundle on images that training never saw; exit 1 if a gate fails.
 
-    asl validate data.external=DIR             other people's pictures too: DIR/<CLASS>/<name>.jpg
+    asl validate data.external=DIR             other people's images too: DIR/<CLASS>/<name>.jpg
     """
     from asl_pkg import validate as step
 
@@ -113,7 +113,7 @@ def validate(*settings: str) -> None:
     )
     print(report.summary)
     if report.external:
-        print(f"other people's pictures, {report.external}")
+        print(f"other people's images, {report.external}")
     print(f"look at {chosen.report_dir}/{contract.REPORT_PAGE}")
     if not report.passed:
         raise GateError(f"not fit to be served, gates failed: {', '.join(report.failed)}")
@@ -150,7 +150,7 @@ def deploy(*settings: str, rollback: str = "", list: str = "", dry_run: str = ""
 
 def _serves(release: Any, chosen: Settings) -> str:
     then = "asl serve" if "://" not in chosen.store else f"kubectl -n {chosen.deploy.namespace} get inferenceservice"
-    return f"release {release.release} serves from {chosen.store}, {release.latency_ms:.0f} ms a picture; next: {then}"
+    return f"release {release.release} serves from {chosen.store}, {release.latency_ms:.0f} ms an image; next: {then}"
 
 
 def _dumped(value: dict[str, Any], output: str) -> str:

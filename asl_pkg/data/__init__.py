@@ -1,1 +1,1 @@
-"""Pictures: where they come from, how they are prepared, split, stored and read."""
+"""Images: where they come from, how they are prepared, split, stored and read."""

@@ -1,14 +1,14 @@
-"""Training pictures varied as cameras and rooms vary, whole batches at a time on the device that trains.
+"""Training images varied as cameras and rooms vary, whole batches at a time on the device that trains.
 
-Every picture's changes come from numbers drawn from (seed, epoch, row): the same seed gives the same run, however the
-pictures are batched.
+Every image's changes come from numbers drawn from (seed, epoch, row): the same seed gives the same run, however the
+images are batched.
 
-Some pictures are mirrored, which needs a reason: a left-handed signer makes every letter of the manual alphabet as
+Some images are mirrored, which needs a reason: a left-handed signer makes every letter of the manual alphabet as
 the mirror image of a right-handed one's, J's and Z's motions too, and no letter is the mirror image of another. So
 mirroring keeps the letter. One signer in ten is left-handed: without it a network meets too few left hands and fails
 those people. The share stays below a half, because most hands to be read are right ones.
 
-Some pictures of `nothing` become a bare wall, or static as of a broken camera: data sets seldom have such pictures, and
+Some images of `nothing` become a bare wall, or static as of a broken camera: data sets seldom have such images, and
 a network that never met any sees letters in them.
 """
 
@@ -28,26 +28,26 @@ CONTRAST = 1.3  # greatest stretch, and compression, about mid-grey
 SATURATION = 1.4  # greatest, and its inverse the least
 CAST = 0.12  # gain of each channel, each way: the light's colour
 SLOPE = 0.35  # of the light, from the middle to an edge
-ERASED = 0.2  # longest side of the rectangle that hides something, of the picture's side
+ERASED = 0.2  # longest side of the rectangle that hides something, of the image's side
 NOISE = 0.04  # greatest standard deviation of sensor noise, of full scale
 
-MIRRORED = 0.3  # share of the pictures
-EMPTIED = 0.2  # share of the pictures of `nothing`: half become walls, half static
+MIRRORED = 0.3  # share of the images
+EMPTIED = 0.2  # share of the images of `nothing`: half become walls, half static
 NOTHING = contract.CLASSES.index("nothing")
 
-DRAWS = 23  # numbers a picture
-PART = 8  # pictures changed together: about what the processor's cache holds
-MARGIN_PX = 64  # choice of places in the noise that all pictures share
+DRAWS = 23  # numbers an image
+PART = 8  # images changed together: about what the processor's cache holds
+MARGIN_PX = 64  # choice of places in the noise that all images share
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 def draw(seed: int, epoch: int, rows: np.ndarray) -> torch.Tensor:
-    """Draw the numbers that decide how pictures change.
+    """Draw the numbers that decide how images change.
 
     Args:
         seed: of the run.
         epoch: from 0.
-        rows: of the pictures in their split [n].
+        rows: of the images in their split [n].
 
     Returns:
         Float32 [n, DRAWS], uniform in -1..1.
@@ -57,7 +57,7 @@ def draw(seed: int, epoch: int, rows: np.ndarray) -> torch.Tensor:
 
 
 def augment(pixels: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
-    """Change pictures in a way that keeps their letter.
+    """Change images in a way that keeps their letter.
 
     Args:
         pixels: uint8 [n, h, w, 3], RGB.
@@ -71,19 +71,19 @@ def augment(pixels: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
 
 
 def _augment_part(pixels: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
-    pictures = pixels.permute(0, 3, 1, 2).float()  # [n, 3, h, w]
-    pictures = functional.grid_sample(
-        pictures, _grid(draws[:, 0:5], *pixels.shape[1:3]), padding_mode="border", align_corners=False
+    images = pixels.permute(0, 3, 1, 2).float()  # [n, 3, h, w]
+    images = functional.grid_sample(
+        images, _grid(draws[:, 0:5], *pixels.shape[1:3]), padding_mode="border", align_corners=False
     )
-    pictures = _recolour(pictures, draws[:, 5:11])
-    pictures *= _light(draws[:, 11:13], *pixels.shape[1:3])
-    _add_noise(pictures, draws[:, 13:16])
-    _erase(pictures, draws[:, 17:23])
-    return pictures.clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+    images = _recolour(images, draws[:, 5:11])
+    images *= _light(draws[:, 11:13], *pixels.shape[1:3])
+    _add_noise(images, draws[:, 13:16])
+    _erase(images, draws[:, 17:23])
+    return images.clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
 def empty(pixels: torch.Tensor, labels: torch.Tensor, draws: torch.Tensor) -> None:
-    """Put a bare wall or static in the place of some pictures of `nothing`.
+    """Put a bare wall or static in the place of some images of `nothing`.
 
     Args:
         pixels: uint8 [n, h, w, 3], RGB; changed in place.
@@ -158,15 +158,15 @@ def _grid(draws: torch.Tensor, height: int, width: int) -> torch.Tensor:
     return grid
 
 
-def _recolour(pictures: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
+def _recolour(images: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
     """Brightness, contrast, saturation and the light's colour as one affine map of RGB. draws [n, 6]."""
     brightness, contrast, saturation = draws[:, 0], CONTRAST ** draws[:, 1], SATURATION ** draws[:, 2]
     gains = contrast[:, None] * (1 + CAST * draws[:, 3:6])  # [n, 3]
     luma = torch.tensor(LUMA, device=draws.device).expand(3, 3)
     saturate = luma + saturation[:, None, None] * (torch.eye(3, device=draws.device) - luma)  # [n, 3, 3]
     offset = 255 * (0.5 + BRIGHTNESS * brightness[:, None] - 0.5 * gains)
-    n, channels, height, width = pictures.shape
-    return torch.baddbmm(offset[:, :, None], gains[:, :, None] * saturate, pictures.reshape(n, channels, -1)).view(
+    n, channels, height, width = images.shape
+    return torch.baddbmm(offset[:, :, None], gains[:, :, None] * saturate, images.reshape(n, channels, -1)).view(
         n, channels, height, width
     )
 
@@ -178,26 +178,26 @@ def _light(draws: torch.Tensor, height: int, width: int) -> torch.Tensor:
     return (1 + slope_x * x + slope_y * y).unsqueeze(1)
 
 
-def _add_noise(pictures: torch.Tensor, draws: torch.Tensor) -> None:
-    """Sensor noise, in place: each picture takes its own part of a noise that all share. draws [n, 3]."""
-    _, channels, height, width = pictures.shape
+def _add_noise(images: torch.Tensor, draws: torch.Tensor) -> None:
+    """Sensor noise, in place: each image takes its own part of a noise that all share. draws [n, 3]."""
+    _, channels, height, width = images.shape
     generator = torch.Generator().manual_seed(0)
-    noise = torch.randn(channels, height + MARGIN_PX, width + MARGIN_PX, generator=generator).to(pictures.device)
+    noise = torch.randn(channels, height + MARGIN_PX, width + MARGIN_PX, generator=generator).to(images.device)
     places = ((draws[:, 0:2] + 1) / 2 * MARGIN_PX).int().tolist()
     strengths = (255 * NOISE * draws[:, 2].clamp(min=0)).tolist()
-    for picture, (top, left), strength in zip(pictures, places, strengths, strict=True):
+    for image, (top, left), strength in zip(images, places, strengths, strict=True):
         if strength > 0:
-            picture.add_(noise[:, top : top + height, left : left + width], alpha=strength)
+            image.add_(noise[:, top : top + height, left : left + width], alpha=strength)
 
 
-def _erase(pictures: torch.Tensor, draws: torch.Tensor) -> None:
-    """Hide a rectangle of every second picture, in place: no letter may hang on one spot. draws [n, 6].
+def _erase(images: torch.Tensor, draws: torch.Tensor) -> None:
+    """Hide a rectangle of every second image, in place: no letter may hang on one spot. draws [n, 6].
 
     Zhong et al. 2020, Random Erasing Data Augmentation.
     """
-    _, _, height, width = pictures.shape
+    _, _, height, width = images.shape
     unit = (draws + 1) / 2
-    for picture, (centre_y, centre_x, tall, wide, grey, chance) in zip(pictures, unit.tolist(), strict=True):
+    for image, (centre_y, centre_x, tall, wide, grey, chance) in zip(images, unit.tolist(), strict=True):
         if chance < 0.5:
             top, left = int(centre_y * height), int(centre_x * width)
-            picture[:, top : top + int(ERASED * tall * height), left : left + int(ERASED * wide * width)] = 255 * grey
+            image[:, top : top + int(ERASED * tall * height), left : left + int(ERASED * wide * width)] = 255 * grey

@@ -1,4 +1,4 @@
-"""Pictures decoded once: an array on disk that all epochs and processes map into memory."""
+"""Images decoded once: an array on disk that all epochs and processes map into memory."""
 
 import fcntl
 import math
@@ -14,7 +14,7 @@ import psutil
 
 from asl_pkg import contract
 from asl_pkg.data.dataset import read_info, read_split
-from asl_pkg.data.decoding import PICTURE_SHAPE, DecodedAnew, Pixels, decode_into
+from asl_pkg.data.decoding import IMAGE_SHAPE, DecodedAnew, Pixels, decode_into
 from asl_pkg.storage import outputs
 
 PIXELS_FILE = "pixels.npy"
@@ -26,13 +26,13 @@ SPARE_BYTES = GB  # of the disk or the memory stays free: checkpoints, plots and
 
 
 def decoded(dataset_dir: Path, split: str, cache_dir: str, cache_gb: float = math.inf) -> tuple[Pixels, np.ndarray]:
-    """Give all pictures of a split, prepared; they are decoded at the first call for a data set only.
+    """Give all images of a split, prepared; they are decoded at the first call for a data set only.
 
     Args:
         dataset_dir: the data set.
         split: one of contract.SPLITS.
-        cache_dir: folder for the decoded pictures; empty keeps them in memory.
-        cache_gb: room for them there, in GB. Where it is too little, or the disk or memory is, the pictures are decoded
+        cache_dir: folder for the decoded images; empty keeps them in memory.
+        cache_gb: room for them there, in GB. Where it is too little, or the disk or memory is, the images are decoded
             each time they are asked for, and a line on stderr says so.
 
     Returns:
@@ -44,18 +44,18 @@ def decoded(dataset_dir: Path, split: str, cache_dir: str, cache_gb: float = mat
     """
     digest = read_info(dataset_dir).digest[:16]
     labels = read_split(dataset_dir, split, ["label"])["label"].to_numpy()
-    size = len(labels) * math.prod(PICTURE_SHAPE)
+    size = len(labels) * math.prod(IMAGE_SHAPE)
     if cache_dir:
         target = Path(cache_dir) / f"{digest}-{split}-{FORM}"
         with _locked(target.parent):
             if target.exists() or _make_room(target.parent, digest, size, cache_gb * GB):
                 return _mapped(target, dataset_dir, split, labels)
     elif size <= min(cache_gb * GB, psutil.virtual_memory().available - SPARE_BYTES):
-        pixels = np.empty((len(labels), *PICTURE_SHAPE), np.uint8)
+        pixels = np.empty((len(labels), *IMAGE_SHAPE), np.uint8)
         decode_into(pixels, dataset_dir, split)
         return pixels, labels
     print(
-        f"{split}: {len(labels):,} decoded pictures take {size / GB:.3g} GB, more than there is room for in "
+        f"{split}: {len(labels):,} decoded images take {size / GB:.3g} GB, more than there is room for in "
         f"{cache_dir or 'memory'}: they are decoded anew each epoch, which is slower "
         f"(data.cache_gb={cache_gb:g} or more free space makes room)",
         file=sys.stderr,
@@ -67,7 +67,7 @@ def _mapped(target: Path, dataset_dir: Path, split: str, labels: np.ndarray) -> 
     """Map a cache into memory; it is made where there is none."""
     if not target.exists():
         with outputs.replaced(target, outputs.DECODED) as folder:
-            shape = (len(labels), *PICTURE_SHAPE)
+            shape = (len(labels), *IMAGE_SHAPE)
             pixels = np.lib.format.open_memmap(folder / PIXELS_FILE, "w+", np.uint8, shape)
             decode_into(pixels, dataset_dir, split)
             pixels.flush()

@@ -1,4 +1,4 @@
-"""The data set as Lightning takes it: whole batches of prepared pictures, and an account of which ones training saw."""
+"""The data set as Lightning takes it: whole batches of prepared images, and an account of which ones training saw."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ LANDMARKS = 21  # of a hand, in MediaPipe's order
 
 
 class Batch(NamedTuple):
-    """Some pictures of a split."""
+    """Some images of a split."""
 
     pixels: torch.Tensor  # uint8 [n, 200, 200, 3], RGB
     labels: torch.Tensor  # int64 [n]
@@ -29,8 +29,8 @@ class Batch(NamedTuple):
     rows: torch.Tensor  # int64 [n], in the split
 
 
-class Pictures(Dataset[Batch]):
-    """A split whose items are whole batches: one slice of the decoded pictures is far cheaper than n items.
+class Images(Dataset[Batch]):
+    """A split whose items are whole batches: one slice of the decoded images is far cheaper than n items.
 
     Args:
         pixels: uint8 [n, 200, 200, 3], decoded already or batch by batch.
@@ -54,12 +54,12 @@ class Batches(Sampler[np.ndarray]):
     """Rows of a split in batches of nearly equal size, so that none is too small for batch statistics.
 
     Args:
-        count: pictures in the split.
-        batch_size: pictures in a batch at most.
+        count: images in the split.
+        batch_size: images in a batch at most.
         seed: of the order, another one each epoch; None keeps the order.
 
     Where several workers train, each gets its part of every batch. To learn from, the parts are of equal size, so that
-    the mean of their gradients is the gradient of the batch: of each batch fewer pictures than there are workers are
+    the mean of their gradients is the gradient of the batch: of each batch fewer images than there are workers are
     left out, other ones each epoch.
     """
 
@@ -91,9 +91,9 @@ class ImageData(LightningDataModule):
 
     Args:
         dataset_dir: the data set.
-        settings: batch size and where decoded pictures are kept.
+        settings: batch size and where decoded images are kept.
         seed: of order and augmentation.
-        varied: whether to augment training pictures.
+        varied: whether to augment training images.
     """
 
     def __init__(self, dataset_dir: Path, settings: DataSettings, seed: int, varied: bool) -> None:
@@ -101,9 +101,9 @@ class ImageData(LightningDataModule):
         self.settings = settings
         self.seed = seed
         self.varied = varied
-        self.train_split = _pictures(dataset_dir, "train", settings)
-        self.validation_split = _pictures(dataset_dir, "validation", settings)
-        self.seen = np.zeros(len(self.train_split), bool)  # which training pictures reached the network
+        self.train_split = _images(dataset_dir, "train", settings)
+        self.validation_split = _images(dataset_dir, "validation", settings)
+        self.seen = np.zeros(len(self.train_split), bool)  # which training images reached the network
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches in another order each epoch."""
@@ -114,7 +114,7 @@ class ImageData(LightningDataModule):
         return self._loader(self.validation_split, None)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Note which pictures are learnt from, and vary them on the device that trains."""
+        """Note which images are learnt from, and vary them on the device that trains."""
         if not self.trainer or not self.trainer.training:
             return batch
         rows = batch.rows.cpu().numpy()
@@ -126,14 +126,14 @@ class ImageData(LightningDataModule):
         empty(pixels, batch.labels, draws)
         return batch._replace(pixels=pixels, landmarks=follow(batch.landmarks, draws))
 
-    def _loader(self, pictures: Pictures, seed: int | None) -> DataLoader[Batch]:
+    def _loader(self, images: Images, seed: int | None) -> DataLoader[Batch]:
         # batch_size=None: the sampler's items are batches already
-        return DataLoader(pictures, batch_size=None, sampler=Batches(len(pictures), self.settings.batch_size, seed))
+        return DataLoader(images, batch_size=None, sampler=Batches(len(images), self.settings.batch_size, seed))
 
 
-def _pictures(dataset_dir: Path, split: str, settings: DataSettings) -> Pictures:
+def _images(dataset_dir: Path, split: str, settings: DataSettings) -> Images:
     found = read_split(dataset_dir, split, ["landmarks_2d"])["landmarks_2d"].to_pylist()
     unknown = np.full((LANDMARKS, 2), np.nan)
     pixels = np.array([unknown if one is None else one for one in found], np.float32)
     landmarks = 2 * pixels / contract.IMAGE_PX - 1
-    return Pictures(*decoded(dataset_dir, split, settings.cache_dir, settings.cache_gb), landmarks)
+    return Images(*decoded(dataset_dir, split, settings.cache_dir, settings.cache_gb), landmarks)

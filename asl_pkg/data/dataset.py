@@ -17,7 +17,7 @@ from asl_pkg.class_sets import described
 from asl_pkg.errors import DataError
 from asl_pkg.storage.atomic import write_json
 
-ROW_GROUP = 500  # pictures written and read at once
+ROW_GROUP = 500  # images written and read at once
 MENDED_BY = "`asl pull` makes one"
 
 
@@ -33,10 +33,10 @@ class DatasetInfo:
         seed: of the source and the splits.
         split_by: `signer`, `recording` or `block`: the weakest that any class is held out by.
         unseen_signers: it is certain that training sees no signer of the other splits.
-        unmeasurable: classes that the test does not hold, or whose pictures there look too much like training's.
-        counts: pictures by split and class.
+        unmeasurable: classes that the test does not hold, or whose images there look too much like training's.
+        counts: images by split and class.
         signers: number of signers by split.
-        versions: of what decoded and wrote the pictures.
+        versions: of what decoded and wrote the images.
         people: how the signers were found, and what is doubtful about them, a sentence each.
         known_classes: of which there are images to learn from, all or some of contract.CLASSES; a data set that says
             nothing of it has all.
@@ -115,7 +115,7 @@ def read_split(dataset_dir: Path, split: str, columns: Sequence[str] | None = No
         columns: the columns to read; None for all.
 
     Returns:
-        One row a picture, always in the same order.
+        One row an image, always in the same order.
 
     Raises:
         DataError: there is no such split, or it is damaged.
@@ -124,27 +124,27 @@ def read_split(dataset_dir: Path, split: str, columns: Sequence[str] | None = No
         return pa.dataset.dataset(shards(dataset_dir, split)).to_table(None if columns is None else list(columns))
 
 
-def drawn_signers(pictures: pa.Table) -> int:
+def drawn_signers(images: pa.Table) -> int:
     """Count the signers whose hands are drawn: of no photograph are the joints known in space.
 
     Args:
-        pictures: columns `signer` and `landmarks_3d`.
+        images: columns `signer` and `landmarks_3d`.
 
     Returns:
         How many.
     """
-    return len(pictures["signer"].filter(pictures["landmarks_3d"].is_valid()).unique())
+    return len(images["signer"].filter(images["landmarks_3d"].is_valid()).unique())
 
 
-def read_pictures(dataset_dir: Path, split: str) -> Iterator[list[bytes]]:
-    """Read a split's picture files, a few hundred in memory at a time.
+def read_images(dataset_dir: Path, split: str) -> Iterator[list[bytes]]:
+    """Read a split's image files, a few hundred in memory at a time.
 
     Args:
         dataset_dir: the data set.
         split: one of contract.SPLITS.
 
     Yields:
-        The bytes of at most ROW_GROUP pictures, in the order of `read_split`.
+        The bytes of at most ROW_GROUP images, in the order of `read_split`.
 
     Raises:
         DataError: there is no such split, or it is damaged.

@@ -1,4 +1,4 @@
-"""Picture files to pixels, many at a time: Pillow decodes without Python's lock, so threads suffice."""
+"""Image files to pixels, many at a time: Pillow decodes without Python's lock, so threads suffice."""
 
 import itertools
 import os
@@ -12,16 +12,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from asl_pkg import contract
-from asl_pkg.data.dataset import read_pictures, read_split
+from asl_pkg.data.dataset import read_images, read_split
 from asl_pkg.data.preparation import prepare
 from asl_pkg.progress import track
 
-BATCH = 64  # pictures that threads decode before progress is shown
-PICTURE_SHAPE = (contract.IMAGE_PX, contract.IMAGE_PX, 3)
+BATCH = 64  # images that threads decode before progress is shown
+IMAGE_SHAPE = (contract.IMAGE_PX, contract.IMAGE_PX, 3)
 
 
 class Pixels(Protocol):
-    """Prepared pictures, uint8 [n, 200, 200, 3]: an array, or what decodes them when they are asked for."""
+    """Prepared images, uint8 [n, 200, 200, 3]: an array, or what decodes them when they are asked for."""
 
     def __len__(self) -> int: ...
 
@@ -31,7 +31,7 @@ class Pixels(Protocol):
 
 
 class DecodedAnew:
-    """Pictures of a split that are decoded each time they are asked for; indexed as an array is.
+    """Images of a split that are decoded each time they are asked for; indexed as an array is.
 
     Their files, some ten times smaller than their pixels, stay in memory: a training asks for them in any order.
 
@@ -53,8 +53,8 @@ class DecodedAnew:
 
     def __getitem__(self, rows: Any) -> NDArray[np.uint8]:
         wanted = self._rows[rows]  # a number, a slice or an array, in any order; numpy refuses what is out of range
-        pixels = np.empty((*wanted.shape, *PICTURE_SHAPE), np.uint8)
-        places = pixels.reshape(-1, *PICTURE_SHAPE)
+        pixels = np.empty((*wanted.shape, *IMAGE_SHAPE), np.uint8)
+        places = pixels.reshape(-1, *IMAGE_SHAPE)
         list(self._pool.map(self._decode, places, np.atleast_1d(wanted).tolist()))
         return pixels
 
@@ -67,7 +67,7 @@ class DecodedAnew:
 
 
 def decode_into(pixels: NDArray[np.uint8], dataset_dir: Path, split: str) -> None:
-    """Decode all pictures of a split.
+    """Decode all images of a split.
 
     Args:
         pixels: uint8 [n, 200, 200, 3], to be filled in the order of `read_split`.
@@ -81,7 +81,7 @@ def decode_into(pixels: NDArray[np.uint8], dataset_dir: Path, split: str) -> Non
     def decode(index: int, data: bytes) -> None:
         pixels[index] = prepare(data)
 
-    files = track(itertools.chain.from_iterable(read_pictures(dataset_dir, split)), len(pixels), f"Decoding {split}")
+    files = track(itertools.chain.from_iterable(read_images(dataset_dir, split)), len(pixels), f"Decoding {split}")
     numbered = enumerate(files)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         while batch := list(itertools.islice(numbered, BATCH)):

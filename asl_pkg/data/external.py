@@ -1,4 +1,4 @@
-"""Other people's pictures, that `data.external` names: what the audit scores its small model on, never learned from."""
+"""Other people's images, that `data.external` names: what the audit scores its small model on, never learned from."""
 
 import tempfile
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from asl_pkg.errors import DataError
 
 
 class ExternalSet(NamedTuple):
-    """Other people's pictures.
+    """Other people's images.
 
     Args:
         thumbnails: uint8 [m, 32, 32, 3].
@@ -35,18 +35,18 @@ class ExternalSet(NamedTuple):
 
 
 def read_external(path: str, most_unfit: float, classes: str = "") -> ExternalSet | None:
-    """Read a folder of other people's pictures.
+    """Read a folder of other people's images.
 
     Args:
         path: the folder, with a sub-folder for each of some classes; empty where there is none.
-        most_unfit: share of unfit pictures beyond which they are refused.
+        most_unfit: share of unfit images beyond which they are refused.
         classes: the setting `data.classes`.
 
     Returns:
         Those that can be read; None for an empty path.
 
     Raises:
-        DataError: there is no such folder, no picture in it can be read, or too many are unfit.
+        DataError: there is no such folder, no image in it can be read, or too many are unfit.
     """
     if not path:
         return None
@@ -63,7 +63,7 @@ def of_classes(external: ExternalSet, labels: Sequence[int]) -> ExternalSet:
     """Leave out what no model of a data set could answer rightly, and say so.
 
     Args:
-        external: other people's pictures.
+        external: other people's images.
         labels: of the classes that the data set has.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Names for contents: of bytes, of how a picture looks, of a whole data set."""
+"""Names for contents: of bytes, of how an image looks, of a whole data set."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from asl_pkg.progress import track
 
 CHUNK = 2**20
 DHASH_SIDE = 8  # 8 x 8 comparisons: 64 bits
-THUMBNAIL_PX = 32  # for comparing pictures: enough to tell a twin, small enough to keep of all
+THUMBNAIL_PX = 32  # for comparing images: enough to tell a twin, small enough to keep of all
 
 
 def file_digest(path: Path, name: str) -> str:
@@ -34,7 +34,7 @@ def file_digest(path: Path, name: str) -> str:
 
 
 def dhash(pixels: np.ndarray) -> int:
-    """Hash what a picture looks like: near-duplicates differ in few bits.
+    """Hash what an image looks like: near-duplicates differ in few bits.
 
     Difference hash, N. Krawetz, "Kind of Like That", https://www.hackerfactor.com/blog/?/archives/529-Kind-of-Like-That.html
 
@@ -50,7 +50,7 @@ def dhash(pixels: np.ndarray) -> int:
 
 
 def thumbnail(pixels: np.ndarray) -> np.ndarray:
-    """Shrink a picture for comparing: uint8 [height, width, 3] -> uint8 [THUMBNAIL_PX, THUMBNAIL_PX, 3]."""
+    """Shrink an image for comparing: uint8 [height, width, 3] -> uint8 [THUMBNAIL_PX, THUMBNAIL_PX, 3]."""
     return np.asarray(Image.fromarray(pixels).resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX))
 
 
@@ -58,7 +58,7 @@ def dataset_digest(rows: Iterable[tuple[str, int, str, str]]) -> str:
     """Name a data set by its contents, whatever the order of its rows and the files that hold them.
 
     Args:
-        rows: (SHA-256 of the bytes, label, split, group) of every picture.
+        rows: (SHA-256 of the bytes, label, split, group) of every image.
 
     Returns:
         SHA-256 of the sorted rows, each a JSON line, as hex digits.

@@ -30,9 +30,9 @@ from asl_pkg.progress import track
 from asl_pkg.storage.atomic import require_space, write_json
 
 MIN_PX = 16  # a hand in less shows no fingers
-BATCH = 256  # pictures checked at once and written together
-PART = 4 * BATCH  # pictures that a killed pull has to read again at most
-COPIES = 2.2  # of the pictures' bytes on disk for a moment: the parts and the shards
+BATCH = 256  # images checked at once and written together
+PART = 4 * BATCH  # images that a killed pull has to read again at most
+COPIES = 2.2  # of the images' bytes on disk for a moment: the parts and the shards
 
 PARTS_SCHEMA = pa.schema(
     {
@@ -60,7 +60,7 @@ class IngestedData:
     """What a source gave.
 
     Args:
-        table: the pictures that passed, in the order of arrival, mapped from the parts: columns of PARTS_SCHEMA.
+        table: the images that passed, in the order of arrival, mapped from the parts: columns of PARTS_SCHEMA.
         rejected: the files that did not pass.
         maps: of the parts.
     """
@@ -76,13 +76,13 @@ class IngestedData:
 
     @cached_property
     def paths(self) -> list[str]:
-        """Names of the pictures in the source."""
+        """Names of the images in the source."""
         paths: list[str] = pa.compute.struct_field(self.table["image"], "path").to_pylist()
         return paths
 
     @cached_property
     def thumbnails(self) -> np.ndarray:
-        """The pictures at a glance, uint8 [n, THUMBNAIL_PX, THUMBNAIL_PX, 3]."""
+        """The images at a glance, uint8 [n, THUMBNAIL_PX, THUMBNAIL_PX, 3]."""
         stored = [np.frombuffer(chunk.buffers()[1], np.uint8) for chunk in self.table["thumbnail"].chunks if len(chunk)]
         thumbnails = np.concatenate(stored).reshape(-1, THUMBNAIL_PX, THUMBNAIL_PX, 3)
         self.release_memory()
@@ -113,7 +113,7 @@ def ingest(source: Source, folder: Path, strip_private: bool = False) -> Ingeste
     arrival = _open(parts)
     names = {_folded(path) for path in arrival.paths}
     done = len(arrival.table) + len(arrival.rejected)
-    items = _once(track(source.read(done), source.total, "Reading pictures", done=done), names)
+    items = _once(track(source.read(done), source.total, "Reading images", done=done), names)
     while batch := list(itertools.islice(items, PART)):
         part = folder / f"{len(parts):06}.arrow"
         size = _write_part(part, batch, strip_private)
@@ -178,7 +178,7 @@ def _mapped(part: Path) -> mmap.mmap:
 
 
 def _examine(item: Sample, strip_private: bool) -> RejectedFile | dict[str, object]:
-    """Decode a picture as training will, so that nothing enters the data set that stops it there."""
+    """Decode an image as training will, so that nothing enters the data set that stops it there."""
     try:
         width_px, height_px = image_size(item.data)
         pixels = prepare(item.data)

@@ -114,7 +114,7 @@ def require_fit(
         )
     if len(unfit) > most * (len(unfit) + kept):
         raise DataError(
-            f"{len(unfit):,} of {len(unfit) + kept:,} pictures are unfit, expected at most "
+            f"{len(unfit):,} of {len(unfit) + kept:,} images are unfit, expected at most "
             f"data.max_quarantined={most:g} of them: {counted(unfit)}{_way_around(unfit, kept, most, classes)}"
         )
 

@@ -1,4 +1,4 @@
-"""Preparation v1: any picture file to the 200x200 RGB pixels that the model takes.
+"""Preparation v1: any image file to the 200x200 RGB pixels that the model takes.
 
 One function for training, validation, serving and clients, so that no second one can drift. What it gives for the same
 bytes is part of contract.PREPARATION_VERSION: a change of pixels is a new version.
@@ -20,26 +20,26 @@ EXPECTED = "expected JPEG, PNG, WebP, BMP, GIF, TIFF, JPEG 2000, PPM or AVIF"
 # Which of several frames or pages shows the letter, nobody says. Of PNG, WebP and JPEG the first is taken.
 ONE_FRAME = ("GIF", "TIFF", "AVIF")
 MAX_BYTES = 64 * 2**20
-MAX_PIXELS = 64_000_000  # the largest pictures of common phones have 50 million; one takes 0.2 GB while it is decoded
+MAX_PIXELS = 64_000_000  # the largest images of common phones have 50 million; one takes 0.2 GB while it is decoded
 MID_GREY = (128, 128, 128)
 
-# Pillow warns of a picture that is too large for it, but our limit is lower and an error; and of damaged EXIF, which
-# costs no pixel. A command that reads thousands of pictures would drown in such lines.
+# Pillow warns of an image that is too large for it, but our limit is lower and an error; and of damaged EXIF, which
+# costs no pixel. A command that reads thousands of images would drown in such lines.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 def prepare(data: bytes | Path) -> np.ndarray:
-    """Decode a picture and bring it to the model's size and colours.
+    """Decode an image and bring it to the model's size and colours.
 
     Args:
-        data: a picture file, or its bytes, in one of FORMATS.
+        data: an image file, or its bytes, in one of FORMATS.
 
     Returns:
         uint8 [200, 200, 3], RGB in sRGB.
 
     Raises:
-        DataError: the file is missing, empty, too large, truncated or no picture, or holds several.
+        DataError: the file is missing, empty, too large, truncated or no image, or holds several.
     """
     if isinstance(data, Path):
         try:
@@ -50,16 +50,16 @@ def prepare(data: bytes | Path) -> np.ndarray:
 
 
 def image_size(data: bytes) -> tuple[int, int]:
-    """Read a picture's (width, height) in px as stored, from the header alone.
+    """Read an image's (width, height) in px as stored, from the header alone.
 
     Args:
-        data: the bytes of a picture file.
+        data: the bytes of an image file.
 
     Returns:
         Width and height in px.
 
     Raises:
-        DataError: empty, too large or no picture.
+        DataError: empty, too large or no image.
     """
     return _open(data).size
 
@@ -75,17 +75,17 @@ def _read(path: Path) -> bytes:
 def _open(data: bytes) -> Image.Image:
     """Check what can be checked before a pixel is decoded."""
     if not data:
-        raise DataError("empty file, expected a picture")
+        raise DataError("empty file, expected an image")
     if len(data) > MAX_BYTES:
-        raise DataError(f"more than {MAX_BYTES >> 20} MiB, expected a smaller picture file")
+        raise DataError(f"more than {MAX_BYTES >> 20} MiB, expected a smaller image file")
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
-        raise DataError(f"more than {MAX_PIXELS:,} pixels, expected a smaller picture") from error
+        raise DataError(f"more than {MAX_PIXELS:,} pixels, expected a smaller image") from error
     except Exception as error:  # Pillow's decoders raise anything on damaged bytes
-        raise DataError(f"not a picture, {EXPECTED}") from error
+        raise DataError(f"not an image, {EXPECTED}") from error
     if image.width * image.height > MAX_PIXELS:
-        raise DataError(f"more than {MAX_PIXELS:,} pixels, expected a smaller picture")
+        raise DataError(f"more than {MAX_PIXELS:,} pixels, expected a smaller image")
     return image
 
 
@@ -95,7 +95,7 @@ def _decode(data: bytes) -> Image.Image:
         several = image.format in ONE_FRAME and getattr(image, "is_animated", False)
         image.load()
     except Exception as error:  # Pillow's decoders raise anything on damaged bytes
-        raise DataError("damaged or truncated picture, expected a whole one") from error
+        raise DataError("damaged or truncated image, expected a whole one") from error
     if several:
         raise DataError("several frames or pages in one file, expected one image a file")
     if image.mode == "F":
@@ -105,7 +105,7 @@ def _decode(data: bytes) -> Image.Image:
 
 def _upright_rgb(image: Image.Image) -> Image.Image:
     """Turn to how it was held, flatten onto mid-grey, convert to 8 bits of sRGB."""
-    with contextlib.suppress(Exception):  # a picture with damaged EXIF is as good as one without
+    with contextlib.suppress(Exception):  # an image with damaged EXIF is as good as one without
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):  # Pillow would clip 16 bits at 255
         grey = np.clip(np.asarray(image), 0, 65535)
@@ -120,7 +120,7 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
 
 
 def _srgb(image: Image.Image) -> Image.Image:
-    """Apply the picture's ICC profile; what has none is sRGB already."""
+    """Apply the image's ICC profile; what has none is sRGB already."""
     profile = image.info.get("icc_profile")
     if image.mode not in ("RGB", "L", "CMYK"):  # modes with palette or alpha: no profile speaks of them
         image = image.convert("RGB")

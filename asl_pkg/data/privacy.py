@@ -1,4 +1,4 @@
-"""What a picture file tells of place and person beside its pixels, and the file without it.
+"""What an image file tells of place and person beside its pixels, and the file without it.
 
 Segments and chunks are left out whole; the compressed pixels are copied as they are.
 """
@@ -29,10 +29,10 @@ WEBP_FLAGS = 0b1100  # of the VP8X chunk: EXIF and XMP are there
 
 
 def is_private(data: bytes) -> bool:
-    """Say whether a picture file carries metadata that tells place or person.
+    """Say whether an image file carries metadata that tells place or person.
 
     Args:
-        data: a picture file that can be decoded.
+        data: an image file that can be decoded.
 
     Returns:
         True for GPS, names, serial numbers, comments and the like.
@@ -49,10 +49,10 @@ def is_private(data: bytes) -> bool:
 
 
 def without_private(data: bytes) -> bytes:
-    """Take all metadata but orientation and colour profile out of a picture file.
+    """Take all metadata but orientation and colour profile out of an image file.
 
     Args:
-        data: a picture file that can be decoded.
+        data: an image file that can be decoded.
 
     Returns:
         The file with the same compressed pixels.

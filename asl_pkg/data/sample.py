@@ -1,4 +1,4 @@
-"""What a source gives: a picture file with what is known about it, or a file that cannot be one."""
+"""What a source gives: an image file with what is known about it, or a file that cannot be one."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ AROUND = re.compile(r"^(?:(?:letter|sign|class|asl|alphabet|alpha|char|folder)[\
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture file.
+    """One image file.
 
     Args:
         data: the file's bytes, as they are.
@@ -40,7 +40,7 @@ class Sample:
         sequence: the run of frames that it is from: a recording, or the files that share a name but for its number.
         frame: its position there; None where the name has no number.
         split: where the source itself decides it, else None.
-        landmarks_2d: float32 [21, 2] in pixels of the picture, or None.
+        landmarks_2d: float32 [21, 2] in pixels of the image, or None.
         landmarks_3d: float32 [21, 3] in hand lengths, or None.
     """
 
@@ -62,7 +62,7 @@ class RejectedFile:
     Args:
         path: its name in the source.
         reason: why, in words that are the same for all files of the kind.
-        quarantined: it should have been a picture; False for what never claimed to be one, as a README.
+        quarantined: it should have been an image; False for what never claimed to be one, as a README.
         no_class: nothing else is wrong with it than that nobody says which class it shows.
     """
 

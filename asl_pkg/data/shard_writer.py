@@ -20,13 +20,13 @@ REPEATED = ("signer", "group", "split")  # columns worth a dictionary
 
 
 def write_splits(dataset_dir: Path, spool: Iterable[pa.Table], splits: np.ndarray, groups: Sequence[str]) -> None:
-    """Write the shards of all splits, a few hundred pictures of each in memory at a time.
+    """Write the shards of all splits, a few hundred images of each in memory at a time.
 
     Args:
         dataset_dir: the folder to write into.
-        spool: all pictures in the order of arrival, some at a time, see arrival.PARTS_SCHEMA.
-        splits: of all pictures, str [n]; those of no split are left out.
-        groups: of all pictures.
+        spool: all images in the order of arrival, some at a time, see arrival.PARTS_SCHEMA.
+        splits: of all images, str [n]; those of no split are left out.
+        groups: of all images.
     """
     shards = {split: _Shards(dataset_dir, split) for split in contract.SPLITS}
     start = 0

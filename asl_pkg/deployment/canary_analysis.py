@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from asl_pkg.errors import ServingError
 from asl_pkg.inference.v2_client import Client
 
-BRIGHTNESS = 40  # of 255, by which a picture is made lighter or darker: a request is seldom the same twice
+BRIGHTNESS = 40  # of 255, by which an image is made lighter or darker: a request is seldom the same twice
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,12 @@ class CanaryComparison:
 def compare_canary(
     serving: Sequence[str], canary: Sequence[str], pixels: NDArray[np.uint8], requests: int, seed: int
 ) -> CanaryComparison:
-    """Send the same pictures to what serves and to the canary, one by one and turn by turn.
+    """Send the same images to what serves and to the canary, one by one and turn by turn.
 
     Args:
         serving: addresses of what serves.
         canary: addresses of the canary.
-        pixels: pictures to vary in brightness, uint8 [n, 200, 200, 3].
+        pixels: images to vary in brightness, uint8 [n, 200, 200, 3].
         requests: how many to each side.
         seed: of the variations.
 
@@ -60,8 +60,8 @@ def compare_canary(
     times_s: tuple[list[float], list[float]] = ([], [])
     with ExitStack() as stack:
         sides = [cycle([stack.enter_context(closing(Client(url))) for url in urls]) for urls in (serving, canary)]
-        for picture in islice(cycle(pixels), requests):
-            varied = np.clip(picture + rng.integers(-BRIGHTNESS, BRIGHTNESS + 1), 0, 255).astype(np.uint8)
+        for image in islice(cycle(pixels), requests):
+            varied = np.clip(image + rng.integers(-BRIGHTNESS, BRIGHTNESS + 1), 0, 255).astype(np.uint8)
             answers.append([_ask(next(side), varied, taken) for side, taken in zip(sides, times_s, strict=True)])
     given = np.array(answers)
     failed = (given < 0).sum(axis=0)
@@ -91,11 +91,11 @@ def judge(found: CanaryComparison, agreement_min: float, slowdown_max: float) ->
         raise ServingError(f"the canary is refused by {', '.join(faults)}; {found.summary}")
 
 
-def _ask(client: Client, picture: NDArray[np.uint8], times_s: list[float]) -> int:
+def _ask(client: Client, image: NDArray[np.uint8], times_s: list[float]) -> int:
     """The class answered, -1 for a failure."""
     started = time.perf_counter()
     try:
-        answer = int(client.predict(picture[np.newaxis]).argmax())
+        answer = int(client.predict(image[np.newaxis]).argmax())
     except ServingError:
         return -1
     times_s.append(time.perf_counter() - started)

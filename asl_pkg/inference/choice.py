@@ -15,7 +15,7 @@ def choose_bundle(settings: InferenceSettings) -> Bundle:
         settings: bundle and store.
 
     Returns:
-        The bundle, verified, made for the pictures and classes that this program knows.
+        The bundle, verified, made for the images and classes that this program knows.
 
     Raises:
         BundleError: there is none, it is damaged, or of another contract.

@@ -1,4 +1,4 @@
-"""Which pictures are meant by the names that a user typed."""
+"""Which images are meant by the names that a user typed."""
 
 import glob
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ HEAD_BYTES = 32  # of a file: they tell an image whatever its name
 Named = Path | RejectedFile | None
 
 
-def find_pictures(names: Sequence[str]) -> list[Named]:
-    """Resolve names to picture files.
+def find_images(names: Sequence[str]) -> list[Named]:
+    """Resolve names to image files.
 
     A name that exists is that file or folder, whatever characters it holds; else it is a glob.
 
@@ -35,11 +35,11 @@ def find_pictures(names: Sequence[str]) -> list[Named]:
         DataError: no name is given, or nothing is found.
     """
     if not names:
-        raise DataError("no picture named: `asl infer picture.jpg`, a folder, a glob, or `-` for standard input")
+        raise DataError("no image named: `asl infer image.jpg`, a folder, a glob, or `-` for standard input")
     found = [(name, _resolve(name)) for name in names]
-    if not any(pictures for _, pictures in found):
-        raise DataError(f"no picture found for {', '.join(names)}: expected a file, a folder with images, or a glob")
-    return [picture for name, pictures in found for picture in pictures or [Path(name)]]
+    if not any(images for _, images in found):
+        raise DataError(f"no image found for {', '.join(names)}: expected a file, a folder with images, or a glob")
+    return [image for name, images in found for image in images or [Path(name)]]
 
 
 def _resolve(name: str) -> list[Named]:
@@ -48,7 +48,7 @@ def _resolve(name: str) -> list[Named]:
     if _exists(name):
         return _files(Path(name))
     matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - Path.glob refuses a pattern that begins with /
-    return [picture for match in matches for picture in _files(Path(match))]
+    return [image for match in matches for image in _files(Path(match))]
 
 
 def _exists(name: str) -> bool:

@@ -105,6 +105,6 @@ def predict(session: onnxruntime.InferenceSession, pixels: np.ndarray) -> np.nda
 def predict_in_batches(
     session: onnxruntime.InferenceSession, pixels: np.ndarray, size: int = contract.MAX_BATCH
 ) -> np.ndarray:
-    """Compute the probabilities of any number of pictures, `size` of them at a time; otherwise as `predict`."""
+    """Compute the probabilities of any number of images, `size` of them at a time; otherwise as `predict`."""
     starts = range(0, len(pixels), size)
     return np.concatenate([predict(session, pixels[start : start + size]) for start in starts])

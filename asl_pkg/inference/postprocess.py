@@ -13,7 +13,7 @@ PROBABILITY_SUM_TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class Letter:
-    """What a model says of one picture.
+    """What a model says of one image.
 
     Args:
         letter: the likeliest class, `unsure` below the confidence threshold.
@@ -27,7 +27,7 @@ class Letter:
 
 
 def decode_prediction(probabilities: np.ndarray, threshold: float) -> Letter:
-    """Name the letter of one picture.
+    """Name the letter of one image.
 
     Args:
         probabilities: float32 [29], in the order of contract.CLASSES.
@@ -42,17 +42,17 @@ def decode_prediction(probabilities: np.ndarray, threshold: float) -> Letter:
     return Letter(letter if confidence >= threshold else UNSURE, confidence, top)
 
 
-def check_output(answer: np.ndarray | None, pictures: int) -> str:
+def check_output(answer: np.ndarray | None, images: int) -> str:
     """What is wrong with a server's answer.
 
     Args:
         answer: its output, None where it gave none of that name.
-        pictures: how many were asked about.
+        images: how many were asked about.
 
     Returns:
-        Empty where it is float32 [pictures, 29] and every row are probabilities, else what it is instead.
+        Empty where it is float32 [images, 29] and every row are probabilities, else what it is instead.
     """
-    expected = (pictures, len(contract.CLASSES))
+    expected = (images, len(contract.CLASSES))
     if answer is None or answer.dtype != np.float32 or answer.shape != expected:
         found = "no such output" if answer is None else f"{answer.dtype} {list(answer.shape)}"
         return f"{found}, expected float32 {list(expected)}"

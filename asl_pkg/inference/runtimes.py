@@ -26,7 +26,7 @@ class Runtime:
         predict: uint8 [n, 200, 200, 3] -> float32 [n, 29], probabilities.
         release: of the model.
         confidence_threshold: below it the answer is `unsure`.
-        image_px: side of the picture that it takes, in px.
+        image_px: side of the image that it takes, in px.
     """
 
     predict: Callable[[np.ndarray], np.ndarray]

@@ -21,7 +21,7 @@ class Interval:
     """A figure and how far it may be off.
 
     Args:
-        value: over all pictures.
+        value: over all images.
         low: 2.5th percentile over resampled groups.
         high: 97.5th percentile.
         worst: in the worst group.
@@ -47,10 +47,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Pictures sorted into equal bins of confidence.
+    """Images sorted into equal bins of confidence.
 
     Args:
-        counts: pictures in each bin [bins].
+        counts: images in each bin [bins].
         confidence: mean confidence in each bin [bins], 0 where it is empty.
         accuracy: share of right answers in each bin [bins], 0 where it is empty.
     """
@@ -61,19 +61,19 @@ class Reliability:
 
     @property
     def error(self) -> float:
-        """Expected calibration error: mean distance of confidence and accuracy over the pictures."""
+        """Expected calibration error: mean distance of confidence and accuracy over the images."""
         return float(np.abs(self.confidence - self.accuracy) @ self.counts / max(1, self.counts.sum()))
 
 
 def confusion_by_group(
     truth: NDArray[np.int64], answer: NDArray[np.int64], group: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Count the answers of each group of pictures.
+    """Count the answers of each group of images.
 
     Args:
-        truth: class of each picture [n].
-        answer: the model's class for each picture [n].
-        group: number of each picture's group, from 0 [n].
+        truth: class of each image [n].
+        answer: the model's class for each image [n].
+        group: number of each image's group, from 0 [n].
 
     Returns:
         [groups, classes, classes], truth in rows and answers in columns.
@@ -91,16 +91,16 @@ def accuracy(confusion: Confusion) -> NDArray[np.float64]:
 
 
 def recall(confusion: Confusion) -> NDArray[np.float64]:
-    """Share of each class's pictures that were answered right [..., classes]; NaN for a class without pictures."""
+    """Share of each class's images that were answered right [..., classes]; NaN for a class without images."""
     right = np.diagonal(confusion, axis1=-2, axis2=-1)
-    pictures = confusion.sum(axis=-1)
-    return np.where(pictures > 0, _ratio(right, pictures), np.nan)
+    images = confusion.sum(axis=-1)
+    return np.where(images > 0, _ratio(right, images), np.nan)
 
 
 def macro_f1(confusion: Confusion) -> NDArray[np.float64]:
-    """Mean over the classes that have pictures of F1 = 2 right / (pictures + answers) [..., classes, classes] -> [...].
+    """Mean over the classes that have images of F1 = 2 right / (images + answers) [..., classes, classes] -> [...].
 
-    Other people's pictures, and a resample, may lack a class: it has no F1 to be averaged, whatever is answered.
+    Other people's images, and a resample, may lack a class: it has no F1 to be averaged, whatever is answered.
     """
     right = np.diagonal(confusion, axis1=-2, axis2=-1)
     shown = confusion.sum(axis=-1) > 0
@@ -111,7 +111,7 @@ def macro_f1(confusion: Confusion) -> NDArray[np.float64]:
 def interval(metric: Metric, confusions: NDArray[np.int64], resamples: int, seed: int) -> Interval:
     """Estimate how far a figure may be off by resampling whole groups with replacement.
 
-    Pictures of one signer resemble one another: resampling pictures would claim a precision that is not there.
+    Images of one signer resemble one another: resampling images would claim a precision that is not there.
     One group fewer than there are is drawn and weighted up, which makes the variance right for few groups too
     (rescaling bootstrap; Rao and Wu 1988, https://doi.org/10.1080/01621459.1988.10478591).
 
@@ -132,7 +132,7 @@ def interval(metric: Metric, confusions: NDArray[np.int64], resamples: int, seed
 
 
 def paired_loss(champion: NDArray[np.int64], challenger: NDArray[np.int64], resamples: int, seed: int) -> Interval:
-    """Estimate how much accuracy a challenger loses against a champion on the same pictures.
+    """Estimate how much accuracy a challenger loses against a champion on the same images.
 
     Whole groups are resampled, both models' answers together: what makes a group hard for both does not count.
 
@@ -143,22 +143,22 @@ def paired_loss(champion: NDArray[np.int64], challenger: NDArray[np.int64], resa
         seed: of the drawing.
 
     Returns:
-        The loss with its 95% interval, in shares of the pictures, negative for a gain; `worst` is the greatest loss.
+        The loss with its 95% interval, in shares of the images, negative for a gain; `worst` is the greatest loss.
     """
     weights = _weights(champion, resamples, np.random.default_rng(seed))
     lost = np.trace(champion, axis1=1, axis2=2) - np.trace(challenger, axis1=1, axis2=2)
-    pictures = champion.sum(axis=(1, 2))
-    low, high = np.percentile((weights @ lost) / (weights @ pictures), [2.5, 97.5])
-    worst = float((lost / pictures).max())
-    return Interval(float(lost.sum() / pictures.sum()), float(low), float(high), worst, len(champion))
+    images = champion.sum(axis=(1, 2))
+    low, high = np.percentile((weights @ lost) / (weights @ images), [2.5, 97.5])
+    worst = float((lost / images).max())
+    return Interval(float(lost.sum() / images.sum()), float(low), float(high), worst, len(champion))
 
 
 def reliability(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> Reliability:
     """Compare how sure the model is with how often it is right (Guo et al. 2017, equations 1 to 3).
 
     Args:
-        probabilities: of each class for each picture [n, classes].
-        truth: class of each picture [n].
+        probabilities: of each class for each image [n, classes].
+        truth: class of each image [n].
 
     Returns:
         The bins of a reliability diagram; its `error` is the expected calibration error.

@@ -7,21 +7,21 @@ from numpy.typing import NDArray
 
 CELL_PX = 8
 ORIENTATIONS = 9  # over half a turn, as in the paper
-FEATURES = 3 * 3 * 4 * ORIENTATIONS  # of a picture of 4x4 cells
+FEATURES = 3 * 3 * 4 * ORIENTATIONS  # of an image of 4x4 cells
 COMPONENTS = 64  # kept of them; with 128 photographs are read no better
-CHUNK = 256  # pictures at once: their gradients fit the processor's cache
+CHUNK = 256  # images at once: their gradients fit the processor's cache
 
 
 def embedding(
     thumbnails: NDArray[np.uint8], rows: NDArray[np.int64], references: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Describe small pictures by the directions of their edges (Dalal and Triggs 2005), principal components only.
+    """Describe small images by the directions of their edges (Dalal and Triggs 2005), principal components only.
 
     https://doi.org/10.1109/CVPR.2005.177. Cells of 8x8 px, blocks of 2x2 cells, each block scaled to length 1.
 
     Args:
         thumbnails: RGB [n, 32, 32, 3].
-        rows: of the pictures to describe [m].
+        rows: of the images to describe [m].
         references: rows of those that the components are found on.
 
     Returns:
@@ -30,11 +30,11 @@ def embedding(
     from sklearn.decomposition import PCA
     from threadpoolctl import threadpool_limits
 
-    # So small a matrix is faster on one core, by far where others use the rest; plain pictures have no variance at all.
+    # So small a matrix is faster on one core, by far where others use the rest; plain images have no variance at all.
     with ThreadPoolExecutor() as pool, threadpool_limits(1), np.errstate(invalid="ignore"):
         known = np.concatenate(list(pool.map(lambda some: features(thumbnails[some]), _chunks(references))))
         pca = PCA(min(COMPONENTS, *known.shape), svd_solver="covariance_eigh").fit(known)
-        # By chunks: the features of all pictures at once would be five times as large.
+        # By chunks: the features of all images at once would be five times as large.
         return np.concatenate(list(pool.map(lambda some: pca.transform(features(thumbnails[some])), _chunks(rows))))
 
 

@@ -1,4 +1,4 @@
-"""The micro-average ROC curve: every probability of every picture is one yes-or-no question."""
+"""The micro-average ROC curve: every probability of every image is one yes-or-no question."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ def micro_average_roc(probabilities: NDArray[np.floating], truth: NDArray[np.int
 
     Args:
         probabilities: of the classes [n, classes]; what is not a number counts as 0.
-        truth: class of each picture [n].
+        truth: class of each image [n].
 
     Returns:
         The curve, from no answer at all to every answer.

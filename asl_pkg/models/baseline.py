@@ -34,7 +34,7 @@ class Stage(nn.Module):
 
 
 class BaselineCNN(nn.Module):
-    """Four convolutional stages over the halved picture, and a linear layer over a 3x3 grid of features.
+    """Four convolutional stages over the halved image, and a linear layer over a 3x3 grid of features.
 
     Where the data set has landmarks, a second linear layer learns to point at them from the same features: knowing
     where the joints are is most of knowing the letter (multi-task learning, Caruana 1997). It is not exported.
@@ -52,7 +52,7 @@ class BaselineCNN(nn.Module):
             Stage(width, 2 * width),  # [n, 2 width, 25, 25]
             Stage(2 * width, 4 * width),  # [n, 4 width, 13, 13]
             Stage(4 * width, 8 * width),  # [n, 8 width, 7, 7]
-            # Letters differ by where the fingers are: a mean over the whole picture would lose that.
+            # Letters differ by where the fingers are: a mean over the whole image would lose that.
             nn.AvgPool2d(kernel_size=3, stride=2),  # [n, 8 width, 3, 3]
             nn.Flatten(),
         )
@@ -60,29 +60,29 @@ class BaselineCNN(nn.Module):
         self.head = nn.Linear(8 * width * 3 * 3, len(contract.CLASSES))
         self.joints = nn.Linear(8 * width * 3 * 3, LANDMARKS * 2)
 
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Classify.
 
         Args:
-            pictures: float [n, 3, 200, 200], normalised.
+            images: float [n, 3, 200, 200], normalised.
 
         Returns:
             Logits, float [n, 29].
         """
-        logits: torch.Tensor = self.head(self.dropout(self.features(pictures)))
+        logits: torch.Tensor = self.head(self.dropout(self.features(images)))
         return logits
 
-    def learn(self, pictures: torch.Tensor, landmarks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def learn(self, images: torch.Tensor, landmarks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Classify while training, and point at the landmarks.
 
         Args:
-            pictures: float [n, 3, 200, 200], normalised.
+            images: float [n, 3, 200, 200], normalised.
             landmarks: float [n, 21, 2], x and y in -1..1; not a number where there is no hand or nobody knows.
 
         Returns:
             Logits, float [n, 29], and the mean distance to the known landmarks along an axis.
         """
-        features = self.features(pictures)
+        features = self.features(images)
         known = ~landmarks[:, 0, 0].isnan()
         found = self.joints(features).view(-1, LANDMARKS, 2)
         distance = torch.where(known[:, None, None], found - landmarks, 0).abs().mean()

@@ -12,7 +12,7 @@ def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
     Guo et al. 2017, On Calibration of Modern Neural Networks, section 4.2.
 
     Args:
-        logits: float [n, 29], of pictures that training did not learn from.
+        logits: float [n, 29], of images that training did not learn from.
         labels: int64 [n].
 
     Returns:

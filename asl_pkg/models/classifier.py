@@ -18,7 +18,7 @@ from asl_pkg.models.factory import build
 from asl_pkg.models.mask import Mask
 from asl_pkg.models.normalise import Normalise
 
-LANDMARKS_WEIGHT = 5.0  # makes the misses, some hundredths of the picture, as large as the loss of the letters
+LANDMARKS_WEIGHT = 5.0  # makes the misses, some hundredths of the image, as large as the loss of the letters
 
 
 class Classifier(LightningModule):
@@ -56,12 +56,12 @@ class Classifier(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """Loss of one batch, targets smoothed."""
-        pictures = self.normalise(batch.pixels)
-        misses = torch.zeros((), device=pictures.device)
+        images = self.normalise(batch.pixels)
+        misses = torch.zeros((), device=images.device)
         if isinstance(self.network, BaselineCNN):
-            logits, misses = self.network.learn(pictures, batch.landmarks)
+            logits, misses = self.network.learn(images, batch.landmarks)
         else:
-            logits = self.network(pictures)
+            logits = self.network(images)
         known = self.mask.narrowed(logits, batch.labels)
         loss = functional.cross_entropy(*known, label_smoothing=self.settings.label_smoothing)
         self.train_accuracy(self.mask(logits), batch.labels)
@@ -89,5 +89,5 @@ class Classifier(LightningModule):
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _log(self, values: dict[str, torch.Tensor | Metric], pictures: int) -> None:
-        self.log_dict(values, on_step=False, on_epoch=True, prog_bar=True, batch_size=pictures, sync_dist=True)
+    def _log(self, values: dict[str, torch.Tensor | Metric], images: int) -> None:
+        self.log_dict(values, on_step=False, on_epoch=True, prog_bar=True, batch_size=images, sync_dist=True)

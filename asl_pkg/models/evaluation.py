@@ -13,12 +13,12 @@ from asl_pkg.models.classifier import Classifier
 from asl_pkg.monitoring.drift import CONFIDENCE, CONFIDENCE_DIGITS, LETTER
 from asl_pkg.monitoring.features import MEASURES, describe
 
-BATCH = 64  # pictures
-SAMPLE = 1000  # pictures that the drift reference describes: their share of anything is known to within 0.04
+BATCH = 64  # images
+SAMPLE = 1000  # images that the drift reference describes: their share of anything is known to within 0.04
 
 
 def predict(classifier: Classifier, pixels: Pixels) -> torch.Tensor:
-    """Compute the logits of pictures, on the device where the classifier is.
+    """Compute the logits of images, on the device where the classifier is.
 
     Args:
         classifier: in evaluation mode.
@@ -69,17 +69,17 @@ def statistics(pixels: Pixels, labels: NDArray[np.int64], logits: torch.Tensor, 
         temperature: divides the logits.
 
     Returns:
-        pictures, class_prior and predicted_prior by class, confidence_mean, the mean and standard deviation of each
-        colour channel in 0..1, and of a sample of the pictures the numbers that `asl monitor` compares.
+        images, class_prior and predicted_prior by class, confidence_mean, the mean and standard deviation of each
+        colour channel in 0..1, and of a sample of the images the numbers that `asl monitor` compares.
     """
     probabilities = torch.softmax(logits / temperature, dim=1)
     means, squares = np.zeros(3), np.zeros(3)
-    for picture in pixels:  # one at a time: the split may not fit into memory as floats
-        values = picture.reshape(-1, 3) / 255
+    for image in pixels:  # one at a time: the split may not fit into memory as floats
+        values = image.reshape(-1, 3) / 255
         means += values.mean(axis=0) / len(pixels)
         squares += (values**2).mean(axis=0) / len(pixels)
     return {
-        "pictures": len(labels),
+        "images": len(labels),
         "class_prior": _shares(labels),
         "predicted_prior": _shares(probabilities.argmax(dim=1).numpy()),
         "confidence_mean": float(probabilities.amax(dim=1).mean()),
@@ -90,7 +90,7 @@ def statistics(pixels: Pixels, labels: NDArray[np.int64], logits: torch.Tensor, 
 
 
 def _sample(pixels: Pixels, probabilities: torch.Tensor) -> dict[str, list[Any]]:
-    """Measures, confidence and answer of so many pictures that further ones would tell no more."""
+    """Measures, confidence and answer of so many images that further ones would tell no more."""
     chosen = np.sort(np.random.default_rng(0).permutation(len(pixels))[:SAMPLE])
     described = [describe(np.asarray(pixels[row])) for row in chosen]
     confidence, answer = (part[chosen].tolist() for part in probabilities.max(dim=1))

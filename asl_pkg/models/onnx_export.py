@@ -20,7 +20,7 @@ def to_onnx(served: torch.nn.Module, facts: dict[str, str]) -> onnx.ModelProto:
         One checked graph without stack traces, paths or external data; the same for the same weights and versions.
     """
     px = contract.IMAGE_PX
-    example = torch.zeros(2, px, px, 3, dtype=torch.uint8)  # two pictures: a batch of one would be taken for a constant
+    example = torch.zeros(2, px, px, 3, dtype=torch.uint8)  # two images: a batch of one would be taken for a constant
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter warns about its own deprecations
         program = torch.onnx.export(

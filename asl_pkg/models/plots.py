@@ -1,4 +1,4 @@
-"""The four pictures of a training."""
+"""The four images of a training."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -56,13 +56,13 @@ def _headline(metrics: Mapping[str, float]) -> str:
 
 def _loss(axes: Axes, rows: Sequence[Row], best: int) -> None:
     _curves(axes, rows, best, "loss")
-    axes.set_title("Loss (training: smoothed targets, varied pictures)")
+    axes.set_title("Loss (training: smoothed targets, varied images)")
     axes.set_ylim(bottom=0)
 
 
 def _accuracy(axes: Axes, rows: Sequence[Row], best: int) -> None:
     _curves(axes, rows, best, "accuracy")
-    axes.set_title("Accuracy (training: varied pictures)")
+    axes.set_title("Accuracy (training: varied images)")
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
 

@@ -17,7 +17,7 @@ from asl_pkg.errors import DataError
 from asl_pkg.models.export_module import ExportModule, HalfExportModule
 from asl_pkg.models.onnx_export import check, to_onnx
 
-CALIBRATION_PICTURES = 300
+CALIBRATION_IMAGES = 300
 # With its ReLU a convolution needs no sign. Sums cost more in 8 bits than in 32 in ONNX Runtime, and the last layer
 # decides between letters and costs next to nothing.
 IN_8_BITS = ["Conv", "Relu"]
@@ -53,8 +53,8 @@ def to_int8(graph: onnx.ModelProto, pixels: NDArray[np.uint8]) -> onnx.ModelProt
     return made
 
 
-def calibration_pictures(dataset_dir: Path, digest: str, seed: int) -> NDArray[np.uint8]:
-    """Take pictures of the training split.
+def calibration_images(dataset_dir: Path, digest: str, seed: int) -> NDArray[np.uint8]:
+    """Take images of the training split.
 
     Args:
         dataset_dir: the data set.
@@ -72,9 +72,9 @@ def calibration_pictures(dataset_dir: Path, digest: str, seed: int) -> NDArray[n
         raise DataError(
             f"{dataset_dir} is data set {found[:12]}, the model was trained on {digest[:12]}: dataset_dir=… names it"
         )
-    pictures = read_split(dataset_dir, contract.SPLITS[0], ["image"])
-    chosen = np.random.default_rng(seed).permutation(len(pictures))[:CALIBRATION_PICTURES]
-    return np.stack([prepare(one["bytes"]) for one in pictures.take(np.sort(chosen))["image"].to_pylist()])
+    images = read_split(dataset_dir, contract.SPLITS[0], ["image"])
+    chosen = np.random.default_rng(seed).permutation(len(images))[:CALIBRATION_IMAGES]
+    return np.stack([prepare(one["bytes"]) for one in images.take(np.sort(chosen))["image"].to_pylist()])
 
 
 def _quantised(graph: onnx.ModelProto, pixels: NDArray[np.uint8]) -> onnx.ModelProto:
@@ -98,7 +98,7 @@ def _quantised(graph: onnx.ModelProto, pixels: NDArray[np.uint8]) -> onnx.ModelP
 
 
 class _Batches(CalibrationDataReader):
-    """The pictures as the library asks for them."""
+    """The images as the library asks for them."""
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
         starts = range(0, len(pixels), contract.MAX_BATCH)

@@ -39,16 +39,16 @@ class TransferResNet(nn.Module):
             self.backbone.eval()
         return self
 
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Classify.
 
         Args:
-            pictures: float [n, 3, 200, 200], normalised.
+            images: float [n, 3, 200, 200], normalised.
 
         Returns:
             Logits, float [n, 29].
         """
-        logits: torch.Tensor = self.head(self.backbone(pictures))
+        logits: torch.Tensor = self.head(self.backbone(images))
         return logits
 
     def load_weights(self, weights: str) -> None:

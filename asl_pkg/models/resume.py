@@ -106,13 +106,13 @@ class ResumeCallback(Checkpoint):
     """Writes the state after each epoch, and takes up what an earlier process wrote.
 
     The state is a checkpoint of Lightning's with what else a training needs: the best checkpoint so far, the history,
-    the pictures seen and whether training has stopped early.
+    the images seen and whether training has stopped early.
 
     Args:
         where: the state lies.
         best: writes the best checkpoint so far.
         history: of the epochs.
-        data: knows the pictures seen.
+        data: knows the images seen.
         scratch: folder for a file that is being put or fetched.
     """
 

@@ -25,7 +25,7 @@ class Shift:
         name: of the measure.
         distance: 0 where both distributions are the same, 1 where they lie apart.
         allowed: the setting.
-        chance: what so few pictures differ by without any drift.
+        chance: what so few images differ by without any drift.
         before: median of the reference, None for the letters.
         now: median of what is shown now, None likewise.
     """
@@ -46,11 +46,11 @@ class Shift:
 def compute_drift(
     reference: Mapping[str, Sequence[Any]], shown: Mapping[str, Sequence[Any]], limits: MonitorSettings
 ) -> list[Shift]:
-    """Compare pictures and answers with the reference.
+    """Compare images and answers with the reference.
 
     Args:
-        reference: numbers by measure, one a picture, and under LETTER the answers.
-        shown: the same of other pictures.
+        reference: numbers by measure, one an image, and under LETTER the answers.
+        shown: the same of other images.
         limits: what is allowed.
 
     Returns:

@@ -1,4 +1,4 @@
-"""A picture in a few numbers, to compare what a model is shown with what it was measured on; none tells the picture."""
+"""An image in a few numbers, to compare what a model is shown with what it was measured on; none tells the image."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,11 @@ THUMBNAIL_PX = 32
 SHAPES = 8
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # of RGB, ITU-R BT.601
 # Random directions keep distances (Johnson and Lindenstrauss) and need nothing fitted; NumPy has frozen RandomState's
-# stream, so the same picture has the same numbers in years.
+# stream, so the same image has the same numbers in years.
 DIRECTIONS = np.random.RandomState(0).standard_normal((hog.FEATURES, SHAPES)) / np.sqrt(hog.FEATURES)
 
 MEASURES: dict[str, str] = {
-    "brightness": "how light the pictures are",
+    "brightness": "how light the images are",
     "contrast": "how far light and dark lie apart",
     "red": "share of red in the light",
     "blue": "share of blue in the light",
@@ -24,7 +24,7 @@ MEASURES: dict[str, str] = {
 
 
 def describe(pixels: NDArray[np.uint8]) -> dict[str, float]:
-    """Describe a prepared picture.
+    """Describe a prepared image.
 
     Args:
         pixels: uint8 [height, width, 3], RGB.
@@ -38,6 +38,6 @@ def describe(pixels: NDArray[np.uint8]) -> dict[str, float]:
     laplacian = light[:-2, 1:-1] + light[2:, 1:-1] + light[1:-1, :-2] + light[1:-1, 2:] - 4 * inner
     thumbnail = Image.fromarray(pixels).resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
     shapes = hog.features(np.asarray(thumbnail)[None])[0] @ DIRECTIONS
-    total = max(colours.sum(), 1e-9)  # a black picture has no colour
+    total = max(colours.sum(), 1e-9)  # a black image has no colour
     numbers = [light.mean(), light.std(), colours[0] / total, colours[2] / total, laplacian.std(), *shapes]
     return {name: round(float(number), 5) for name, number in zip(MEASURES, numbers, strict=True)}

@@ -28,7 +28,7 @@ def drift_html(body: dict[str, Any], reference: Mapping[str, Sequence[Any]], sho
 
     Args:
         body: contents of monitor.json.
-        reference: numbers by measure, one a picture, and the answers.
+        reference: numbers by measure, one an image, and the answers.
         shown: the same of what is shown now.
 
     Returns:

@@ -37,7 +37,7 @@ def show_classification(
     Args:
         shown: the artefact.
         roc: false_positive_rate, true_positive_rate and threshold, each [points].
-        confusion: pictures, truth in rows [classes, classes].
+        confusion: images, truth in rows [classes, classes].
     """
     shown.log_roc_curve(list(roc["false_positive_rate"]), list(roc["true_positive_rate"]), list(roc["threshold"]))
     shown.log_confusion_matrix(list(contract.CLASSES), [list(row) for row in confusion])
@@ -65,7 +65,7 @@ def show_report(
         figures = {"accuracy": measured["accuracy"]["value"], "accuracy_low": measured["accuracy"]["low"]}
         figures |= {"macro_f1": measured["macro_f1"]["value"], "macro_f1_low": measured["macro_f1"]["low"]}
         figures |= {"worst_group": measured["worst_group"]["accuracy"], "roc_auc": measured["roc"]["area"]}
-        figures |= {name: measured[name] for name in ("calibration_error", "unsure", "pictures")}
+        figures |= {name: measured[name] for name in ("calibration_error", "unsure", "images")}
         show_metrics(metrics, figures)
         show_classification(classification, measured["roc"], measured["confusion"])
     failed = [gate["name"] for gate in body["gates"] if not gate["passed"]]

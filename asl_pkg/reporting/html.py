@@ -30,8 +30,8 @@ def data_uri(data: bytes, media_type: str = "image/jpeg") -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 
-def picture_uri(pixels: NDArray[np.uint8], quality: int) -> str:
-    """Write a picture, uint8 [height, width, 3], as a link that carries it as a JPEG of some quality (0 to 95)."""
+def image_uri(pixels: NDArray[np.uint8], quality: int) -> str:
+    """Write an image, uint8 [height, width, 3], as a link that carries it as a JPEG of some quality (0 to 95)."""
     encoded = io.BytesIO()
     Image.fromarray(pixels).save(encoded, "JPEG", quality=quality)
     return data_uri(encoded.getvalue())

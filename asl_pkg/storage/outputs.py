@@ -127,9 +127,7 @@ MONITOR_FILES = (contract.MONITOR_FILE, contract.MONITOR_PAGE)
 MONITOR = Kind(
     "drift report",
     "monitor_dir",
-    _told_by(
-        contract.MONITOR_FILE, {"drifted", "release", "measures", "pictures"}, "|".join(map(re.escape, MONITOR_FILES))
-    ),
+    _told_by(contract.MONITOR_FILE, {"drifted", "release", "measures"}, "|".join(map(re.escape, MONITOR_FILES))),
     MONITOR_FILES,
 )
 DECODED = Kind("decoded images", "data.cache_dir", _just("pixels.npy", "labels.npy"))

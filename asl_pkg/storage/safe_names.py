@@ -1,4 +1,4 @@
-"""Names that nobody gives a picture by mistake."""
+"""Names that nobody gives an image by mistake."""
 
 import posixpath
 import re

@@ -1,4 +1,4 @@
-"""What the bundle, and the checkpoint that it was made from, say of the test pictures."""
+"""What the bundle, and the checkpoint that it was made from, say of the test images."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ TEST = contract.SPLITS[2]
 
 @dataclass(frozen=True)
 class Answers:
-    """The test pictures and two answers to each.
+    """The test images and two answers to each.
 
     Args:
         pixels: uint8 [n, 200, 200, 3], decoded already or when they are asked for.
         truth: class of each [n].
         probabilities: ONNX Runtime's on the bundle [n, 29].
         by_torch: the checkpoint's [n, 29].
-        groups: which pictures resemble one another [n]: of a signer where signers are known, else of a block of frames.
-        digests: SHA-256 of each picture file [n].
+        groups: which images resemble one another [n]: of a signer where signers are known, else of a block of frames.
+        digests: SHA-256 of each image file [n].
     """
 
     pixels: Pixels
@@ -48,14 +48,14 @@ def ask(
     info: DatasetInfo,
     cache: DataSettings,
 ) -> Answers:
-    """Ask bundle and checkpoint about every test picture.
+    """Ask bundle and checkpoint about every test image.
 
     Args:
         session: of the bundle's graph, which keeps the model contract.
         served: the network of the checkpoint that it was made from.
         dataset_dir: the data set.
         info: what dataset.json says of it.
-        cache: where decoded pictures are kept: `cache_dir`, `cache_gb`.
+        cache: where decoded images are kept: `cache_dir`, `cache_gb`.
 
     Returns:
         Both answers, in the order of the data set.

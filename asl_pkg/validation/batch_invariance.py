@@ -1,4 +1,4 @@
-"""Whether an answer hangs on its picture alone: not on its neighbours in the batch, the batch's size, or chance."""
+"""Whether an answer hangs on its image alone: not on its neighbours in the batch, the batch's size, or chance."""
 
 import numpy as np
 import onnxruntime
@@ -7,12 +7,12 @@ from asl_pkg import contract
 from asl_pkg.data.decoding import Pixels
 from asl_pkg.inference.onnx_session import predict_in_batches
 
-PICTURES = 2 * contract.MAX_BATCH
-ODD_BATCH = 7  # pictures: none of the sizes that config.pbtxt prefers
+IMAGES = 2 * contract.MAX_BATCH
+ODD_BATCH = 7  # images: none of the sizes that config.pbtxt prefers
 
 
 def greatest_change(session: onnxruntime.InferenceSession, pixels: Pixels) -> float:
-    """Ask about some pictures in batches of the greatest size, again, in another order and size, and one by one.
+    """Ask about some images in batches of the greatest size, again, in another order and size, and one by one.
 
     Args:
         session: of a graph that keeps the contract.
@@ -21,11 +21,11 @@ def greatest_change(session: onnxruntime.InferenceSession, pixels: Pixels) -> fl
     Returns:
         Greatest change of a probability; infinite where an answer is not a number.
     """
-    chosen = np.linspace(0, len(pixels) - 1, min(PICTURES, len(pixels)), dtype=np.int64)
-    pictures = np.asarray(pixels[chosen])
-    reference = predict_in_batches(session, pictures)
-    again = predict_in_batches(session, pictures)
-    backwards = predict_in_batches(session, pictures[::-1], ODD_BATCH)[::-1]
-    alone = predict_in_batches(session, pictures, 1)
+    chosen = np.linspace(0, len(pixels) - 1, min(IMAGES, len(pixels)), dtype=np.int64)
+    images = np.asarray(pixels[chosen])
+    reference = predict_in_batches(session, images)
+    again = predict_in_batches(session, images)
+    backwards = predict_in_batches(session, images[::-1], ODD_BATCH)[::-1]
+    alone = predict_in_batches(session, images, 1)
     change = np.abs(np.stack([again, backwards, alone]) - reference).max()
     return float(change) if np.isfinite(change) else float("inf")

@@ -1,4 +1,4 @@
-"""The release that serves, asked about the same pictures: a new one may not be surely worse."""
+"""The release that serves, asked about the same images: a new one may not be surely worse."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Champion:
     Args:
         release: its name.
         digest: of its bundle.
-        loss: of accuracy, in shares of the pictures; negative for a gain. None where the two know no class in common.
+        loss: of accuracy, in shares of the images; negative for a gain. None where the two know no class in common.
         classes: what was compared where the two know other classes, in a few words.
     """
 
@@ -37,9 +37,9 @@ class Champion:
 def compare_with_champion(
     champion: Bundle, challenger: Bundle, answers: Answers, resamples: int, seed: int
 ) -> Champion:
-    """Ask the champion itself: what was once measured of it was measured on other pictures.
+    """Ask the champion itself: what was once measured of it was measured on other images.
 
-    Where the two know other classes, they are compared on the pictures of those that both know.
+    Where the two know other classes, they are compared on the images of those that both know.
 
     Args:
         champion: the release that serves.
@@ -68,7 +68,7 @@ def _compared(champion: Bundle, challenger: Bundle, both: Sequence[str], rows: N
         ", ".join(name for name in one.known_classes if name not in both) or "none" for one in (champion, challenger)
     )
     return (
-        f"compared on {rows.sum():,} of {len(rows):,} pictures, of the {len(both)} classes that both know; the new "
+        f"compared on {rows.sum():,} of {len(rows):,} images, of the {len(both)} classes that both know; the new "
         f"one no longer knows: {lost}; it knows besides: {gained}"
     )
 
@@ -80,17 +80,17 @@ def accuracy_loss(
     seed: int,
     rows: NDArray[np.bool_] | slice = EVERY,
 ) -> Interval:
-    """Estimate what a bundle loses against other answers to the same pictures.
+    """Estimate what a bundle loses against other answers to the same images.
 
     Args:
         before: the other probabilities [n, 29].
-        answers: the bundle's, and which pictures belong together.
+        answers: the bundle's, and which images belong together.
         resamples: bootstrap resamples.
         seed: of the resampling.
-        rows: of the pictures to compare on.
+        rows: of the images to compare on.
 
     Returns:
-        The loss of accuracy, in shares of the pictures.
+        The loss of accuracy, in shares of the images.
     """
     _, groups = np.unique(np.asarray(answers.groups)[rows], return_inverse=True)
     first, second = (
@@ -115,7 +115,7 @@ def champion_finding(found: Champion | None, unit: str) -> GateInput:
     loss = found.loss
     if loss is None:
         return GateInput(0, f"release {found.release} serves; nothing to compare, since {found.classes}")
-    said = f"release {found.release} serves; the new one reads {-loss.value:+.1%} of the pictures rightly"
+    said = f"release {found.release} serves; the new one reads {-loss.value:+.1%} of the images rightly"
     said += f"; {found.classes}" if found.classes else ""
     if loss.too_few:  # an interval of so few groups says little
         return GateInput(loss.value, f"{said}; too few groups for an interval", unit)

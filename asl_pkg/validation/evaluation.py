@@ -38,11 +38,11 @@ class Evaluation:
 
     Args:
         found: what each gate judges.
-        answers: to the test pictures.
+        answers: to the test images.
         measured: on them.
         golden_rows: which of them are the golden set.
         champion: the release that serves, None before the first deployment.
-        external: on other people's pictures, None where there are none.
+        external: on other people's images, None where there are none.
     """
 
     found: dict[str, GateInput]
@@ -70,7 +70,7 @@ def evaluate(
         checkpoint_path: what it was made from.
         dataset_dir: the data set.
         info: what dataset.json says of it.
-        strangers: other people's pictures, if any.
+        strangers: other people's images, if any.
         champion_release: what the bundle is compared with, empty for nothing; None looks up what serves.
 
     Returns:
@@ -78,7 +78,7 @@ def evaluate(
 
     Raises:
         BundleError: there is no checkpoint, or the release that serves is damaged.
-        DataError: the data set is not complete, or no picture of other people's can be read.
+        DataError: the data set is not complete, or no image of other people's can be read.
     """
     session = open_session(bundle.model_path)
     served = ExportModule(load_checkpoint(checkpoint_path)).eval()
@@ -134,7 +134,7 @@ def _behaviour(
 ) -> dict[str, GateInput]:
     rows = stratified(answers.truth, seed)
     stable = stability(session, np.asarray(answers.pixels[rows]), answers.truth[rows])
-    found = {"stability": GateInput(stable.share, f"worst of {stable.pictures} pictures: {stable.change}")}
+    found = {"stability": GateInput(stable.share, f"worst of {stable.images} images: {stable.change}")}
     if knows_nothing(bundle.manifest):
         found["empty_scenes"] = GateInput(called_empty(session, seed))
         found["noise"] = GateInput(letters_in_noise(session, bundle.confidence_threshold, seed))

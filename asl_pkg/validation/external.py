@@ -1,4 +1,4 @@
-"""Other people's pictures: how well a model reads hands, cameras and rooms that are not in the data set at all."""
+"""Other people's images: how well a model reads hands, cameras and rooms that are not in the data set at all."""
 
 import heapq
 import itertools
@@ -38,7 +38,7 @@ class Mistake:
     """A wrong answer.
 
     Args:
-        origin: path of the picture in its source; of a test picture its group.
+        origin: path of the image in its source; of a test image its group.
         pixels: uint8 [200, 200, 3].
         truth: its class.
         answer: the model's.
@@ -54,17 +54,17 @@ class Mistake:
 
 @dataclass(frozen=True)
 class ExternalScore:
-    """What a model made of other people's pictures.
+    """What a model made of other people's images.
 
     Args:
         source: where they come from.
-        unit: what was resampled: signer, block or picture.
-        confusion: pictures by truth (rows) and answer (columns) [classes, classes].
+        unit: what was resampled: signer, block or image.
+        confusion: images by truth (rows) and answer (columns) [classes, classes].
         accuracy: share of right answers.
-        macro_f1: mean F1 of the classes that the pictures show.
-        broken: files that should have been pictures, and why they are not.
+        macro_f1: mean F1 of the classes that the images show.
+        broken: files that should have been images, and why they are not.
         mistakes: the wrong answers that the model was surest of, the surest first.
-        unknown: pictures of each class that the model does not know, which are not scored.
+        unknown: images of each class that the model does not know, which are not scored.
     """
 
     source: str
@@ -78,12 +78,12 @@ class ExternalScore:
 
     @property
     def body(self) -> dict[str, Any]:
-        """What report.json says of it; `recall` and `counts` name the classes that the pictures show."""
+        """What report.json says of it; `recall` and `counts` name the classes that the images show."""
         shown = [label for label, count in enumerate(self.confusion.sum(axis=1)) if count]
         recall = classification.recall(self.confusion)
         return {
             "source": self.source,
-            "pictures": int(self.confusion.sum()),
+            "images": int(self.confusion.sum()),
             "unit": self.unit,
             "accuracy": asdict(self.accuracy) | {"too_few_groups": self.accuracy.too_few},
             "macro_f1": asdict(self.macro_f1) | {"too_few_groups": self.macro_f1.too_few},
@@ -96,7 +96,7 @@ class ExternalScore:
 
 
 def open_external(path: str) -> Source:
-    """List a folder of other people's pictures.
+    """List a folder of other people's images.
 
     Args:
         path: the folder, with a sub-folder for each of some classes.
@@ -120,35 +120,35 @@ def score(
     seed: int,
     known: Sequence[int] = ALL,
 ) -> ExternalScore:
-    """Let a model name pictures, a batch in memory at a time.
+    """Let a model name images, a batch in memory at a time.
 
     Args:
         session: of a graph that keeps the contract.
-        items: pictures with their class, and files that cannot be one, as `Source.read` gives them.
+        items: images with their class, and files that cannot be one, as `Source.read` gives them.
         source: where they come from, for people.
         resamples: bootstrap resamples.
         seed: of the resampling.
-        known: labels of the classes that the model knows; pictures of others are counted only.
+        known: labels of the classes that the model knows; images of others are counted only.
 
     Returns:
         How good the answers are.
 
     Raises:
-        DataError: not one picture of a class that the model knows can be read.
+        DataError: not one image of a class that the model knows can be read.
     """
     read: list[Sample] = []
     answers: list[NDArray[np.int64]] = []
     broken: list[RejectedFile] = []
     mistakes: list[Mistake] = []
     unknown: Counter[int] = Counter()
-    for pictures, pixels, unfit in _prepared(_of_known(items, known, unknown)):
+    for images, pixels, unfit in _prepared(_of_known(items, known, unknown)):
         broken += [one for one in unfit if one.quarantined]
-        if not pictures:
+        if not images:
             continue
         probabilities = predict(session, np.stack(pixels))
         answers.append(probabilities.argmax(axis=1))
-        read += pictures
-        wrong = _wrong(pictures, pixels, probabilities)
+        read += images
+        wrong = _wrong(images, pixels, probabilities)
         mistakes = heapq.nlargest(MISTAKES, [*mistakes, *wrong], key=lambda one: one.confidence)
     if not read:
         others = f"{unknown.total():,} of {', '.join(_names(unknown))}" if unknown else ""
@@ -189,28 +189,28 @@ def _names(labels: Iterable[int]) -> list[str]:
     return [contract.CLASSES[label] for label in sorted(labels)]
 
 
-def groups_of(pictures: Sequence[Sample]) -> tuple[str, list[str]]:
-    """Say which pictures resemble one another, so that they are resampled together.
+def groups_of(images: Sequence[Sample]) -> tuple[str, list[str]]:
+    """Say which images resemble one another, so that they are resampled together.
 
     Args:
-        pictures: all that were read.
+        images: all that were read.
 
     Returns:
-        The unit, and each picture's group: its signer where several are known; else a block of neighbouring frames,
-        which is the picture alone where names have no numbers.
+        The unit, and each image's group: its signer where several are known; else a block of neighbouring frames,
+        which is the image alone where names have no numbers.
     """
-    signers = {one.signer for one in pictures}
+    signers = {one.signer for one in images}
     if len(signers) > 1 and UNKNOWN_SIGNER not in signers:
-        return "signer", [one.signer for one in pictures]
+        return "signer", [one.signer for one in images]
     frames = defaultdict(list)
-    for one in pictures:
+    for one in images:
         frames[one.label, one.sequence].append(one.frame or 0)
     runs = {run: (min(own), _block_length(max(own) - min(own) + 1)) for run, own in frames.items()}
     groups = []
-    for one in pictures:
+    for one in images:
         first, length = runs[one.label, one.sequence]
         groups.append(f"{one.label}/{one.sequence}/{((one.frame or 0) - first) // length}")
-    return "block" if len(set(groups)) < len(groups) else "picture", groups
+    return "block" if len(set(groups)) < len(groups) else "image", groups
 
 
 def _block_length(frames: int) -> int:
@@ -220,8 +220,8 @@ def _block_length(frames: int) -> int:
 def _prepared(
     items: Iterable[Sample | RejectedFile],
 ) -> Iterator[tuple[list[Sample], list[NDArray[np.uint8]], list[RejectedFile]]]:
-    """Batches: pictures, the pixels of each, and what is not a picture."""
-    remaining = track(items, None, "Reading other people's pictures")
+    """Batches: images, the pixels of each, and what is not an image."""
+    remaining = track(items, None, "Reading other people's images")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         while batch := list(itertools.islice(remaining, contract.MAX_BATCH)):
             outcomes = list(pool.map(_decode, batch))
@@ -234,14 +234,14 @@ def _decode(item: Sample | RejectedFile) -> tuple[Sample, NDArray[np.uint8]] | R
     if isinstance(item, RejectedFile):
         return item
     try:
-        return replace(item, data=b""), prepare(item.data)  # all pictures are kept in mind, their bytes are not
+        return replace(item, data=b""), prepare(item.data)  # all images are kept in mind, their bytes are not
     except DataError as error:
         return RejectedFile(item.path, str(error))
 
 
 def _wrong(
-    pictures: Sequence[Sample], pixels: Sequence[NDArray[np.uint8]], probabilities: NDArray[np.float32]
+    images: Sequence[Sample], pixels: Sequence[NDArray[np.uint8]], probabilities: NDArray[np.float32]
 ) -> Iterator[Mistake]:
-    for picture, own, answer in zip(pictures, pixels, probabilities, strict=True):
-        if answer.argmax() != picture.label:
-            yield Mistake(picture.path, own, picture.label, int(answer.argmax()), float(answer.max()))
+    for image, own, answer in zip(images, pixels, probabilities, strict=True):
+        if answer.argmax() != image.label:
+            yield Mistake(image.path, own, image.label, int(answer.argmax()), float(answer.max()))

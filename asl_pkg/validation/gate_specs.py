@@ -45,11 +45,11 @@ GATE_SPECS = {
     "data_set": GateSpec(
         AT_MOST,
         "data sets other than the one whose training split the model learnt from",
-        "validate with the data set of the training: its test pictures are the ones that training never saw",
+        "validate with the data set of the training: its test images are the ones that training never saw",
     ),
     "leak": GateSpec(
         AT_MOST,
-        "test pictures that training read, or a near-duplicate of them, and pictures it read from no training split",
+        "test images that training read, or a near-duplicate of them, and images it read from no training split",
         "pull and train again: `asl pull` splits without leaks, and `asl train` notes what reached the network",
     ),
     "finite": GateSpec(
@@ -59,7 +59,7 @@ GATE_SPECS = {
     ),
     "independence": GateSpec(
         AT_MOST,
-        "greatest change of a probability when a picture is asked alone, in another batch, or again",
+        "greatest change of a probability when an image is asked alone, in another batch, or again",
         "something in the graph looks at the whole batch or at chance: export in evaluation mode, `asl export` does",
         "independence_max",
     ),
@@ -71,24 +71,24 @@ GATE_SPECS = {
     ),
     "parity_class": GateSpec(
         AT_MOST,
-        "pictures for which ONNX Runtime names another class than torch, though torch was not torn between the two",
+        "images for which ONNX Runtime names another class than torch, though torch was not torn between the two",
         EXPORT_AGAIN,
     ),
     "agreement": GateSpec(
         AT_LEAST,
-        "share of test pictures for which the variant names the class that fp32 names",
+        "share of test images for which the variant names the class that fp32 names",
         NOT_OFFERED,
         "agreement_min",
     ),
     "not_worse": GateSpec(
         AT_MOST,
-        "accuracy lost to fp32 on the same pictures, upper bound",
+        "accuracy lost to fp32 on the same images, upper bound",
         NOT_OFFERED,
         "variant_loss_max",
     ),
     "faster": GateSpec(
         AT_MOST,
-        "processor time for one picture as a multiple of fp32's, nine of ten times",
+        "processor time for one image as a multiple of fp32's, nine of ten times",
         NOT_OFFERED,
         "variant_time_max",
     ),
@@ -101,13 +101,13 @@ GATE_SPECS = {
     "macro_f1": GateSpec(
         AT_LEAST,
         "mean F1 of the classes, lower bound",
-        "see which classes have a low recall, and give training more pictures of them",
+        "see which classes have a low recall, and give training more images of them",
         "macro_f1_min",
     ),
     "recall": GateSpec(
         AT_LEAST,
         "recall of the worst class",
-        "look at that class's pictures in the data set's contact sheet: a wrong label or too few signers are usual",
+        "look at that class's images in the data set's contact sheet: a wrong label or too few signers are usual",
         "recall_min",
     ),
     "worst_group": GateSpec(
@@ -118,8 +118,8 @@ GATE_SPECS = {
     ),
     "external": GateSpec(
         AT_LEAST,
-        "share of right answers on other people's pictures, lower bound",
-        "train on pictures of more people: data=mix joins sources",
+        "share of right answers on other people's images, lower bound",
+        "train on images of more people: data=mix joins sources",
         "external_min",
     ),
     "calibration": GateSpec(
@@ -136,14 +136,14 @@ GATE_SPECS = {
     ),
     "champion": GateSpec(
         AT_MOST,
-        "accuracy lost to the release that serves, on the same pictures, lower bound",
+        "accuracy lost to the release that serves, on the same images, lower bound",
         "the release that serves is better: keep it, or find out what the new training lacks",
         "champion_loss_max",
     ),
     "stability": GateSpec(
         AT_LEAST,
-        "share of rightly read pictures that stay so when darker, brighter, compressed, moved or turned a little",
-        "train with trainer.augment=true, and on pictures of more cameras and rooms",
+        "share of rightly read images that stay so when darker, brighter, compressed, moved or turned a little",
+        "train with trainer.augment=true, and on images of more cameras and rooms",
         "stability_min",
     ),
     "empty_scenes": GateSpec(
@@ -154,18 +154,18 @@ GATE_SPECS = {
     ),
     "noise": GateSpec(
         AT_MOST,
-        "share of pictures of pure noise that are answered with a letter, surely",
+        "share of images of pure noise that are answered with a letter, surely",
         "give the class `nothing` more and other backgrounds, or raise export.confidence_threshold",
         "noise_max",
     ),
     "triton": GateSpec(
         AT_MOST,
-        "pictures of the golden set that a real Triton answers otherwise than ONNX Runtime",
+        "images of the golden set that a real Triton answers otherwise than ONNX Runtime",
         "`make install` mends Triton, `asl export` the bundle",
     ),
     "latency": GateSpec(
         AT_MOST,
-        "processor time for one picture in ONNX Runtime, as a multiple of torch's for the same network in the same run",
+        "processor time for one image in ONNX Runtime, as a multiple of torch's for the same network in the same run",
         "the graph does more than the network: `asl export` it again",
         "latency_max",
     ),

@@ -72,10 +72,10 @@ def passes(name: str, measured: float | None, threshold: float) -> bool:
 
 
 def gate_inputs(measured: Measurements, unit: str) -> dict[str, GateInput]:
-    """What the answers to the test pictures give the gates.
+    """What the answers to the test images give the gates.
 
     Args:
-        measured: on the test pictures.
+        measured: on the test images.
         unit: what was resampled: `signer`, `recording` or `block`.
 
     Returns:
@@ -85,8 +85,8 @@ def gate_inputs(measured: Measurements, unit: str) -> dict[str, GateInput]:
     worst_class = contract.CLASSES[int(np.nanargmin(measured.recall))]
     return {
         "finite": GateInput(measured.not_finite),
-        "parity": GateInput(parity.greatest, f"over {parity.pictures:,} pictures"),
-        "parity_class": GateInput(parity.other_class, f"{parity.close} pictures were too close to call"),
+        "parity": GateInput(parity.greatest, f"over {parity.images:,} images"),
+        "parity_class": GateInput(parity.other_class, f"{parity.close} images were too close to call"),
         "accuracy": bounded(measured.accuracy, unit),
         "macro_f1": bounded(measured.macro_f1, unit),
         "recall": GateInput(float(np.nanmin(measured.recall)), f"worst: {worst_class}"),

@@ -1,4 +1,4 @@
-"""The golden set: a test picture a class with ONNX Runtime's answer, asked again of a server before it serves."""
+"""The golden set: a test image a class with ONNX Runtime's answer, asked again of a server before it serves."""
 
 import json
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ TOLERANCE = 1e-4  # of a probability: a server's ONNX Runtime is another version
 
 @dataclass(frozen=True)
 class GoldenSet:
-    """The pictures and the answers expected.
+    """The images and the answers expected.
 
     Args:
         pixels: uint8 [n, 200, 200, 3].
@@ -35,7 +35,7 @@ class GoldenCheck:
     """How a server answered the golden set.
 
     Args:
-        otherwise: pictures of which a probability differs by more than TOLERANCE.
+        otherwise: images of which a probability differs by more than TOLERANCE.
         greatest: difference of a probability.
     """
 
@@ -50,11 +50,11 @@ def check_golden_set(golden: GoldenSet, answers: NDArray[np.float32]) -> GoldenC
 
 
 def choose_golden_rows(labels: NDArray[np.int64], digests: Sequence[str]) -> list[int]:
-    """Choose one picture a class, whatever the order of the pictures.
+    """Choose one image a class, whatever the order of the images.
 
     Args:
-        labels: class of each picture [n].
-        digests: SHA-256 of each picture's bytes [n].
+        labels: class of each image [n].
+        digests: SHA-256 of each image's bytes [n].
 
     Returns:
         Positions, in the order of the classes; the least digest of each class.
@@ -67,21 +67,21 @@ def choose_golden_rows(labels: NDArray[np.int64], digests: Sequence[str]) -> lis
 
 
 def write_golden(
-    folder: Path, labels: Sequence[int], pictures: Sequence[dict[str, Any]], probabilities: NDArray[np.float32]
+    folder: Path, labels: Sequence[int], images: Sequence[dict[str, Any]], probabilities: NDArray[np.float32]
 ) -> None:
     """Write the golden set.
 
     Args:
         folder: to make.
-        labels: class of each chosen picture [n], each different.
-        pictures: `bytes` and `path` of each, as the data set holds them.
+        labels: class of each chosen image [n], each different.
+        images: `bytes` and `path` of each, as the data set holds them.
         probabilities: ONNX Runtime's answers [n, 29].
     """
     folder.mkdir()
     listed = []
-    for label, picture, answer in zip(labels, pictures, probabilities, strict=True):
-        path = folder / (contract.CLASSES[label] + Path(picture["path"]).suffix.lower())
-        path.write_bytes(picture["bytes"])
+    for label, image, answer in zip(labels, images, probabilities, strict=True):
+        path = folder / (contract.CLASSES[label] + Path(image["path"]).suffix.lower())
+        path.write_bytes(image["bytes"])
         listed.append(
             {
                 "path": path.name,
@@ -92,7 +92,7 @@ def write_golden(
         )
     atomic.write_json(
         folder / contract.GOLDEN_FILE,
-        {"preparation_version": contract.PREPARATION_VERSION, "classes": list(contract.CLASSES), "pictures": listed},
+        {"preparation_version": contract.PREPARATION_VERSION, "classes": list(contract.CLASSES), "images": listed},
     )
 
 
@@ -103,18 +103,19 @@ def read_golden(folder: Path) -> GoldenSet:
         folder: where validate wrote it.
 
     Returns:
-        Its pictures, prepared, and the answers expected.
+        Its images, prepared, and the answers expected.
 
     Raises:
-        BundleError: it is missing or damaged, or a picture is not the one that was answered.
+        BundleError: it is missing or damaged, or an image is not the one that was answered.
     """
     try:
-        pictures = json.loads((folder / contract.GOLDEN_FILE).read_text(encoding="utf-8"))["pictures"]
-        for one in pictures:
+        body = json.loads((folder / contract.GOLDEN_FILE).read_text(encoding="utf-8"))
+        images = body.get("images") or body["pictures"]
+        for one in images:
             if atomic.sha256(folder / Path(one["path"]).name) != one["sha256"]:
-                raise BundleError(f"{folder / one['path']} is not the picture that was answered: `asl validate` again")
-        pixels = np.stack([prepare(folder / Path(one["path"]).name) for one in pictures])
-        probabilities = np.array([one["probabilities"] for one in pictures], np.float32)
+                raise BundleError(f"{folder / one['path']} is not the image that was answered: `asl validate` again")
+        pixels = np.stack([prepare(folder / Path(one["path"]).name) for one in images])
+        probabilities = np.array([one["probabilities"] for one in images], np.float32)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BundleError(f"no golden set in {folder} ({error}): `asl validate` writes one") from error
     return GoldenSet(pixels, probabilities)

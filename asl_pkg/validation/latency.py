@@ -1,4 +1,4 @@
-"""How much work a picture is, as a ratio to torch on the same network: the graph may do no more than the network does.
+"""How much work an image is, as a ratio to torch on the same network: the graph may do no more than the network does.
 
 A ratio of processor time on one thread each, since seconds say more about the machine and its other work than about
 the graph.
@@ -19,21 +19,21 @@ WARM_UP = 2  # calls of each that are not counted
 ROUNDS = 11  # calls of each in turn
 
 
-def latency_ratio(model_path: Path, served: torch.nn.Module, picture: NDArray[np.uint8]) -> float:
-    """Time both on one picture.
+def latency_ratio(model_path: Path, served: torch.nn.Module, image: NDArray[np.uint8]) -> float:
+    """Time both on one image.
 
     Args:
         model_path: the ONNX file, which keeps the model contract.
         served: the same network in torch, in evaluation mode.
-        picture: uint8 [1, 200, 200, 3].
+        image: uint8 [1, 200, 200, 3].
 
     Returns:
         Median time of the graph divided by that of torch.
     """
     session = open_session(model_path, threads=1)
-    tensor = torch.tensor(picture)
+    tensor = torch.tensor(image)
     with torch.inference_mode(), _one_thread():
-        graph_s, torch_s = np.median(in_turn(lambda: predict(session, picture), lambda: served(tensor), ROUNDS), axis=0)
+        graph_s, torch_s = np.median(in_turn(lambda: predict(session, image), lambda: served(tensor), ROUNDS), axis=0)
     return float(graph_s / torch_s)
 
 

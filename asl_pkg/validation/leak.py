@@ -1,4 +1,4 @@
-"""Whether training read what it is measured on: its own account of the pictures it read, against the test split."""
+"""Whether training read what it is measured on: its own account of the images it read, against the test split."""
 
 import itertools
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from asl_pkg import contract
-from asl_pkg.data.dataset import read_pictures, read_split
+from asl_pkg.data.dataset import read_images, read_split
 from asl_pkg.data.hashing import THUMBNAIL_PX, thumbnail
 from asl_pkg.data.preparation import prepare
 from asl_pkg.data.split.near_duplicates import SimilarityIndex, near_hashes
@@ -24,9 +24,9 @@ class Leak:
     """What training read that it should not have read.
 
     Args:
-        same: test pictures that it read.
-        near: further test pictures of which it read a near-duplicate.
-        unknown: pictures it read that are in no training split of the data set.
+        same: test images that it read.
+        near: further test images of which it read a near-duplicate.
+        unknown: images it read that are in no training split of the data set.
     """
 
     same: int
@@ -34,7 +34,7 @@ class Leak:
     unknown: int
 
     @property
-    def pictures(self) -> int:
+    def images(self) -> int:
         """All of them."""
         return self.same + self.near + self.unknown
 
@@ -42,8 +42,8 @@ class Leak:
     def detail(self) -> str:
         """What they are, for people."""
         return (
-            f"{self.same} test pictures read in training, {self.near} with a near-duplicate read there, "
-            f"{self.unknown} pictures read that are not of the training split"
+            f"{self.same} test images read in training, {self.near} with a near-duplicate read there, "
+            f"{self.unknown} images read that are not of the training split"
         )
 
 
@@ -78,7 +78,7 @@ def find_leak(dataset_dir: Path, seen_path: Path) -> Leak:
 def _with_twins(
     dataset_dir: Path, test: pa.Table, train: pa.Table, rows: NDArray[np.int64], read: set[str]
 ) -> NDArray[np.int64]:
-    """Those of some rows of the test split that have a near-duplicate among the training pictures that were read."""
+    """Those of some rows of the test split that have a near-duplicate among the training images that were read."""
     others = np.flatnonzero([digest in read for digest in train["sha256"].to_pylist()])
     hashes, other_hashes = (np.asarray(table["dhash"], np.uint64) for table in (test, train))
     found = list(near_hashes(hashes[rows], other_hashes[others]))
@@ -93,8 +93,8 @@ def _with_twins(
 
 
 def _thumbnails(dataset_dir: Path, split: str, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Small copies of some pictures, of ascending rows [n, side, side, 3]."""
+    """Small copies of some images, of ascending rows [n, side, side, 3]."""
     wanted = set(rows.tolist())
-    files = itertools.chain.from_iterable(read_pictures(dataset_dir, split)) if wanted else []
+    files = itertools.chain.from_iterable(read_images(dataset_dir, split)) if wanted else []
     small = [thumbnail(prepare(data)) for row, data in enumerate(files) if row in wanted]
     return np.array(small, np.uint8).reshape(-1, THUMBNAIL_PX, THUMBNAIL_PX, 3)

@@ -1,4 +1,4 @@
-"""Everything that validate measures on the test pictures, from two sets of probabilities."""
+"""Everything that validate measures on the test images, from two sets of probabilities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from asl_pkg.validation.parity import Parity, measure_parity
 
 @dataclass(frozen=True)
 class Group:
-    """The pictures that are resampled together.
+    """The images that are resampled together.
 
     Args:
         name: of the signer, recording or block.
-        pictures: how many.
+        images: how many.
         accuracy: share of right answers.
     """
 
     name: str
-    pictures: int
+    images: int
     accuracy: float
 
 
@@ -32,10 +32,10 @@ class Measurements:
     """What was measured.
 
     Args:
-        confusion: pictures by truth (rows) and answer (columns) [classes, classes].
+        confusion: images by truth (rows) and answer (columns) [classes, classes].
         accuracy: share of right answers.
         macro_f1: mean F1 of the classes.
-        recall: by class [classes]; not a number for a class without test pictures.
+        recall: by class [classes]; not a number for a class without test images.
         reliability: confidence against accuracy.
         roc: micro-average over the classes.
         unsure: share of answers below the confidence threshold.
@@ -56,8 +56,8 @@ class Measurements:
     not_finite: int
 
     @property
-    def pictures(self) -> int:
-        """How many pictures were answered."""
+    def images(self) -> int:
+        """How many images were answered."""
         return int(self.confusion.sum())
 
 
@@ -75,8 +75,8 @@ def measure(
     Args:
         probabilities: ONNX Runtime's on the bundle [n, classes]: what is judged.
         by_torch: the checkpoint's [n, classes]: what it is compared with.
-        truth: class of each picture [n].
-        groups: which pictures belong together [n].
+        truth: class of each image [n].
+        groups: which images belong together [n].
         confidence_threshold: below it the answer is `unsure`.
         resamples: bootstrap resamples.
         seed: of the resampling.

@@ -23,14 +23,14 @@ def model_card(body: dict[str, Any]) -> str:
 {_details(body)}
 
 ## Intended use
-Names the letter of the American Sign Language alphabet that one hand shows in one still picture, or `del`, `space` or
+Names the letter of the American Sign Language alphabet that one hand shows in one still image, or `del`, `space` or
 `nothing`.{_known(body)} For learning and demonstration. Not for interpreting American Sign Language, which is a
 language of movement, face and grammar, and not where a wrong letter does harm. J and Z are movements: one frame stands
 for each.
 
 ## Factors
 Signer, handedness, skin, sleeve, light, camera and background change what the model sees. Figures below are over all
-test pictures; the worst {_unit(body)} is given beside them. Figures by skin tone, age or handedness were not made.
+test images; the worst {_unit(body)} is given beside them. Figures by skin tone, age or handedness were not made.
 
 ## Metrics
 {_metrics(body)}
@@ -45,8 +45,8 @@ The training split of {_trained_on(body)}.
 {contract.REPORT_PAGE} has each class's recall, the confusion matrix, a reliability diagram and the worst mistakes.
 
 ## Ethical considerations
-Pictures of hands can show who somebody is. The server keeps no pictures. A model that reads some people's hands worse
-than others' excludes them: measure it on pictures of the people who will use it before you rely on it.
+Images of hands can show who somebody is. The server keeps no images. A model that reads some people's hands worse
+than others' excludes them: measure it on images of the people who will use it before you rely on it.
 
 ## Caveats and recommendations
 {_caveat(body)} Below a confidence of {_threshold(body)} the answer is `unsure`: treat it as no answer.
@@ -88,15 +88,15 @@ def _metrics(body: dict[str, Any]) -> str:
         for name, found in (("Accuracy", metrics["accuracy"]), ("Macro F1", metrics["macro_f1"]))
     ]
     worst = metrics["worst_group"]
-    rows.append(f"- Worst {_unit(body)}: {worst['name']}, {worst['accuracy']:.1%} of {worst['pictures']} pictures")
+    rows.append(f"- Worst {_unit(body)}: {worst['name']}, {worst['accuracy']:.1%} of {worst['images']} images")
     rows.append(f"- Expected calibration error: {metrics['calibration_error']:.3f}; unsure: {metrics['unsure']:.1%}")
     if body["external"]:
-        rows.append(f"- Other people's pictures, {external_line(body['external'])}")
+        rows.append(f"- Other people's images, {external_line(body['external'])}")
     return "\n".join(rows)
 
 
 def external_line(external: dict[str, Any]) -> str:
-    """Say in a line how other people's pictures were read.
+    """Say in a line how other people's images were read.
 
     Args:
         external: `external` of report.json.
@@ -114,7 +114,7 @@ def external_line(external: dict[str, Any]) -> str:
         else ""
     )
     return (
-        f"{external['source']}: {right['value']:.1%} of {external['pictures']:,} read right (95% interval "
+        f"{external['source']}: {right['value']:.1%} of {external['images']:,} read right (95% interval "
         f"{right['low']:.1%} to {right['high']:.1%}, resampled by {unit}{few}), macro F1 {f1['value']:.1%} "
         f"({f1['low']:.1%} to {f1['high']:.1%}) over {len(external['counts'])} classes{broken}{unknown}"
     )
@@ -131,9 +131,9 @@ def _evaluation(body: dict[str, Any]) -> str:
             if body["data"]["drawn_signers"]
             else ""
         )
-        return f"with {body['data']['signers']} signers of whom training saw no picture{drawn}"
+        return f"with {body['data']['signers']} signers of whom training saw no image{drawn}"
     if body["data"]["split_by"] == "signer":
-        return "with signers of whom it is not certain that training saw no picture"
+        return "with signers of whom it is not certain that training saw no image"
     return "blocks of frames that training did not see, of the same signer"
 
 
@@ -148,7 +148,7 @@ def _caveat(body: dict[str, Any]) -> str:
             "photographs of people."
         )
     if body["data"]["unseen_signers"]:
-        return "Other cameras, rooms and people than those of the test pictures may be read worse."
+        return "Other cameras, rooms and people than those of the test images may be read worse."
     return "One person's hands say little about another's: expect far worse on strangers."
 
 

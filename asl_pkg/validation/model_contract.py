@@ -14,7 +14,7 @@ from asl_pkg.class_sets import labels_of
 from asl_pkg.errors import BundleError
 from asl_pkg.inference.onnx_session import open_session, predict, read_model
 
-SUM_TOLERANCE = 1e-4  # by which the probabilities of a picture may miss 1
+SUM_TOLERANCE = 1e-4  # by which the probabilities of an image may miss 1
 
 
 def contract_faults(bundle: Bundle) -> list[str]:
@@ -88,12 +88,12 @@ def _answer_faults(bundle: Bundle) -> list[str]:
         return [str(error)]
     faults = []
     unknown = np.setdiff1d(range(len(contract.CLASSES)), labels_of(bundle.known_classes))
-    for pictures in (1, contract.MAX_BATCH):
-        blank = np.zeros((pictures, contract.IMAGE_PX, contract.IMAGE_PX, 3), np.uint8)
+    for images in (1, contract.MAX_BATCH):
+        blank = np.zeros((images, contract.IMAGE_PX, contract.IMAGE_PX, 3), np.uint8)
         try:
             probabilities = predict(session, blank)
         except Exception as error:  # ONNX Runtime's exceptions share no base class
-            faults.append(f"a batch of {pictures} is refused: {str(error).splitlines()[0]}")
+            faults.append(f"a batch of {images} is refused: {str(error).splitlines()[0]}")
             continue
         if not np.allclose(probabilities.sum(axis=1), 1, atol=SUM_TOLERANCE) or (probabilities < 0).any():
             faults.append("the output holds no probabilities: they are negative or do not add up to 1")

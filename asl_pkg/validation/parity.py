@@ -12,19 +12,19 @@ CLOSE = 1e-4  # torch's top two classes nearer than this: either may come out fi
 
 @dataclass(frozen=True)
 class Parity:
-    """How two computations of the same pictures compare.
+    """How two computations of the same images compare.
 
     Args:
         greatest: greatest difference of log-probabilities where either reaches LEAST_PROBABILITY.
-        other_class: pictures answered differently though torch's top two classes are further apart than CLOSE.
-        close: pictures whose top two classes are nearer than that.
-        pictures: that were compared.
+        other_class: images answered differently though torch's top two classes are further apart than CLOSE.
+        close: images whose top two classes are nearer than that.
+        images: that were compared.
     """
 
     greatest: float
     other_class: int
     close: int
-    pictures: int
+    images: int
 
 
 def measure_parity(reference: NDArray[np.float32], other: NDArray[np.float32]) -> Parity:
@@ -49,10 +49,10 @@ def measure_parity(reference: NDArray[np.float32], other: NDArray[np.float32]) -
 
 
 def join_parities(parts: Sequence[Parity]) -> Parity:
-    """Put comparisons of different pictures together."""
+    """Put comparisons of different images together."""
     return Parity(
         greatest=max(one.greatest for one in parts),
         other_class=sum(one.other_class for one in parts),
         close=sum(one.close for one in parts),
-        pictures=sum(one.pictures for one in parts),
+        images=sum(one.images for one in parts),
     )

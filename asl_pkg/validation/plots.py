@@ -16,10 +16,10 @@ def confusion_plot(confusion: NDArray[np.int64]) -> str:
     """Draw which class is taken for which.
 
     Args:
-        confusion: pictures, truth in rows [classes, classes].
+        confusion: images, truth in rows [classes, classes].
 
     Returns:
-        SVG. Right answers are blue, wrong ones orange, the darker the larger their share; the numbers are pictures.
+        SVG. Right answers are blue, wrong ones orange, the darker the larger their share; the numbers are images.
     """
     with mpl.rc_context(STABLE):
         figure = Figure(figsize=(9, 8.6), layout="constrained")
@@ -40,7 +40,7 @@ def confusion_plot(confusion: NDArray[np.int64]) -> str:
         axes.tick_params(length=0)
         axes.tick_params(axis="x", labelrotation=90, top=True, labeltop=True)
         axes.set_xlabel("the model's answer")
-        axes.set_ylabel("what the picture shows")
+        axes.set_ylabel("what the image shows")
         return _svg(figure)
 
 

@@ -37,7 +37,7 @@ class Report:
 
     @property
     def accuracy(self) -> float:
-        """Share of right answers on the test pictures; 0 where the model could not be run."""
+        """Share of right answers on the test images; 0 where the model could not be run."""
         return self._metric("accuracy")
 
     @property
@@ -54,7 +54,7 @@ class Report:
 
     @property
     def external(self) -> str:
-        """How other people's pictures were read, in one line; empty where there were none."""
+        """How other people's images were read, in one line; empty where there were none."""
         found = self.body.get("external")  # an older report has none
         return external_line(found) if found else ""
 

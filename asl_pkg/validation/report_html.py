@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from asl_pkg import contract
 from asl_pkg.class_sets import described, known_classes
-from asl_pkg.reporting.html import data_uri, picture_uri, render
+from asl_pkg.reporting.html import data_uri, image_uri, render
 from asl_pkg.validation import plots
 from asl_pkg.validation.answers import Answers
 from asl_pkg.validation.evaluation import Evaluation
@@ -26,7 +26,7 @@ def report_html(body: dict[str, Any], evidence: Evaluation | None) -> str:
 
     Args:
         body: contents of report.json.
-        evidence: the same numbers as arrays, and the pictures; None where the model could not be run.
+        evidence: the same numbers as arrays, and the images; None where the model could not be run.
 
     Returns:
         HTML that needs no other file and no network.
@@ -63,7 +63,7 @@ def worst_mistakes(answers: Answers) -> list[dict[str, Any]]:
         answers: all of them.
 
     Returns:
-        Picture, truth, answer, confidence and group of each, the surest first.
+        Image, truth, answer, confidence and group of each, the surest first.
     """
     answer = answers.probabilities.argmax(axis=1)
     confidence = answers.probabilities.max(axis=1)
@@ -87,10 +87,10 @@ def confusions(confusion: NDArray[np.int64]) -> list[dict[str, Any]]:
     """List which classes are most often taken for which.
 
     Args:
-        confusion: pictures, truth in rows [classes, classes].
+        confusion: images, truth in rows [classes, classes].
 
     Returns:
-        Truth, answer, pictures of that truth and how many of them, the most first.
+        Truth, answer, images of that truth and how many of them, the most first.
     """
     wrong = confusion - np.diag(np.diag(confusion))
     order = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSIONS]
@@ -100,7 +100,7 @@ def confusions(confusion: NDArray[np.int64]) -> list[dict[str, Any]]:
             "truth": contract.CLASSES[truth],
             "answer": contract.CLASSES[answer],
             "count": int(wrong[truth, answer]),
-            "pictures": int(confusion[truth].sum()),
+            "images": int(confusion[truth].sum()),
         }
         for truth, answer in pairs
         if wrong[truth, answer]
@@ -109,7 +109,7 @@ def confusions(confusion: NDArray[np.int64]) -> list[dict[str, Any]]:
 
 def _mistake(one: Mistake) -> dict[str, Any]:
     return {
-        "picture": picture_uri(one.pixels, QUALITY),
+        "image": image_uri(one.pixels, QUALITY),
         "truth": contract.CLASSES[one.truth],
         "answer": contract.CLASSES[one.answer],
         "confidence": one.confidence,
@@ -118,7 +118,7 @@ def _mistake(one: Mistake) -> dict[str, Any]:
 
 
 def _taken_for(confusion: NDArray[np.int64]) -> dict[str, str]:
-    """The wrong answer that each class gets most often, with its pictures."""
+    """The wrong answer that each class gets most often, with its images."""
     wrong = confusion - np.diag(np.diag(confusion))
     return {
         contract.CLASSES[truth]: f"{contract.CLASSES[row.argmax()]} ({row.max():,})"

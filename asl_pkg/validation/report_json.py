@@ -94,11 +94,11 @@ def headline(info: DatasetInfo, drawn: int, measured: Measurements | None) -> st
     some = f"; it knows {said}" if (said := described(info.known_classes)) else ""
     signers = info.signers["test"]
     few = ", too few groups" if found.too_few else ""
-    right = f"{found.value:.1%} of {measured.pictures:,} test pictures read right"
+    right = f"{found.value:.1%} of {measured.images:,} test images read right"
     interval = f"(95% interval {found.low:.1%} to {found.high:.1%}{few})"
     letters = ", ".join(info.unmeasurable)
     unmeasured = some + (
-        f"; {letters} cannot be measured on this data set: too few signers show it, or its pictures are too alike"
+        f"; {letters} cannot be measured on this data set: too few signers show it, or its images are too alike"
         if letters
         else ""
     )
@@ -116,7 +116,7 @@ def headline(info: DatasetInfo, drawn: int, measured: Measurements | None) -> st
 
 def _metrics(measured: Measurements) -> dict[str, Any]:
     return {
-        "pictures": measured.pictures,
+        "images": measured.images,
         "accuracy": _interval(measured.accuracy),
         "macro_f1": _interval(measured.macro_f1),
         "recall": dict(zip(contract.CLASSES, map(_number, measured.recall), strict=True)),

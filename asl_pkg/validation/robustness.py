@@ -12,7 +12,7 @@ from PIL import Image
 from asl_pkg import contract
 from asl_pkg.inference.onnx_session import predict_in_batches
 
-A_CLASS = 4  # test pictures of each class that are changed
+A_CLASS = 4  # test images of each class that are changed
 SCENES = 64
 NOTHING = contract.CLASSES.index("nothing")
 BRIGHTNESS = 0.2  # of each pixel's value, each way
@@ -20,30 +20,30 @@ JPEG_QUALITY = 50
 SHIFT_PX = 8
 TURN_DEG = 5.0
 
-Pictures = NDArray[np.uint8]  # [n, 200, 200, 3]
-Change = Callable[[Pictures], Pictures]
+Images = NDArray[np.uint8]  # [n, 200, 200, 3]
+Change = Callable[[Images], Images]
 
 
 @dataclass(frozen=True)
 class Stability:
-    """How many rightly read pictures stay so under the change that does most harm.
+    """How many rightly read images stay so under the change that does most harm.
 
     Args:
         share: of them.
         change: its name.
-        pictures: that were read rightly before.
+        images: that were read rightly before.
     """
 
     share: float
     change: str
-    pictures: int
+    images: int
 
 
 def stratified(truth: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """Draw the same number of pictures of each class.
+    """Draw the same number of images of each class.
 
     Args:
-        truth: class of each picture [n].
+        truth: class of each image [n].
         seed: of the drawing.
 
     Returns:
@@ -54,21 +54,21 @@ def stratified(truth: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     return np.sort(np.concatenate(chosen))
 
 
-def stability(session: onnxruntime.InferenceSession, pictures: Pictures, truth: NDArray[np.int64]) -> Stability:
-    """Change pictures a little, in ways that keep their letter, and ask again.
+def stability(session: onnxruntime.InferenceSession, images: Images, truth: NDArray[np.int64]) -> Stability:
+    """Change images a little, in ways that keep their letter, and ask again.
 
     Args:
         session: of a graph that keeps the contract.
-        pictures: uint8 [n, 200, 200, 3].
+        images: uint8 [n, 200, 200, 3].
         truth: class of each [n].
 
     Returns:
-        The worst of CHANGES; a share of 0 where no picture was read rightly before.
+        The worst of CHANGES; a share of 0 where no image was read rightly before.
     """
-    right = _answers(session, pictures) == truth
+    right = _answers(session, images) == truth
     if not right.any():
         return Stability(0.0, "none", 0)
-    kept = {name: _answers(session, change(pictures[right])) == truth[right] for name, change in CHANGES.items()}
+    kept = {name: _answers(session, change(images[right])) == truth[right] for name, change in CHANGES.items()}
     worst = min(kept, key=lambda name: kept[name].mean())
     return Stability(float(kept[worst].mean()), worst, int(right.sum()))
 
@@ -79,13 +79,13 @@ def called_empty(session: onnxruntime.InferenceSession, seed: int) -> float:
 
 
 def letters_in_noise(session: onnxruntime.InferenceSession, threshold: float, seed: int) -> float:
-    """Share of pictures of pure noise, made from the seed, that are answered with a letter, surely."""
+    """Share of images of pure noise, made from the seed, that are answered with a letter, surely."""
     probabilities = predict_in_batches(session, noise(seed))
     sure = probabilities.max(axis=1) >= threshold
     return float((sure & (probabilities.argmax(axis=1) != NOTHING)).mean())
 
 
-def scenes(seed: int) -> Pictures:
+def scenes(seed: int) -> Images:
     """Draw walls: one colour each, lit from one side, with a faint unevenness of large spots."""
     rng = np.random.default_rng(seed)
     axis = np.linspace(-1, 1, contract.IMAGE_PX)
@@ -97,8 +97,8 @@ def scenes(seed: int) -> Pictures:
     return np.clip(drawn, 0, 255).astype(np.uint8)
 
 
-def noise(seed: int) -> Pictures:
-    """Draw pictures of independent pixels, half of them grey, in grains of one to eight pixels."""
+def noise(seed: int) -> Images:
+    """Draw images of independent pixels, half of them grey, in grains of one to eight pixels."""
     rng = np.random.default_rng(seed)
     drawn = []
     for number in range(SCENES):
@@ -116,11 +116,11 @@ def _spots(rng: np.random.Generator) -> NDArray[np.float32]:
 
 
 def _brighter(by: float) -> Change:
-    return lambda pictures: np.clip(pictures * (1 + by), 0, 255).astype(np.uint8)
+    return lambda images: np.clip(images * (1 + by), 0, 255).astype(np.uint8)
 
 
 def _each(change: Callable[[Image.Image], Image.Image]) -> Change:
-    return lambda pictures: np.stack([np.asarray(change(Image.fromarray(one))) for one in pictures])
+    return lambda images: np.stack([np.asarray(change(Image.fromarray(one))) for one in images])
 
 
 def _compressed(image: Image.Image) -> Image.Image:
@@ -130,12 +130,12 @@ def _compressed(image: Image.Image) -> Image.Image:
 
 
 def _placed(turn_deg: float, shift_px: int) -> Change:
-    """Turn about the middle and move to the right; what comes into the picture repeats its edge."""
+    """Turn about the middle and move to the right; what comes into the image repeats its edge."""
     room = contract.IMAGE_PX // 4
     inner = (room, room, room + contract.IMAGE_PX, room + contract.IMAGE_PX)
 
-    def change(pictures: Pictures) -> Pictures:
-        wide = np.pad(pictures, ((0, 0), (room, room), (room, room), (0, 0)), "edge")
+    def change(images: Images) -> Images:
+        wide = np.pad(images, ((0, 0), (room, room), (room, room), (0, 0)), "edge")
         moved = _each(
             lambda image: image.rotate(turn_deg, Image.Resampling.BILINEAR, translate=(shift_px, 0)).crop(inner)
         )
@@ -153,5 +153,5 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def _answers(session: onnxruntime.InferenceSession, pictures: Pictures) -> NDArray[np.int64]:
-    return predict_in_batches(session, pictures).argmax(axis=1)
+def _answers(session: onnxruntime.InferenceSession, images: Images) -> NDArray[np.int64]:
+    return predict_in_batches(session, images).argmax(axis=1)

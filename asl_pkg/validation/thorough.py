@@ -1,4 +1,4 @@
-"""Parity with torch on more pictures than the test split has: its pictures varied as training varies them."""
+"""Parity with torch on more images than the test split has: its images varied as training varies them."""
 
 import math
 
@@ -13,28 +13,28 @@ from asl_pkg.inference.onnx_session import predict
 from asl_pkg.progress import track
 from asl_pkg.validation.parity import Parity, join_parities, measure_parity
 
-PICTURES = 5_000  # compared at least, the test pictures as they are included
+IMAGES = 5_000  # compared at least, the test images as they are included
 
 
 def thorough_parity(
     as_they_are: Parity, session: onnxruntime.InferenceSession, served: torch.nn.Module, pixels: Pixels, seed: int
 ) -> Parity:
-    """Compare ONNX Runtime with torch on varied test pictures too, until PICTURES are compared.
+    """Compare ONNX Runtime with torch on varied test images too, until IMAGES are compared.
 
     Args:
-        as_they_are: how the two compare on the test pictures themselves.
+        as_they_are: how the two compare on the test images themselves.
         session: of the exported graph.
         served: the checkpoint's network, in evaluation mode.
-        pixels: of the test pictures, uint8 [n, 200, 200, 3].
+        pixels: of the test images, uint8 [n, 200, 200, 3].
         seed: of the variations.
 
     Returns:
         How they compare on all of them.
     """
-    rounds = math.ceil(PICTURES / len(pixels)) - 1
+    rounds = math.ceil(IMAGES / len(pixels)) - 1
     starts = [(number, start) for number in range(rounds) for start in range(0, len(pixels), contract.MAX_BATCH)]
     found = [as_they_are]
-    for number, start in track(starts, len(starts), "Comparing varied pictures with torch", "batches"):
+    for number, start in track(starts, len(starts), "Comparing varied images with torch", "batches"):
         rows = np.arange(start, min(start + contract.MAX_BATCH, len(pixels)))
         varied = augment(torch.from_numpy(np.array(pixels[rows])), draw(seed, number, rows))
         with torch.inference_mode():

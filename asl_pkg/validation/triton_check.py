@@ -13,10 +13,10 @@ def ask_triton(bundle: Bundle, golden: GoldenSet) -> GateInput:
 
     Args:
         bundle: already verified.
-        golden: pictures and ONNX Runtime's answers.
+        golden: images and ONNX Runtime's answers.
 
     Returns:
-        How many pictures it answers otherwise; not measured where it does not start or answer, and why.
+        How many images it answers otherwise; not measured where it does not start or answer, and why.
     """
     try:
         with LocalTriton(bundle) as server:

@@ -25,12 +25,12 @@ ON_GPU = "fp16 is for GPUs, and nothing here times one"
 
 @dataclass(frozen=True)
 class Variant:
-    """How a variant compares with fp32 on the test pictures.
+    """How a variant compares with fp32 on the test images.
 
     Args:
-        agreement: share of the pictures for which both name the same class.
-        loss: of accuracy, in shares of the pictures; negative for a gain.
-        time_ratio: of processor time for a picture, None where nothing here can tell.
+        agreement: share of the images for which both name the same class.
+        loss: of accuracy, in shares of the images; negative for a gain.
+        time_ratio: of processor time for an image, None where nothing here can tell.
     """
 
     agreement: float
@@ -76,11 +76,11 @@ def variant_findings(found: Variant, unit: str) -> dict[str, GateInput]:
     }
 
 
-def _time_ratio(bundle: Bundle, served: torch.nn.Module, picture: np.ndarray) -> float:
+def _time_ratio(bundle: Bundle, served: torch.nn.Module, image: np.ndarray) -> float:
     """Of the variant's time to that of the graph in fp32, which is made anew, in a slow round."""
     with tempfile.TemporaryDirectory(prefix="asl-fp32-") as folder:
         path = Path(folder) / "model.onnx"
         path.write_bytes(to_onnx(served, {}).SerializeToString())
         variant, full = open_session(bundle.model_path, threads=1), open_session(path, threads=1)
-    times_s = in_turn(lambda: predict(variant, picture), lambda: predict(full, picture), ROUNDS)
+    times_s = in_turn(lambda: predict(variant, image), lambda: predict(full, image), ROUNDS)
     return float(np.percentile(times_s[:, 0] / times_s[:, 1], SLOW_ROUND))

@@ -119,14 +119,14 @@ def better_numbers(work: Path) -> None:
     """A report that says more than was measured and is right in itself."""
     path = work / "report" / contract.REPORT_FILE
     body = json.loads(path.read_text())
-    body["headline"] = "100.0% of 1,000,000 test pictures read right"
+    body["headline"] = "100.0% of 1,000,000 test images read right"
     path.write_text(json.dumps(body))
 
 
 def shorter_golden_set(work: Path) -> None:
     golden = work / "report" / contract.GOLDEN_FOLDER / contract.GOLDEN_FILE
     listed = json.loads(golden.read_text())
-    golden.write_text(json.dumps(listed | {"pictures": listed["pictures"][1:]}))
+    golden.write_text(json.dumps(listed | {"images": listed["images"][1:]}))
     path = work / "report" / contract.REPORT_FILE
     path.write_text(json.dumps(json.loads(path.read_text()) | {"golden_digest": sha256(golden)}))
 

@@ -52,7 +52,7 @@ def test_help_of_train_shows_unit_default_and_choices(asl: Asl) -> None:
         pytest.param(["train", "trainer.max_epochs=0"], 1, "1 to 10000", id="impossible value"),
         pytest.param(["train", "model=resnt"], 1, "did you mean 'resnet'", id="unknown choice"),
         pytest.param(["pipeline", "run", "dataset_dir=x"], 1, "decided by the pipeline", id="not the pipeline's"),
-        pytest.param(["infer", "runtim=onnx"], 1, "'runtime'", id="unknown setting among pictures"),
+        pytest.param(["infer", "runtim=onnx"], 1, "'runtime'", id="unknown setting among images"),
         pytest.param(["validate"], 1, "asl pull", id="nothing to validate yet"),
     ],
 )

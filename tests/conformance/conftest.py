@@ -18,7 +18,7 @@ from asl_pkg.serving.triton.local import LocalTriton
 from tests.support.tiny import make_bundle
 from tests.support.transformers import address, transformer
 
-PICTURES = 3
+IMAGES = 3
 PREDICTOR = pytest.param("ASL_PREDICTOR", marks=pytest.mark.e2e, id="predictor on the cluster")
 TRANSFORMER = pytest.param("ASL_TRANSFORMER", marks=pytest.mark.e2e, id="transformer on the cluster")
 
@@ -65,8 +65,8 @@ def triton(request: pytest.FixtureRequest) -> Target:
 
 @pytest.fixture(scope="session")
 def pixels() -> np.ndarray:
-    """Pictures that get different answers, uint8 [3, 200, 200, 3]."""
-    patches = np.random.default_rng(3).integers(0, 256, (PICTURES, 4, 4, 3), np.uint8)
+    """Images that get different answers, uint8 [3, 200, 200, 3]."""
+    patches = np.random.default_rng(3).integers(0, 256, (IMAGES, 4, 4, 3), np.uint8)
     return patches.repeat(50, axis=1).repeat(50, axis=2)
 
 

@@ -124,7 +124,7 @@ ERRORS: dict[str, dict[str, Any]] = {
     "another shape": {"shape": [1, PX, PX, 1], "data": [0] * (PX * PX)},
     "another type": {"datatype": "FP32"},
     "another name": {"name": "pixels"},
-    "no picture": {"shape": [0, PX, PX, 3], "data": []},
+    "no image": {"shape": [0, PX, PX, 3], "data": []},
 }
 
 
@@ -137,7 +137,7 @@ def test_a_wrong_tensor_is_400_with_an_error_that_says_why(
     assert answer["error"]
 
 
-def test_more_pictures_than_the_server_takes_at_once_are_400(target: Target) -> None:
+def test_more_images_than_the_server_takes_at_once_are_400(target: Target) -> None:
     status, answer = curl_json(target, INFER, content(np.zeros((contract.MAX_BATCH + 1, PX, PX, 3), np.uint8)))
     assert status == 400
     assert str(contract.MAX_BATCH) in answer["error"]

@@ -39,7 +39,7 @@ def test_classification_gives_the_likeliest_classes_by_name(triton: Target, sche
             assert float(value) == pytest.approx(probabilities[index], abs=1e-5)
 
 
-def test_statistics_count_pictures(triton: Target, pixels: np.ndarray) -> None:
+def test_statistics_count_images(triton: Target, pixels: np.ndarray) -> None:
     """Over one connection: behind a Service there may be several pods, and each counts for itself."""
     with tritonclient(triton, "http") as (kit, client):
 

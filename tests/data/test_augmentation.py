@@ -1,4 +1,4 @@
-"""Pictures change as the seed says, and stay pictures of the same hand."""
+"""Images change as the seed says, and stay images of the same hand."""
 
 import numpy as np
 import pytest
@@ -10,12 +10,12 @@ from asl_pkg.data.augmentation import DRAWS, EMPTIED, NOTHING, augment, draw, em
 SIDE = contract.IMAGE_PX
 
 
-def pictures(count: int) -> torch.Tensor:
+def images(count: int) -> torch.Tensor:
     return torch.randint(0, 256, (count, SIDE, SIDE, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-def test_pictures_keep_shape_and_type_and_the_given_ones_stay_as_they_are() -> None:
-    given = pictures(11)
+def test_images_keep_shape_and_type_and_the_given_ones_stay_as_they_are() -> None:
+    given = images(11)
     before = given.clone()
     varied = augment(given, draw(1, 0, np.arange(11)))
     assert (varied.shape, varied.dtype) == (given.shape, torch.uint8)
@@ -25,26 +25,26 @@ def test_pictures_keep_shape_and_type_and_the_given_ones_stay_as_they_are() -> N
 def test_no_draw_changes_nothing_but_what_is_hidden() -> None:
     draws = torch.zeros(2, DRAWS)
     draws[:, -1] = 1  # nothing hidden
-    varied = augment(pictures(2), draws)
-    assert (varied.int() - pictures(2).int()).abs().max() <= 1
+    varied = augment(images(2), draws)
+    assert (varied.int() - images(2).int()).abs().max() <= 1
 
 
-def test_the_same_seed_epoch_and_row_give_the_same_picture_in_any_batch() -> None:
-    given = pictures(20)
+def test_the_same_seed_epoch_and_row_give_the_same_image_in_any_batch() -> None:
+    given = images(20)
     whole = augment(given, draw(5, 2, np.arange(20)))
     part = augment(given[13:16], draw(5, 2, np.arange(13, 16)))
     assert torch.equal(whole[13:16], part)
 
 
 @pytest.mark.parametrize(("seed", "epoch", "row"), [(6, 2, 0), (5, 3, 0), (5, 2, 1)], ids=["seed", "epoch", "row"])
-def test_another_seed_epoch_or_row_gives_another_picture(seed: int, epoch: int, row: int) -> None:
-    given = pictures(1)
+def test_another_seed_epoch_or_row_gives_another_image(seed: int, epoch: int, row: int) -> None:
+    given = images(1)
     assert not torch.equal(
         augment(given, draw(5, 2, np.array([0]))), augment(given, draw(seed, epoch, np.array([row])))
     )
 
 
-def test_a_share_of_the_pictures_is_mirrored() -> None:
+def test_a_share_of_the_images_is_mirrored() -> None:
     """Three spots of pure colours, red above green and blue to the right of red, tell by their sense of rotation."""
     spots = torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8)
     for channel, (top, left) in enumerate(((80, 80), (120, 80), (80, 120))):
@@ -54,9 +54,9 @@ def test_a_share_of_the_pictures_is_mirrored() -> None:
     draws[:, -1] = 1  # and nothing hidden
     varied = augment(spots.expand(200, -1, -1, -1), draws)
     mirrored = 0
-    for picture in varied.double():
+    for image in varied.double():
         y, x = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
-        weight = (picture - 100).clamp(min=0)
+        weight = (image - 100).clamp(min=0)
         red, green, blue = (
             torch.stack([(weight[..., channel] * axis).sum() / weight[..., channel].sum() for axis in (x, y)])
             for channel in range(3)
@@ -66,7 +66,7 @@ def test_a_share_of_the_pictures_is_mirrored() -> None:
     assert 0.2 < mirrored / 200 < 0.4
 
 
-def test_the_hand_stays_in_the_picture() -> None:
+def test_the_hand_stays_in_the_image() -> None:
     spot = torch.zeros(300, SIDE, SIDE, 3, dtype=torch.uint8)
     spot[:, 90:110, 90:110] = 255
     draws = draw(3, 0, np.arange(300))
@@ -92,7 +92,7 @@ def test_landmarks_follow_what_they_mark() -> None:
         assert (seen - followed[:, channel]).abs().max() < 1.5
 
 
-def test_some_pictures_of_nothing_become_walls_or_static_and_no_picture_of_a_letter() -> None:
+def test_some_images_of_nothing_become_walls_or_static_and_no_image_of_a_letter() -> None:
     labels = torch.full([400], NOTHING)
     labels[:50] = 0
     small = torch.full([400, 20, 20, 3], 77, dtype=torch.uint8)

@@ -28,7 +28,7 @@ def dataset_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("cached", [True, False], ids=["on disk", "in memory"])
-def test_pixels_are_the_prepared_pictures_in_the_order_of_the_rows(
+def test_pixels_are_the_prepared_images_in_the_order_of_the_rows(
     dataset_dir: Path, tmp_path: Path, cached: bool
 ) -> None:
     pixels, labels = decoded(dataset_dir, "train", str(tmp_path / "cache") if cached else "")
@@ -39,7 +39,7 @@ def test_pixels_are_the_prepared_pictures_in_the_order_of_the_rows(
     assert isinstance(pixels, np.memmap) == cached
 
 
-def test_pictures_are_decoded_once(dataset_dir: Path, tmp_path: Path) -> None:
+def test_images_are_decoded_once(dataset_dir: Path, tmp_path: Path) -> None:
     first, labels = decoded(dataset_dir, "test", str(tmp_path / "cache"))
     without = shutil.copytree(dataset_dir, tmp_path / "dataset")
     for row_file in without.glob("test-*.parquet"):
@@ -87,7 +87,7 @@ def test_without_a_data_set_the_error_names_the_command(tmp_path: Path) -> None:
 
 
 def another(dataset_dir: Path, folder: Path, digest: str) -> Path:
-    """The same pictures under another digest."""
+    """The same images under another digest."""
     shutil.copytree(dataset_dir, folder)
     write_info(folder, dataclasses.replace(read_info(folder), digest=digest * 64))
     return folder
@@ -122,7 +122,7 @@ def anew(dataset_dir: Path) -> tuple[DecodedAnew, np.ndarray]:
 
 
 @given(data=st.data())
-def test_pictures_decoded_anew_are_indexed_as_an_array_is(
+def test_images_decoded_anew_are_indexed_as_an_array_is(
     anew: tuple[DecodedAnew, np.ndarray], data: st.DataObject
 ) -> None:
     pixels, array = anew

@@ -1,4 +1,4 @@
-"""Batches hold every picture once an epoch, in an order that the seed decides."""
+"""Batches hold every image once an epoch, in an order that the seed decides."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asl_pkg.config.schema import FolderData, Settings
-from asl_pkg.data.datamodule import Batches, ImageData, Pictures
+from asl_pkg.data.datamodule import Batches, ImageData, Images
 from asl_pkg.data.decoding import DecodedAnew
 from asl_pkg.pull import pull
 from tests.support.making import public_folder
 
 
 @given(count=st.integers(1, 500), size=st.integers(2, 64), seed=st.none() | st.integers(0, 9), epoch=st.integers(0, 3))
-def test_an_epoch_holds_every_picture_once_in_batches_of_nearly_equal_size(
+def test_an_epoch_holds_every_image_once_in_batches_of_nearly_equal_size(
     count: int, size: int, seed: int | None, epoch: int
 ) -> None:
     sampler = Batches(count, size, seed)
@@ -42,11 +42,11 @@ def test_the_order_hangs_on_seed_and_epoch_alone() -> None:
 
 
 @pytest.mark.parametrize("rows", [[3, 0], [1]])
-def test_a_batch_holds_the_pictures_that_were_asked_for(rows: list[int]) -> None:
+def test_a_batch_holds_the_images_that_were_asked_for(rows: list[int]) -> None:
     pixels = np.arange(4 * 2 * 2 * 3, dtype=np.uint8).reshape(4, 2, 2, 3)
     pixels.flags.writeable = False  # as a mapped cache is
     landmarks = np.random.default_rng(0).random((4, 21, 2), np.float32)
-    batch = Pictures(pixels, np.array([5, 6, 7, 8]), landmarks)[np.array(rows)]
+    batch = Images(pixels, np.array([5, 6, 7, 8]), landmarks)[np.array(rows)]
     assert np.array_equal(batch.landmarks, landmarks[rows])
     assert np.array_equal(batch.pixels, pixels[rows])
     assert batch.labels.tolist() == [5 + row for row in rows]

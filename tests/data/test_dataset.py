@@ -17,10 +17,10 @@ from asl_pkg.errors import DataError
 ROWS = 1300
 
 
-def spool(rows: int, picture_bytes: int = 10) -> pa.Table:
-    picture = [
+def spool(rows: int, image_bytes: int = 10) -> pa.Table:
+    image = [
         {
-            "image": {"bytes": bytes([number % 256]) * picture_bytes, "path": f"A/{number}.jpg"},
+            "image": {"bytes": bytes([number % 256]) * image_bytes, "path": f"A/{number}.jpg"},
             "label": number % len(contract.CLASSES),
             "signer": "x",
             "sha256": f"{number:064x}",
@@ -30,7 +30,7 @@ def spool(rows: int, picture_bytes: int = 10) -> pa.Table:
         }
         for number in range(rows)
     ]
-    return pa.Table.from_pylist(picture, pa.schema([PARTS_SCHEMA.field(name) for name in picture[0]]))
+    return pa.Table.from_pylist(image, pa.schema([PARTS_SCHEMA.field(name) for name in image[0]]))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from asl_pkg.errors import DataError
 from tests.support.making import encoded, noise, public_folder
 
 
-def test_other_peoples_pictures_come_with_their_classes_and_without_what_is_damaged(tmp_path: Path) -> None:
+def test_other_peoples_images_come_with_their_classes_and_without_what_is_damaged(tmp_path: Path) -> None:
     root = public_folder(tmp_path, 1)
     (root / "asl_alphabet_train/C/C99.jpg").write_bytes(encoded(noise(1))[:700])
     thumbnails, labels, rejected, paths = read_external(str(root), 0.05)
@@ -30,7 +30,7 @@ def test_without_the_setting_there_are_none() -> None:
 
 
 @pytest.mark.parametrize("name", ["missing", "empty"])
-def test_a_folder_without_pictures_is_refused_by_name(tmp_path: Path, name: str) -> None:
+def test_a_folder_without_images_is_refused_by_name(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=name):
         read_external(str(tmp_path / name), 0.05)

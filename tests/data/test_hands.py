@@ -62,7 +62,7 @@ def test_threads_do_not_change_pixels() -> None:
 
 
 def digest_elsewhere(folder: Path) -> str:
-    """SHA-256 of a picture that a process of its own makes with the package in `folder`."""
+    """SHA-256 of an image that a process of its own makes with the package in `folder`."""
     code = (
         "import hashlib; from asl_pkg.data.hands.generator import make_recording;"
         f"print(hashlib.sha256(make_recording({SEED}, 1, 4, 0, 1)[0].pixels.tobytes()).hexdigest())"
@@ -78,7 +78,7 @@ def test_another_process_makes_the_same_pixels() -> None:
 
 @pytest.mark.slow
 def test_a_change_of_any_file_reaches_the_compiled_renderer(tmp_path: Path) -> None:
-    """Numba's cache on disk watches one file; a stale one would go on making the pictures of yesterday's code."""
+    """Numba's cache on disk watches one file; a stale one would go on making the images of yesterday's code."""
     shutil.copytree(ROOT / "asl_pkg", tmp_path / "asl_pkg", ignore=shutil.ignore_patterns("__pycache__"))
     before = digest_elsewhere(tmp_path)
     changed = tmp_path / "asl_pkg/data/hands/flesh.py"
@@ -130,7 +130,7 @@ def test_every_landmark_lies_on_the_hand(letter: str) -> None:
     assert (hand[rows, columns, 3] > 0.5).all()
 
 
-def test_most_landmarks_lie_in_the_picture() -> None:
+def test_most_landmarks_lie_in_the_image() -> None:
     points = np.vstack([record(letter, signer)[0].landmarks_2d for signer in range(2) for letter in LETTERED])
     assert np.mean((points >= 0) & (points < IMAGE_PX)) > 0.98
 

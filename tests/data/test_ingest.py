@@ -30,7 +30,7 @@ def source(stop_at: int | None = None, started_at: list[int] | None = None) -> S
         for number in range(start, COUNT):
             if number == stop_at:
                 raise KeyboardInterrupt
-            yield RejectedFile("A/A4.txt", "no picture") if number == 4 else shown(number)
+            yield RejectedFile("A/A4.txt", "no image") if number == 4 else shown(number)
 
     return Source(read, COUNT, "")
 
@@ -44,7 +44,7 @@ def test_what_was_stopped_goes_on_after_the_last_part_and_gives_the_same(stop_at
     resumed = ingest(source(started_at=started_at), tmp_path / "parts")
     assert started_at == [stop_at // 3 * 3]
     assert resumed.table.equals(whole.table)
-    assert resumed.rejected == whole.rejected == [RejectedFile("A/A4.txt", "no picture")]
+    assert resumed.rejected == whole.rejected == [RejectedFile("A/A4.txt", "no image")]
 
 
 def test_names_that_differ_in_case_or_unicode_form_only_are_reported_also_across_a_stop(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_names_that_differ_in_case_or_unicode_form_only_are_reported_also_across
     assert [one.path for one in arrived.rejected] == names[3:]
 
 
-def test_thumbnails_are_the_pictures_at_a_glance(tmp_path: Path) -> None:
+def test_thumbnails_are_the_images_at_a_glance(tmp_path: Path) -> None:
     arrived = ingest(source(), tmp_path)
     assert arrived.thumbnails.shape == (COUNT - 1, 32, 32, 3)
     expected = np.asarray(noise(0), np.float32)

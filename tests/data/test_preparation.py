@@ -54,7 +54,7 @@ def test_exif_rotation_is_applied(orientation: int, red_at: tuple[int, int]) -> 
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-def test_damaged_exif_does_not_cost_the_picture() -> None:
+def test_damaged_exif_does_not_cost_the_image() -> None:
     assert near(prepare(encoded(halves(), exif=b"Exif\x00\x00II*\x00\xff\xff\xff\xff\x01"))[20, 100], RED, 12)
 
 
@@ -88,7 +88,7 @@ def test_a_transparent_palette_colour_becomes_mid_grey() -> None:
     ],
     ids=["grey", "grey with alpha", "bilevel", "16 bit", "dark 16 bit"],
 )
-def test_grey_pictures_keep_their_brightness(image: Image.Image, expected: tuple[int, int, int]) -> None:
+def test_grey_images_keep_their_brightness(image: Image.Image, expected: tuple[int, int, int]) -> None:
     assert near(prepare(encoded(image, "PNG"))[100, 100], expected, 0)
 
 
@@ -112,7 +112,7 @@ def test_an_icc_profile_is_applied() -> None:
     assert near(pixels[100, 100], (10, 10, 250))
 
 
-def test_a_damaged_icc_profile_does_not_cost_the_picture() -> None:
+def test_a_damaged_icc_profile_does_not_cost_the_image() -> None:
     assert near(prepare(encoded(halves(), "PNG", icc_profile=b"no profile at all"))[20, 100], RED, 0)
 
 
@@ -129,7 +129,7 @@ def test_other_shapes_keep_their_proportions_between_grey_bars(
     assert near(pixels[inside], RED)
 
 
-def test_a_picture_one_pixel_wide_is_possible() -> None:
+def test_a_image_one_pixel_wide_is_possible() -> None:
     assert prepare(encoded(Image.new("RGB", (1, 5000)), "PNG")).shape == (200, 200, 3)
 
 
@@ -145,13 +145,13 @@ def huge_png(side: int) -> bytes:
     ("data", "reason"),
     [
         (b"", "empty file"),
-        (b"hello, I am a text", "not a picture"),
+        (b"hello, I am a text", "not an image"),
         (b"\x00" * (64 * 2**20 + 1), "more than 64 MiB"),
         (huge_png(9_000), "more than 64,000,000 pixels"),
         (huge_png(60_000), "more than 64,000,000 pixels"),
         (encoded(noise(1, 200))[:1500], "damaged or truncated"),
         (encoded(noise(1, 200), "PNG")[:1500], "damaged or truncated"),
-        (encoded(noise(1), "TGA"), "not a picture, expected JPEG, PNG"),
+        (encoded(noise(1), "TGA"), "not an image, expected JPEG, PNG"),
         (encoded(noise(1), "GIF", save_all=True, append_images=[noise(2)]), "several frames"),
         (encoded(noise(1), "TIFF", save_all=True, append_images=[noise(2)]), "several frames"),
         (encoded(noise(1), "AVIF", save_all=True, append_images=[noise(2)]), "several frames"),
@@ -160,7 +160,7 @@ def huge_png(side: int) -> bytes:
     ids=["empty", "text", "too many bytes", "pixel bomb", "huge pixel bomb", "cut JPEG", "cut PNG"]
     + ["TGA", "GIF of two", "TIFF of two", "AVIF of two", "TIFF of floats"],
 )
-def test_what_is_no_picture_is_refused_with_one_line(data: bytes, reason: str) -> None:
+def test_what_is_no_image_is_refused_with_one_line(data: bytes, reason: str) -> None:
     with pytest.raises(DataError, match=reason) as caught:
         prepare(data)
     assert "\n" not in str(caught.value)

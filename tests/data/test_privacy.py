@@ -57,7 +57,7 @@ def test_comments_and_texts_are_found_and_go() -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(st.sampled_from(KINDS), st.integers(0, 8), st.integers(1, 40), st.integers(1, 40))
-def test_any_picture_keeps_its_pixels(kind: str, orientation: int, width: int, height: int) -> None:
+def test_any_image_keeps_its_pixels(kind: str, orientation: int, width: int, height: int) -> None:
     data = encoded(noise(width, 40).crop((0, 0, width, height)), kind, exif=told(orientation))
     assert np.array_equal(prepare(without_private(data)), prepare(data))
 

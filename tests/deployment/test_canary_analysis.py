@@ -8,7 +8,7 @@ import pytest
 from asl_pkg.deployment.canary_analysis import CanaryComparison, compare_canary, judge
 from asl_pkg.errors import ServingError
 from asl_pkg.serving.triton.local import LocalTriton
-from tests.support.exported import CLASSES, Exported, picture
+from tests.support.exported import CLASSES, Exported, image
 
 GOOD = CanaryComparison(1000, 0.97, (0, 0), (20.0, 22.0))
 
@@ -16,7 +16,7 @@ GOOD = CanaryComparison(1000, 0.97, (0, 0), (20.0, 22.0))
 def test_two_servers_of_one_model_agree_on_everything(exported: Exported) -> None:
     from asl_pkg.bundle.bundle import open_bundle
 
-    pixels = np.stack([picture(label, 0) for label in range(CLASSES)])
+    pixels = np.stack([image(label, 0) for label in range(CLASSES)])
     with LocalTriton(open_bundle(exported.bundle)) as server:
         found = compare_canary([server.http_url], [server.http_url, server.grpc_url], pixels, 60, seed=1)
         nobody = compare_canary([server.http_url], ["http://127.0.0.1:9"], pixels, 2, seed=1)

@@ -176,7 +176,7 @@ def test_a_candidate_that_answers_otherwise_than_validated_leaves_what_serves(
     report = report_on(bundle, first.report, tmp_path / "report", first.digest)
     promise_otherwise(report)
     before = state(cluster)
-    with pytest.raises(ServingError, match="1 of 29 golden pictures otherwise.*was not touched"):
+    with pytest.raises(ServingError, match="1 of 29 golden images otherwise.*was not touched"):
         step.deploy(chosen, bundle, report)
     assert state(cluster) == before
     assert_no_candidate(cluster)

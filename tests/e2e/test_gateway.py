@@ -27,7 +27,7 @@ from asl_pkg.deployment.kserve import KServeTarget
 from asl_pkg.k8s.client import Cluster
 from tests.conftest import PROJECT
 from tests.e2e.conftest import Kubectl, serving
-from tests.support.exported import picture
+from tests.support.exported import image
 from tests.support.transformers import until
 
 GATEWAY = os.environ.get("ASL_E2E_GATEWAY", "")
@@ -97,8 +97,8 @@ def get(address: str, certificate: Path, path: str) -> int:
 
 
 def ask(address: str, certificate: Path, times: int) -> set[str]:
-    """The letters for one picture, asked for one after another."""
-    pixels = picture(LETTER, signer=1)[None]
+    """The letters for one image, asked for one after another."""
+    pixels = image(LETTER, signer=1)[None]
     tensor = {"name": contract.INPUT_NAME, "shape": pixels.shape, "datatype": "UINT8", "data": pixels.ravel().tolist()}
     url, body = f"https://{address}/v2/models/{contract.MODEL_NAME}/infer", json.dumps({"inputs": [tensor]})
     letters = set()
@@ -111,7 +111,7 @@ def ask(address: str, certificate: Path, times: int) -> set[str]:
 
 
 def answered(urls: list[str]) -> int:
-    """How many pictures predictors have answered."""
+    """How many images predictors have answered."""
     stats = [json.load(urllib.request.urlopen(f"{one}/v2/models/{contract.MODEL_NAME}/stats")) for one in urls]
     return sum(one["model_stats"][0].get("inference_count", 0) for one in stats)
 
@@ -119,7 +119,7 @@ def answered(urls: list[str]) -> int:
 def test_a_letter_is_answered_over_tls_by_http_and_grpc(address: str, certificate: Path) -> None:
     assert ask(address, certificate, 1) == {contract.CLASSES[LETTER]}
     client = tritonclient.grpc.InferenceServerClient(address, ssl=True, root_certificates=str(certificate))
-    pixels = picture(LETTER, signer=1)[None]
+    pixels = image(LETTER, signer=1)[None]
     tensor = tritonclient.grpc.InferInput(contract.INPUT_NAME, pixels.shape, "UINT8").set_data_from_numpy(pixels)
     found = client.infer(contract.MODEL_NAME, [tensor]).as_numpy(contract.OUTPUT_NAME)
     assert contract.CLASSES[int(np.argmax(found))] == contract.CLASSES[LETTER]

@@ -173,15 +173,15 @@ def test_a_gate_that_fails_stops_before_deploy(first: str, run: Submit, cluster:
     assert "deploy" not in steps
 
 
-def test_the_run_here_from_the_same_archive_has_the_same_data_and_like_figures_and_a_replaced_picture_another(
+def test_the_run_here_from_the_same_archive_has_the_same_data_and_like_figures_and_a_replaced_image_another(
     run: Submit, cluster: Cluster, kubectl: Kubectl, common: list[str], tmp_path: Path
 ) -> None:
-    pictures = {
+    images = {
         one.path: one for one in open_source(SyntheticData(10, 2, 3), 7, tmp_path).read(0) if isinstance(one, Sample)
     }
     names = {
         f"{one.signer}/{contract.CLASSES[one.label]}/{number}.jpg": one.data
-        for number, one in enumerate(pictures.values())
+        for number, one in enumerate(images.values())
     }
     key = f"e2e-{uuid.uuid4().hex[:6]}/letters.zip"
     chosen = [f"data=s3://{BUCKET}/{key}"]

@@ -1,4 +1,4 @@
-"""The transformer on a real cluster: letters for pictures, its predictors in turn, new ones, rollouts without a loss.
+"""The transformer on a real cluster: letters for images, its predictors in turn, new ones, rollouts without a loss.
 
 The image that ASL_E2E_TRANSFORMER_IMAGE names has to be there.
 """
@@ -22,7 +22,7 @@ from asl_pkg.deployment.kserve import KServeTarget
 from asl_pkg.k8s.client import Cluster
 from asl_pkg.k8s.port_forward import pod_urls
 from tests.e2e.conftest import TRANSFORMER_IMAGE, Kubectl, serving
-from tests.support.exported import picture, png
+from tests.support.exported import image, png
 from tests.support.transformers import until
 
 pytestmark = pytest.mark.e2e
@@ -66,8 +66,8 @@ def pods(place: KServeTarget, component: str) -> list[Any]:
 
 
 def ask(url: str, label: int = LETTER) -> dict[str, Any]:
-    """The prediction for one picture, in v1."""
-    text = base64.b64encode(png(picture(label, signer=1))).decode()
+    """The prediction for one image, in v1."""
+    text = base64.b64encode(png(image(label, signer=1))).decode()
     body = json.dumps({"instances": [{"b64": text}]}).encode()
     request = urllib.request.Request(
         f"{url}/v1/models/{contract.MODEL_NAME}:predict", body, {"Content-Type": "application/json"}
@@ -78,7 +78,7 @@ def ask(url: str, label: int = LETTER) -> dict[str, Any]:
 
 
 def counts(place: KServeTarget, predictors: list[Any]) -> dict[str, int]:
-    """How many pictures each predictor has answered."""
+    """How many images each predictor has answered."""
     with pod_urls(place.cluster, predictors) as urls:
         stats = [json.load(urllib.request.urlopen(f"{one}/v2/models/{contract.MODEL_NAME}/stats")) for one in urls]
     answered = [one["model_stats"][0].get("inference_count", 0) for one in stats]
@@ -99,7 +99,7 @@ def scale(place: KServeTarget, kubectl: Kubectl, replicas: int) -> list[Any]:
     return found
 
 
-def test_every_letter_is_read_from_its_picture(url: str, releases: list[Bundle]) -> None:
+def test_every_letter_is_read_from_its_image(url: str, releases: list[Bundle]) -> None:
     for label, name in enumerate(contract.CLASSES):
         prediction = ask(url, label)
         assert (prediction["letter"], prediction["release"]) == (name, releases[0].release)

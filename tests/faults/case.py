@@ -33,7 +33,7 @@ class Good:
         bundle: what was exported.
         dataset: what it learnt from, and its test split.
         report: what validate wrote about it.
-        external: a folder of other people's pictures that it reads well.
+        external: a folder of other people's images that it reads well.
     """
 
     settings: Settings
@@ -50,18 +50,18 @@ class Good:
 
     @cached_property
     def pixels(self) -> NDArray[np.uint8]:
-        """The test pictures, uint8 [n, 200, 200, 3]."""
+        """The test images, uint8 [n, 200, 200, 3]."""
         data = self.settings.data
         return np.asarray(decoded(self.dataset, TEST, data.cache_dir, data.cache_gb)[0][:])
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:
-        """The class of each test picture [n]."""
+        """The class of each test image [n]."""
         return np.array(read_split(self.dataset, TEST, ["label"])["label"].to_pylist())
 
     @cached_property
     def groups(self) -> NDArray[np.str_]:
-        """The signer, or the block, of each test picture [n]."""
+        """The signer, or the block, of each test image [n]."""
         column = "signer" if read_info(self.dataset).split_by == "signer" else "group"
         return np.array(read_split(self.dataset, TEST, [column])[column].to_pylist())
 

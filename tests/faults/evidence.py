@@ -20,7 +20,7 @@ from tests.faults.case import Case, Good, Planter
 from tests.faults.weights import checkpoint
 
 TRAIN, _, TEST = contract.SPLITS
-TWINS = 29  # test pictures that training read in another encoding
+TWINS = 29  # test images that training read in another encoding
 QUALITY = 90  # of that encoding
 
 
@@ -38,12 +38,12 @@ def another_data_set(made: Classifier, good: Good) -> None:
     made.hparams["dataset_digest"] = "e" * 64
 
 
-def test_pictures(good: Good, seen: pa.Table) -> pa.Table:
+def test_images(good: Good, seen: pa.Table) -> pa.Table:
     return _joined(seen, read_split(good.dataset, TEST))
 
 
 def near_duplicates(good: Good, folder: Path) -> Case:
-    """Test pictures, encoded anew, in the training split, and read from there."""
+    """Test images, encoded anew, in the training split, and read from there."""
     dataset = Path(shutil.copytree(good.dataset, folder / "dataset"))
     train, twins = read_split(dataset, TRAIN), _twins(read_split(dataset, TEST).slice(0, TWINS))
     for shard in dataset.glob(f"{TRAIN}-*.parquet"):
@@ -64,13 +64,13 @@ def _trained(good: Good, folder: Path, seen: pa.Table | None) -> Path:
 
 
 def _twins(rows: pa.Table) -> pa.Table:
-    """The same pictures in other bytes."""
-    pictures = [prepare(one["bytes"]) for one in rows["image"].to_pylist()]
-    images = [{"bytes": _jpeg(pixels), "path": f"twin{number}.jpg"} for number, pixels in enumerate(pictures)]
+    """The same images in other bytes."""
+    images = [prepare(one["bytes"]) for one in rows["image"].to_pylist()]
+    cells = [{"bytes": _jpeg(pixels), "path": f"twin{number}.jpg"} for number, pixels in enumerate(images)]
     changed = {
-        "image": pa.array(images, rows.schema.field("image").type),
-        "sha256": pa.array([hashlib.sha256(one["bytes"]).hexdigest() for one in images]),
-        "dhash": pa.array([dhash(prepare(one["bytes"])) for one in images], rows.schema.field("dhash").type),
+        "image": pa.array(cells, rows.schema.field("image").type),
+        "sha256": pa.array([hashlib.sha256(one["bytes"]).hexdigest() for one in cells]),
+        "dhash": pa.array([dhash(prepare(one["bytes"])) for one in cells], rows.schema.field("dhash").type),
     }
     for name, column in changed.items():
         rows = rows.set_column(rows.schema.get_field_index(name), name, column)
@@ -93,7 +93,7 @@ def _joined(table: pa.Table, rows: pa.Table) -> pa.Table:
 
 PLANTERS: dict[str, Planter] = {
     "trained on another data set": checkpoint(another_data_set),
-    "trained on the test split": account(test_pictures),
+    "trained on the test split": account(test_images),
     "tuned to near-duplicates": near_duplicates,
     "nobody knows what was read": account(lambda _good, _seen: None),
 }

@@ -126,11 +126,11 @@ def better_numbers(bundle: Path, report: Path) -> None:
 
 
 def golden_answer(bundle: Path, report: Path) -> None:
-    edit(_golden(report), lambda body: body["pictures"][0]["probabilities"].reverse())
+    edit(_golden(report), lambda body: body["images"][0]["probabilities"].reverse())
 
 
 def golden_shortened(bundle: Path, report: Path) -> None:
-    edit(_golden(report), lambda body: body["pictures"].pop())
+    edit(_golden(report), lambda body: body["images"].pop())
     edit(report / contract.REPORT_FILE, lambda body: body.update(golden_digest=sha256(_golden(report))))
 
 

@@ -24,9 +24,9 @@ class Wrong(nn.Module):
         self.served = served
         self.normalise, self.network, self.temperature = served.normalise, served.network, served.temperature
 
-    def answer(self, pictures: torch.Tensor) -> torch.Tensor:
+    def answer(self, images: torch.Tensor) -> torch.Tensor:
         """Normalised float [n, 3, 200, 200] -> probabilities [n, 29]."""
-        return torch.softmax(self.network(pictures) / self.temperature, dim=1)
+        return torch.softmax(self.network(images) / self.temperature, dim=1)
 
     def scaled(self, values: torch.Tensor) -> torch.Tensor:
         """Normalise floats [n, 3, 200, 200] of 0 to 255."""
@@ -95,7 +95,7 @@ class Random(Wrong):
 class Slow(Wrong):
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         probabilities = self.served(pixels)
-        for run in range(1, RUNS):  # each of another picture, or ONNX Runtime sees that it has computed it already
+        for run in range(1, RUNS):  # each of another image, or ONNX Runtime sees that it has computed it already
             probabilities = probabilities + USELESS * self.served(torch.cat([pixels[:, run:], pixels[:, :run]], dim=1))
         return probabilities
 

@@ -29,20 +29,18 @@ DEFECTS = [
     Defect("two classes swapped", "the rows of A and B in the last layer change places", "recall"),
     Defect("a class never predicted", "the bias of E is far below every other", "recall"),
     Defect("two points worse than the champion", "noise in the last layer, just enough", "champion"),
-    Defect("one signer misread", "the last layer answers `space` to the pictures of one signer", "worst_group"),
-    Defect("strangers misread", "the last layer answers `space` to the pictures of the external set", "external"),
+    Defect("one signer misread", "the last layer answers `space` to the images of one signer", "worst_group"),
+    Defect("strangers misread", "the last layer answers `space` to the images of the external set", "external"),
     Defect("temperature 0.01", "the checkpoint's temperature", "contract"),
     Defect("too modest", "logits divided until the mean confidence is 70 %", "calibration"),
     Defect("never sure", "logits divided until the mean confidence is 30 %", "unsure"),
-    Defect("blind in bright light", "the last layer answers `del` to pictures that are a third brighter", "stability"),
+    Defect("blind in bright light", "the last layer answers `del` to images that are a third brighter", "stability"),
     Defect("a letter in an empty scene", "the last layer answers A to scenes without a hand", "empty_scenes"),
     Defect("a letter in noise", "the last layer answers B to random pixels", "noise"),
     # What training says that it read.
     Defect("trained on another data set", "bundle and checkpoint name another digest", "data_set"),
-    Defect("trained on the test split", "every test picture in seen.parquet", "leak"),
-    Defect(
-        "tuned to near-duplicates", "test pictures, encoded anew, in the training split and in seen.parquet", "leak"
-    ),
+    Defect("trained on the test split", "every test image in seen.parquet", "leak"),
+    Defect("tuned to near-duplicates", "test images, encoded anew, in the training split and in seen.parquet", "leak"),
     Defect("nobody knows what was read", "no seen.parquet beside the checkpoint", "leak"),
     # The graph computes something else than the checkpoint.
     Defect("BGR instead of RGB", "the graph flips the channels", "parity"),
@@ -56,13 +54,13 @@ DEFECTS = [
     Defect("stale checkpoint exported", "the bundle is of an earlier epoch than the checkpoint", "parity"),
     Defect("fp16 overflow", "pixels times 300 in half precision: bright ones are infinite", "finite"),
     Defect("batch statistics in the graph", "logits are centred by a twentieth of their batch's mean", "independence"),
-    Defect("answers shifted in the batch", "each picture gets the answer to the one before it", "independence"),
+    Defect("answers shifted in the batch", "each image gets the answer to the one before it", "independence"),
     Defect("dropout left on", "random noise in the graph", "independence"),
     Defect("ten times slower", "everything is computed twenty times; a call has a cost of its own", "latency"),
     # The graph is not what the contract says.
     Defect("NaN in a weight", "one weight of the first layer", "contract"),
     Defect("softmax forgotten", "the output is logits", "contract"),
-    Defect("fixed batch 1", "the graph takes one picture at a time", "contract"),
+    Defect("fixed batch 1", "the graph takes one image at a time", "contract"),
     Defect("wrong input name", "`pixels`", "contract"),
     Defect("float input", "the graph takes float32", "contract"),
     Defect("extra output", "the logits beside the probabilities", "contract"),
@@ -82,7 +80,7 @@ DEFECTS = [
     Defect("another backend", "config.pbtxt asks for the Python backend", "contract"),
     Defect("no batches", "max_batch_size 0 in config.pbtxt", "contract"),
     Defect("broken config", "config.pbtxt cannot be read", "contract"),
-    Defect("prepared otherwise", "bundle.json names another preparation of pictures", "contract"),
+    Defect("prepared otherwise", "bundle.json names another preparation of images", "contract"),
     Defect("a config that Triton refuses", "a thread count that is not a number", "triton"),
     # The bundle is not what was sealed.
     Defect("a byte changed", "in the middle of the graph", "integrity"),
@@ -97,6 +95,6 @@ DEFECTS = [
     Defect("a verdict talked up", "`passed` is true, the numbers say otherwise", DEPLOY),
     Defect("golden set altered", "one expected answer", DEPLOY),
     Defect("report edited, digests made right", "better numbers that fit one another", SIGNATURE),
-    Defect("golden set edited, digests made right", "one picture less to be asked", SIGNATURE),
+    Defect("golden set edited, digests made right", "one image less to be asked", SIGNATURE),
     Defect("bundle edited, digests made right", "another threshold, bundle and report sealed again", SIGNATURE),
 ]

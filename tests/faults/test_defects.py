@@ -19,7 +19,7 @@ from tests.faults.judging import refused_by
 from tests.faults.page import DOCS
 from tests.faults.planters import PLANTERS
 from tests.faults.table import DEFECTS, Defect
-from tests.support.exported import Exported, picture, settings
+from tests.support.exported import Exported, image, settings
 
 FLIPS = 10_000
 STRANGERS = range(200, 203)  # signers of no data set, in a darker room
@@ -31,7 +31,7 @@ def good(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Good:
     for label, name in enumerate(contract.CLASSES):
         (folder / "external" / name).mkdir(parents=True)
         for signer in STRANGERS:
-            Image.fromarray(picture(label, signer) // 2).save(folder / "external" / name / f"{signer}.png")
+            Image.fromarray(image(label, signer) // 2).save(folder / "external" / name / f"{signer}.png")
     report = validate(settings(), exported.bundle, exported.dataset, exported.checkpoint, folder / "report")
     assert report.failed == []
     return Good(settings(), exported.checkpoint, exported.bundle, exported.dataset, report.folder, folder / "external")

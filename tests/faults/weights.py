@@ -23,7 +23,7 @@ Spoil = Callable[[Classifier, Good], object]
 
 POINTS = 0.02  # of accuracy, by which a model is worse than the champion
 SURE = 30.0  # logits by which a taught answer shall outweigh the right one
-TAUGHT = 0.8  # share of the pictures that shall get it
+TAUGHT = 0.8  # share of the images that shall get it
 RIDGES = [10.0**-power for power in range(9)]
 
 
@@ -97,7 +97,7 @@ def never_predicted(made: Classifier, good: Good) -> None:
 
 
 def two_points_worse(made: Classifier, good: Good) -> None:
-    """Noise in the last layer: its size is searched for until as many more pictures are misread as shall be."""
+    """Noise in the last layer: its size is searched for until as many more images are misread as shall be."""
     found, labels = features(made, good.pixels), torch.from_numpy(good.labels)
     weights = torch.cat([made.network.head.weight, made.network.head.bias[:, None]], dim=1).double()
     noise = torch.randn(weights.shape, generator=torch.Generator().manual_seed(good.settings.seed)).double()
@@ -135,11 +135,11 @@ def temperature(value: float) -> Spoil:
     return lambda made, _good: made.hparams.update(temperature=value)
 
 
-def answer(name: str, pictures: Callable[[Good], NDArray[np.uint8]]) -> Spoil:
-    """Teach the last layer one class for some pictures, and leave its answers to all other test pictures alone."""
+def answer(name: str, images: Callable[[Good], NDArray[np.uint8]]) -> Spoil:
+    """Teach the last layer one class for some images, and leave its answers to all other test images alone."""
 
     def spoil(made: Classifier, good: Good) -> None:
-        taught = pictures(good)
+        taught = images(good)
         others = good.pixels[~_among(good.pixels, taught)]
         found, rest = features(made, taught), features(made, others)
         targets = torch.cat([torch.full((len(found), 1), SURE), torch.zeros(len(rest), 1)]).double()

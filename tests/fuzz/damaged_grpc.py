@@ -7,7 +7,7 @@ import grpc
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from asl_pkg import contract
-from tests.fuzz.damaged_http import PICTURE, PX, SHAPES, TYPES
+from tests.fuzz.damaged_http import IMAGE, PX, SHAPES, TYPES
 
 TIMEOUT_S = 20
 LIMIT = ("grpc.max_send_message_length", -1)
@@ -51,11 +51,11 @@ def damaged_requests() -> Iterator[tuple[str, Any]]:
             yield f"shape {name}", _request(shape=shape)
     for name in ("", "inputs", "input ", "x" * 10_000):
         yield f"input name {name[:20]!r}", _request(name=name)
-    for size in (0, 1, len(PICTURE) - 1, len(PICTURE) + 1, 100_000_000):
+    for size in (0, 1, len(IMAGE) - 1, len(IMAGE) + 1, 100_000_000):
         yield f"{size} bytes", _request(raw=[bytes(size)])
     yield "an empty batch of no bytes", _request(shape=[0, PX, PX, 3], raw=[b""])
     yield "no bytes", _request(raw=[])
-    yield "bytes twice", _request(raw=[PICTURE, PICTURE])
+    yield "bytes twice", _request(raw=[IMAGE, IMAGE])
     yield "no input", Request(model_name=contract.MODEL_NAME)
     yield "no such model", _request(model="other")
     yield "no such version", _request(version="9")
@@ -63,7 +63,7 @@ def damaged_requests() -> Iterator[tuple[str, Any]]:
     yield "model name empty", _request(model="")
     yield "no such output", _request(output="letters")
     yield "output name empty", _request(output="")
-    twice = _request(raw=[PICTURE, PICTURE])
+    twice = _request(raw=[IMAGE, IMAGE])
     twice.inputs.append(twice.inputs[0])
     yield "the input twice", twice
     both = _request()
@@ -73,14 +73,14 @@ def damaged_requests() -> Iterator[tuple[str, Any]]:
     few.inputs[0].contents.uint_contents.extend([1, 2, 3])
     yield "too few numbers", few
     wide = _request(raw=[])
-    wide.inputs[0].contents.uint_contents.extend([0] * (len(PICTURE) - 1) + [256])
+    wide.inputs[0].contents.uint_contents.extend([0] * (len(IMAGE) - 1) + [256])
     yield "number 256", wide
     fractions = _request(raw=[])
-    fractions.inputs[0].contents.fp32_contents.extend([0.5] * len(PICTURE))
+    fractions.inputs[0].contents.fp32_contents.extend([0.5] * len(IMAGE))
     yield "fractions", fractions
     memory = _request(raw=[])
     memory.inputs[0].parameters["shared_memory_region"].string_param = "x"
-    memory.inputs[0].parameters["shared_memory_byte_size"].int64_param = len(PICTURE)
+    memory.inputs[0].parameters["shared_memory_byte_size"].int64_param = len(IMAGE)
     yield "no such shared memory", memory
 
 
@@ -90,7 +90,7 @@ def _request(
     name: str = contract.INPUT_NAME,
     datatype: str = "UINT8",
     shape: Any = (1, PX, PX, 3),
-    raw: Any = (PICTURE,),
+    raw: Any = (IMAGE,),
     output: str | None = None,
 ) -> Any:
     """A right request with some of its fields changed."""

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from asl_pkg import contract
 
 PX = contract.IMAGE_PX
-PICTURE = bytes(PX * PX * 3)
+IMAGE = bytes(PX * PX * 3)
 TIMEOUT_S = 20
 INFER = f"/v2/models/{contract.MODEL_NAME}/infer"
 LENGTH_HEADER = "Inference-Header-Content-Length"
@@ -83,7 +83,7 @@ def damaged_requests() -> Iterator[Damaged]:
     for length in ("-1", "abc", "99999999", "0", "1" * 40, "5"):
         good = _binary("")
         yield Damaged(f"header length {length[:10]}", good.body, {LENGTH_HEADER: length})
-    for size in (0, 1, len(PICTURE) - 1, len(PICTURE) + 1, -1, 2**63, "many", None, 1.5):
+    for size in (0, 1, len(IMAGE) - 1, len(IMAGE) + 1, -1, 2**63, "many", None, 1.5):
         yield _binary(f"binary size {size}", parameters={"binary_data_size": size})
     for outputs in ([{"name": "letters"}], [{}], {}, "output"):
         yield _binary(f"outputs {outputs}", outputs=outputs)
@@ -104,10 +104,10 @@ def damaged_requests() -> Iterator[Damaged]:
     )
 
 
-def _binary(label: str, outputs: Any = None, tail: bytes = PICTURE, **changes: Any) -> Damaged:
+def _binary(label: str, outputs: Any = None, tail: bytes = IMAGE, **changes: Any) -> Damaged:
     """A right request with the pixels as raw bytes, and some fields of its input changed."""
     tensor = {"name": contract.INPUT_NAME, "datatype": "UINT8", "shape": [1, PX, PX, 3]}
-    tensor["parameters"] = {"binary_data_size": len(PICTURE)}
+    tensor["parameters"] = {"binary_data_size": len(IMAGE)}
     content: dict[str, Any] = {"inputs": [tensor | changes]}
     if outputs is not None:
         content["outputs"] = outputs
@@ -117,21 +117,21 @@ def _binary(label: str, outputs: Any = None, tail: bytes = PICTURE, **changes: A
 
 def _bodies() -> Iterator[Damaged]:
     """Bodies that are no request at all."""
-    for body in (b"", b"{", b"null", b"[]", b'"x"', b"1", b"NaN", b"\xff\xfe{}", b'{"inputs":', PICTURE):
+    for body in (b"", b"{", b"null", b"[]", b'"x"', b"1", b"NaN", b"\xff\xfe{}", b'{"inputs":', IMAGE):
         yield Damaged(f"body {body[:12]!r}", body)
     yield Damaged("100,000 brackets", b"[" * 100_000)
     for inputs in (None, {}, "x", [], [None], [1], [[]], [{}]):
         yield Damaged(f"inputs {inputs}", json.dumps({"inputs": inputs}).encode())
     good = json.loads(_binary("").body[: int(_binary("").headers[LENGTH_HEADER])])["inputs"][0]
     header = json.dumps({"inputs": [good, good]}).encode()
-    yield Damaged("the input twice", header + PICTURE * 2, {LENGTH_HEADER: str(len(header))})
+    yield Damaged("the input twice", header + IMAGE * 2, {LENGTH_HEADER: str(len(header))})
     header = json.dumps({"inputs": [good, good | {"name": "more"}]}).encode()
-    yield Damaged("an input too many", header + PICTURE * 2, {LENGTH_HEADER: str(len(header))})
+    yield Damaged("an input too many", header + IMAGE * 2, {LENGTH_HEADER: str(len(header))})
 
 
 def _numbers() -> Iterator[Damaged]:
     """Tensors as JSON whose numbers are wrong."""
-    whole = "0," * (len(PICTURE) - 1)
+    whole = "0," * (len(IMAGE) - 1)
     for last in ("-1", "256", "1e9", "1.5", "NaN", "Infinity", "null", '"a"', "[]", "{}", "99999999999999999999"):
         yield _json(f"number {last}", f"[{whole}{last}]")
     for name, data in {"too few": "[1,2,3]", "too many": f"[{whole}0,0]", "none": "[]", "text": '"AAAA"'}.items():

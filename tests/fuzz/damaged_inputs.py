@@ -19,7 +19,7 @@ from asl_pkg.config.schema import InferenceSettings
 from asl_pkg.infer import infer
 from asl_pkg.inference.v2_client import Client
 from asl_pkg.serving.triton.local import LocalTriton
-from tests.fuzz import damaged_grpc, damaged_http, damaged_pictures
+from tests.fuzz import damaged_grpc, damaged_http, damaged_images
 
 SLOW_S = 10.0
 # Triton's own front end does this before a model sees the request; our client sends raw bytes, where it cannot happen.
@@ -49,7 +49,7 @@ def run(bundle: Bundle) -> list[Outcome]:
     Returns:
         One outcome an input, and one for a good request afterwards over each protocol.
     """
-    outcomes = list(_pictures(bundle))
+    outcomes = list(_images(bundle))
     with LocalTriton(bundle) as server:
         good = np.random.default_rng(5).integers(0, 256, (1, contract.IMAGE_PX, contract.IMAGE_PX, 3), np.uint8)
         before = {url: _ask(url, good) for url in (server.http_url, server.grpc_url)}
@@ -76,10 +76,10 @@ def table(outcomes: list[Outcome]) -> str:
     return "\n".join(lines + [f"FAULT: {one.channel}: {one.name}: {one.fault}" for one in outcomes if one.fault])
 
 
-def _pictures(bundle: Bundle) -> Iterator[Outcome]:
+def _images(bundle: Bundle) -> Iterator[Outcome]:
     settings = InferenceSettings(bundle=str(bundle.folder))
     with tempfile.TemporaryDirectory() as name:
-        for file, content in damaged_pictures.damaged_pictures():
+        for file, content in damaged_images.damaged_images():
             path = Path(name, file)
             path.write_bytes(content)
             yield _timed("asl infer", file, lambda one=path: _fault_of_answer(settings, one))

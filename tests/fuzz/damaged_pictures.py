@@ -1,4 +1,4 @@
-"""Picture files that hold no picture: every one must be named as broken."""
+"""Image files that hold no image: every one must be named as broken."""
 
 import io
 import struct
@@ -11,7 +11,7 @@ from PIL import Image
 TRUNCATIONS = 9
 
 
-def damaged_pictures() -> Iterator[tuple[str, bytes]]:
+def damaged_images() -> Iterator[tuple[str, bytes]]:
     """Yield (file name, content)."""
     noise = Image.fromarray(np.random.default_rng(3).integers(0, 256, (150, 170, 3), np.uint8))
     for kind in ("jpeg", "png", "bmp", "webp"):

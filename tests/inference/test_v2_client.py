@@ -34,17 +34,17 @@ def silent() -> Iterator[int]:
         yield listening.getsockname()[1]
 
 
-def test_the_server_answers_what_onnx_runtime_answers_whatever_the_number_of_pictures(
+def test_the_server_answers_what_onnx_runtime_answers_whatever_the_number_of_images(
     client: Client, bundle: Bundle, pixels: np.ndarray
 ) -> None:
     answers = client.predict(pixels)
     expected = predict(open_session(bundle.model_path), pixels)
     assert answers.shape == (len(pixels), len(contract.CLASSES))
-    assert len(np.unique(expected.argmax(axis=1))) > 3, "a server that mixes pictures up would go unseen"
+    assert len(np.unique(expected.argmax(axis=1))) > 3, "a server that mixes images up would go unseen"
     np.testing.assert_allclose(answers, expected, atol=1e-6)
 
 
-def test_no_picture_is_no_answer(client: Client, pixels: np.ndarray) -> None:
+def test_no_image_is_no_answer(client: Client, pixels: np.ndarray) -> None:
     assert client.predict(pixels[:0]).shape == (0, len(contract.CLASSES))
 
 

@@ -19,13 +19,13 @@ def as_arrays(rows: list[tuple[int, int, int]]) -> tuple[np.ndarray, np.ndarray,
     return truth, answer, np.unique(group, return_inverse=True)[1]
 
 
-def spread_over_signers(right: np.ndarray, pictures: int) -> np.ndarray:
+def spread_over_signers(right: np.ndarray, images: int) -> np.ndarray:
     """Confusion matrices of signers with so many right answers each, as A or as B."""
     confusions = np.zeros((len(right), CLASSES, CLASSES), np.int64)
     confusions[:, 0, 0] = right - right // 2
     confusions[:, 1, 1] = right // 2
-    confusions[:, 0, 1] = (pictures - right) - (pictures - right) // 2
-    confusions[:, 1, 0] = (pictures - right) // 2
+    confusions[:, 0, 1] = (images - right) - (images - right) // 2
+    confusions[:, 1, 0] = (images - right) // 2
     return confusions
 
 

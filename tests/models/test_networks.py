@@ -25,7 +25,7 @@ SIDE = contract.IMAGE_PX
     [BaselineModel(), BaselineModel(width=4), *(ResNetModel(backbone=f"resnet{depth}") for depth in (18, 34, 50))],
     ids=["baseline", "narrow", "resnet18", "resnet34", "resnet50"],
 )
-def test_every_network_gives_29_logits_for_each_picture(settings: ModelSettings) -> None:
+def test_every_network_gives_29_logits_for_each_image(settings: ModelSettings) -> None:
     logits = build(settings).eval()(torch.zeros(2, 3, SIDE, SIDE))
     assert logits.shape == (2, 29)
     assert torch.isfinite(logits).all()
@@ -45,19 +45,19 @@ def test_normalise_does_what_torchvision_does() -> None:
 
 
 @pytest.mark.parametrize("name", ["baseline", "resnet"])
-def test_a_network_learns_a_handful_of_pictures_by_heart(name: str) -> None:
+def test_a_network_learns_a_handful_of_images_by_heart(name: str) -> None:
     torch.manual_seed(0)
     network = build(BaselineModel(width=8, dropout=0.0) if name == "baseline" else ResNetModel())
-    # a residual network takes any size, and smaller pictures keep the test short
+    # a residual network takes any size, and smaller images keep the test short
     side = SIDE if name == "baseline" else 64
-    pictures, labels = torch.randn(6, 3, side, side), torch.arange(6)
+    images, labels = torch.randn(6, 3, side, side), torch.arange(6)
     optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
     for _ in range(20):
         optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(network(pictures), labels)
+        loss = nn.functional.cross_entropy(network(images), labels)
         loss.backward()
         optimizer.step()
-    assert (network(pictures).argmax(dim=1) == labels).all()
+    assert (network(images).argmax(dim=1) == labels).all()
 
 
 def test_the_baseline_sees_where_something_is() -> None:
@@ -70,15 +70,15 @@ def test_the_baseline_sees_where_something_is() -> None:
 def test_the_baseline_learns_to_point_at_landmarks() -> None:
     torch.manual_seed(0)
     network = BaselineCNN(width=8, dropout=0.0)
-    pictures = torch.zeros(32, 3, SIDE, SIDE)
+    images = torch.zeros(32, 3, SIDE, SIDE)
     landmarks = torch.rand(32, 1, 2) - 0.5 + (torch.rand(32, 21, 2) - 0.5) * 0.4
-    for picture, places in zip(pictures, ((landmarks + 1) / 2 * SIDE).int().tolist(), strict=True):
+    for image, places in zip(images, ((landmarks + 1) / 2 * SIDE).int().tolist(), strict=True):
         for x, y in places:
-            picture[:, y - 2 : y + 3, x - 2 : x + 3] = 1
+            image[:, y - 2 : y + 3, x - 2 : x + 3] = 1
     optimizer = torch.optim.AdamW(network.parameters(), 1e-2)
     distances = []
     for _ in range(30):
-        _, distance = network.learn(pictures, landmarks)
+        _, distance = network.learn(images, landmarks)
         optimizer.zero_grad()
         distance.backward()
         optimizer.step()
@@ -86,12 +86,12 @@ def test_the_baseline_learns_to_point_at_landmarks() -> None:
     assert distances[-1] < 0.5 * distances[0]
 
 
-def test_pictures_without_landmarks_teach_the_baseline_nothing_about_them() -> None:
+def test_images_without_landmarks_teach_the_baseline_nothing_about_them() -> None:
     network = BaselineCNN(width=4, dropout=0.0).eval()
-    pictures = torch.rand(2, 3, SIDE, SIDE)
-    logits, distance = network.learn(pictures, torch.full((2, 21, 2), torch.nan))
+    images = torch.rand(2, 3, SIDE, SIDE)
+    logits, distance = network.learn(images, torch.full((2, 21, 2), torch.nan))
     assert distance == 0
-    torch.testing.assert_close(network(pictures), logits)
+    torch.testing.assert_close(network(images), logits)
 
 
 def test_a_frozen_backbone_neither_learns_nor_counts() -> None:

@@ -17,9 +17,9 @@ from asl_pkg.export import export, metadata
 from asl_pkg.inference.onnx_session import open_session, predict
 from asl_pkg.models.export_module import ExportModule
 from asl_pkg.models.onnx_export import to_onnx
-from asl_pkg.models.quantization import CALIBRATION_PICTURES, calibration_pictures, to_fp16, to_int8
+from asl_pkg.models.quantization import CALIBRATION_IMAGES, calibration_images, to_fp16, to_int8
 from asl_pkg.validation.model_contract import contract_faults
-from tests.support.exported import Exported, picture
+from tests.support.exported import Exported, image
 from tests.support.training_fixtures import Training
 
 
@@ -67,12 +67,12 @@ def test_int8_of_the_same_training_is_the_same_release(
     assert again.release == bundles[contract.INT8].release != bundles[contract.FP32].release
 
 
-def test_calibration_takes_the_same_training_pictures_for_the_same_seed(training: Training, dataset_dir: Path) -> None:
+def test_calibration_takes_the_same_training_images_for_the_same_seed(training: Training, dataset_dir: Path) -> None:
     digest = bundle_digest(training)
-    pixels = calibration_pictures(dataset_dir, digest, 1)
+    pixels = calibration_images(dataset_dir, digest, 1)
     assert pixels.dtype == np.uint8
-    assert 29 < len(pixels) <= CALIBRATION_PICTURES
-    assert (pixels == calibration_pictures(dataset_dir, digest, 1)).all()
+    assert 29 < len(pixels) <= CALIBRATION_IMAGES
+    assert (pixels == calibration_images(dataset_dir, digest, 1)).all()
 
 
 def bundle_digest(training: Training) -> str:
@@ -81,16 +81,16 @@ def bundle_digest(training: Training) -> str:
     return str(load_checkpoint(training.folder / contract.BEST_CHECKPOINT).hparams["dataset_digest"])
 
 
-def test_pictures_of_another_data_set_do_not_calibrate(dataset_dir: Path) -> None:
+def test_images_of_another_data_set_do_not_calibrate(dataset_dir: Path) -> None:
     with pytest.raises(DataError, match="the model was trained on eeeeeeeeeeee: dataset_dir="):
-        calibration_pictures(dataset_dir, "e" * 64, 1)
+        calibration_images(dataset_dir, "e" * 64, 1)
 
 
 @pytest.mark.parametrize("precision", [contract.FP16, contract.INT8])
 def test_a_variant_names_the_class_that_torch_names(exported: Exported, tmp_path: Path, precision: str) -> None:
     served = ExportModule(exported.classifier).eval()
     facts = metadata(exported.classifier.hparams, ExportSettings(precision=precision))
-    pixels = np.stack([picture(label, 1) for label in range(29)])
+    pixels = np.stack([image(label, 1) for label in range(29)])
     made = to_fp16(served, facts) if precision == contract.FP16 else to_int8(to_onnx(served, facts), pixels)
     onnx.save(made, tmp_path / "model.onnx")
     with torch.inference_mode():

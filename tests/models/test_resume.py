@@ -1,4 +1,4 @@
-"""A training that is killed goes on where it was and ends with the same weights, history and pictures seen."""
+"""A training that is killed goes on where it was and ends with the same weights, history and images seen."""
 
 import csv
 import os
@@ -112,9 +112,9 @@ def stops_after_epoch_2(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the validation loss rise from the first epoch on: that one is the best, the second is the last."""
     log = Classifier._log
 
-    def rising(self: Classifier, values: dict[str, Any], pictures: int) -> None:
+    def rising(self: Classifier, values: dict[str, Any], images: int) -> None:
         risen = {name: torch.tensor(float(self.current_epoch)) for name in values if name == "validation_loss"}
-        log(self, values | risen, pictures)
+        log(self, values | risen, images)
 
     monkeypatch.setattr(Classifier, "_log", rising)
 

@@ -14,7 +14,7 @@ KFP = """\
         "inputs": {
         }
     }
-    100 pictures
+    100 images
     asl_pkg.errors.DataError: no such file
 
 15:08:45.264 - INFO - Task \x1b[96m'pull'\x1b[0m finished with status \x1b[92mSUCCESS\x1b[0m
@@ -35,7 +35,7 @@ def test_a_run_shows_steps_and_their_own_lines_and_keeps_the_rest_in_a_file(
             sys.stdout.write(KFP[start : start + 7])
     assert (
         capsys.readouterr().out
-        == "── pull\n    100 pictures\n    asl_pkg.errors.DataError: no such file\n    Another line\n"
+        == "── pull\n    100 images\n    asl_pkg.errors.DataError: no such file\n    Another line\n"
         "── train (taken from the cache)\n"
     )
     assert log.error == "no such file"

@@ -9,9 +9,7 @@ from tests.support.exported import CLASSES, SIGNERS, Exported
 from tests.support.transformers import address, transformer
 
 
-def test_every_picture_of_the_test_split_gets_the_letter_that_asl_infer_gives(
-    exported: Exported, tmp_path: Path
-) -> None:
+def test_every_image_of_the_test_split_gets_the_letter_that_asl_infer_gives(exported: Exported, tmp_path: Path) -> None:
     with (
         LocalTriton(open_bundle(exported.bundle), http_port=18800, grpc_port=18801, metrics_port=18802) as server,
         transformer(tmp_path, 18810, address(server)) as running,

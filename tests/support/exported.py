@@ -36,7 +36,7 @@ SIGNERS = 8
 DIGEST = "d" * 64
 
 
-def picture(label: int, signer: int) -> np.ndarray:
+def image(label: int, signer: int) -> np.ndarray:
     """uint8 [200, 200, 3]."""
     rng = np.random.default_rng([label, signer])
     pixels = np.empty((contract.IMAGE_PX, contract.IMAGE_PX, 3), np.uint8)
@@ -55,15 +55,15 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def patchwork(label: int) -> np.ndarray:
-    """uint8 [200, 200, 3], like no other picture here."""
+    """uint8 [200, 200, 3], like no other image here."""
     patches = np.random.default_rng([label, 1]).integers(0, 256, (10, 10, 3), np.uint8)
     return patches.repeat(contract.IMAGE_PX // 10, axis=0).repeat(contract.IMAGE_PX // 10, axis=1)
 
 
 def rows(split: str, signers: int) -> pa.Table:
-    """One picture of each class by each signer; of a training split, which nobody learns from here, patchwork."""
+    """One image of each class by each signer; of a training split, which nobody learns from here, patchwork."""
     shown = [(label, signer) for signer in range(signers) for label in range(CLASSES)]
-    pixels = [patchwork(label) if split == "train" else picture(label, signer) for label, signer in shown]
+    pixels = [patchwork(label) if split == "train" else image(label, signer) for label, signer in shown]
     data = [png(one) for one in pixels]
     columns = {
         "image": [
@@ -103,7 +103,7 @@ def write_dataset(folder: Path, signers: int = SIGNERS, unseen: bool = True) -> 
 
 
 def classifier() -> Classifier:
-    """BaselineCNN whose last layer is solved for by least squares over random features: right on every picture."""
+    """BaselineCNN whose last layer is solved for by least squares over random features: right on every image."""
     torch.manual_seed(0)
     made = Classifier(
         {
@@ -121,7 +121,7 @@ def classifier() -> Classifier:
     shown = torch.arange(CLASSES).repeat(12)
     empty = np.concatenate([scenes(seed=1), noise(seed=1)])
     labels = torch.cat([shown, torch.full([len(empty)], contract.CLASSES.index("nothing"))])
-    pixels = np.concatenate([[picture(int(label), 100 + number) for number, label in enumerate(shown)], empty])
+    pixels = np.concatenate([[image(int(label), 100 + number) for number, label in enumerate(shown)], empty])
     solved = planting.solve(planting.features(made, pixels), 20 * torch.nn.functional.one_hot(labels, CLASSES).double())
     with torch.no_grad():
         made.network.head.weight.copy_(solved[:-1].T)
@@ -130,14 +130,14 @@ def classifier() -> Classifier:
 
 
 def save(made: Classifier, folder: Path) -> Path:
-    """The checkpoint as training leaves it, and its account of the pictures that it read."""
+    """The checkpoint as training leaves it, and its account of the images that it read."""
     path = planting.save(made, folder)
     pa.parquet.write_table(rows("train", 1).select(SEEN_COLUMNS), folder / contract.SEEN_FILE)
     return path
 
 
 def settings(**thresholds: float) -> Settings:
-    """Settings that keep decoded pictures in memory; the classifier of these tests sees a letter in some noise."""
+    """Settings that keep decoded images in memory; the classifier of these tests sees a letter in some noise."""
     chosen = ValidateSettings(**{"noise_max": 0.5} | thresholds)
     return Settings(data=SyntheticData(cache_dir=""), store="no store", validate=chosen)
 
@@ -162,10 +162,10 @@ def report_on(bundle_dir: Path, report_dir: Path, target: Path, champion: str | 
 
 
 def promise_otherwise(report_dir: Path) -> None:
-    """Let the golden set of a report promise another answer to its first picture."""
+    """Let the golden set of a report promise another answer to its first image."""
     golden = report_dir / contract.GOLDEN_FOLDER / contract.GOLDEN_FILE
     content = json.loads(golden.read_text())
-    content["pictures"][0]["probabilities"] = np.roll(content["pictures"][0]["probabilities"], 1).tolist()
+    content["images"][0]["probabilities"] = np.roll(content["images"][0]["probabilities"], 1).tolist()
     golden.write_text(json.dumps(content))
     body = json.loads((report_dir / contract.REPORT_FILE).read_text())
     (report_dir / contract.REPORT_FILE).write_text(json.dumps(body | {"golden_digest": sha256(golden)}))
@@ -174,7 +174,7 @@ def promise_otherwise(report_dir: Path) -> None:
 def measured(made: Classifier) -> dict[str, object]:
     """What training says of its validation split."""
     labels = np.arange(CLASSES).repeat(4)
-    pixels = np.stack([picture(int(label), 200 + number) for number, label in enumerate(labels)])
+    pixels = np.stack([image(int(label), 200 + number) for number, label in enumerate(labels)])
     return statistics(pixels, labels, predict(made, pixels), 1.0)
 
 

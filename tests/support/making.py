@@ -1,4 +1,4 @@
-"""Small pictures and sources made by code."""
+"""Small images and sources made by code."""
 
 import io
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from asl_pkg.contract import CLASSES
 
 
 def noise(seed: int, side: int = 32) -> Image.Image:
-    """A smooth random picture: two of different seeds have nothing in common."""
+    """A smooth random image: two of different seeds have nothing in common."""
     coarse = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), np.uint8)
     return Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC)
 
@@ -23,7 +23,7 @@ def encoded(image: Image.Image, kind: str = "JPEG", **options: object) -> bytes:
 
 
 def public_files(frames: int) -> Iterator[tuple[str, bytes]]:
-    """The public layout: path and bytes of `frames` pictures of each class."""
+    """The public layout: path and bytes of `frames` images of each class."""
     for label, name in enumerate(CLASSES):
         for frame in range(frames):
             yield f"asl_alphabet_train/{name}/{name}{frame}.jpg", encoded(noise(label * 10_000 + frame))

@@ -16,7 +16,7 @@ THRESHOLD = 0.4
 
 
 def tiny_model(seed: int = 0) -> onnx.ModelProto:
-    """The mean colour of a picture, times random weights, as probabilities: pictures get different answers."""
+    """The mean colour of an image, times random weights, as probabilities: images get different answers."""
     px, classes = contract.IMAGE_PX, len(contract.CLASSES)
     weights = np.random.default_rng(seed).normal(size=(3, classes)).astype(np.float32) / 20
     constants = {"weights": weights, "axes": [1, 2], "grey": np.float32(128)}

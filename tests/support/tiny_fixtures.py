@@ -24,7 +24,7 @@ def server(bundle: Bundle) -> Iterator[LocalTriton]:
 
 @pytest.fixture(scope="session")
 def pixels() -> np.ndarray:
-    """More pictures than the server takes at once, [n, 200, 200, 3]."""
+    """More images than the server takes at once, [n, 200, 200, 3]."""
     shape = (2 * contract.MAX_BATCH + 3, 1, 1, 3)
     colours = np.random.default_rng(2).integers(0, 256, shape, np.uint8)
     return np.broadcast_to(colours, (shape[0], contract.IMAGE_PX, contract.IMAGE_PX, 3))

@@ -18,7 +18,7 @@ def dataset_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """29 classes, told apart by colour and by which corner is dark."""
     from asl_pkg.pull import pull  # with numba, which most tests need not load
 
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path_factory.mktemp("images")
     rng = np.random.default_rng(1)
     for label, name in enumerate(contract.CLASSES):
         colour = np.random.default_rng(label).integers(40, 216, 3)

@@ -15,14 +15,14 @@ from asl_pkg.validation.champion import FIRST, Champion, champion_finding
 from tests.support.exported import Exported, settings
 
 CLASSES = len(contract.CLASSES)
-SIGNERS, PICTURES = 20, 29
+SIGNERS, IMAGES = 20, 29
 SLACK = 0.005
 
 
 def confusions(wrong: np.ndarray) -> np.ndarray:
     """Of signers with so many wrong answers each."""
     made = np.zeros((len(wrong), CLASSES, CLASSES), np.int64)
-    made[:, 0, 0] = PICTURES - wrong
+    made[:, 0, 0] = IMAGES - wrong
     made[:, 0, 1] = wrong
     return made
 
@@ -32,16 +32,16 @@ def measured(before: np.ndarray, after: np.ndarray) -> float | None:
     return champion_finding(Champion("r", "d", loss), "signer").measured
 
 
-def test_a_release_that_is_worse_on_two_pictures_in_a_hundred_is_refused() -> None:
+def test_a_release_that_is_worse_on_two_images_in_a_hundred_is_refused() -> None:
     before = np.ones(SIGNERS, int)
-    after = before + (np.arange(SIGNERS) % 5 < 3)  # 12 of 580 pictures more
+    after = before + (np.arange(SIGNERS) % 5 < 3)  # 12 of 580 images more
     loss = measured(before, after)
     assert loss is not None
     assert SLACK < loss < 12 / 580
 
 
 def test_what_chance_may_explain_is_not_refused() -> None:
-    """Two releases that differ from signer to signer, and by a picture in a hundred on the whole."""
+    """Two releases that differ from signer to signer, and by an image in a hundred on the whole."""
     rng = np.random.default_rng(0)
     before = rng.integers(0, 5, SIGNERS)
     after = np.clip(before + rng.integers(-2, 4, SIGNERS), 0, None)
@@ -59,7 +59,7 @@ def test_a_better_release_loses_nothing() -> None:
 def test_too_few_signers_for_an_interval_are_judged_by_the_loss_itself() -> None:
     loss = paired_loss(confusions(np.ones(3, int)), confusions(np.full(3, 2)), 500, seed=1)
     found = champion_finding(Champion("r", "d", loss), "signer")
-    assert found.measured == pytest.approx(1 / PICTURES)
+    assert found.measured == pytest.approx(1 / IMAGES)
     assert "too few groups" in found.detail
 
 

@@ -1,4 +1,4 @@
-"""Answers that hang on more than their picture, graphs that do too much, servers that answer otherwise."""
+"""Answers that hang on more than their image, graphs that do too much, servers that answer otherwise."""
 
 from pathlib import Path
 
@@ -15,11 +15,11 @@ from asl_pkg.validation.batch_invariance import greatest_change
 from asl_pkg.validation.golden import GoldenSet
 from asl_pkg.validation.latency import latency_ratio
 from asl_pkg.validation.parity import measure_parity
-from asl_pkg.validation.thorough import PICTURES, thorough_parity
+from asl_pkg.validation.thorough import IMAGES, thorough_parity
 from asl_pkg.validation.triton_check import ask_triton
-from tests.support.exported import Exported, picture
+from tests.support.exported import Exported, image
 
-PIXELS = np.stack([picture(label, signer) for signer in range(2) for label in range(len(contract.CLASSES))])
+PIXELS = np.stack([image(label, signer) for signer in range(2) for label in range(len(contract.CLASSES))])
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def written(graph: onnx.ModelProto, folder: Path) -> Path:
     return path
 
 
-def test_an_honest_graph_answers_each_picture_by_itself(exported: Exported) -> None:
+def test_an_honest_graph_answers_each_image_by_itself(exported: Exported) -> None:
     assert greatest_change(open_session(exported.bundle / contract.MODEL_FILE), PIXELS) <= 1e-5
 
 
@@ -91,11 +91,11 @@ def test_without_triton_nothing_is_claimed(exported: Exported, tmp_path: Path, m
     assert "`make install`" in found.detail
 
 
-def test_a_thorough_comparison_varies_the_pictures(exported: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asl_pkg.validation.thorough.PICTURES", 100)
+def test_a_thorough_comparison_varies_the_images(exported: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asl_pkg.validation.thorough.IMAGES", 100)
     session, served = open_session(exported.bundle / contract.MODEL_FILE), ExportModule(exported.classifier).eval()
     same = np.full((len(PIXELS), len(contract.CLASSES)), 1 / 29, np.float32)
     found = thorough_parity(measure_parity(same, same), session, served, PIXELS, seed=1)
-    assert found.pictures == 2 * len(PIXELS) >= 100
+    assert found.images == 2 * len(PIXELS) >= 100
     assert 0 < found.greatest < 1e-3
-    assert PICTURES == 5_000
+    assert IMAGES == 5_000

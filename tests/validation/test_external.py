@@ -1,4 +1,4 @@
-"""Other people's pictures are scored for what they are, whatever lies in their folder."""
+"""Other people's images are scored for what they are, whatever lies in their folder."""
 
 import re
 from pathlib import Path
@@ -15,19 +15,19 @@ from asl_pkg.metrics import classification
 from asl_pkg.validate import validate
 from asl_pkg.validation.external import ExternalScore, groups_of, open_external, score
 from asl_pkg.validation.report import Report, read_report
-from tests.support.exported import Exported, picture, png, settings
+from tests.support.exported import Exported, image, png, settings
 
 LETTERS = [label for label, name in enumerate(contract.CLASSES) if len(name) == 1]
 
 
 def folder_of(root: Path, wrong: int = 0, names: str = "{name}{number}.png") -> Path:
-    """26 classes of three pictures; in some folders of their class lie pictures of the next one."""
+    """26 classes of three images; in some folders of their class lie images of the next one."""
     for label in LETTERS:
         folder = root / contract.CLASSES[label].lower()
         folder.mkdir(parents=True)
         for number in range(3):
             shown = label + 1 if label < wrong else label
-            pixels = png(picture(shown, 100 + number))
+            pixels = png(image(shown, 100 + number))
             (folder / names.format(name=contract.CLASSES[label], number=number)).write_bytes(pixels)
     return root
 
@@ -50,16 +50,16 @@ def run(exported: Exported, folder: Path, report_dir: Path, **thresholds: float)
 @pytest.fixture(scope="module")
 def report(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Report:
     root = tmp_path_factory.mktemp("strangers")
-    folder = folder_of(root / "pictures", wrong=2)
+    folder = folder_of(root / "images", wrong=2)
     (folder / "a" / "cut.jpg").write_bytes(b"\xff\xd8\xff")
-    (folder / "README.txt").write_text("not a picture")
+    (folder / "README.txt").write_text("not an image")
     return run(exported, folder, root / "report")
 
 
 def test_26_classes_are_scored_and_the_rest_has_no_part(report: Report) -> None:
     found = report.body["external"]
     assert list(found["recall"]) == [contract.CLASSES[label] for label in LETTERS]
-    assert found["pictures"] == 26 * 3
+    assert found["images"] == 26 * 3
     assert found["accuracy"]["value"] == pytest.approx(24 / 26)
     assert [found["recall"][name] for name in "ABC"] == [0, 0, 1]
     assert found["confusion"][0][1] == 3
@@ -67,10 +67,10 @@ def test_26_classes_are_scored_and_the_rest_has_no_part(report: Report) -> None:
     assert found["macro_f1"]["value"] == pytest.approx((23 + 2 / 3) / 26)
 
 
-def test_a_broken_picture_is_named_and_stops_nothing(report: Report) -> None:
+def test_a_broken_image_is_named_and_stops_nothing(report: Report) -> None:
     (broken,) = report.body["external"]["broken"]
     assert broken["path"] == "a/cut.jpg"
-    assert "picture" in broken["reason"]
+    assert "image" in broken["reason"]
 
 
 def test_it_has_a_gate_of_its_own(report: Report) -> None:
@@ -87,7 +87,7 @@ def test_strangers_who_are_read_too_badly_are_a_reason_to_refuse(exported: Expor
 
 def test_page_card_and_line_tell_of_it(report: Report) -> None:
     page = (report.folder / contract.REPORT_PAGE).read_text()
-    section = page[page.index("Other people's pictures") :]
+    section = page[page.index("Other people's images") :]
     assert section.count('alt="A read as B"') == 3
     assert "a/cut.jpg" in section
     assert 'alt="Confusion matrix of other' in section
@@ -105,10 +105,10 @@ def test_without_the_setting_nothing_is_said(exported: Exported, tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("names", "unit", "groups"),
-    [("{name}{number}.png", "picture", 78), ("{number}{name}_of_someone.png", "picture", 78)],
+    [("{name}{number}.png", "image", 78), ("{number}{name}_of_someone.png", "image", 78)],
     ids=["three frames", "three names"],
 )
-def test_the_unit_of_few_pictures_is_the_picture(
+def test_the_unit_of_few_images_is_the_image(
     exported: Exported, tmp_path: Path, names: str, unit: str, groups: int
 ) -> None:
     found = scored(exported, folder_of(tmp_path, wrong=9, names=names))
@@ -120,23 +120,23 @@ def shot(label: int, frame: int | None, signer: str = UNKNOWN_SIGNER, name: str 
 
 
 @pytest.mark.parametrize(
-    ("pictures", "unit", "groups"),
+    ("images", "unit", "groups"),
     [
         ([shot(0, frame) for frame in range(3000)], "block", 30),
         ([shot(0, frame) for frame in range(80)], "block", 8),
         ([shot(label, frame) for label in (0, 1) for frame in range(16)], "block", 16),
-        ([shot(0, None, name=str(number)) for number in range(40)], "picture", 40),
+        ([shot(0, None, name=str(number)) for number in range(40)], "image", 40),
         ([shot(0, frame, signer) for signer in ("a", "b") for frame in range(9)], "signer", 2),
         ([shot(0, frame, "a") for frame in range(800)], "block", 8),
     ],
     ids=["a long run", "a short run", "two classes", "no numbers", "known signers", "one signer"],
 )
-def test_neighbouring_frames_are_resampled_together(pictures: list[Sample], unit: str, groups: int) -> None:
-    said, found = groups_of(pictures)
+def test_neighbouring_frames_are_resampled_together(images: list[Sample], unit: str, groups: int) -> None:
+    said, found = groups_of(images)
     assert (said, len(set(found))) == (unit, groups)
 
 
-def test_one_picture_of_each_class_has_an_interval_too() -> None:
+def test_one_image_of_each_class_has_an_interval_too() -> None:
     confusions = np.zeros((26, 29, 29), np.int64)
     confusions[range(26), range(26), [label + (label < 6) for label in range(26)]] = 1
     found = classification.interval(classification.accuracy, confusions, 1000, 0)
@@ -153,24 +153,24 @@ def test_all_right_is_all_right(exported: Exported, tmp_path: Path) -> None:
 def test_the_surest_mistakes_of_many_are_kept(exported: Exported) -> None:
     session = open_session(exported.bundle / contract.MODEL_FILE)
     shown = [
-        Sample(png(picture(label + 1, signer)), f"{label}/{signer}", label, UNKNOWN_SIGNER, f"{label}/{signer}")
+        Sample(png(image(label + 1, signer)), f"{label}/{signer}", label, UNKNOWN_SIGNER, f"{label}/{signer}")
         for label in range(14)
         for signer in range(6)
     ]
-    found = score(session, [*shown, RejectedFile("README", "no picture", quarantined=False)], "here", 100, 0)
+    found = score(session, [*shown, RejectedFile("README", "no image", quarantined=False)], "here", 100, 0)
     assert found.accuracy.value == 0
     assert len(found.mistakes) == 15
     sure = [one.confidence for one in found.mistakes]
     assert sure == sorted(sure, reverse=True)
-    assert all(np.array_equal(one.pixels, picture(one.truth + 1, int(one.origin[-1]))) for one in found.mistakes)
+    assert all(np.array_equal(one.pixels, image(one.truth + 1, int(one.origin[-1]))) for one in found.mistakes)
     assert not found.broken
 
 
 @pytest.mark.parametrize("files", [None, {}, {"README.txt": b""}, {"A/a.jpg": b"", "B/b.jpg": b"\xff"}])
-def test_a_folder_without_pictures_is_refused_in_one_line(
+def test_a_folder_without_images_is_refused_in_one_line(
     exported: Exported, tmp_path: Path, files: dict[str, bytes] | None
 ) -> None:
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     if files is not None:
         folder.mkdir()
     for name, data in (files or {}).items():

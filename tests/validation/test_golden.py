@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from asl_pkg import contract
 from asl_pkg.errors import BundleError
 from asl_pkg.validation.golden import choose_golden_rows, read_golden, write_golden
-from tests.support.exported import picture, png
+from tests.support.exported import image, png
 
 CLASSES = len(contract.CLASSES)
 
 
 @given(st.lists(st.tuples(st.integers(0, CLASSES - 1), st.uuids()), unique_by=lambda row: row[1]), st.randoms())
-def test_one_picture_a_class_is_chosen_whatever_the_order(rows: list[tuple[int, object]], random: object) -> None:
+def test_one_image_a_class_is_chosen_whatever_the_order(rows: list[tuple[int, object]], random: object) -> None:
     def chosen(shown: list[tuple[int, object]]) -> list[tuple[int, object]]:
         positions = choose_golden_rows(
             np.array([label for label, _ in shown], np.int64), [str(digest) for _, digest in shown]
@@ -33,14 +33,14 @@ def test_one_picture_a_class_is_chosen_whatever_the_order(rows: list[tuple[int, 
 @pytest.fixture
 def golden(tmp_path: Path) -> Path:
     labels = list(range(CLASSES))
-    pictures = [{"bytes": png(picture(label, 0)), "path": f"x/{label}.PNG"} for label in labels]
-    write_golden(tmp_path / "golden", labels, pictures, np.eye(CLASSES, dtype=np.float32))
+    images = [{"bytes": png(image(label, 0)), "path": f"x/{label}.PNG"} for label in labels]
+    write_golden(tmp_path / "golden", labels, images, np.eye(CLASSES, dtype=np.float32))
     return tmp_path / "golden"
 
 
 def test_what_is_read_is_what_was_written(golden: Path) -> None:
     read = read_golden(golden)
-    assert (read.pixels == np.stack([picture(label, 0) for label in range(CLASSES)])).all()
+    assert (read.pixels == np.stack([image(label, 0) for label in range(CLASSES)])).all()
     assert (read.probabilities == np.eye(CLASSES)).all()
     assert (golden / "del.png").is_file()
 
@@ -55,7 +55,7 @@ def remove(golden: Path) -> None:
 
 def escape(golden: Path) -> None:
     body = json.loads((golden / contract.GOLDEN_FILE).read_text())
-    body["pictures"][0]["path"] = "../outside.png"
+    body["images"][0]["path"] = "../outside.png"
     (golden / contract.GOLDEN_FILE).write_text(json.dumps(body))
     (golden.parent / "outside.png").write_bytes((golden / "A.png").read_bytes())
 

@@ -33,7 +33,7 @@ from asl_pkg.validation.gate_specs import required_gates
 from asl_pkg.validation.model_contract import contract_faults
 from asl_pkg.validation.parity import measure_parity
 from asl_pkg.validation.report import read_report
-from tests.support.exported import classifier, picture, png, save, settings, write_dataset
+from tests.support.exported import classifier, image, png, save, settings, write_dataset
 
 KNOWN = ["A", "C", "Z", "space"]
 ROWS = [contract.CLASSES.index(name) for name in KNOWN]
@@ -55,7 +55,7 @@ def some() -> Classifier:
 
 @pytest.fixture(scope="module")
 def pixels() -> np.ndarray:
-    return np.stack([picture(label, 3) for label in range(len(contract.CLASSES))])
+    return np.stack([image(label, 3) for label in range(len(contract.CLASSES))])
 
 
 def answers(graph: onnx.ModelProto, folder: Path, pixels: np.ndarray) -> np.ndarray:
@@ -169,7 +169,7 @@ def test_a_bundle_says_which_classes_it_knows_and_its_report_too(partial: Path, 
     for name in ("A", "B", "B", "C"):
         file = others / name / f"{len(list(others.rglob('*.png')))}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(png(picture(contract.CLASSES.index(name), 40)))
+        file.write_bytes(png(image(contract.CLASSES.index(name), 40)))
     body = judged(partial, tmp_path / "report", external=str(others))
     bundle = open_bundle(partial / "bundle")
     assert bundle.known_classes == KNOWN
@@ -178,7 +178,7 @@ def test_a_bundle_says_which_classes_it_knows_and_its_report_too(partial: Path, 
     failed = {gate["name"] for gate in body["gates"] if not gate["passed"]}
     assert not failed & {"contract", "finite", "parity", "independence", "accuracy", "recall", "macro_f1", "champion"}
     assert body["external"]["unknown"] == {"B": 2}
-    assert (body["external"]["pictures"], body["external"]["accuracy"]["value"]) == (2, 1.0)
+    assert (body["external"]["images"], body["external"]["accuracy"]["value"]) == (2, 1.0)
     assert described(KNOWN) in body["headline"]
     for name in (contract.REPORT_PAGE, contract.MODEL_CARD):
         text = (tmp_path / "report" / name).read_text()

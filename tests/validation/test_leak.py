@@ -29,13 +29,13 @@ def test_a_training_on_the_test_split_is_caught(exported: Exported, tmp_path: Pa
     assert found == Leak(same=SIGNERS * CLASSES, near=0, unknown=SIGNERS * CLASSES)
 
 
-def test_a_training_on_pictures_from_elsewhere_is_caught(exported: Exported, tmp_path: Path) -> None:
+def test_a_training_on_images_from_elsewhere_is_caught(exported: Exported, tmp_path: Path) -> None:
     elsewhere = rows("test", SIGNERS + 1).slice(SIGNERS * CLASSES)
     assert find_leak(exported.dataset, seen(tmp_path, elsewhere)) == Leak(same=0, near=0, unknown=CLASSES)
 
 
 def test_a_near_duplicate_in_training_is_caught(tmp_path: Path) -> None:
-    """The test pictures of one class by several signers differ in the colour of the wall alone."""
+    """The test images of one class by several signers differ in the colour of the wall alone."""
     for split, table in {"train": rows("test", 2).slice(CLASSES, 3), "test": rows("test", 1)}.items():
         pa.parquet.write_table(table, tmp_path / f"{split}-00000-of-00001.parquet")
     found = find_leak(tmp_path, seen(tmp_path, rows("test", 2).slice(CLASSES, 3)))
@@ -44,10 +44,10 @@ def test_a_near_duplicate_in_training_is_caught(tmp_path: Path) -> None:
     assert f"{found.near} with a near-duplicate read there" in found.detail
 
 
-def test_pictures_that_reached_no_batch_are_no_leak(tmp_path: Path) -> None:
+def test_images_that_reached_no_batch_are_no_leak(tmp_path: Path) -> None:
     for split, table in {"train": rows("test", 2).slice(CLASSES, 3), "test": rows("test", 1)}.items():
         pa.parquet.write_table(table, tmp_path / f"{split}-00000-of-00001.parquet")
-    assert find_leak(tmp_path, seen(tmp_path, rows("test", 1).slice(0, 0))).pictures == 0
+    assert find_leak(tmp_path, seen(tmp_path, rows("test", 1).slice(0, 0))).images == 0
 
 
 @pytest.mark.parametrize("content", [None, b"no table"], ids=["missing", "damaged"])

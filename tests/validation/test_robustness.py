@@ -7,16 +7,16 @@ from asl_pkg import contract
 from asl_pkg.inference.onnx_session import open_session
 from asl_pkg.validation import robustness
 from asl_pkg.validation.robustness import CHANGES, NOTHING, called_empty, letters_in_noise, stability, stratified
-from tests.support.exported import Exported, picture
+from tests.support.exported import Exported, image
 
 SHAPE = (contract.IMAGE_PX, contract.IMAGE_PX, 3)
 
 
 @pytest.fixture
 def answering(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
-    """Probabilities that a session which does not look at its pictures gives, call by call."""
+    """Probabilities that a session which does not look at its images gives, call by call."""
     queue: list[np.ndarray] = []
-    monkeypatch.setattr(robustness, "predict_in_batches", lambda session, pictures: queue.pop(0)[: len(pictures)])
+    monkeypatch.setattr(robustness, "predict_in_batches", lambda session, images: queue.pop(0)[: len(images)])
     return queue
 
 
@@ -28,22 +28,22 @@ def always(label: int, confidence: float = 1.0) -> np.ndarray:
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_change_is_small_and_keeps_the_form(change: robustness.Change) -> None:
-    pictures = np.stack([picture(label, 0) for label in range(3)])
-    changed = change(pictures)
-    assert (changed.shape, changed.dtype) == (pictures.shape, np.uint8)
-    difference = np.abs(changed.astype(int) - pictures).mean()
+    images = np.stack([image(label, 0) for label in range(3)])
+    changed = change(images)
+    assert (changed.shape, changed.dtype) == (images.shape, np.uint8)
+    difference = np.abs(changed.astype(int) - images).mean()
     assert 0 < difference < 40
 
 
 @pytest.mark.parametrize("make", [robustness.scenes, robustness.noise])
-def test_the_same_seed_makes_the_same_pictures(make: robustness.Change) -> None:
+def test_the_same_seed_makes_the_same_images(make: robustness.Change) -> None:
     first = make(3)
     assert first.shape == (robustness.SCENES, *SHAPE)
     assert (first == make(3)).all()
     assert (first != make(4)).any()
 
 
-def test_the_sample_has_as_many_pictures_of_each_class() -> None:
+def test_the_sample_has_as_many_images_of_each_class() -> None:
     truth = np.repeat(np.arange(5), [2, 9, 30, 4, 7])
     rows = stratified(truth, seed=1)
     assert np.bincount(truth[rows]).tolist() == [2, 4, 4, 4, 4]
@@ -51,17 +51,17 @@ def test_the_sample_has_as_many_pictures_of_each_class() -> None:
 
 def test_a_model_that_reads_only_where_the_hand_lies_is_not_stable(exported: Exported) -> None:
     session = open_session(exported.bundle / contract.MODEL_FILE)
-    pictures = np.stack([picture(label, 0) for label in range(len(contract.CLASSES))])
-    found = stability(session, pictures, np.arange(len(pictures)))
-    assert found.pictures == len(pictures)
-    far = np.roll(pictures, contract.IMAGE_PX // 2, axis=2)
-    assert stability(session, far, np.arange(len(pictures))).pictures < len(pictures)
+    images = np.stack([image(label, 0) for label in range(len(contract.CLASSES))])
+    found = stability(session, images, np.arange(len(images)))
+    assert found.images == len(images)
+    far = np.roll(images, contract.IMAGE_PX // 2, axis=2)
+    assert stability(session, far, np.arange(len(images))).images < len(images)
 
 
 def test_a_model_that_is_never_right_is_not_stable(answering: list[np.ndarray]) -> None:
     answering += [always(1)]
-    pictures = np.zeros((4, *SHAPE), np.uint8)
-    assert stability(None, pictures, np.zeros(4, int)).share == 0  # type: ignore[arg-type]
+    images = np.zeros((4, *SHAPE), np.uint8)
+    assert stability(None, images, np.zeros(4, int)).share == 0  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("label", "share"), [(NOTHING, 1.0), (0, 0.0)], ids=["nothing", "a letter"])

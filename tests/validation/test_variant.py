@@ -17,7 +17,7 @@ from tests.support.exported import Exported, plant, settings
 
 GATES = ["agreement", "not_worse", "faster"]
 HALF = Bundle(Path(), {"precision": contract.FP16})
-PICTURES, GROUPS = 1000, 10
+IMAGES, GROUPS = 1000, 10
 
 
 def passed(judged: Judgement) -> dict[str, bool]:
@@ -29,15 +29,15 @@ def one_hot(classes: np.ndarray) -> np.ndarray:
 
 
 def answers(wrong: int, wrong_in_fp32: int = 0) -> Answers:
-    """Of a variant that misreads the first pictures of each group, and of fp32, which misreads others."""
-    truth = np.arange(PICTURES) % len(contract.CLASSES)
-    place = np.arange(PICTURES) // GROUPS
+    """Of a variant that misreads the first images of each group, and of fp32, which misreads others."""
+    truth = np.arange(IMAGES) % len(contract.CLASSES)
+    place = np.arange(IMAGES) // GROUPS
     return Answers(
         pixels=np.zeros((1, contract.IMAGE_PX, contract.IMAGE_PX, 3), np.uint8),
         truth=truth,
         probabilities=one_hot(np.where(place < wrong, (truth + 1) % 29, truth)),
-        by_torch=one_hot(np.where(place >= PICTURES // GROUPS - wrong_in_fp32, (truth + 1) % 29, truth)),
-        groups=[f"signer {number % GROUPS}" for number in range(PICTURES)],
+        by_torch=one_hot(np.where(place >= IMAGES // GROUPS - wrong_in_fp32, (truth + 1) % 29, truth)),
+        groups=[f"signer {number % GROUPS}" for number in range(IMAGES)],
         digests=[],
     )
 
@@ -46,7 +46,7 @@ def answers(wrong: int, wrong_in_fp32: int = 0) -> Answers:
     ("wrong", "wrong_in_fp32", "agrees", "as_right"),
     [
         pytest.param(0, 0, True, True, id="the same answers"),
-        pytest.param(1, 0, False, False, id="one picture in a hundred is lost"),
+        pytest.param(1, 0, False, False, id="one image in a hundred is lost"),
         pytest.param(1, 1, False, True, id="other mistakes, as many"),
     ],
 )

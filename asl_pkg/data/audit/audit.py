@@ -33,10 +33,10 @@ class Findings:
     Args:
         info: what dataset.json says.
         arrival: what passed and what did not.
-        placed: where the pictures that passed went.
-        looks: of the same pictures.
+        placed: where the images that passed went.
+        looks: of the same images.
         sheet: the contact sheet, a JPEG file.
-        external: other people's pictures, where there are any.
+        external: other people's images, where there are any.
     """
 
     info: DatasetInfo
@@ -136,8 +136,8 @@ def _give_back() -> None:
 
 def _drawn(findings: Findings, splits: NDArray[np.str_]) -> int:
     """Count the test split's signers whose hands are drawn."""
-    pictures = findings.arrival.table.select(["landmarks_3d"]).append_column("signer", [findings.placed.signers])
-    return drawn_signers(pictures.filter(splits == TEST))
+    images = findings.arrival.table.select(["landmarks_3d"]).append_column("signer", [findings.placed.signers])
+    return drawn_signers(images.filter(splits == TEST))
 
 
 def _honesty(
@@ -165,7 +165,7 @@ def _label_errors(
 def _counts(findings: Findings, labels: NDArray[np.int64], splits: NDArray[np.str_]) -> dict[str, Any]:
     places = findings.placed.places
     return {
-        "pictures": sum(place.kept for place in places),
+        "images": sum(place.kept for place in places),
         "counts": findings.info.counts,
         "imbalance": measures.imbalance(findings.info.counts, findings.info.known_classes),
         "signers": findings.info.signers,

@@ -1,4 +1,4 @@
-"""The contact sheet: several pictures of each class on one page, for eyes."""
+"""The contact sheet: several images of each class on one page, for eyes."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from asl_pkg import contract
 from asl_pkg.data.preparation import prepare
 
-PICTURES = 8  # of each class
+IMAGES = 8  # of each class
 THUMB_PX = 96
 GAP_PX = 4
 LABEL_PX = 104  # width of a class's name
@@ -16,19 +16,19 @@ COLUMNS = 2  # of classes
 BACKGROUND, INK = (250, 250, 248), (30, 30, 30)
 
 
-def contact_sheet(pictures: Mapping[int, Sequence[bytes]]) -> bytes:
-    """Lay out pictures with the name of their class.
+def contact_sheet(images: Mapping[int, Sequence[bytes]]) -> bytes:
+    """Lay out images with the name of their class.
 
     Args:
-        pictures: picture files by label, at most PICTURES each, of at least one class.
+        images: image files by label, at most IMAGES each, of at least one class.
 
     Returns:
         A JPEG file's bytes.
     """
-    shown = [label for label, own in pictures.items() if own]
+    shown = [label for label, own in images.items() if own]
     rows = -(-len(shown) // COLUMNS)
     cell = THUMB_PX + GAP_PX
-    column_px = LABEL_PX + PICTURES * cell + GAP_PX
+    column_px = LABEL_PX + IMAGES * cell + GAP_PX
     sheet = Image.new("RGB", (COLUMNS * column_px, rows * cell + GAP_PX), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     for place, label in enumerate(shown):
@@ -38,7 +38,7 @@ def contact_sheet(pictures: Mapping[int, Sequence[bytes]]) -> bytes:
         size = 40 if len(name) == 1 else 24
         middle = (left + LABEL_PX // 2, top + THUMB_PX // 2)
         draw.text(middle, name, INK, ImageFont.load_default(size), anchor="mm")
-        for number, data in enumerate(pictures.get(label, ())):
+        for number, data in enumerate(images.get(label, ())):
             thumb = Image.fromarray(prepare(data)).resize((THUMB_PX, THUMB_PX))
             sheet.paste(thumb, (left + LABEL_PX + number * cell, top))
     file = io.BytesIO()

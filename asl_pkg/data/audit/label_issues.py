@@ -1,4 +1,4 @@
-"""Pictures that may be labelled wrong: those most like them, of other recordings, agree on another label."""
+"""Images that may be labelled wrong: those most like them, of other recordings, agree on another label."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from sklearn.neighbors import NearestNeighbors
 from asl_pkg.data.audit.leakage_probe import stratified_sample
 from asl_pkg.metrics.hog import embedding
 
-MAX_REFERENCES = 6000  # pictures that may be neighbours; every picture is looked at
-SEARCHED = 8192  # pictures whose neighbours are searched at once
-CANDIDATES = 64  # nearest pictures, those of the same recording among them
+MAX_REFERENCES = 6000  # images that may be neighbours; every image is looked at
+SEARCHED = 8192  # images whose neighbours are searched at once
+CANDIDATES = 64  # nearest images, those of the same recording among them
 VOTERS = 7
 AGREEMENT = 5  # voters of one label that make a verdict
 GUIDE = 0.5  # neighbours of other groups that name fewer labels right are no guide: then all neighbours vote
@@ -20,11 +20,11 @@ LISTED = 12
 
 @dataclass(frozen=True)
 class Suspect:
-    """A picture whose neighbours disagree with its label.
+    """An image whose neighbours disagree with its label.
 
     Args:
-        position: of the picture.
-        neighbour: position of the nearest picture with the label that the neighbours have.
+        position: of the image.
+        neighbour: position of the nearest image with the label that the neighbours have.
         label: its own.
         voted: the label that the neighbours have.
         votes: how many of them.
@@ -44,9 +44,9 @@ class LabelIssues:
     """What the neighbours say.
 
     Args:
-        judged: pictures that have enough neighbours of other groups.
+        judged: images that have enough neighbours of other groups.
         agreed: share of them whose neighbours' most frequent label is their own.
-        across_groups: neighbours of the picture's own group had no vote.
+        across_groups: neighbours of the image's own group had no vote.
         disputed: how many have neighbours that agree on another label.
         suspects: the most suspect of those, at most LISTED.
     """
@@ -65,9 +65,9 @@ def find_label_issues(
     rows: NDArray[np.int64],
     seed: int,
 ) -> LabelIssues:
-    """Let the nearest pictures vote on each label (Wilson 1972, https://doi.org/10.1109/TSMC.1972.4309137).
+    """Let the nearest images vote on each label (Wilson 1972, https://doi.org/10.1109/TSMC.1972.4309137).
 
-    Neighbours of the picture's own group have no vote where its class has other groups: they are near-copies and, where
+    Neighbours of the image's own group have no vote where its class has other groups: they are near-copies and, where
     a whole recording lies in the wrong folder, share the error. Where recordings differ so much that the others' votes
     are mostly wrong, all neighbours vote.
 
@@ -75,11 +75,11 @@ def find_label_issues(
         thumbnails: RGB [n, 32, 32, 3].
         labels: class of each [n].
         groups: recording or block of each [n].
-        rows: of the pictures that are judged, by one another, rising [m].
+        rows: of the images that are judged, by one another, rising [m].
         seed: of the sample of possible neighbours.
 
     Returns:
-        How often neighbours agree with the label, and the pictures where they most clearly do not.
+        How often neighbours agree with the label, and the images where they most clearly do not.
     """
     if len(rows) <= VOTERS:
         return LabelIssues(0, 0.0, True, 0, [])
@@ -98,7 +98,7 @@ def find_label_issues(
 
 @dataclass(frozen=True)
 class _Votes:
-    """The votes on the pictures that enough neighbours may judge.
+    """The votes on the images that enough neighbours may judge.
 
     Args:
         judged: positions [m].
@@ -138,7 +138,7 @@ def _votes(
 
 
 def _verdict(labels: NDArray[np.int64], ballot: _Votes, across_groups: bool) -> LabelIssues:
-    """List the disputed pictures, those with most votes against them first, then those with the nearest voters."""
+    """List the disputed images, those with most votes against them first, then those with the nearest voters."""
     disputed = np.flatnonzero((ballot.voted != ballot.label) & (ballot.votes >= AGREEMENT))
     worst = disputed[np.lexsort((ballot.away[disputed], -ballot.votes[disputed]))][:LISTED]
     suspects = [
@@ -158,7 +158,7 @@ def _verdict(labels: NDArray[np.int64], ballot: _Votes, across_groups: bool) -> 
 def _neighbours(
     thumbnails: NDArray[np.uint8], rows: NDArray[np.int64], references: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Distances and rows of the references most like each picture, the nearest first [m, CANDIDATES]."""
+    """Distances and rows of the references most like each image, the nearest first [m, CANDIDATES]."""
     embedded = embedding(thumbnails, rows, references)
     known = embedded[np.searchsorted(rows, references)]
     search = NearestNeighbors(n_neighbors=min(CANDIDATES, len(references)), algorithm="brute").fit(known)
@@ -172,6 +172,6 @@ def _neighbours(
 
 
 def _alone(labels: NDArray[np.int64], group_of: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Whether each picture's class has one group only."""
+    """Whether each image's class has one group only."""
     pairs = np.unique(np.stack([labels, group_of]), axis=1)
     return np.bincount(pairs[0])[labels] == 1

@@ -1,4 +1,4 @@
-"""How much a split flatters: the same small model scored on a random split, on ours, and on other people's pictures."""
+"""How much a split flatters: the same small model scored on a random split, on ours, and on other people's images."""
 
 import warnings
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from asl_pkg.metrics.hog import embedding
 
 TRAIN, _, TEST = contract.SPLITS
 MARGIN = 10.0  # C of the support vector machine
-MAX_PICTURES = 6000  # learned from and scored: seconds, and still dense enough for near-copies of 87,000 to meet
+MAX_IMAGES = 6000  # learned from and scored: seconds, and still dense enough for near-copies of 87,000 to meet
 MAX_EXTERNAL = 2000
 RESAMPLES = 1000
 RANDOM, OURS, EXTERNAL = "random split", "our split", "external set"
@@ -27,12 +27,12 @@ class Score:
 
     Args:
         split: RANDOM, OURS or EXTERNAL.
-        accuracy: of the small model on the pictures held out.
+        accuracy: of the small model on the images held out.
         low: 2.5th percentile over resamples.
         high: 97.5th percentile.
-        train: pictures learned from.
-        test: pictures scored.
-        unit: what was resampled, `group` or `picture`.
+        train: images learned from.
+        test: images scored.
+        unit: what was resampled, `group` or `image`.
         units: how many of them.
     """
 
@@ -59,12 +59,12 @@ def leakage_probe(
     seed: int,
     external: tuple[NDArray[np.uint8], NDArray[np.int64]] | None = None,
 ) -> list[Score]:
-    """Score a support vector machine on histograms of oriented gradients, on several splits of the same pictures.
+    """Score a support vector machine on histograms of oriented gradients, on several splits of the same images.
 
     Args:
         thumbnails: RGB [n, 32, 32, 3].
         labels: class of each [n].
-        splits: of each [n]; the pictures of train and test are used, at most MAX_PICTURES of them.
+        splits: of each [n]; the images of train and test are used, at most MAX_IMAGES of them.
         groups: whatever stays together [n]: a signer, recording or block.
         seed: of the sample, the random split and the resampling.
         external: other people's thumbnails [m, 32, 32, 3] and labels [m].
@@ -73,7 +73,7 @@ def leakage_probe(
         A row a split; none where there is too little to learn from or nothing to score.
     """
     rng = np.random.default_rng(seed)
-    used = stratified_sample(np.flatnonzero(np.isin(splits, (TRAIN, TEST))), labels, splits, MAX_PICTURES, rng)
+    used = stratified_sample(np.flatnonzero(np.isin(splits, (TRAIN, TEST))), labels, splits, MAX_IMAGES, rng)
     labels, groups, held_out = labels[used], groups[used], splits[used] == TEST
     if not held_out.any() or len(np.unique(labels[~held_out])) < 2:
         return []
@@ -81,15 +81,15 @@ def leakage_probe(
     everything = np.concatenate([thumbnails[used], outside])
     both = embedding(everything, np.arange(len(everything)), np.arange(len(used)))
     features, features_outside = both[: len(used)], both[len(used) :]
-    shuffled, pictures = _shuffled_within(labels, held_out, rng), np.arange(len(used))
+    shuffled, images = _shuffled_within(labels, held_out, rng), np.arange(len(used))
     train = int((~held_out).sum())
     scores = []
-    for split, test, unit, units in ((RANDOM, shuffled, "picture", pictures), (OURS, held_out, "group", groups)):
+    for split, test, unit, units in ((RANDOM, shuffled, "image", images), (OURS, held_out, "group", groups)):
         model = _fitted(features[~test], labels[~test])
         scores.append(_score(split, model.predict(features[test]) == labels[test], train, unit, units[test], rng))
     if len(outside):
         right = model.predict(features_outside) == truth_outside  # by the model that learned from our split
-        scores.append(_score(EXTERNAL, right, train, "picture", np.arange(len(outside)), rng))
+        scores.append(_score(EXTERNAL, right, train, "image", np.arange(len(outside)), rng))
     return scores
 
 
@@ -103,26 +103,26 @@ def leakage_summary(scores: Sequence[Score]) -> str:
         One sentence.
     """
     if not scores:
-        return "There are too few pictures to measure how much a random split of them would flatter a model."
+        return "There are too few images to measure how much a random split of them would flatter a model."
     by_chance, ours = scores[:2]
     cheat = (
-        f"Had we cheated and split these pictures at random, a small model that scores {ours.accuracy:.0%} on our "
+        f"Had we cheated and split these images at random, a small model that scores {ours.accuracy:.0%} on our "
         f"split would have boasted {by_chance.accuracy:.0%}"
     )
     if by_chance.low > ours.high:
         points = round(100 * by_chance.accuracy) - round(100 * ours.accuracy)
         return f"{cheat}: {points} points for remembering these scenes, not for reading letters."
-    return f"{cheat}, no difference that these pictures could prove."
+    return f"{cheat}, no difference that these images could prove."
 
 
 def stratified_sample(
     positions: NDArray[np.int64], labels: NDArray[np.int64], strata: NDArray, most: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Choose pictures so that each class and stratum keeps its share, and at least one.
+    """Choose images so that each class and stratum keeps its share, and at least one.
 
     Args:
-        positions: of the pictures to choose from.
-        labels: class of each picture, by position.
+        positions: of the images to choose from.
+        labels: class of each image, by position.
         strata: a second property that keeps its shares, by position.
         most: about how many to choose.
         rng: chooses.
@@ -144,7 +144,7 @@ def stratified_sample(
 def _shuffled_within(
     labels: NDArray[np.int64], held_out: NDArray[np.bool_], rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Hold out as many pictures of each class, chosen at random."""
+    """Hold out as many images of each class, chosen at random."""
     shuffled = held_out.copy()
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
@@ -154,14 +154,14 @@ def _shuffled_within(
 
 def _fitted(features: NDArray[np.float32], labels: NDArray[np.int64]) -> SVC:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # scikit-learn doubts that two pictures a class are classification
+        warnings.simplefilter("ignore", UserWarning)  # scikit-learn doubts that two images a class are classification
         return SVC(C=MARGIN).fit(features, labels)
 
 
 def _outside(
     external: tuple[NDArray[np.uint8], NDArray[np.int64]] | None, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """At most MAX_EXTERNAL of other people's pictures and their labels, none where there are none."""
+    """At most MAX_EXTERNAL of other people's images and their labels, none where there are none."""
     if external is None:
         return np.zeros((0, THUMBNAIL_PX, THUMBNAIL_PX, 3), np.uint8), np.zeros(0, np.int64)
     thumbnails, labels = external
@@ -177,11 +177,11 @@ def _score(
     https://doi.org/10.1080/01621459.1988.10478591
     """
     _, unit_of = np.unique(units, return_inverse=True)
-    pictures = np.bincount(unit_of)
+    images = np.bincount(unit_of)
     hits = np.bincount(unit_of, right)
-    count = len(pictures)
+    count = len(images)
     low, high = 0.0, 1.0  # a single unit tells nothing about others
     if count > 1:
         weights = rng.multinomial(count - 1, np.full(count, 1 / count), size=RESAMPLES)
-        low, high = np.percentile((weights @ hits) / (weights @ pictures), [2.5, 97.5])
+        low, high = np.percentile((weights @ hits) / (weights @ images), [2.5, 97.5])
     return Score(split, float(right.mean()), float(low), float(high), train, len(right), unit, count)

@@ -13,7 +13,7 @@ from asl_pkg.data.split.near_duplicates import SimilarityIndex
 from asl_pkg.data.split.splitting import SampleMeta
 
 EXAMPLES = 5  # names given for each reason
-SIZES = 10  # of pictures, listed
+SIZES = 10  # of images, listed
 PAIRS = 12  # nearest across splits, shown
 BRIGHTNESS_BINS = 32
 RECORDINGS = 100  # of a class, listed
@@ -21,7 +21,7 @@ TRAIN, VALIDATION, TEST = contract.SPLITS
 
 
 class Pair(NamedTuple):
-    """Rows of two pictures of different splits, bits in which their hashes differ, and their correlation."""
+    """Rows of two images of different splits, bits in which their hashes differ, and their correlation."""
 
     first: int
     second: int
@@ -30,18 +30,18 @@ class Pair(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """Neighbouring pictures of one class, recording and split."""
+    """Neighbouring images of one class, recording and split."""
 
     label: int
     recording: str
     split: str
     first_frame: int
     last_frame: int
-    pictures: int
+    images: int
 
 
 def by_class(labels: NDArray[np.int64]) -> dict[str, int]:
-    """Count pictures by the names of their classes; those without any are left out."""
+    """Count images by the names of their classes; those without any are left out."""
     counts = np.bincount(labels, minlength=len(contract.CLASSES))
     return {name: int(count) for name, count in zip(contract.CLASSES, counts, strict=True) if count}
 
@@ -50,17 +50,17 @@ def imbalance(counts: Mapping[str, Mapping[str, int]], known: Sequence[str] = co
     """Compare the largest class with the smallest.
 
     Args:
-        counts: pictures by split and class.
+        counts: images by split and class.
         known: names of the classes that the data set has.
 
     Returns:
-        Both classes with their pictures over all splits, and the ratio; None where the smallest has none.
+        Both classes with their images over all splits, and the ratio; None where the smallest has none.
     """
     total = {name: sum(own[name] for own in counts.values()) for name in known}
     largest, smallest = max(total, key=lambda name: total[name]), min(total, key=lambda name: total[name])
     return {
-        "largest": {"class": largest, "pictures": total[largest]},
-        "smallest": {"class": smallest, "pictures": total[smallest]},
+        "largest": {"class": largest, "images": total[largest]},
+        "smallest": {"class": smallest, "images": total[smallest]},
         "ratio": round(total[largest] / total[smallest], 3) if total[smallest] else None,
     }
 
@@ -85,13 +85,13 @@ def file_bytes(sizes_bytes: NDArray[np.int64]) -> dict[str, int]:
 
 
 def sizes(shapes: Sequence[tuple[int, int]]) -> dict[str, Any]:
-    """Count pictures by width and height in px, the most frequent first."""
+    """Count images by width and height in px, the most frequent first."""
     counts = Counter(f"{width} x {height}" for width, height in shapes)
     return {"sizes_px": dict(counts.most_common(SIZES)), "other_sizes": max(0, len(counts) - SIZES)}
 
 
 def same_bytes(sha256: Sequence[str], splits: Sequence[str]) -> dict[str, int]:
-    """Count the pictures that have an identical file, within their split only and in another split."""
+    """Count the images that have an identical file, within their split only and in another split."""
     splits_of = defaultdict(list)
     for digest, split in zip(sha256, splits, strict=True):
         splits_of[digest].append(split)
@@ -101,15 +101,15 @@ def same_bytes(sha256: Sequence[str], splits: Sequence[str]) -> dict[str, int]:
 
 
 def brightness(thumbnails: NDArray[np.uint8], splits: NDArray[np.str_]) -> dict[str, Any]:
-    """Measure how light the pictures of each split are.
+    """Measure how light the images of each split are.
 
     Args:
         thumbnails: RGB [n, 32, 32, 3].
         splits: of each [n].
 
     Returns:
-        By split the median of the pictures' mean grey levels (0 to 255), the range that holds 90 % of them, and the
-        share of pictures in each of BRIGHTNESS_BINS equal bins.
+        By split the median of the images' mean grey levels (0 to 255), the range that holds 90 % of them, and the
+        share of images in each of BRIGHTNESS_BINS equal bins.
     """
     grey = thumbnails.reshape(len(thumbnails), -1).mean(axis=1)
     found = {}
@@ -126,7 +126,7 @@ def nearest_pairs(looks: SimilarityIndex, splits: NDArray[np.str_]) -> list[Pair
     """Find the pairs across splits that look most alike, the most alike first.
 
     Args:
-        looks: of all pictures.
+        looks: of all images.
         splits: of each.
 
     Returns:
@@ -142,7 +142,7 @@ def nearest_pairs(looks: SimilarityIndex, splits: NDArray[np.str_]) -> list[Pair
 
 
 def twins_across(looks: SimilarityIndex, splits: NDArray[np.str_]) -> int:
-    """Count the held-out pictures that have a twin in a split that comes before theirs."""
+    """Count the held-out images that have a twin in a split that comes before theirs."""
     return sum(len(looks.twins(rows, others)) for rows, others in _across(splits))
 
 
@@ -157,7 +157,7 @@ def stretches(shots: Sequence[SampleMeta], splits: NDArray[np.str_]) -> list[Str
     """Follow each recording frame by frame and cut it where the split changes.
 
     Args:
-        shots: all pictures.
+        shots: all images.
         splits: where each went, the guard and near-duplicates among them.
 
     Returns:
@@ -169,14 +169,14 @@ def stretches(shots: Sequence[SampleMeta], splits: NDArray[np.str_]) -> list[Str
         label, signer, sequence, frame, number = shots[row]
         stretch = Stretch(label, f"{signer}/{sequence}/{number}", str(splits[row]), frame, frame, 1)
         if found and found[-1][:3] == stretch[:3]:
-            found[-1] = found[-1]._replace(last_frame=frame, pictures=found[-1].pictures + 1)
+            found[-1] = found[-1]._replace(last_frame=frame, images=found[-1].images + 1)
         else:
             found.append(stretch)
     return found
 
 
 def recordings(found: Sequence[Stretch]) -> dict[str, dict[str, Any]]:
-    """Sum up the recordings of each class: frames, and pictures by where they went.
+    """Sum up the recordings of each class: frames, and images by where they went.
 
     Args:
         found: all stretches.
@@ -187,8 +187,8 @@ def recordings(found: Sequence[Stretch]) -> dict[str, dict[str, Any]]:
     known: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     for one in found:
         own = known[contract.CLASSES[one.label]]
-        fresh = {"name": one.recording, "first_frame": one.first_frame, "last_frame": 0, "pictures": Counter()}
+        fresh = {"name": one.recording, "first_frame": one.first_frame, "last_frame": 0, "images": Counter()}
         entry = own.setdefault(one.recording, fresh)
         entry["last_frame"] = one.last_frame
-        entry["pictures"][one.split] += one.pictures
+        entry["images"][one.split] += one.images
     return {name: {"count": len(own), "listed": list(own.values())[:RECORDINGS]} for name, own in known.items()}

@@ -15,7 +15,7 @@ from asl_pkg.data.audit.measures import Pair, Stretch
 from asl_pkg.data.audit.plots import along_frames, brightness_plot, strip
 from asl_pkg.data.dataset import DatasetInfo
 from asl_pkg.data.split.splitting import GUARD, NEAR_DUPLICATE
-from asl_pkg.reporting.html import data_uri, picture_uri, render
+from asl_pkg.reporting.html import data_uri, image_uri, render
 
 TEMPLATE = Path(__file__).with_name("audit.html.jinja")
 QUALITY = 92  # of the thumbnails' JPEG
@@ -29,9 +29,9 @@ class View:
         info: what dataset.json says.
         audit: contents of audit.json.
         sheet: the contact sheet, a JPEG file.
-        thumbnails: of all pictures [n, 32, 32, 3].
-        labels: of all pictures [n].
-        splits: where all pictures went [n].
+        thumbnails: of all images [n, 32, 32, 3].
+        labels: of all images [n].
+        splits: where all images went [n].
         pairs: nearest across splits.
         doubts: about labels.
         stretches: of all recordings, by class.
@@ -75,7 +75,7 @@ def audit_html(view: View) -> str:
 def _pairs(view: View) -> list[dict[str, Any]]:
     return [
         {
-            "pictures": [picture_uri(view.thumbnails[row], QUALITY) for row in pair[:2]],
+            "images": [image_uri(view.thumbnails[row], QUALITY) for row in pair[:2]],
             "classes": [contract.CLASSES[view.labels[row]] for row in pair[:2]],
             **listed,
         }
@@ -85,7 +85,7 @@ def _pairs(view: View) -> list[dict[str, Any]]:
 
 def _suspects(view: View) -> list[dict[str, Any]]:
     return [
-        {"pictures": [picture_uri(view.thumbnails[row], QUALITY) for row in (one.position, one.neighbour)], **listed}
+        {"images": [image_uri(view.thumbnails[row], QUALITY) for row in (one.position, one.neighbour)], **listed}
         for one, listed in zip(view.doubts.suspects, view.audit["label_errors"]["suspects"], strict=True)
     ]
 

@@ -23,9 +23,9 @@ def along_frames(stretches: Sequence[Stretch]) -> bool:
 
 
 def strip(stretches: Sequence[Stretch]) -> Markup:
-    """Draw where the pictures of a class went, along the frame numbers, with a cut where a new recording begins.
+    """Draw where the images of a class went, along the frame numbers, with a cut where a new recording begins.
 
-    Where recordings share frame numbers they lie one after the other, each as long as it has pictures.
+    Where recordings share frame numbers they lie one after the other, each as long as it has images.
 
     Args:
         stretches: of one class, by recording and frame.
@@ -38,7 +38,7 @@ def strip(stretches: Sequence[Stretch]) -> Markup:
     bars = ordered if frames else list(stretches)
     if len(bars) > MOST_STRETCHES:
         bars = _joined(bars)
-    spans = _frame_spans(bars) if frames else _picture_spans(bars)
+    spans = _frame_spans(bars) if frames else _image_spans(bars)
     scale = WIDTH / (spans[-1][1] - spans[0][0])
     boxes: dict[str, list[str]] = defaultdict(list)
     cuts = []
@@ -55,7 +55,7 @@ def strip(stretches: Sequence[Stretch]) -> Markup:
 
 
 def brightness_plot(brightness: Mapping[str, Mapping[str, Any]]) -> Markup:
-    """Draw how the mean grey level of the pictures is distributed in each split.
+    """Draw how the mean grey level of the images is distributed in each split.
 
     Args:
         brightness: see audit_measures.brightness.
@@ -88,11 +88,11 @@ def _frame_spans(bars: Sequence[Stretch]) -> list[Span]:
     ]
 
 
-def _picture_spans(bars: Sequence[Stretch]) -> list[Span]:
+def _image_spans(bars: Sequence[Stretch]) -> list[Span]:
     spans: list[Span] = []
     for one in bars:
         start = spans[-1][1] if spans else 0
-        spans.append((start, start + one.pictures))
+        spans.append((start, start + one.images))
     return spans
 
 
@@ -102,7 +102,7 @@ def _joined(bars: Sequence[Stretch]) -> list[Stretch]:
     for one in bars:
         if together and together[-1].split == one.split:
             last = together[-1]
-            together[-1] = last._replace(last_frame=one.last_frame, pictures=last.pictures + one.pictures)
+            together[-1] = last._replace(last_frame=one.last_frame, images=last.images + one.images)
         else:
             together.append(one)
     return together

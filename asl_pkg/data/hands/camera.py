@@ -10,7 +10,7 @@ SHOULDER = 1.35  # of the film curve: bright skin pales instead of turning orang
 
 
 def develop(hand: np.ndarray | None, background: np.ndarray, camera: Camera, rng: np.random.Generator) -> np.ndarray:
-    """Take the picture.
+    """Take the image.
 
     Args:
         hand: float32 [n, n, 4], linear RGB and coverage, or None where there is none.
@@ -21,23 +21,23 @@ def develop(hand: np.ndarray | None, background: np.ndarray, camera: Camera, rng
     Returns:
         uint8 [n, n, 3], RGB.
     """
-    picture = background.copy()
+    image = background.copy()
     if hand is not None:
         covered = hand[..., 3] > 0.0
         light, cover = hand[covered, :3], hand[covered, 3:]
         front = (1.0 - np.exp(-SHOULDER * light)) ** (1 / GAMMA)
-        picture[covered] += (front - picture[covered]) * cover
-    picture = (picture * camera.white_balance - 0.5) * camera.contrast + 0.5
-    return _sense(_image(picture * 255.0), camera, rng)
+        image[covered] += (front - image[covered]) * cover
+    image = (image * camera.white_balance - 0.5) * camera.contrast + 0.5
+    return _sense(_to_pil(image * 255.0), camera, rng)
 
 
 def _sense(image: Image.Image, camera: Camera, rng: np.random.Generator) -> np.ndarray:
-    """The sensor: it has fewer pixels than the picture, and each of them errs a little."""
+    """The sensor: it has fewer pixels than the image, and each of them errs a little."""
     coarse = image.resize((camera.resolution_px,) * 2, Image.Resampling.BILINEAR)
     pixels = np.asarray(coarse, np.float32)
     grain = rng.standard_normal(pixels.shape, np.float32) * (camera.noise * 255.0)
-    return np.array(_image(pixels + grain).resize(image.size, Image.Resampling.BICUBIC))
+    return np.array(_to_pil(pixels + grain).resize(image.size, Image.Resampling.BICUBIC))
 
 
-def _image(pixels: np.ndarray) -> Image.Image:
+def _to_pil(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(np.clip(pixels, 0.0, 255.0).astype(np.uint8))

@@ -73,7 +73,7 @@ def flesh_out(skeleton: Skeleton, build: Build) -> np.ndarray:
 
 
 def stray_arm(angle: float, build: Build) -> np.ndarray:
-    """An arm that crosses the picture, its hand beyond the border, `angle` degrees from upright: [1, COLUMNS]."""
+    """An arm that crosses the image, its hand beyond the border, `angle` degrees from upright: [1, COLUMNS]."""
     along = np.array([np.sin(np.radians(angle)), np.cos(np.radians(angle)), 0.0])
     part = SLEEVE if build.sleeve_radius else FOREARM
     ends = (0.15 * build.forearm, 0.22 * build.forearm)

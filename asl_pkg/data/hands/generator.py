@@ -1,4 +1,4 @@
-"""Recordings of synthetic signers: what `asl pull` makes pictures with."""
+"""Recordings of synthetic signers: what `asl pull` makes images with."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,12 @@ from asl_pkg.data.hands.skeleton import pose_hand
 from asl_pkg.data.hands.stage import MARGIN_PX, Stage, aim, project, set_stage
 from asl_pkg.data.hands.vary import drift, recorded_pose
 
-ARM_SHARE = 0.3  # of the recordings of `nothing`, those with an arm across the picture
+ARM_SHARE = 0.3  # of the recordings of `nothing`, those with an arm across the image
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture and where its hand is."""
+    """An image and where its hand is."""
 
     pixels: np.ndarray  # uint8 [200, 200, 3], RGB
     landmarks_2d: np.ndarray | None  # float32 [21, 2], pixels, x right and y down; None for `nothing`

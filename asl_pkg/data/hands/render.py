@@ -1,4 +1,4 @@
-"""Pictures of a fleshed hand: what each pixel sees, the light that reaches it, and the skin's answer."""
+"""Images of a fleshed hand: what each pixel sees, the light that reaches it, and the skin's answer."""
 
 import zlib
 from collections.abc import Callable
@@ -74,11 +74,11 @@ def _compiled(fingerprint: int) -> Callable[..., np.ndarray]:
     is a part of its key since the function refers to it, makes it notice those too.
     """
 
-    def picture_of(
+    def image_of(
         capsules: np.ndarray, turn: np.ndarray, camera: np.ndarray, light: np.ndarray, look: np.ndarray, size: int
     ) -> np.ndarray:
         _ = fingerprint
-        picture = np.zeros((size, size, 4), np.float32)
+        image = np.zeros((size, size, 4), np.float32)
         geometry = trace(capsules, camera, size)
         shares = reaching(geometry, capsules, camera, light[TO_LIGHT])
         for row in range(size):
@@ -88,16 +88,16 @@ def _compiled(fingerprint: int) -> Callable[..., np.ndarray]:
                     dx, dy, dz = ray(column + 0.5, row + 0.5, camera)
                     lamp, room = interpolate(row, column, shares, geometry)
                     colour = lit(dx, dy, dz, camera[EYE], pixel, lamp, room, capsules, turn, light, look)
-                    picture[row, column, 0] = colour[0]
-                    picture[row, column, 1] = colour[1]
-                    picture[row, column, 2] = colour[2]
-                    picture[row, column, 3] = pixel[COVER]
-        return picture
+                    image[row, column, 0] = colour[0]
+                    image[row, column, 1] = colour[1]
+                    image[row, column, 2] = colour[2]
+                    image[row, column, 3] = pixel[COVER]
+        return image
 
     try:
-        return numba.njit(cache=True, nogil=True, fastmath=True)(picture_of)
+        return numba.njit(cache=True, nogil=True, fastmath=True)(image_of)
     except RuntimeError:  # no folder is writable: a container with a read-only file system
-        return jit(picture_of)
+        return jit(image_of)
 
 
 _render = _compiled(_fingerprint())
@@ -114,7 +114,7 @@ def render(
         camera: float64 [4], see trace.py.
         light: float64 [LIGHT_ROWS, 3].
         look: float64 [LOOK_ROWS, 3], see skin.py.
-        size: side of the picture in pixels.
+        size: side of the image in pixels.
 
     Returns:
         float32 [size, size, 4]: linear RGB and coverage.

@@ -23,14 +23,14 @@ def make_background(rng: np.random.Generator, room: np.random.Generator, size: i
     """
     habitual = room.choice(len(PAINTERS), 4, p=WEIGHTS)
     kind = rng.choice(habitual) if rng.random() < 0.7 else rng.choice(len(PAINTERS), p=WEIGHTS)
-    picture = PAINTERS[kind](rng, size)
-    picture = picture.filter(ImageFilter.GaussianBlur(max(rng.normal(1.0, 1.2), 0.3)))
-    pixels = np.asarray(picture, np.float32) / 255.0
+    image = PAINTERS[kind](rng, size)
+    image = image.filter(ImageFilter.GaussianBlur(max(rng.normal(1.0, 1.2), 0.3)))
+    pixels = np.asarray(image, np.float32) / 255.0
     return np.asarray(np.clip(pixels * _illumination(rng, size), 0.0, 1.0), np.float32)
 
 
 def _illumination(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Slow change of brightness over the picture [size, size, 1]: a lamp at one side, a dark corner."""
+    """Slow change of brightness over the image [size, size, 1]: a lamp at one side, a dark corner."""
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size - 0.5
     angle, strength = rng.uniform(0.0, 2 * np.pi), rng.uniform(0.0, 0.6)
     slope = 1.0 + strength * (np.cos(angle) * x + np.sin(angle) * y)
@@ -39,8 +39,8 @@ def _illumination(rng: np.random.Generator, size: int) -> np.ndarray:
 
 def _corner(rng: np.random.Generator, size: int) -> Image.Image:
     """Two or three planes that meet: walls, a ceiling or a floor, with a skirting."""
-    picture = textured(rng, size, muted(rng, 0.35), 0.01)
-    draw = ImageDraw.Draw(picture)
+    image = textured(rng, size, muted(rng, 0.35), 0.01)
+    draw = ImageDraw.Draw(image)
     x, y = rng.uniform(0.1, 0.9, 2) * size
     tilt = rng.normal(0.0, 0.3)
     far = 2.0 * size
@@ -50,13 +50,13 @@ def _corner(rng: np.random.Generator, size: int) -> Image.Image:
     other = far if rng.random() < 0.5 else -far
     draw.polygon([*edge, (far, other), (-far, other)], fill=ink(muted(rng, 0.2, 0.85)))
     draw.line(edge, fill=ink(muted(rng, 0.2)), width=int(rng.integers(1, 8)))
-    return picture
+    return image
 
 
 def _shelf(rng: np.random.Generator, size: int) -> Image.Image:
     """Boards with books or boxes on them."""
-    picture = textured(rng, size, muted(rng, 0.1, 0.6), 0.01)
-    draw = ImageDraw.Draw(picture)
+    image = textured(rng, size, muted(rng, 0.1, 0.6), 0.01)
+    draw = ImageDraw.Draw(image)
     rows = int(rng.integers(1, 5))
     for row in range(rows):
         floor, height, x = (row + 1) * size / rows - 5, size / rows, 0.0
@@ -66,7 +66,7 @@ def _shelf(rng: np.random.Generator, size: int) -> Image.Image:
             draw.rectangle((x, top, x + width * 0.94, floor), fill=ink(muted(rng, 0.1, 0.9, 0.1)))
             x += width
         draw.rectangle((0, floor, size, floor + 5), fill=ink(muted(rng)))
-    return picture
+    return image
 
 
 def _clutter(rng: np.random.Generator, size: int) -> Image.Image:
@@ -77,13 +77,13 @@ def _clutter(rng: np.random.Generator, size: int) -> Image.Image:
     for outline in outlines:
         ImageDraw.Draw(shadows).polygon([(x + 5, y + 7) for x, y in outline], fill=110)
     shadows = shadows.filter(ImageFilter.GaussianBlur(5))
-    picture = ImageChops.multiply(ground, Image.merge("RGB", (shadows,) * 3))
+    image = ImageChops.multiply(ground, Image.merge("RGB", (shadows,) * 3))
     for outline in outlines:
         colour = muted(rng, 0.05, 0.95, 0.2 if rng.random() < 0.2 else 0.05)
         mask = Image.new("L", (size, size))
         ImageDraw.Draw(mask).polygon(outline, fill=255)
-        picture.paste(_lit(rng, size, colour), mask=mask)
-    return picture
+        image.paste(_lit(rng, size, colour), mask=mask)
+    return image
 
 
 def _lit(rng: np.random.Generator, size: int, colour: np.ndarray) -> Image.Image:
@@ -112,8 +112,8 @@ def _turn(angle: float) -> np.ndarray:
 
 def _person(rng: np.random.Generator, size: int) -> Image.Image:
     """The signer behind the hand: shoulders, neck, and face, out of focus."""
-    picture = PAINTERS[rng.integers(0, 5)](rng, size)
-    draw = ImageDraw.Draw(picture)
+    image = PAINTERS[rng.integers(0, 5)](rng, size)
+    draw = ImageDraw.Draw(image)
     x, y, head = rng.uniform(0.1, 0.9) * size, rng.uniform(0.0, 0.5) * size, rng.uniform(0.13, 0.3) * size
     skin = np.array([0.85, 0.65, 0.55]) * rng.uniform(0.25, 1.1)
     shirt, hair = muted(rng, 0.05, 0.9, 0.1), muted(rng, 0.03, 0.4)
@@ -126,7 +126,7 @@ def _person(rng: np.random.Generator, size: int) -> Image.Image:
     draw.line((x - head * 0.25, y + head * 0.65, x + head * 0.25, y + head * 0.65), fill=ink(skin * 0.6), width=3)
     draw.ellipse((x - shoulders, neck, x + shoulders, neck + 3 * head), fill=ink(shirt))
     draw.rectangle((x - shoulders, neck + 1.5 * head, x + shoulders, 2 * size), fill=ink(shirt))
-    return picture.filter(ImageFilter.GaussianBlur(rng.uniform(1.0, 5.0)))
+    return image.filter(ImageFilter.GaussianBlur(rng.uniform(1.0, 5.0)))
 
 
 PAINTERS: tuple[Paint, ...] = (

@@ -35,7 +35,7 @@ class Camera:
     white_balance: np.ndarray  # float32 [3], gains of red, green, blue
     contrast: float  # exponent around mid-grey
     noise: float  # standard deviation, share of full scale
-    resolution_px: int  # side of the sensor's picture before it became 200 px
+    resolution_px: int  # side of the sensor's image before it became 200 px
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Signer:
     look: np.ndarray  # float64 [5, 3], see skin.py
     camera: Camera
     left_handed: bool
-    hand_share: float  # hand length as a share of the picture's side
+    hand_share: float  # hand length as a share of the image's side
     turn: np.ndarray  # float64 [3], usual yaw, pitch, roll in degrees beyond the hand shape's own
     elbow: float  # degrees that the forearm swings outward beyond the hand shape's own
     lamp: np.ndarray  # float64 [2], usual azimuth and height of the lamp in degrees

@@ -15,7 +15,7 @@ JOINTS = 21  # MediaPipe's order: wrist, then thumb, index, middle, ring, little
 # 5 of the thumb: its metacarpal swings out by `spread` in the plane of the palm and rises by `lift` out of it, `roll`
 # turns its pad from facing the index finger (0) to facing the palm (90), two joints bend toward the pad;
 # 3 of the hand, which turns by `yaw` (thumb's side to the viewer), then `pitch` (fingertips to the viewer), then
-# `roll` (counter-clockwise in the picture); 2 of the wrist: flexion, and deviation to the thumb's side.
+# `roll` (counter-clockwise in the image); 2 of the wrist: flexion, and deviation to the thumb's side.
 FINGERS, THUMB, HAND, WRIST = slice(0, 16), slice(16, 21), slice(21, 24), slice(24, 26)
 ANGLES = 26
 

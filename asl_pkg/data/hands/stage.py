@@ -1,4 +1,4 @@
-"""The setting of a recording: background, lamp, and where the hand is in the picture."""
+"""The setting of a recording: background, lamp, and where the hand is in the image."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from asl_pkg.data.hands.signer import Signer
 from asl_pkg.data.hands.skeleton import Skeleton
 
 MARGIN_PX = 12  # how far the camera may sway during a recording
-FULL_SHARE = 0.93  # the hand's joints fill at most this share of the picture
+FULL_SHARE = 0.93  # the hand's joints fill at most this share of the image
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Stage:
 
     background: np.ndarray  # float32 [200 + 2 margins, same, 3], sRGB in 0..1
     light: np.ndarray  # float64 [4, 3], see render.py
-    hand_share: float  # hand length as a share of the picture's side
+    hand_share: float  # hand length as a share of the image's side
     place: np.ndarray  # float64 [2], -1..1: left to right, top to bottom of the room that the hand leaves
 
 
@@ -58,7 +58,7 @@ def _light(rng: np.random.Generator, signer: Signer, surroundings: np.ndarray) -
 
 
 def aim(skeleton: Skeleton, stage: Stage, distance: float) -> np.ndarray:
-    """Point the camera so that the hand's joints are in the picture.
+    """Point the camera so that the hand's joints are in the image.
 
     Args:
         skeleton: the posed hand.

@@ -1,6 +1,6 @@
-"""Surfaces that fill a picture: walls, carpets, planks, blinds, leaves, and their colours.
+"""Surfaces that fill an image: walls, carpets, planks, blinds, leaves, and their colours.
 
-Every painter takes a random generator and the side of the picture in pixels.
+Every painter takes a random generator and the side of the image in pixels.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ def ink(colour: np.ndarray) -> tuple[int, ...]:
 
 
 def shown(pixels: np.ndarray) -> Image.Image:
-    """The picture of pixels in 0..1 [height, width, 3]."""
+    """The image of pixels in 0..1 [height, width, 3]."""
     return Image.fromarray((np.clip(pixels, 0.0, 1.0) * 255.0).astype(np.uint8))
 
 
@@ -57,14 +57,14 @@ def planks(rng: np.random.Generator, size: int) -> Image.Image:
     grain = clouds(rng, wide, (90, 4)) * 0.08 + clouds(rng, wide, (30, 3)) * 0.05
     pixels = tones.astype(np.float32) + grain
     pixels[:: wide // boards + 1] *= 0.6
-    picture = shown(pixels)
-    return _crop(picture.rotate(rng.uniform(0, 180), Image.Resampling.BILINEAR), size)
+    image = shown(pixels)
+    return _crop(image.rotate(rng.uniform(0, 180), Image.Resampling.BILINEAR), size)
 
 
-def _crop(picture: Image.Image, size: int) -> Image.Image:
-    """The middle of a picture."""
-    margin = (picture.width - size) // 2
-    return picture.crop((margin, margin, margin + size, margin + size))
+def _crop(image: Image.Image, size: int) -> Image.Image:
+    """The middle of an image."""
+    margin = (image.width - size) // 2
+    return image.crop((margin, margin, margin + size, margin + size))
 
 
 def blinds(rng: np.random.Generator, size: int) -> Image.Image:
@@ -75,9 +75,9 @@ def blinds(rng: np.random.Generator, size: int) -> Image.Image:
     share = (1.0 / (1.0 + np.exp(-wave))).astype(np.float32)[:, None, None]
     bright, dark = muted(rng, 0.55, 1.0), muted(rng, 0.1, 0.7)
     pixels = dark + (bright - dark) * share + clouds(rng, wide, (4, 4)) * 0.1
-    picture = shown(pixels)
+    image = shown(pixels)
     turn = rng.choice([0.0, 90.0]) + rng.normal(0.0, 6.0)
-    return _crop(picture.rotate(turn, Image.Resampling.BILINEAR), size)
+    return _crop(image.rotate(turn, Image.Resampling.BILINEAR), size)
 
 
 def garden(rng: np.random.Generator, size: int) -> Image.Image:

@@ -34,7 +34,7 @@ def trace(capsules: np.ndarray, camera: np.ndarray, size: int) -> np.ndarray:
     Args:
         capsules: float64 [n, COLUMNS], see flesh.py.
         camera: float64 [4].
-        size: side of the picture in pixels.
+        size: side of the image in pixels.
 
     Returns:
         float64 [size, size, GEOMETRY].
@@ -56,7 +56,7 @@ def trace(capsules: np.ndarray, camera: np.ndarray, size: int) -> np.ndarray:
 
 @jit
 def ray(column: float, row: float, camera: np.ndarray) -> tuple[float, float, float]:
-    """Unit direction from the camera through a place in the picture."""
+    """Unit direction from the camera through a place in the image."""
     dx = (column - camera[CENTRE_X]) / camera[FOCAL]
     dy = (camera[CENTRE_Y] - row) / camera[FOCAL]
     scale = 1.0 / np.sqrt(dx * dx + dy * dy + 1.0)

@@ -44,7 +44,7 @@ def recorded_pose(letter: str, signer: Signer, habit: np.random.Generator, rng: 
 def drift(rng: np.random.Generator, frames: int) -> tuple[np.ndarray, np.ndarray]:
     """Slow random walks from 0: joint angles [frames, 26] in degrees, and the camera's and the hand's sway [frames, 4].
 
-    The sway is in pixels: x and y of the camera over the room, x and y of the hand in the picture.
+    The sway is in pixels: x and y of the camera over the room, x and y of the hand in the image.
     """
     spread = np.concatenate([np.tile(MOMENT[0], 4), *MOMENT[1:], SWAY])
     steps = rng.standard_normal((frames, len(spread))) * spread

@@ -1,4 +1,4 @@
-"""Where pictures come from: a provider a file, imported when it is asked for."""
+"""Where images come from: a provider a file, imported when it is asked for."""
 
 import dataclasses
 import hashlib
@@ -23,7 +23,7 @@ from asl_pkg.errors import DataError
 from asl_pkg.storage.atomic import sha256
 from asl_pkg.urls import public
 
-HOW_NOT_WHAT = ("batch_size", "cache_dir", "cache_gb", "external")  # settings that change no picture
+HOW_NOT_WHAT = ("batch_size", "cache_dir", "cache_gb", "external")  # settings that change no image
 
 
 def open_source(settings: DataSettings, seed: int, downloads: Path) -> Source:

@@ -1,4 +1,4 @@
-"""A folder of pictures on this machine."""
+"""A folder of images on this machine."""
 
 import hashlib
 from pathlib import Path

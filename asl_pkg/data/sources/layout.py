@@ -99,14 +99,14 @@ def _no_image(path: str) -> RejectedFile:
 
 
 def sample_of(path: str, data: bytes) -> Sample:
-    """Make a picture of a file whose name says its class and frame.
+    """Make an image of a file whose name says its class and frame.
 
     Args:
         path: in the source, with slashes; `rejection_of` finds nothing against it.
         data: the file's bytes.
 
     Returns:
-        The picture; its sequence is its path without the frame number.
+        The image; its sequence is its path without the frame number.
     """
     name = PurePosixPath(path)
     label = label_of(name.parent.name)

@@ -8,7 +8,7 @@ from asl_pkg.data.sources.tree import files_under
 
 
 def open_path(path: Path) -> Source:
-    """Open Parquet, a folder of pictures or an archive.
+    """Open Parquet, a folder of images or an archive.
 
     Args:
         path: a file or folder; a folder with a .parquet file anywhere in it is Parquet.

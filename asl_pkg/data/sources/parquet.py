@@ -1,4 +1,4 @@
-"""Parquet files of pictures: our own data sets and those of Hugging Face, read a few pictures at a time."""
+"""Parquet files of images: our own data sets and those of Hugging Face, read a few images at a time."""
 
 import dataclasses
 import hashlib

@@ -1,4 +1,4 @@
-"""Pictures in an S3 bucket, one object each, or one archive there."""
+"""Images in an S3 bucket, one object each, or one archive there."""
 
 import hashlib
 import time

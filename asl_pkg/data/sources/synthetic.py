@@ -23,22 +23,22 @@ AHEAD = 64  # recordings a worker: enough to keep all busy while a batch is chec
 
 
 def open_source(settings: SyntheticData, seed: int) -> Source:
-    """Prepare to make pictures; none is made yet.
+    """Prepare to make images; none is made yet.
 
     Args:
         settings: how many signers, recordings and frames.
-        seed: of every picture.
+        seed: of every image.
 
     Returns:
-        The pictures signer by signer, each with its split and landmarks.
+        The images signer by signer, each with its split and landmarks.
     """
     counts = (settings.train_signers, settings.validation_signers, settings.test_signers)
     splits = [split for split, count in zip(contract.SPLITS, counts, strict=True) for _ in range(count)]
     total = len(splits) * len(chosen_labels(settings.classes)) * settings.recordings * settings.frames
-    return Source(lambda start: _pictures(settings, splits, seed, start), total, state="")
+    return Source(lambda start: _images(settings, splits, seed, start), total, state="")
 
 
-def _pictures(settings: SyntheticData, splits: list[str], seed: int, start: int) -> Iterator[Sample]:
+def _images(settings: SyntheticData, splits: list[str], seed: int, start: int) -> Iterator[Sample]:
     recordings, surplus = divmod(start, settings.frames)
     made = _recordings(settings, splits, seed, recordings)
     return itertools.islice(itertools.chain.from_iterable(made), surplus, None)
@@ -49,7 +49,7 @@ def _recordings(settings: SyntheticData, splits: list[str], seed: int, start: in
     tasks = itertools.islice(everything, start, None)
     workers = os.cpu_count() or 1
     pending: deque[Future[list[Sample]]] = deque()
-    # Processes, because a third of a picture's work holds Python's lock: beyond three cores threads would wait for it.
+    # Processes, because a third of an image's work holds Python's lock: beyond three cores threads would wait for it.
     # Not forked, because the caller has threads.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_parent) as pool:

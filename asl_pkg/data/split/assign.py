@@ -1,4 +1,4 @@
-"""Each picture's place in a data set: signers and recordings found, splits made, near-duplicates left out."""
+"""Each image's place in a data set: signers and recordings found, splits made, near-duplicates left out."""
 
 import functools
 from collections import Counter, defaultdict
@@ -19,19 +19,19 @@ from asl_pkg.data.split.signers_table import read_table, rows_of_images
 from asl_pkg.data.split.splitting import GUARD, MIN_GROUPS, NEAR_DUPLICATE, SampleMeta, SplitAssignment
 
 TRAIN, VALIDATION, TEST = contract.SPLITS
-MOST_LOST = 0.3  # share of a class's training pictures that look like held-out ones: beyond it nothing is measured
+MOST_LOST = 0.3  # share of a class's training images that look like held-out ones: beyond it nothing is measured
 
 
 @dataclass(frozen=True)
 class SplitResult:
-    """Where the pictures go.
+    """Where the images go.
 
     Args:
         split_by: `signer`, `recording` or `block`: the weakest that any class is held out by.
-        people: the signers of all pictures, and what is doubtful about them.
+        people: the signers of all images, and what is doubtful about them.
         shots: what the splits were made from.
-        places: of each picture.
-        unmeasurable: names of the classes that the test does not hold, or whose pictures look too much like training's.
+        places: of each image.
+        unmeasurable: names of the classes that the test does not hold, or whose images look too much like training's.
         unvalidated: names of the classes that the validation does not hold, since too few signers show them.
     """
 
@@ -44,12 +44,12 @@ class SplitResult:
 
     @property
     def signers(self) -> list[str]:
-        """Of each picture."""
+        """Of each image."""
         return self.people.signers
 
     @property
     def unseen_signers(self) -> bool:
-        """Whether it is certain that no signer of a held-out picture is in training."""
+        """Whether it is certain that no signer of a held-out image is in training."""
         signers: dict[bool, set[str]] = {True: set(), False: set()}
         for signer, at in zip(self.signers, self.places, strict=True):
             if at.kept:
@@ -66,10 +66,10 @@ def assign_splits(arrival: IngestedData, data: DataSettings, seed: int, looks: S
         arrival: what passed.
         data: how to split it.
         seed: of the choice.
-        looks: of all pictures.
+        looks: of all images.
 
     Returns:
-        The place of each picture.
+        The place of each image.
 
     Raises:
         DataError: a class has too few groups, or the user's table or the folders of signers fit in part only.
@@ -129,7 +129,7 @@ def _placed(
 
 
 def _missing(placed: SplitResult, split: str) -> set[str]:
-    """Classes of which a split has no picture."""
+    """Classes of which a split has no image."""
     found = {shot.label for shot, at in zip(placed.shots, placed.places, strict=True) if at.split == split}
     return set(_names({shot.label for shot in placed.shots} - found))
 
@@ -148,7 +148,7 @@ def _without_some(placed: SplitResult) -> SplitResult:
 
 
 def _alike(placed: SplitResult) -> SplitResult:
-    """Doubt that signers are different people where many of their pictures look the same; empty walls may."""
+    """Doubt that signers are different people where many of their images look the same; empty walls may."""
     twins = sum(
         at.split == NEAR_DUPLICATE and contract.CLASSES[shot.label] != "nothing"
         for shot, at in zip(placed.shots, placed.places, strict=True)
@@ -226,7 +226,7 @@ def _people_of_table(
 
 
 def _numbered(shots: list[SampleMeta], paths: Sequence[str]) -> list[SampleMeta]:
-    """Give pictures whose names have no number in common a place in the order of their names.
+    """Give images whose names have no number in common a place in the order of their names.
 
     They may well be neighbours: as sequences of their own they would be split at random.
     """
@@ -244,7 +244,7 @@ def _numbered(shots: list[SampleMeta], paths: Sequence[str]) -> list[SampleMeta]
 def _without_twins(
     labels: Sequence[int], places: Sequence[SplitAssignment], looks: SimilarityIndex
 ) -> list[SplitAssignment]:
-    """Leave out what looks the same as a held-out picture.
+    """Leave out what looks the same as a held-out image.
 
     A class of which nothing would be left in some split, as an empty wall, is learnt but not held out at all.
     """

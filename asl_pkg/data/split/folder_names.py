@@ -35,7 +35,7 @@ VERSIONS = """
     contrast equalized removed nobg easy hard difficult good bad
 """
 CONTAINERS = """
-    data dataset set subset split fold kfold part partial batch bunch chunk shard image img pic picture photo photograph
+    data dataset set subset split fold kfold part partial batch bunch chunk shard image img pic image photo photograph
     foto frame video clip sample example asl alphabet sign signs language american letter finger fingerspelling spelling
     gesture class classes label archive kaggle download upload file folder dir directory collection group database db
     root home input output source src target all misc miscellaneous other others more extra additional various default

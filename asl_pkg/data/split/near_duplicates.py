@@ -1,6 +1,6 @@
-"""Pictures that look the same on both sides of a split: found by their hashes, confirmed on pixels.
+"""Images that look the same on both sides of a split: found by their hashes, confirmed on pixels.
 
-Every hash is compared with every held-out one, 64 bits at a time: for 87,000 pictures that takes seconds.
+Every hash is compared with every held-out one, 64 bits at a time: for 87,000 images that takes seconds.
 """
 
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 MAX_BITS = 5  # of 64 in which the hashes of twins may differ
 LEAST_CORRELATION = 0.95  # of the grey thumbnails of twins …
 MOST_DIFFERENCE = 3.0  # … or their mean difference in grey levels: an empty wall has no pattern that could correlate
-ROWS = 64  # pictures whose hashes are compared with all others at once: tens of MB for 87,000
+ROWS = 64  # images whose hashes are compared with all others at once: tens of MB for 87,000
 PAIRS = 1024  # compared on pixels at once: likewise
 
 
 @dataclass(frozen=True)
 class SimilarPairs:
-    """Pairs of pictures with near hashes.
+    """Pairs of images with near hashes.
 
     Args:
-        rows: of the first pictures [n].
+        rows: of the first images [n].
         others: of the second ones [n].
         bits: in which their hashes differ [n].
         correlation: of their grey thumbnails [n].
@@ -64,7 +64,7 @@ def near_hashes(
 
 
 class SimilarityIndex:
-    """What all pictures look like, made for comparing.
+    """What all images look like, made for comparing.
 
     Args:
         hashes: uint64 [n], see hashing.dhash.
@@ -76,10 +76,10 @@ class SimilarityIndex:
         self.thumbnails = thumbnails
 
     def near(self, rows: np.ndarray, others: np.ndarray, max_bits: int = MAX_BITS) -> Iterator[SimilarPairs]:
-        """Compare some pictures with others.
+        """Compare some images with others.
 
         Args:
-            rows: int [a], of the pictures.
+            rows: int [a], of the images.
             others: int [b], of those that they are compared with.
             max_bits: in which hashes may differ.
 
@@ -100,7 +100,7 @@ class SimilarityIndex:
         """Find the pairs that look most alike, at most one for each of `rows`.
 
         Args:
-            rows: int [a], of the pictures.
+            rows: int [a], of the images.
             others: int [b], of those that they are compared with.
             count: how many pairs at most.
 
@@ -124,7 +124,7 @@ class SimilarityIndex:
         return SimilarPairs(rows, others, bits, correlation, difference)
 
     def _grey(self, rows: np.ndarray) -> NDArray[np.float32]:
-        """Whole grey levels of some pictures [n, side * side], made when asked for: those of all would take 90 MB."""
+        """Whole grey levels of some images [n, side * side], made when asked for: those of all would take 90 MB."""
         colours = self.thumbnails[rows]
         grey = colours[..., 0].astype(np.uint16)
         grey += colours[..., 1]

@@ -1,7 +1,7 @@
-"""Where one recording ends and the next begins, found from frame numbers and from what the pictures look like.
+"""Where one recording ends and the next begins, found from frame numbers and from what the images look like.
 
 Public sets number the frames of a class through, over several recordings in other rooms or another light. Within one
-the background stays for a while; a hand that moves changes few parts of the picture, a new room most of them.
+the background stays for a while; a hand that moves changes few parts of the image, a new room most of them.
 """
 
 from collections import defaultdict
@@ -11,8 +11,8 @@ import numpy as np
 
 from asl_pkg.data.split.splitting import SampleMeta
 
-CELLS = 4  # the picture is looked at in 4 x 4 parts
-WINDOW = 10  # pictures before and after a place that are compared there
+CELLS = 4  # the image is looked at in 4 x 4 parts
+WINDOW = 10  # images before and after a place that are compared there
 LEAST_CHANGE = 25.0  # grey levels by which most parts change where a recording ends …
 LEAST_RATIO = 4.5  # … and how many times the usual change of the sequence that is
 LEAST_GAP = 20  # times the usual step of frame numbers: a larger gap ends a recording
@@ -23,11 +23,11 @@ def find_recordings(shots: Sequence[SampleMeta], thumbnails: np.ndarray) -> list
     """Number the recordings of each sequence.
 
     Args:
-        shots: all pictures.
-        thumbnails: uint8 [n, side, side, 3] of all pictures, side a multiple of CELLS.
+        shots: all images.
+        thumbnails: uint8 [n, side, side, 3] of all images, side a multiple of CELLS.
 
     Returns:
-        For each picture the number of its recording within its label, signer and sequence, from 0.
+        For each image the number of its recording within its label, signer and sequence, from 0.
     """
     rows_of = defaultdict(list)
     for row, shot in enumerate(shots):
@@ -48,7 +48,7 @@ def _cells(thumbnails: np.ndarray) -> np.ndarray:
 
 
 def _number(frames: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Number of the recording of each picture of a sequence in order."""
+    """Number of the recording of each image of a sequence in order."""
     cuts = np.zeros(len(frames), bool)
     steps = np.diff(frames)
     if len(steps):
@@ -80,7 +80,7 @@ def _changes(cells: np.ndarray) -> list[int]:
 
 
 def _sharpest(cells: np.ndarray, peak: int) -> int:
-    """The place near a peak where one picture differs most from the one before it."""
+    """The place near a peak where one image differs most from the one before it."""
     start, end = max(1, peak - WINDOW // 2), min(len(cells), peak + WINDOW // 2)
     steps = np.median(np.abs(cells[start:end] - cells[start - 1 : end - 1]).mean(axis=2), axis=1)
     return start + int(steps.argmax())

@@ -1,4 +1,4 @@
-"""Whose hand a picture shows: what the source, the user's table or the folders say, and what remains doubtful.
+"""Whose hand an image shows: what the source, the user's table or the folders say, and what remains doubtful.
 
 A person in training and in the test makes a figure that promises too much. So whatever could split a person is put
 together, and what cannot be known for certain is a doubt, which forbids to call the test's signers unseen.

@@ -18,10 +18,10 @@ from asl_pkg.data.split.near_duplicates import SimilarityIndex
 from asl_pkg.errors import DataError
 
 GUARD = "guard"  # left out: too near to a frame of another split
-NEAR_DUPLICATE = "near-duplicate"  # left out: looks the same as a held-out picture
+NEAR_DUPLICATE = "near-duplicate"  # left out: looks the same as a held-out image
 MIN_GROUPS = 3  # signers, recordings or blocks: one for each split
-LARGEST = 0.3  # of a class's pictures: without a recording of that share for training its recordings are cut up …
-# … and of all pictures: a signer of a greater share is learnt from wherever three others are left
+LARGEST = 0.3  # of a class's images: without a recording of that share for training its recordings are cut up …
+# … and of all images: a signer of a greater share is learnt from wherever three others are left
 TRAIN, VALIDATION, TEST = SPLITS = contract.SPLITS
 DRAWS = 10  # of the signers to begin with, where they are chosen by the classes that they show
 
@@ -29,7 +29,7 @@ U = TypeVar("U", bound=Hashable)
 
 
 class SampleMeta(NamedTuple):
-    """What splitting needs to know of a picture: its class, signer, run of frames, position and recording there."""
+    """What splitting needs to know of an image: its class, signer, run of frames, position and recording there."""
 
     label: int
     signer: str
@@ -39,19 +39,19 @@ class SampleMeta(NamedTuple):
 
 
 class SplitAssignment(NamedTuple):
-    """Where a picture goes: its split, GUARD or TWIN, and the group that stays together there."""
+    """Where an image goes: its split, GUARD or TWIN, and the group that stays together there."""
 
     split: str
     group: str
 
     @property
     def kept(self) -> bool:
-        """Whether the picture is in the data set."""
+        """Whether the image is in the data set."""
         return self.split in contract.SPLITS
 
 
 class Block(NamedTuple):
-    """Pictures that stay together: a recording, or a window of its frame numbers."""
+    """Images that stay together: a recording, or a window of its frame numbers."""
 
     label: int
     signer: str
@@ -72,13 +72,13 @@ def by_signer(
     """Hold out whole signers, not those who show a large part of what there is to learn if others are left.
 
     Args:
-        shots: all pictures, of at least MIN_GROUPS signers.
+        shots: all images, of at least MIN_GROUPS signers.
         validation_share: of the signers, at least one of them.
         test_share: of the signers, at least one of them.
         seed: of the choice.
 
     Returns:
-        The place of each picture, in their order; its group is its signer's sequence.
+        The place of each image, in their order; its group is its signer's sequence.
 
     Raises:
         DataError: there are fewer signers.
@@ -99,7 +99,7 @@ def by_signer_and_class(
         seed: of the choice.
 
     Returns:
-        The place of each picture; None where training would lack a class, or a split more than half of them.
+        The place of each image; None where training would lack a class, or a split more than half of them.
 
     Raises:
         DataError: there are fewer signers.
@@ -135,7 +135,7 @@ def by_recording(
     Where two blocks of different splits meet, the frames of the later one nearer than the guard are left out.
 
     Args:
-        shots: all pictures.
+        shots: all images.
         block_frames: length of a block.
         guard_frames: frames of different splits in one sequence are further apart than this.
         validation_share: of the groups of each class, at least one of them.
@@ -144,23 +144,23 @@ def by_recording(
         uncut: classes whose recordings stay whole wherever there are enough, however small each of them is.
 
     Returns:
-        The place of each picture, in their order, its group being its recording or block; and the classes of which
+        The place of each image, in their order, its group being its recording or block; and the classes of which
         whole recordings are held out.
 
     Raises:
         DataError: a class has too few blocks for all splits; says what mends it.
     """
-    pictures_of: dict[int, Counter[Block]] = defaultdict(Counter)
+    images_of: dict[int, Counter[Block]] = defaultdict(Counter)
     for shot in shots:
-        pictures_of[shot.label][_recording(shot)] += 1
-    whole = {label for label, recordings in pictures_of.items() if _divisible(recordings, label in uncut)}
+        images_of[shot.label][_recording(shot)] += 1
+    whole = {label for label, recordings in images_of.items() if _divisible(recordings, label in uncut)}
     blocks = [_recording(shot) if shot.label in whole else _window(shot, block_frames) for shot in shots]
     blocks_of_class: dict[int, set[Block]] = defaultdict(set)
     for block in blocks:
         blocks_of_class[block.label].add(block)
     if few := {label: len(own) for label, own in sorted(blocks_of_class.items()) if len(own) < MIN_GROUPS}:
         said = ", ".join(
-            f"{contract.CLASSES[label]} has {pictures_of[label].total():,} in {count}" for label, count in few.items()
+            f"{contract.CLASSES[label]} has {images_of[label].total():,} in {count}" for label, count in few.items()
         )
         mended = remedy(shots, few, block_frames, guard_frames, validation_share, test_share, seed)
         raise DataError(
@@ -169,7 +169,7 @@ def by_recording(
         )
     split_of: dict[Block, str] = {}
     for label, own in sorted(blocks_of_class.items()):
-        first = max(sorted(own), key=pictures_of[label].__getitem__) if label in whole else None
+        first = max(sorted(own), key=images_of[label].__getitem__) if label in whole else None
         split_of |= _allot(sorted(own), validation_share, test_share, np.random.default_rng([seed, label]), first)
     guarded = _guarded(shots, [split_of[block] for block in blocks], guard_frames)
     places = [
@@ -256,11 +256,11 @@ def _divisible(recordings: Counter[Block], uncut: bool) -> bool:
 
 
 def without_near_duplicates(places: Sequence[SplitAssignment], looks: SimilarityIndex) -> list[SplitAssignment]:
-    """Leave out the pictures that look the same as a held-out one: of training for both, of validation for the test.
+    """Leave out the images that look the same as a held-out one: of training for both, of validation for the test.
 
     Args:
-        places: of all pictures.
-        looks: of all pictures.
+        places: of all images.
+        looks: of all images.
 
     Returns:
         The places, TWIN for what is left out.
@@ -281,8 +281,8 @@ def require_every_class(
     """Refuse splits in which a class that there is is missing.
 
     Args:
-        labels: of all pictures.
-        splits: of all pictures.
+        labels: of all images.
+        splits: of all images.
         unmeasurable: names of classes that need not be held out.
         mended: what the user is to do about some classes.
 
@@ -325,11 +325,11 @@ def _allot(
 
 def _candidates(shots: Sequence[SampleMeta]) -> list[str]:
     """The signers who may be held out: not those who show a large part of what there is, if others are left."""
-    pictures = Counter(shot.signer for shot in shots if shot.signer != UNKNOWN_SIGNER)
-    if len(pictures) < MIN_GROUPS:
-        raise DataError(f"{len(pictures)} signers, expected at least {MIN_GROUPS} to hold out whole ones")
-    others = sorted(signer for signer, count in pictures.items() if count <= LARGEST * len(shots))
-    return others if len(others) >= MIN_GROUPS else sorted(pictures)
+    images = Counter(shot.signer for shot in shots if shot.signer != UNKNOWN_SIGNER)
+    if len(images) < MIN_GROUPS:
+        raise DataError(f"{len(images)} signers, expected at least {MIN_GROUPS} to hold out whole ones")
+    others = sorted(signer for signer, count in images.items() if count <= LARGEST * len(shots))
+    return others if len(others) >= MIN_GROUPS else sorted(images)
 
 
 def _of_signers(shots: Sequence[SampleMeta], split_of: Mapping[str, str]) -> list[SplitAssignment]:
@@ -379,7 +379,7 @@ def _worth(covered: Mapping[str, int]) -> tuple[int, ...]:
 
 
 def _guarded(shots: Sequence[SampleMeta], splits: Sequence[str], guard_frames: int) -> set[int]:
-    """Find the pictures to leave out: nearer than the guard to the last one kept, which is of another split."""
+    """Find the images to leave out: nearer than the guard to the last one kept, which is of another split."""
     guarded = set()
     kept: dict[Hashable, tuple[int, str]] = {}
     for index in sorted(range(len(shots)), key=lambda index: (shots[index].frame, shots[index].recording)):

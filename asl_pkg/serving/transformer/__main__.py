@@ -18,7 +18,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main() -> None:
     """Answer until SIGTERM; an error is one line on stderr and exit code 1."""
-    parser = _Parser("transformer", allow_abbrev=False, description="Pictures in, letters out; Triton computes.")
+    parser = _Parser("transformer", allow_abbrev=False, description="Images in, letters out; Triton computes.")
     parser.add_argument("--model_name", default=contract.MODEL_NAME, help="in the v2 protocol")
     hosts = "HOST:PORT of Triton's gRPC, whose every address takes part"
     parser.add_argument("--predictor_host", required=True, help=hosts)

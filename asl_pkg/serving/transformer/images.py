@@ -1,4 +1,4 @@
-"""Picture files as they come to the transformer."""
+"""Image files as they come to the transformer."""
 
 import base64
 import re
@@ -11,36 +11,36 @@ from asl_pkg import contract
 from asl_pkg.data.preparation import image_size, prepare
 from asl_pkg.errors import DataError
 
-MAX_PIXELS = 25_000_000  # of one picture
+MAX_PIXELS = 25_000_000  # of one image
 DATA_URL = re.compile(r"\s*data:[^,]*;base64,", re.IGNORECASE)
 STANDARD = str.maketrans("-_", "+/", " \t\r\n=")  # from the alphabet for URLs; line breaks and padding are left out
 
 
 def read_instances(payload: Any) -> list[bytes | str]:
-    """Find the pictures of a request in v1.
+    """Find the images of a request in v1.
 
     Args:
         payload: its JSON.
 
     Returns:
-        The pictures, in base64.
+        The images, in base64.
 
     Raises:
         InvalidInput: it is of another form.
     """
     instances = payload.get("instances") if isinstance(payload, dict) else None
-    expected = f'expected JSON {{"instances": [{{"b64": "…"}}]}} with 1 to {contract.MAX_BATCH} pictures'
+    expected = f'expected JSON {{"instances": [{{"b64": "…"}}]}} with 1 to {contract.MAX_BATCH} images'
     if not isinstance(instances, list) or not 1 <= len(instances) <= contract.MAX_BATCH:
         raise InvalidInput(expected)
     texts = [one.get("b64") for one in instances if isinstance(one, dict)]
-    pictures: list[bytes | str] = [text for text in texts if isinstance(text, str)]
-    if len(pictures) < len(instances):
+    images: list[bytes | str] = [text for text in texts if isinstance(text, str)]
+    if len(images) < len(instances):
         raise InvalidInput(expected)
-    return pictures
+    return images
 
 
-def read_picture(file: bytes | str) -> np.ndarray | str:
-    """Prepare a picture.
+def read_image(file: bytes | str) -> np.ndarray | str:
+    """Prepare an image.
 
     Args:
         file: its bytes, or base64 of them from JSON, which has no bytes.
@@ -52,10 +52,10 @@ def read_picture(file: bytes | str) -> np.ndarray | str:
         data = _decoded(file) if isinstance(file, str) else file
         width, height = image_size(data)
         if width * height > MAX_PIXELS:
-            return f"more than {MAX_PIXELS:,} pixels, expected a smaller picture"
+            return f"more than {MAX_PIXELS:,} pixels, expected a smaller image"
         return prepare(data)
     except ValueError:
-        return "not base64, which JSON takes pictures in"
+        return "not base64, which JSON takes images in"
     except DataError as error:
         return str(error)
 

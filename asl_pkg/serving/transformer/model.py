@@ -1,4 +1,4 @@
-"""The transformer's model: pictures in, letters out; a model server behind it computes."""
+"""The transformer's model: images in, letters out; a model server behind it computes."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -11,13 +11,13 @@ from kserve.errors import InvalidInput
 
 from asl_pkg import contract
 from asl_pkg.inference.postprocess import TOP, Letter, decode_prediction
-from asl_pkg.serving.transformer.images import read_instances, read_picture
+from asl_pkg.serving.transformer.images import read_image, read_instances
 from asl_pkg.serving.transformer.predictors import Predictors
 from asl_pkg.serving.v2_server.requests import PIXELS, PROBABILITIES, check, read_pixels, respond
 from asl_pkg.serving.v2_server.server import ReleasedModel
 
-DECODERS = 2  # pictures decoded at the same time; the largest take up to 0.5 GB meanwhile
-PICTURES = {"name": "image", "datatype": "BYTES", "shape": [-1]}
+DECODERS = 2  # images decoded at the same time; the largest take up to 0.5 GB meanwhile
+IMAGES = {"name": "image", "datatype": "BYTES", "shape": [-1]}
 LETTERS = [
     {"name": "letter", "datatype": "BYTES", "shape": [-1]},
     {"name": "confidence", "datatype": "FP32", "shape": [-1]},
@@ -29,11 +29,11 @@ LETTERS = [
 
 @dataclass(frozen=True)
 class ImageRequest:
-    """A request whose pictures were read.
+    """A request whose images were read.
 
     Args:
         request: in v2; None is a request in v1.
-        errors: one a picture, empty where it could be read.
+        errors: one an image, empty where it could be read.
         pixels: uint8 [m, 200, 200, 3], of those that could be read.
     """
 
@@ -48,7 +48,7 @@ class ModelResponse:
 
     Args:
         question: that it answers.
-        probabilities: float32 [m, 29], of the pictures that could be read.
+        probabilities: float32 [m, 29], of the images that could be read.
         release: of the server that answered.
         confidence_threshold: of that release.
     """
@@ -60,7 +60,7 @@ class ModelResponse:
 
 
 class ImageModel(ReleasedModel):
-    """Prepares pictures as training did, asks a model server, names the letters.
+    """Prepares images as training did, asks a model server, names the letters.
 
     Args:
         name: in the v2 protocol.
@@ -89,27 +89,27 @@ class ImageModel(ReleasedModel):
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """The inputs, one of which is in a request, for the model's metadata."""
-        return [PICTURES, PIXELS]
+        return [IMAGES, PIXELS]
 
     def get_output_types(self) -> list[dict[str, Any]]:
         """The outputs, for the model's metadata."""
         return [*LETTERS, PROBABILITIES]
 
     async def preprocess(self, payload: InferRequest | Any, headers: dict[str, str] | None = None) -> ImageRequest:
-        """Read the pictures of a request.
+        """Read the images of a request.
 
         Args:
             payload: `image` BYTES [n], or `input` UINT8 [n, 200, 200, 3], or v1's `{"instances": [{"b64": …}]}`.
             headers: of the request.
 
         Returns:
-            The pictures, prepared.
+            The images, prepared.
 
         Raises:
-            InvalidInput: it is something else, or no picture in it can be read.
+            InvalidInput: it is something else, or no image in it can be read.
         """
         if isinstance(payload, InferRequest):
-            check(payload, [PICTURES, PIXELS], self.get_output_types())
+            check(payload, [IMAGES, PIXELS], self.get_output_types())
             if payload.inputs[0].name == contract.INPUT_NAME:
                 pixels = read_pixels(payload)
                 return ImageRequest(payload, [""] * len(pixels), pixels)
@@ -117,18 +117,18 @@ class ImageModel(ReleasedModel):
         else:
             files = read_instances(payload)
         loop = asyncio.get_running_loop()
-        read = await asyncio.gather(*(loop.run_in_executor(self._decoders, read_picture, one) for one in files))
+        read = await asyncio.gather(*(loop.run_in_executor(self._decoders, read_image, one) for one in files))
         whole = [one for one in read if isinstance(one, np.ndarray)]
         errors = [one if isinstance(one, str) else "" for one in read]
         if not whole:
-            raise InvalidInput(f"none of {len(errors)} pictures can be read; the first: {errors[0]}")
+            raise InvalidInput(f"none of {len(errors)} images can be read; the first: {errors[0]}")
         return ImageRequest(payload if isinstance(payload, InferRequest) else None, errors, np.stack(whole))
 
     async def predict(self, payload: ImageRequest, headers: dict[str, str] | None = None) -> ModelResponse:
         """Ask a model server.
 
         Args:
-            payload: the pictures.
+            payload: the images.
             headers: of the request.
 
         Returns:
@@ -154,7 +154,7 @@ class ImageModel(ReleasedModel):
             response_headers: of the answer.
 
         Returns:
-            One answer a picture, in their order.
+            One answer an image, in their order.
         """
         rows = iter(result.probabilities)
         errors, request = result.question.errors, result.question.request

@@ -26,7 +26,7 @@ HTTP_STATUSES = {
 REASONS = {
     grpc.StatusCode.UNAVAILABLE: "no model server can answer now, try again",
     grpc.StatusCode.DEADLINE_EXCEEDED: "the model server did not answer in time, try again",
-    grpc.StatusCode.INVALID_ARGUMENT: "the model server refused the pictures",
+    grpc.StatusCode.INVALID_ARGUMENT: "the model server refused the images",
 }
 
 

@@ -58,7 +58,7 @@ def check(request: InferRequest, inputs: Sequence[Mapping[str, Any]], outputs: S
 
     Args:
         request: the request.
-        inputs: those that may come, one of them in a request; -1 in a shape is the number of pictures.
+        inputs: those that may come, one of them in a request; -1 in a shape is the number of images.
         outputs: those that may be asked for.
 
     Raises:
@@ -67,7 +67,7 @@ def check(request: InferRequest, inputs: Sequence[Mapping[str, Any]], outputs: S
     found = [{"name": one.name, "datatype": one.datatype, "shape": list(one.shape)} for one in request.inputs]
     wanted = [{**one, "shape": [*found[0]["shape"][:1], *one["shape"][1:]]} for one in inputs] if found else []
     if len(found) != 1 or found[0] not in wanted or not 1 <= found[0]["shape"][0] <= contract.MAX_BATCH:
-        raise InvalidInput(f"got {found}, expected one of {list(inputs)} with 1 to {contract.MAX_BATCH} pictures")
+        raise InvalidInput(f"got {found}, expected one of {list(inputs)} with 1 to {contract.MAX_BATCH} images")
     names = [one["name"] for one in outputs]
     for output in request.request_outputs or []:
         if output.name not in names:

@@ -25,7 +25,7 @@ from asl_pkg.serving.v2_server.errors import DecodingInterceptor, add_error_hand
 from asl_pkg.serving.v2_server.requests import read_binary
 
 GRACE_S = 5  # for requests that are under way
-MAX_BYTES = 32 * 2**20  # of one request: 32 pictures as JSON numbers take half of it
+MAX_BYTES = 32 * 2**20  # of one request: 32 images as JSON numbers take half of it
 LENGTH_HEADER = "inference-header-content-length"
 
 

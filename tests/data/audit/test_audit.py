@@ -51,7 +51,7 @@ def info(**changed: object) -> DatasetInfo:
     return DatasetInfo(**usual | changed)
 
 
-def picture(label: int, frame: int) -> dict[str, object]:
+def image(label: int, frame: int) -> dict[str, object]:
     """A row as arrival writes it; frames 0 and 1 of each class are the same file."""
     image = noise(100 * label + max(1, frame))
     return {
@@ -72,7 +72,7 @@ def picture(label: int, frame: int) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def findings() -> Findings:
     places = [(label, frame) for label in range(len(contract.CLASSES)) for frame in range(len(SPLITS))]
-    table = pa.Table.from_pylist([picture(*place) for place in places], PARTS_SCHEMA)
+    table = pa.Table.from_pylist([image(*place) for place in places], PARTS_SCHEMA)
     rejected = [RejectedFile(f"A/{number}.jpg", "empty file") for number in range(7)] + [
         RejectedFile("x.txt", "text", False)
     ]
@@ -101,10 +101,10 @@ def page(written: Path) -> str:
     return (written / contract.AUDIT_PAGE).read_text()
 
 
-def test_what_is_left_out_is_counted_by_class_and_apart_from_the_pictures(audit: dict) -> None:
+def test_what_is_left_out_is_counted_by_class_and_apart_from_the_images(audit: dict) -> None:
     assert audit["guard"] == audit["near_duplicates"]["dropped"] == dict.fromkeys(contract.CLASSES, 1)
-    assert audit["pictures"] == 8 * len(contract.CLASSES)
-    assert audit["sizes_px"] == {"128 x 96": audit["pictures"]}
+    assert audit["images"] == 8 * len(contract.CLASSES)
+    assert audit["sizes_px"] == {"128 x 96": audit["images"]}
 
 
 def test_identical_files_are_counted_within_and_across_splits(audit: dict) -> None:
@@ -123,7 +123,7 @@ def test_recordings_are_listed_with_their_frames_and_where_they_went(audit: dict
         "name": "unknown//1",
         "first_frame": 4,
         "last_frame": 7,
-        "pictures": {"validation": 2, "test": 2},
+        "images": {"validation": 2, "test": 2},
     }
 
 
@@ -166,7 +166,7 @@ def test_classes_that_cannot_be_measured_are_named(findings: Findings, tmp_path:
     assert "Not measurable on this data set: O, nothing" in (tmp_path / contract.AUDIT_PAGE).read_text()
 
 
-def test_other_peoples_pictures_are_scored_too(findings: Findings, tmp_path: Path) -> None:
+def test_other_peoples_images_are_scored_too(findings: Findings, tmp_path: Path) -> None:
     thumbnails, labels = findings.arrival.thumbnails, np.array(findings.arrival.column("label"))
     write_audit(tmp_path, replace(findings, external=ExternalSet(thumbnails, labels, [], [])))
     audit = json.loads((tmp_path / contract.AUDIT_FILE).read_text())

@@ -14,7 +14,7 @@ def everything(labels: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def pictures() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def images() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(CLASSES), RECORDINGS * FRAMES)
     groups = np.array([f"{label}/{number // FRAMES % RECORDINGS}" for number, label in enumerate(labels)])
@@ -22,8 +22,8 @@ def pictures() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.array([unsteady(shapes[label], rng) for label in labels]), labels, groups
 
 
-def test_planted_wrong_labels_are_found_and_nothing_else(pictures: tuple[np.ndarray, ...]) -> None:
-    thumbnails, labels, groups = pictures
+def test_planted_wrong_labels_are_found_and_nothing_else(images: tuple[np.ndarray, ...]) -> None:
+    thumbnails, labels, groups = images
     wrong = labels.copy()
     wrong[list(PLANTED)] = list(PLANTED.values())
     found = find_label_issues(thumbnails, wrong, groups, everything(labels), seed=0)
@@ -33,25 +33,25 @@ def test_planted_wrong_labels_are_found_and_nothing_else(pictures: tuple[np.ndar
     assert all(wrong[one.neighbour] == one.voted for one in found.suspects)
 
 
-def test_a_recording_in_the_wrong_folder_cannot_vouch_for_itself(pictures: tuple[np.ndarray, ...]) -> None:
-    thumbnails, labels, groups = pictures
+def test_a_recording_in_the_wrong_folder_cannot_vouch_for_itself(images: tuple[np.ndarray, ...]) -> None:
+    thumbnails, labels, groups = images
     wrong = np.where(groups == "2/1", 4, labels)
     found = find_label_issues(thumbnails, wrong, groups, everything(labels), seed=0)
     assert found.across_groups
     assert {one.position for one in found.suspects} == set(np.flatnonzero(groups == "2/1"))
 
 
-def test_right_labels_raise_no_doubt(pictures: tuple[np.ndarray, ...]) -> None:
-    found = find_label_issues(*pictures, everything(pictures[1]), seed=0)
+def test_right_labels_raise_no_doubt(images: tuple[np.ndarray, ...]) -> None:
+    found = find_label_issues(*images, everything(images[1]), seed=0)
     assert (found.agreed, found.disputed, found.suspects) == (1, 0, [])
 
 
-def test_with_one_recording_a_class_its_own_pictures_vote(pictures: tuple[np.ndarray, ...]) -> None:
-    thumbnails, labels, _ = pictures
+def test_with_one_recording_a_class_its_own_images_vote(images: tuple[np.ndarray, ...]) -> None:
+    thumbnails, labels, _ = images
     assert find_label_issues(thumbnails, labels, labels.astype(str), everything(labels), seed=0).disputed == 0
 
 
-def test_where_recordings_have_nothing_in_common_all_pictures_vote() -> None:
+def test_where_recordings_have_nothing_in_common_all_images_vote() -> None:
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(12), 10)
     thumbnails = np.array([unsteady(np.asarray(noise(group), float), rng) for group in groups])
@@ -60,21 +60,21 @@ def test_where_recordings_have_nothing_in_common_all_pictures_vote() -> None:
     assert found.agreed == 1
 
 
-def test_the_list_is_short_however_many_are_wrong(pictures: tuple[np.ndarray, ...]) -> None:
-    thumbnails, labels, groups = pictures
+def test_the_list_is_short_however_many_are_wrong(images: tuple[np.ndarray, ...]) -> None:
+    thumbnails, labels, groups = images
     wrong = np.where(np.arange(len(labels)) % 6 == 0, (labels + 1) % CLASSES, labels)
     found = find_label_issues(thumbnails, wrong, groups, everything(labels), seed=0)
     assert found.disputed > LISTED == len(found.suspects)
 
 
-def test_a_few_pictures_are_not_judged() -> None:
+def test_a_few_images_are_not_judged() -> None:
     thumbnails = np.array([np.asarray(noise(seed)) for seed in range(4)])
     rows = np.arange(4)
     assert find_label_issues(thumbnails, rows, rows.astype(str), rows, seed=0) == LabelIssues(0, 0.0, True, 0, [])
 
 
-def test_pictures_that_were_left_out_neither_vote_nor_are_judged(pictures: tuple[np.ndarray, ...]) -> None:
-    thumbnails, labels, groups = pictures
+def test_images_that_were_left_out_neither_vote_nor_are_judged(images: tuple[np.ndarray, ...]) -> None:
+    thumbnails, labels, groups = images
     wrong = labels.copy()
     wrong[list(PLANTED)] = list(PLANTED.values())
     rows = np.setdiff1d(everything(labels), [10])

@@ -16,9 +16,9 @@ CLASSES, RECORDINGS, FRAMES = 6, 5, 8
 PX = 32
 
 
-def unsteady(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The same picture a moment later."""
-    return np.clip(picture + rng.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
+def unsteady(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The same image a moment later."""
+    return np.clip(image + rng.normal(0, 3, image.shape), 0, 255).astype(np.uint8)
 
 
 def videos() -> dict[str, np.ndarray]:
@@ -35,13 +35,13 @@ def videos() -> dict[str, np.ndarray]:
 
 
 def independent() -> dict[str, np.ndarray]:
-    """Pictures that show their class, each in a way of its own."""
+    """Images that show their class, each in a way of its own."""
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(CLASSES), RECORDINGS * FRAMES)
     shapes = [np.asarray(noise(label), float) for label in range(CLASSES)]
-    pictures = [np.clip(shapes[label] + rng.normal(0, 40, (PX, PX, 3)), 0, 255) for label in labels]
+    images = [np.clip(shapes[label] + rng.normal(0, 40, (PX, PX, 3)), 0, 255) for label in labels]
     return {
-        "thumbnails": np.array(pictures).astype(np.uint8),
+        "thumbnails": np.array(images).astype(np.uint8),
         "labels": labels,
         "splits": rng.permuted(np.where(np.arange(len(labels)) % 5, "train", "test")),
         "groups": np.array([f"{number % 12}" for number in range(len(labels))]),
@@ -57,7 +57,7 @@ def test_a_random_split_of_near_copies_flatters_and_the_sentence_says_how_much()
     assert "points for" in leakage_summary([by_chance, ours])
 
 
-def test_independent_pictures_make_no_difference() -> None:
+def test_independent_images_make_no_difference() -> None:
     by_chance, ours = leakage_probe(**independent(), seed=0)
     assert min(by_chance.accuracy, ours.accuracy) > 0.8
     assert "no difference" in leakage_summary([by_chance, ours])
@@ -71,10 +71,10 @@ def test_both_splits_have_the_same_sizes_and_the_interval_holds_the_figure() -> 
     assert ours.too_few
 
 
-def test_other_peoples_pictures_get_a_row_of_their_own() -> None:
+def test_other_peoples_images_get_a_row_of_their_own() -> None:
     data = independent()
     *_, outside = leakage_probe(**data, seed=0, external=(data["thumbnails"][::3], data["labels"][::3]))
-    assert (outside.split, outside.unit, outside.test) == (EXTERNAL, "picture", 80)
+    assert (outside.split, outside.unit, outside.test) == (EXTERNAL, "image", 80)
     assert outside.accuracy > 0.8
 
 
@@ -88,22 +88,22 @@ def test_the_same_seed_gives_the_same_table() -> None:
     ids=["nothing held out", "one class to learn from", "everything left out"],
 )
 def test_where_nothing_can_be_measured_there_are_no_rows(splits: list[str], labels: list[int]) -> None:
-    pictures = np.array([np.asarray(noise(seed)) for seed in range(4)])
-    scores = leakage_probe(pictures, np.array(labels), np.array(splits), np.array(list("abcd")), seed=0)
+    images = np.array([np.asarray(noise(seed)) for seed in range(4)])
+    scores = leakage_probe(images, np.array(labels), np.array(splits), np.array(list("abcd")), seed=0)
     assert scores == []
     assert "too few" in leakage_summary(scores)
 
 
-def test_two_pictures_a_class_are_enough_to_run_and_too_few_to_trust() -> None:
-    pictures = np.array([np.asarray(noise(seed)) for seed in range(4)])
+def test_two_images_a_class_are_enough_to_run_and_too_few_to_trust() -> None:
+    images = np.array([np.asarray(noise(seed)) for seed in range(4)])
     scores = leakage_probe(
-        pictures, np.array([0, 1, 0, 1]), np.array(["train", "train", "test", "test"]), np.array(list("aabb")), seed=0
+        images, np.array([0, 1, 0, 1]), np.array(["train", "train", "test", "test"]), np.array(list("aabb")), seed=0
     )
     assert scores[1].too_few
     assert (scores[1].low, scores[1].high) == (0, 1)
 
 
-def test_plain_grey_pictures_are_no_obstacle() -> None:
+def test_plain_grey_images_are_no_obstacle() -> None:
     splits = np.array(["train", "test"] * 6)
     grey = np.full((12, PX, PX, 3), 128, np.uint8)
     assert len(leakage_probe(grey, np.repeat([0, 1, 2], 4), splits, splits, seed=0)) == 2
@@ -120,6 +120,6 @@ def test_a_sample_keeps_the_shares_and_every_class_in_every_split() -> None:
 
 
 def test_a_gap_within_the_intervals_is_no_proof() -> None:
-    row = {"train": 90, "test": 10, "unit": "picture", "units": 10}
+    row = {"train": 90, "test": 10, "unit": "image", "units": 10}
     scores = [Score(RANDOM, 0.8, 0.6, 0.9, **row), Score(OURS, 0.7, 0.5, 0.85, **row)]
     assert "no difference" in leakage_summary(scores)

@@ -18,7 +18,7 @@ def test_recordings_lie_along_their_frames_with_a_cut_between_them() -> None:
     assert 'class="cut" d="M500.0' in drawing
 
 
-def test_recordings_that_share_frame_numbers_lie_one_after_the_other_by_their_pictures() -> None:
+def test_recordings_that_share_frame_numbers_lie_one_after_the_other_by_their_images() -> None:
     drawing = strip([Stretch(0, "a", "train", 0, 9, 30), Stretch(0, "b", "test", 0, 9, 10)])
     assert boxes(drawing, "train") == [(0, 750)]
     assert boxes(drawing, "test") == [(750, 250)]
@@ -42,5 +42,5 @@ def test_so_many_cuts_that_they_would_hide_the_recordings_are_left_out() -> None
     assert 'class="cut"' not in strip(many)
 
 
-def test_one_picture_is_drawn() -> None:
+def test_one_image_is_drawn() -> None:
     assert boxes(strip([Stretch(0, "a", "train", 7, 7, 1)]), "train") == [(0, WIDTH)]

@@ -55,7 +55,7 @@ def track(root: Path, *paths: str) -> None:
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Tag v1: a folder of three pictures and an archive of it; v2: a fourth picture."""
+    """Tag v1: a folder of three images and an archive of it; v2: a fourth image."""
     base = tmp_path_factory.mktemp("dvc")
     root = new_repository(base / "repository", {"url": str(base / "remote")})
     for number in range(3):
@@ -75,7 +75,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def base(original: Path, tmp_path: Path) -> Path:
-    """A copy to damage; its cache is gone, so that only the remote has the pictures."""
+    """A copy to damage; its cache is gone, so that only the remote has the images."""
     shutil.copytree(original, tmp_path / "base")
     root = tmp_path / "base/repository"
     shutil.rmtree(root / ".dvc/cache")
@@ -104,7 +104,7 @@ def numbers(source: Source) -> list[int]:
 
 
 def objects(base: Path) -> Iterator[Path]:
-    """The picture files in the remote, the listings aside."""
+    """The image files in the remote, the listings aside."""
     return (path for path in (base / "remote").rglob("*") if path.is_file() and path.suffix != ".dir")
 
 
@@ -114,7 +114,7 @@ def object_of(base: Path, content: bytes) -> Path:
 
 @pytest.mark.parametrize("kind", REPOSITORIES)
 @pytest.mark.parametrize("path", ["data/letters", "data/letters.dvc"])
-def test_a_folder_comes_with_every_picture(base: Path, kind: str, path: str) -> None:
+def test_a_folder_comes_with_every_image(base: Path, kind: str, path: str) -> None:
     assert numbers(opened(base, path, kind)) == [0, 1, 2, 3]
 
 
@@ -228,7 +228,7 @@ def test_what_is_no_repository_is_said_in_one_line(tmp_path: Path, repository: s
 
 @pytest.fixture
 def importing(base: Path) -> Path:
-    """A clone of a project that imported a folder and a file from the repository, and has no picture itself."""
+    """A clone of a project that imported a folder and a file from the repository, and has no image itself."""
     from dvc.repo import Repo
 
     git(base / "repository", "commit", "-q", "--allow-empty", "-m", "as it is imported")

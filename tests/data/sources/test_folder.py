@@ -65,7 +65,7 @@ def test_the_last_number_of_a_name_is_the_frame(path: str, sequence: str, frame:
     ],
     ids=["text", "hidden", "no folder", "test half without folders", "folder below the class"],
 )
-def test_only_what_claims_to_be_a_picture_is_quarantined(path: str, quarantined: bool) -> None:
+def test_only_what_claims_to_be_a_image_is_quarantined(path: str, quarantined: bool) -> None:
     rejected = rejection_of(path)
     assert rejected is not None
     assert (rejected.path, rejected.quarantined) == (path, quarantined)

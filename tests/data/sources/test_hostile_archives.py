@@ -28,7 +28,7 @@ Build = Callable[[], bytes]
 
 
 def zip_of(**changes: object) -> bytes:
-    """A zip of one picture whose member says of itself what `changes` say."""
+    """A zip of one image whose member says of itself what `changes` say."""
     member = zipfile.ZipInfo("A/1.jpg")
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:

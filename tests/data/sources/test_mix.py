@@ -22,9 +22,9 @@ def ann(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def bob(tmp_path: Path) -> Path:
-    """A tar: nobody knows how many pictures it has before its end."""
+    """A tar: nobody knows how many images it has before its end."""
     public_folder(tmp_path / "unpacked", 1)
-    (tmp_path / "unpacked/README.txt").write_text("not a picture")
+    (tmp_path / "unpacked/README.txt").write_text("not an image")
     with tarfile.open(tmp_path / "bob.tar.gz", "w:gz") as file:
         file.add(tmp_path / "unpacked", "unpacked")
     return tmp_path / "bob.tar.gz"
@@ -36,10 +36,10 @@ def opened(path: str, tmp_path: Path) -> Source:
 
 def test_every_part_is_a_signer_with_paths_of_its_own(ann: Path, bob: Path, tmp_path: Path) -> None:
     found = list(opened(f"ann={ann},bob={bob}", tmp_path).read(0))
-    pictures = [item for item in found if isinstance(item, Sample)]
-    assert {(item.signer, item.path.partition("/")[0]) for item in pictures} == {("ann", "ann"), ("bob", "bob")}
+    images = [item for item in found if isinstance(item, Sample)]
+    assert {(item.signer, item.path.partition("/")[0]) for item in images} == {("ann", "ann"), ("bob", "bob")}
     assert [item.path for item in found if isinstance(item, RejectedFile)] == ["bob/unpacked/README.txt"]
-    assert len(pictures) == len({item.path for item in pictures}) == 3 * len(contract.CLASSES)
+    assert len(images) == len({item.path for item in images}) == 3 * len(contract.CLASSES)
 
 
 @pytest.mark.parametrize("start", [0, 1, 28, 29, 30, 40, 57, 58, 59, 70, 86, 88, 89])

@@ -63,14 +63,14 @@ def rows_of(dataset_dir: Path) -> Iterator[dict[str, Any]]:
         yield from read_split(dataset_dir, split).to_pylist()
 
 
-def test_our_data_set_comes_back_picture_by_picture(ours: Path) -> None:
+def test_our_data_set_comes_back_image_by_image(ours: Path) -> None:
     found = {item.path: (item.data, item.label, item.signer, item.split) for item in read(ours)}
     assert found == {
         one["image"]["path"]: (one["image"]["bytes"], one["label"], one["signer"], None) for one in rows_of(ours)
     }
 
 
-def test_a_data_set_of_our_data_set_has_the_same_pictures(ours: Path, tmp_path: Path) -> None:
+def test_a_data_set_of_our_data_set_has_the_same_images(ours: Path, tmp_path: Path) -> None:
     pull(Settings(data=ParquetData(path=str(ours), block_frames=4, guard_frames=0)), tmp_path / "again")
     first, again = ({(one["sha256"], one["label"]) for one in rows_of(where)} for where in (ours, tmp_path / "again"))
     assert again <= first
@@ -122,7 +122,7 @@ def test_numbers_without_names_are_taken_only_where_they_are_just_ours(tmp_path:
         read(tmp_path / "some.parquet")
 
 
-def test_rows_that_are_no_picture_are_rejected_and_the_others_stay(tmp_path: Path) -> None:
+def test_rows_that_are_no_image_are_rejected_and_the_others_stay(tmp_path: Path) -> None:
     bad = [row("A", data=None), row("A", data=b""), row(None), row("Å"), {"image": None, "label": "A"}]
     found = read(write(tmp_path / "a.parquet", [row("A"), *bad, row("B")], pa.string()))
     assert [isinstance(item, RejectedFile) for item in found] == [False, *[True] * len(bad), False]
@@ -178,7 +178,7 @@ def test_what_is_no_parquet_is_refused_by_name(tmp_path: Path, name: str, conten
 
 def test_other_columns_are_refused_by_name(tmp_path: Path) -> None:
     pa.parquet.write_table(pa.table({"picture": [b"x"], "label": ["A"]}), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match=r"picture, label.*expected"):
+    with pytest.raises(DataError, match=r"image, label.*expected"):
         read(tmp_path)
 
 

@@ -95,7 +95,7 @@ def test_its_state_changes_with_the_contents_and_only_then(
     assert opened(f"s3://{bucket}/{prefix}", tmp_path).state != state
 
 
-def test_objects_that_are_no_pictures_are_rejected_with_the_reason(
+def test_objects_that_are_no_images_are_rejected_with_the_reason(
     client: Any, bucket: str, prefix: str, tmp_path: Path
 ) -> None:
     put(
@@ -104,8 +104,8 @@ def test_objects_that_are_no_pictures_are_rejected_with_the_reason(
         prefix,
         {"A/": b"", "A/1.jpg": JPEG, "README.md": b"text", "Apple/1.jpg": JPEG, "A/\t2.jpg": JPEG},
     )
-    control, picture, apple, readme = opened(f"s3://{bucket}/{prefix}", tmp_path).read(0)
-    assert isinstance(picture, Sample)
+    control, image, apple, readme = opened(f"s3://{bucket}/{prefix}", tmp_path).read(0)
+    assert isinstance(image, Sample)
     assert control == RejectedFile(r"'A/\t2.jpg'", "has control characters in its name")
     assert apple == RejectedFile("Apple/1.jpg", "not in a folder named after a class", no_class=True)
     assert isinstance(readme, RejectedFile)

@@ -86,7 +86,7 @@ def test_classes_that_one_signer_shows_are_learnt_and_called_unmeasurable(tmp_pa
         assert "too few signers show del, nothing, space: the test has none" in info.people[0]
 
 
-def test_signers_whose_pictures_look_the_same_may_be_one_person(tmp_path: Path) -> None:
+def test_signers_whose_images_look_the_same_may_be_one_person(tmp_path: Path) -> None:
     folder = people_folder(tmp_path / "set", dict.fromkeys(("ann", "bob", "cem"), contract.CLASSES), each=3)
     for name in contract.CLASSES[:9]:
         for other in ("bob", "cem"):
@@ -196,6 +196,6 @@ def test_twins_that_were_overlooked_stop_the_pull_by_name(tmp_path: Path, monkey
     for frame in range(FRAMES):
         (folder / f"asl_alphabet_train/B/B{frame}.jpg").write_bytes(encoded(noise(999_999)))
     monkeypatch.setattr(splitting, "without_near_duplicates", lambda places, looks: list(places))
-    with pytest.raises(DataError, match=r"look like pictures of another split, as .*/B/B\d+\.jpg and .*/B/B\d+\.jpg"):
+    with pytest.raises(DataError, match=r"look like images of another split, as .*/B/B\d+\.jpg and .*/B/B\d+\.jpg"):
         pulled(folder, tmp_path / "dataset")
     assert not (tmp_path / "dataset").exists()

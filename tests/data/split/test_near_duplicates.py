@@ -9,18 +9,18 @@ from tests.support.making import noise
 SIDE = 32
 
 
-def looks_of(pictures: list[np.ndarray]) -> SimilarityIndex:
-    return SimilarityIndex(np.array([dhash(picture) for picture in pictures], np.uint64), np.stack(pictures))
+def looks_of(images: list[np.ndarray]) -> SimilarityIndex:
+    return SimilarityIndex(np.array([dhash(image) for image in images], np.uint64), np.stack(images))
 
 
-def picture(seed: int) -> np.ndarray:
+def image(seed: int) -> np.ndarray:
     return np.asarray(noise(seed, SIDE))
 
 
-def test_a_brighter_noisier_copy_is_a_twin_and_another_picture_is_none() -> None:
+def test_a_brighter_noisier_copy_is_a_twin_and_another_image_is_none() -> None:
     rng = np.random.default_rng(1)
-    copy = np.clip(picture(1) * 0.9 + 12 + rng.normal(0, 2, (SIDE, SIDE, 3)), 0, 255).astype(np.uint8)
-    looks = looks_of([picture(1), picture(2), copy])
+    copy = np.clip(image(1) * 0.9 + 12 + rng.normal(0, 2, (SIDE, SIDE, 3)), 0, 255).astype(np.uint8)
+    looks = looks_of([image(1), image(2), copy])
     assert looks.twins(np.array([0, 1]), np.array([2])).tolist() == [0]
 
 
@@ -43,11 +43,11 @@ def test_every_pair_of_near_hashes_is_found(hashes: list[int], cut: int) -> None
     assert found == expected
 
 
-def test_the_most_alike_come_first_one_pair_a_picture() -> None:
-    base = picture(3)
+def test_the_most_alike_come_first_one_pair_a_image() -> None:
+    base = image(3)
     rng = np.random.default_rng(2)
     blurred = [np.clip(base + rng.normal(0, spread, base.shape), 0, 255).astype(np.uint8) for spread in (1, 8, 20)]
-    looks = looks_of([base, picture(4), *blurred])
+    looks = looks_of([base, image(4), *blurred])
     pairs = looks.most_alike(np.array([2, 3, 4]), np.array([0, 1]), 2)
     assert pairs is not None
     assert pairs.rows.tolist() == [2, 3]

@@ -7,15 +7,15 @@ ROOMS = 3
 
 
 def filmed(rooms: list[int], seed: int = 1) -> np.ndarray:
-    """Pictures in rooms of another colour each, with a hand that moves and light that flickers a little."""
+    """Images in rooms of another colour each, with a hand that moves and light that flickers a little."""
     rng = np.random.default_rng(seed)
     walls = rng.integers(40, 216, (ROOMS, 32, 32, 3))
     walls += np.array([0, 70, -70])[:, None, None, None]
-    pictures = walls[rooms] + rng.normal(0, 3, (len(rooms), 1, 1, 1))
-    for number, picture in enumerate(pictures):
+    images = walls[rooms] + rng.normal(0, 3, (len(rooms), 1, 1, 1))
+    for number, image in enumerate(images):
         top, left = (8 + 6 * np.sin(number / 5)).astype(int), (8 + 6 * np.cos(number / 7)).astype(int)
-        picture[top : top + 10, left : left + 10] = 190
-    return np.clip(pictures, 0, 255).astype(np.uint8)
+        image[top : top + 10, left : left + 10] = 190
+    return np.clip(images, 0, 255).astype(np.uint8)
 
 
 def sequence(count: int, frames: list[int] | None = None) -> list[SampleMeta]:
@@ -51,12 +51,12 @@ def test_sparse_numbers_are_no_jumps() -> None:
 def test_the_order_of_arrival_does_not_matter_and_sequences_are_apart() -> None:
     rooms = [0] * 40 + [1] * 40
     shots = sequence(80) + [SampleMeta(1, "x", "b", frame) for frame in range(80)]
-    pictures = np.concatenate([filmed(rooms), filmed([2] * 80)])
+    images = np.concatenate([filmed(rooms), filmed([2] * 80)])
     order = np.random.default_rng(1).permutation(160)
-    found = find_recordings([shots[row] for row in order], pictures[order])
+    found = find_recordings([shots[row] for row in order], images[order])
     assert [found[position] for position in np.argsort(order)] == rooms + [0] * 80
 
 
-def test_few_pictures_are_one_recording() -> None:
+def test_few_images_are_one_recording() -> None:
     assert find_recordings(sequence(3), filmed([0, 1, 2])) == [0, 0, 0]
     assert find_recordings(sequence(1), filmed([0])) == [0]

@@ -75,7 +75,7 @@ SAME_NUMBERS = [SampleMeta(0, "x", "a", frame // 3, frame % 3) for frame in rang
 @settings(deadline=None)
 @given(SHOTS, st.randoms(use_true_random=False))
 @example(SAME_NUMBERS, Random(2))
-def test_the_order_of_the_pictures_does_not_matter(shots: list[SampleMeta], random: object) -> None:
+def test_the_order_of_the_images_does_not_matter(shots: list[SampleMeta], random: object) -> None:
     shots = sorted(set(shots))
     mixed = shots.copy()
     random.shuffle(mixed)
@@ -177,7 +177,7 @@ def test_shares_are_shares_of_the_blocks() -> None:
     assert [sum(place.split == split for place in places) for split in SPLITS] == [1300, 300, 400]
 
 
-def test_a_break_in_the_numbers_longer_than_the_guard_costs_no_picture() -> None:
+def test_a_break_in_the_numbers_longer_than_the_guard_costs_no_image() -> None:
     places = blocks(
         [SampleMeta(0, "x", "a", frame) for start in range(0, 200, 20) for frame in range(start, start + 10)], 20, 9
     )
@@ -206,13 +206,13 @@ def test_two_recordings_are_cut_into_blocks_that_never_span_both() -> None:
         assert recording_of.setdefault(place.group, shot.recording) == shot.recording
 
 
-def test_twins_of_held_out_pictures_are_left_out_of_training_first_of_all() -> None:
+def test_twins_of_held_out_images_are_left_out_of_training_first_of_all() -> None:
     rng = np.random.default_rng(1)
     looks = rng.integers(0, 256, (6, 32, 32, 3), np.uint8)
     looks[3] = looks[1]  # training like test
     looks[4] = looks[2]  # training like validation
     looks[2] = np.where(looks[2] > 250, looks[2], looks[2] + 1)
-    hashes = np.array([dhash(picture) for picture in looks], np.uint64)
+    hashes = np.array([dhash(image) for image in looks], np.uint64)
     places = [SplitAssignment(split, "g") for split in ("train", "test", "validation", "train", "train", "test")]
     kept = without_near_duplicates(places, SimilarityIndex(hashes, looks))
     assert [place.split for place in kept] == ["train", "test", "validation", NEAR_DUPLICATE, NEAR_DUPLICATE, "test"]

@@ -1,4 +1,4 @@
-"""The transformer in front of real Tritons: pictures in, letters out, by every client; what is refused, and how."""
+"""The transformer in front of real Tritons: images in, letters out, by every client; what is refused, and how."""
 
 import base64
 import contextlib
@@ -45,7 +45,7 @@ def encode(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 @pytest.fixture(scope="module")
 def files() -> dict[str, bytes]:
-    """Pictures as cameras and programs write them."""
+    """Images as cameras and programs write them."""
     columns = np.linspace(0, 255, 240, dtype=np.uint8)[None, :, None]
     pixels = np.broadcast_to(columns, (160, 240, 3)) // [1, 2, 4]
     colours = Image.fromarray(pixels.astype(np.uint8))
@@ -66,7 +66,7 @@ def files() -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def expected(files: dict[str, bytes], bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> list[Prediction]:
     """What `asl infer` says of them."""
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path_factory.mktemp("images")
     for name, data in files.items():
         (folder / name).write_bytes(data)
     return list(infer(InferenceSettings(bundle=str(bundle.folder)), [str(folder / name) for name in files]))
@@ -83,24 +83,24 @@ def post(url: str, content: Any) -> tuple[int, Any]:
         return error.code, json.load(error)
 
 
-def as_json(*pictures: bytes) -> dict[str, Any]:
-    texts = [base64.b64encode(one).decode() for one in pictures]
+def as_json(*images: bytes) -> dict[str, Any]:
+    texts = [base64.b64encode(one).decode() for one in images]
     return {"inputs": [{"name": "image", "datatype": "BYTES", "shape": [len(texts)], "data": texts}]}
 
 
-def ask(running: Transformer, scheme: str, pictures: list[bytes], *wanted: str) -> Any:
+def ask(running: Transformer, scheme: str, images: list[bytes], *wanted: str) -> Any:
     """tritonclient's result."""
     kit = importlib.import_module(f"tritonclient.{scheme}")
     client = kit.InferenceServerClient(getattr(running, f"{scheme}_url").partition("://")[2])
     with contextlib.closing(client):
-        tensor = kit.InferInput("image", [len(pictures)], "BYTES")
-        tensor.set_data_from_numpy(np.array(pictures, np.object_))
+        tensor = kit.InferInput("image", [len(images)], "BYTES")
+        tensor.set_data_from_numpy(np.array(images, np.object_))
         outputs = [kit.InferRequestedOutput(name) for name in wanted] or None
         return client.infer(contract.MODEL_NAME, [tensor], outputs=outputs)
 
 
 @pytest.mark.parametrize("scheme", ["http", "grpc"])
-def test_it_says_of_every_kind_of_picture_what_asl_infer_says(
+def test_it_says_of_every_kind_of_image_what_asl_infer_says(
     running: Transformer, scheme: str, files: dict[str, bytes], expected: list[Prediction]
 ) -> None:
     result = ask(running, scheme, list(files.values()))
@@ -143,24 +143,24 @@ def test_base64_is_read_in_every_form_that_programs_write(
 
 
 @pytest.mark.parametrize("scheme", ["http", "grpc"])
-def test_one_bad_picture_among_several_has_its_error_and_the_others_their_letters(
+def test_one_bad_image_among_several_has_its_error_and_the_others_their_letters(
     running: Transformer, scheme: str, files: dict[str, bytes], expected: list[Prediction]
 ) -> None:
     huge = encode(Image.new("1", (5001, 5000)), "PNG")
-    result = ask(running, scheme, [b"no picture", files["JPEG"], b"", huge], "letter", "error", contract.OUTPUT_NAME)
+    result = ask(running, scheme, [b"no image", files["JPEG"], b"", huge], "letter", "error", contract.OUTPUT_NAME)
     errors = [text.decode() for text in result.as_numpy("error")]
     assert [text.decode() for text in result.as_numpy("letter")] == ["", expected[0].letter, "", ""]
     assert not errors[1]
-    assert "not a picture" in errors[0]
+    assert "not an image" in errors[0]
     assert "empty" in errors[2]
     assert "25,000,000 pixels" in errors[3]
     np.testing.assert_allclose(result.as_numpy(contract.OUTPUT_NAME).sum(axis=1), [0, 1, 0, 0], atol=1e-5)
 
 
-def test_where_no_picture_can_be_read_it_is_400_and_says_why(running: Transformer, files: dict[str, bytes]) -> None:
+def test_where_no_image_can_be_read_it_is_400_and_says_why(running: Transformer, files: dict[str, bytes]) -> None:
     status, answer = post(running.http_url + INFER, as_json(files["alpha"][:-100], b"x"))
     assert status == 400
-    assert "none of 2 pictures can be read; the first: damaged or truncated" in answer["error"]
+    assert "none of 2 images can be read; the first: damaged or truncated" in answer["error"]
     status, answer = post(running.http_url + PREDICT, {"instances": [{"b64": "?"}]})
     assert status == 400
     assert "base64" in answer["error"]
