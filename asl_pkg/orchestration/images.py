@@ -3,6 +3,8 @@
 import hashlib
 import os
 import re
+from collections.abc import Iterable
+from fnmatch import fnmatch
 from pathlib import Path
 
 from asl_pkg import contract
@@ -60,7 +62,17 @@ def content_tag(name: str) -> str:
         text = text.replace(f"${variable}", os.environ.get(variable, default))
     sources = [PROJECT / word for words in COPIED.findall(text) for word in words.split()]
     digest = hashlib.sha256(text.encode())
+    ignored = (PROJECT / ".dockerignore").read_text().splitlines()
     for path in sorted(file for source in sources for file in [source, *source.rglob("*")]):
-        if path.is_file() and path.suffix != ".pyc":
+        if path.is_file() and _in_build_context(path.relative_to(PROJECT), ignored):
             digest.update(f"\0{path.relative_to(PROJECT)}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:DIGITS]
+
+
+def _in_build_context(path: Path, ignored: Iterable[str]) -> bool:
+    """Whether a build sees a file: the last line of .dockerignore decides that names it or a folder above it."""
+    taken = True
+    for line in ignored:
+        if any(fnmatch(str(part), line.removeprefix("!")) for part in (path, *path.parents)):
+            taken = line.startswith("!")
+    return taken

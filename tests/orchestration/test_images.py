@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from docker.utils.build import exclude_paths
 
 from asl_pkg import contract
 from asl_pkg.config.schema import PodSettings
@@ -22,6 +23,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of what images are built from."""
     for folder in ("asl_pkg", "images"):
         shutil.copytree(PROJECT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROJECT / ".dockerignore", tmp_path)
     monkeypatch.setattr(images, "PROJECT", tmp_path)
     return tmp_path
 
@@ -31,6 +33,29 @@ def test_a_tag_changes_with_what_the_image_holds_and_with_nothing_else(project: 
     with (project / "asl_pkg" / "train.py").open("a") as file:
         file.write("# another line\n")
     assert {name for name in before if images.content_tag(name) != before[name]} == {"data", "train", "transformer"}
+
+
+def test_the_caches_that_using_the_product_leaves_change_no_tag(project: Path) -> None:
+    before = {name: images.content_tag(name) for name in images.names()}
+    cache = project / "asl_pkg" / "data" / "hands" / "__pycache__"
+    cache.mkdir()
+    for name in ("render.cpython-311.pyc", "render.draw-12.py311.nbi", "render.draw-12.py311.1.nbc"):
+        (cache / name).write_bytes(b"compiled")
+    assert {name: images.content_tag(name) for name in images.names()} == before
+
+
+def test_a_tag_reads_exactly_the_files_of_the_build_context(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("asl_pkg/__pycache__/a.nbi", "asl_pkg/notes.txt", "images/requirements/notes.md", "images/notes.txt"):
+        (project / name).parent.mkdir(exist_ok=True)
+        (project / name).write_text("new")
+    (project / "images" / "all").mkdir()
+    (project / "images" / "all" / "Dockerfile").write_text("FROM scratch\nCOPY asl_pkg images /\n")
+    read: list[str] = []
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(str(path.relative_to(project))) or b"")
+    images.content_tag("all")
+    context = exclude_paths(str(project), (project / ".dockerignore").read_text().splitlines())
+    files = {name for name in context if (project / name).is_file()}
+    assert sorted(read) == sorted(files - {".dockerignore"})  # which a client sends for the builder alone
 
 
 def test_another_lock_file_of_torch_makes_another_image_of_train_alone(
