@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -118,3 +120,24 @@ def test_the_release_that_the_pipeline_and_the_manifests_ask_for_is_the_projects
     assert f"image: {contract.TRAIN_IMAGE}:{contract.IMAGE_VERSION} " in runtime
     services = yaml.safe_load((PROJECT / "images" / "compose.yaml").read_text())["services"]
     assert {f"asl-{name}:{contract.IMAGE_VERSION}" for name in services} == {one["image"] for one in services.values()}
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ('[ "$1" = --version ] && echo "Docker version 28.1.1, build 1"; [ "$1" = info ]', "buildx"),
+        ("exit 1", "daemon"),
+        ("", "not installed"),
+    ],
+)
+def test_a_build_with_a_stand_in_for_docker_that_cannot_build_ends_in_a_line_that_says_what_is_missing(
+    tmp_path: Path, script: str, said: str
+) -> None:
+    if script:
+        (tmp_path / "docker").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "docker").chmod(0o755)
+    command = [sys.executable, str(PROJECT / "images" / "build"), "data"]
+    ended = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert said in ended.stderr
+    assert ended.stderr.count("\n") == 1
