@@ -1,5 +1,7 @@
 # The platform's targets, included by the Makefile. Each works alone, leaves alone what is there, and can be repeated.
 OVERLAY ?= kind
+# Where the model answers; kind-config.yaml maps the node's port to it.
+URL ?= http://127.0.0.1:8000
 INSTALL := manifests/install
 
 ##@ On Kubernetes, on any KUBECONFIG
@@ -23,7 +25,8 @@ kfp: ## Kubeflow Pipelines 2.17.0, SeaweedFS with it
 
 serving: ## our manifests: OVERLAY=kind or production; secrets by name
 	@kubectl apply -k manifests/overlays/$(OVERLAY)
-	@[ $(OVERLAY) != kind ] || kubectl apply -f manifests/components/node-port/service.yaml
+	@[ $(OVERLAY) != kind ] || kubectl apply -f manifests/components/node-port/service.yaml \
+	  -f manifests/components/node-port/network-policy.yaml
 	@manifests/make-secrets
 
 buckets: serving ## buckets data, models and mlflow in SeaweedFS, and a user of it for them
@@ -33,17 +36,16 @@ mlflow-platform: buckets ## MLflow's server on PostgreSQL
 	@kubectl apply -f manifests/third-party/mlflow/namespace.yaml
 	@manifests/make-secrets
 	@$(INSTALL) third-party/mlflow mlflow/statefulset/mlflow-database mlflow/deployment/mlflow
+	@manifests/make-secrets
 
-predict: install ## name the letter in images, answered by the cluster: SET="image.jpg"
-	@kubectl -n asl port-forward service/asl-model-predictor 18000:80 >/dev/null & forward=$$!; \
-	  trap "kill $$forward" EXIT; until (: </dev/tcp/127.0.0.1/18000) 2>/dev/null; do kill -0 $$forward; sleep 0.2; done; \
-	  $(ASL) infer $(SET) runtime=triton url=http://127.0.0.1:18000
+predict: install ## name the letter in images, answered by the cluster: SET="image.jpg", URL=http://127.0.0.1:8000
+	@$(ASL) infer $(SET) runtime=triton url=$(URL)
 
 status: install ## manifests/STATUS.md: how far each manifest has met a cluster
 	@.venv/bin/python manifests/status.py
 
 kind-down: ## remove the cluster of kind-up and its registry
 	kind delete cluster --name asl
-	docker rm --force kind-registry
+	docker rm --force --volumes kind-registry
 
 .PHONY: kind-up platform cert-manager kserve kfp serving buckets mlflow-platform predict status kind-down

@@ -23,9 +23,12 @@ OWN_ACCOUNT = (
     "/var/run/secrets/kubernetes.io/serviceaccount"  # where Kubernetes puts what a pod needs to speak as itself
 )
 APPLY = "application/apply-patch+yaml"
-BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT = 400, 403, 404, 409
+BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 400, 401, 403, 404, 409
 LOG_GONE = "unable to retrieve container logs"  # which the node answers in the log's place
 TIMEOUT_S = (10, 60)  # to connect, to answer
+EXPIRED = (
+    ": the token has expired, or is not one of this cluster: `make serving` renews the deploy step's, a new login yours"
+)
 MAY_NOT = ": `kubectl auth can-i --list` shows what this account may do"
 
 
@@ -69,7 +72,7 @@ class Cluster:
         try:
             if self.inside:
                 account = contract.DEPLOYER_FOLDER if Path(contract.DEPLOYER_FOLDER).exists() else OWN_ACCOUNT
-                InClusterConfigLoader(f"{account}/token", f"{account}/ca.crt").load_and_set(settings)
+                _MountedAccount(f"{account}/token", f"{account}/ca.crt").load_and_set(settings)
             else:
                 # the client reads the variable once, when it is imported
                 config.load_kube_config(os.environ.get("KUBECONFIG"), client_configuration=settings)
@@ -216,12 +219,22 @@ class Cluster:
             yield
         except ApiException as error:
             kind = ConflictError if error.status == CONFLICT else ServingError
-            hint = {FORBIDDEN: MAY_NOT, NOT_FOUND: self.kind.missing}.get(error.status, "")
+            hint = {UNAUTHORIZED: EXPIRED, FORBIDDEN: MAY_NOT, NOT_FOUND: self.kind.missing}.get(error.status, "")
             raise kind(f"{what} in namespace {self.namespace}: {_reason(error)}{hint}") from error
         except HTTPError as error:
             raise ServingError(
                 f"{what}: the API server does not answer ({type(error).__name__}): check KUBECONFIG"
             ) from error
+
+
+class _MountedAccount(InClusterConfigLoader):
+    """An account whose token may end with a newline, as `echo … | base64` makes it: no header may hold one."""
+
+    token: str
+
+    def _read_token_file(self) -> None:
+        super()._read_token_file()
+        self.token = self.token.strip()
 
 
 class ConflictError(ServingError):

@@ -86,11 +86,12 @@ def test_a_pod_that_waits_is_told_of_with_what_kubernetes_says_of_it(
     )
 
 
+@pytest.mark.parametrize("ending", ["", "\n"])
 def test_a_step_that_has_the_deployers_token_speaks_as_the_deployer(
-    namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
     config = json.loads(kubectl("config", "view", "--raw", "--minify", "-o", "json"))["clusters"][0]["cluster"]
-    (tmp_path / "token").write_text(kubectl("-n", namespace, "create", "token", "robot"))
+    (tmp_path / "token").write_text(kubectl("-n", namespace, "create", "token", "robot").strip() + ending)
     (tmp_path / "ca.crt").write_bytes(base64.b64decode(config["certificate-authority-data"]))
     server = urlsplit(config["server"])
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", str(server.hostname))

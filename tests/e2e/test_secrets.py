@@ -1,0 +1,63 @@
+"""Secrets and settings of manifests/make-secrets on a real API server, byte for byte."""
+
+import base64
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import PROJECT
+from tests.e2e.conftest import Kubectl
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def made(kubectl: Kubectl) -> Iterator[dict[tuple[str, str], dict[str, bytes]]]:
+    """What stands in namespace asl after make-secrets, by kind and name; a namespace that was not there goes again."""
+    there = "namespace/asl" in kubectl("get", "namespaces", "-o", "name").split()
+    if there:
+        pytest.skip("namespace asl is in use: its secrets are left alone")
+    for name in ("namespace", "accounts"):
+        kubectl("apply", "-f", str(PROJECT / "manifests" / "base" / f"{name}.yaml"))
+    environment = os.environ | {
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "a/b+c=",
+        "MLFLOW_TRACKING_URI": "",
+    }
+    subprocess.run([PROJECT / "manifests" / "make-secrets"], env=environment, check=True, timeout=120)
+    found = {}
+    for kind in ("secret", "configmap"):
+        for item in json.loads(kubectl("-n", "asl", "get", kind, "-o", "json"))["items"]:
+            decoded = base64.b64decode if kind == "secret" else str.encode
+            found[kind, item["metadata"]["name"]] = {key: decoded(text) for key, text in item.get("data", {}).items()}
+    yield found
+    kubectl("delete", "namespace", "asl", "--wait=false")
+
+
+def test_the_stores_keys_are_those_of_the_environment(made: dict[tuple[str, str], dict[str, bytes]]) -> None:
+    assert made["secret", "asl-s3"] == {"AWS_ACCESS_KEY_ID": b"key", "AWS_SECRET_ACCESS_KEY": b"a/b+c="}
+
+
+def test_the_settings_name_no_mlflow_where_none_is_installed(made: dict[tuple[str, str], dict[str, bytes]]) -> None:
+    region = os.environ.get("AWS_DEFAULT_REGION", "us-east-1").encode()
+    expected = {"AWS_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL"].encode(), "AWS_DEFAULT_REGION": region}
+    assert made["configmap", "asl-settings"] == expected
+
+
+def test_the_deployers_token_is_a_token_and_not_a_byte_more(
+    kubectl: Kubectl, made: dict[tuple[str, str], dict[str, bytes]]
+) -> None:
+    held = made["secret", "asl-deployer-token"]
+    assert sorted(held) == ["ca.crt", "namespace", "token"]
+    assert held["namespace"] == b"asl"
+    header, claims, signature = held["token"].split(b".")
+    subject = json.loads(base64.urlsafe_b64decode(claims + b"=="))["sub"]
+    assert subject == "system:serviceaccount:asl:asl-deployer"
+    assert not {bytes([byte]) for byte in header + claims + signature} - {
+        bytes([byte]) for byte in b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+    }
+    certificate = kubectl("-n", "asl", "get", "configmap", "kube-root-ca.crt", "-o", r"jsonpath={.data.ca\.crt}")
+    assert held["ca.crt"].decode() == certificate
