@@ -19,9 +19,10 @@ from asl_pkg.errors import AslError, ServingError, SettingError
 from asl_pkg.k8s.client import Cluster
 from asl_pkg.network import reach_directly, refusal
 from asl_pkg.orchestration import compiled
+from asl_pkg.orchestration.failed_step import find_failed_step
 from asl_pkg.orchestration.images import step_images
 from asl_pkg.orchestration.preflight import missing, pinned
-from asl_pkg.orchestration.run_watcher import POLL_S, failure, follow
+from asl_pkg.orchestration.run_watcher import POLL_S, follow
 from asl_pkg.urls import is_secret, public
 
 if TYPE_CHECKING:
@@ -77,10 +78,10 @@ def submit(overrides: Sequence[str], poll_s: float = POLL_S) -> Submitted:
         cluster = _cluster(settings)
         state = follow(client, run.run_id, cluster, poll_s)
     if state != "SUCCEEDED":
-        step, lines = failure(cluster, run.run_id) if cluster else ("", [])
-        for line in lines:
+        failed = find_failed_step(cluster, run.run_id) if cluster else None
+        for line in failed.log if failed else []:
             progress.say(f"  {line}")
-        what = f"step {step} failed, its log is above" if step else "its page says which step failed"
+        what = failed.summary if failed else "its page says which step failed"
         raise AslError(f"the run ended {state}: {what}: {submitted.url}")
     return submitted
 

@@ -4,12 +4,13 @@ from kfp import dsl
 
 
 @dsl.component(base_image="asl-train", install_kfp_package=False)
-def finish(status: dsl.PipelineTaskFinalStatus) -> None:
-    """Say whether every step went well, and else what is known of the one that failed.
+def finish(status: dsl.PipelineTaskFinalStatus, run_id: str) -> None:
+    """Say whether every step succeeded; else name the one that failed, its exit code and its last lines.
 
     Args:
         status: of all the steps together; kfp fills it in.
+        run_id: of this run.
     """
-    from asl_pkg.orchestration.local_log import ending
+    from asl_pkg.orchestration.failed_step import describe_ending
 
-    print(ending(status.state, status.error_message or ""))
+    print(describe_ending(status.state, status.error_message or "", run_id))

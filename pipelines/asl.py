@@ -47,7 +47,7 @@ def asl(
     validate_settings: str = PARAMETERS["validate_settings"].default,
 ) -> None:
     """Pull, train, export, validate, and deploy what deserves it."""
-    end = in_pod(finish()).set_caching_options(False)
+    end = in_pod(finish(run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER)).set_caching_options(False)
     with dsl.ExitHandler(end, name="steps"):
         pulled = pull(
             data_source=data_source,

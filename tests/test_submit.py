@@ -192,7 +192,7 @@ def test_a_run_that_fails_on_a_stand_in_for_kfp_ends_with_the_steps_last_lines(
         pod("asl-x-3", "train", "Failed", "2026-01-01T00:02:00Z"),
     ]
     kfp.log = "".join(f"line {number}\n" for number in range(50)) + "asl_pkg.errors.DataError: no such file\n"
-    with pytest.raises(AslError, match="ended FAILED: step train failed"):
+    with pytest.raises(AslError, match="ended FAILED: step train ended with exit code 1"):
         submit.submit(settings(kfp), 0.01)
     said = capsys.readouterr().err
     assert "asl_pkg.errors.DataError: no such file" in said

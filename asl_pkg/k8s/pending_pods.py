@@ -9,8 +9,10 @@ from asl_pkg.errors import ServingError
 from asl_pkg.k8s.client import Cluster
 
 PENDING_S = 60  # a pod that waits so long is told of
-NODE_ANNOTATION = "workflows.argoproj.io/node-name"  # RUN.root.….STEP.executor, with (1) for a second attempt
-STEP_NODE = re.compile(r"([\w-]+)\.executor(\(\d+\))?$")
+NODE_ANNOTATION = "workflows.argoproj.io/node-name"
+# RUN.root.….STEP.executor. Argo appends (1) to a node that it tries a second time and (2:x) to one of a loop: either of
+# the two, or both.
+STEP_NODE = re.compile(r"(?:^|\.)([\w-]+)(?:\([^()]*\))*\.executor(?:\([^()]*\))*$")
 
 
 def step_of(pod: Any) -> str:

@@ -91,21 +91,6 @@ class RunLog(io.TextIOBase):
         return line.startswith(STEP_INDENT)
 
 
-def ending(state: str, message: str) -> str:
-    """Say how a run ended.
-
-    Args:
-        state: that kfp gives its exit handler: SUCCEEDED here, COMPLETE on Kubernetes, else it failed.
-        message: what kfp knows of the failure.
-
-    Returns:
-        One line.
-    """
-    if state in ("SUCCEEDED", "COMPLETE"):
-        return "pipeline run succeeded"
-    return f"the run FAILED ({state}){': ' * bool(message)}{message}; the step that failed says why"
-
-
 @contextmanager
 def shown(path: Path) -> Iterator[RunLog]:
     """Send what kfp prints and logs through a RunLog for a while.

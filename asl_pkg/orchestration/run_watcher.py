@@ -1,4 +1,4 @@
-"""What becomes of a run on Kubeflow Pipelines: its steps as they go on, pods that wait, and why it failed."""
+"""What becomes of a run on Kubeflow Pipelines: its steps as they go on, and pods that wait."""
 
 import time
 from datetime import datetime
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from asl_pkg import progress
 from asl_pkg.k8s.client import Cluster
-from asl_pkg.k8s.pending_pods import step_of, tell_of_pending
+from asl_pkg.k8s.pending_pods import tell_of_pending
+from asl_pkg.orchestration.failed_step import RUN_LABEL
 from asl_pkg.orchestration.form import STEP_TITLES
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 STEPS = {shown: step for step, title in STEP_TITLES.items() for shown in (step, title)}  # by what KFP may show
 ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 POLL_S = 5.0
-LOG_LINES = 20  # of the step that failed
-RUN_LABEL = "pipeline/runid"
 
 
 def follow(client: "Client", run_id: str, cluster: Cluster | None, poll_s: float = POLL_S) -> str:
@@ -45,22 +44,3 @@ def follow(client: "Client", run_id: str, cluster: Cluster | None, poll_s: float
         if run.state in ENDED:
             return str(run.state)
         time.sleep(poll_s)
-
-
-def failure(cluster: Cluster, run_id: str) -> tuple[str, list[str]]:
-    """Find why a run failed.
-
-    Args:
-        cluster: where its pods are.
-        run_id: the run.
-
-    Returns:
-        The step and the last lines of its log; empty where no pod of a step is left that failed.
-    """
-    latest = {}  # a step that is tried again has several pods
-    for pod in sorted(cluster.pods({RUN_LABEL: run_id}), key=lambda pod: pod.metadata.creation_timestamp):
-        latest[step_of(pod)] = pod
-    for step, pod in latest.items():
-        if step and step != "finish" and pod.status.phase == "Failed":
-            return step, cluster.log(pod.metadata.name, "main", previous=False).splitlines()[-LOG_LINES:]
-    return "", []

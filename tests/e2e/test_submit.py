@@ -16,7 +16,8 @@ from asl_pkg.config.schema import KfpSettings, PipelineSettings
 from asl_pkg.errors import ServingError
 from asl_pkg.k8s import pending_pods
 from asl_pkg.k8s.client import Cluster
-from asl_pkg.orchestration import preflight, run_watcher
+from asl_pkg.orchestration import preflight
+from asl_pkg.orchestration.failed_step import RUN_LABEL
 
 pytestmark = [
     pytest.mark.e2e,
@@ -32,7 +33,7 @@ apiVersion: v1
 kind: Pod
 metadata:
   name: waits
-  labels: {{{run_watcher.RUN_LABEL}: {RUN}}}
+  labels: {{{RUN_LABEL}: {RUN}}}
   annotations: {{{pending_pods.NODE_ANNOTATION}: asl-x.root.steps.train.executor}}
 spec:
   serviceAccountName: robot
@@ -80,7 +81,7 @@ def test_a_pod_that_waits_is_told_of_with_what_kubernetes_says_of_it(
     monkeypatch.setattr(pending_pods, "PENDING_S", 0)
     told: set[str] = set()
     for _ in range(2):
-        pending_pods.tell_of_pending(Cluster(namespace), {run_watcher.RUN_LABEL: RUN}, told)
+        pending_pods.tell_of_pending(Cluster(namespace), {RUN_LABEL: RUN}, told)
     assert capsys.readouterr().err == (
         "train: its pod waits has been pending for 0 s: FailedScheduling: no node has this\n"
     )

@@ -118,8 +118,11 @@ def run_state(state: str, **steps: str) -> dict[str, Any]:
     return {"run_id": RUN, "state": state, "run_details": {"task_details": tasks}}
 
 
-def pod(name: str, step: str, phase: str, created: str) -> dict[str, Any]:
-    """A pod of a step, as Argo names and labels it."""
-    annotations = {"workflows.argoproj.io/node-name": f"asl-x.root.steps.{step}.executor"}
+def pod(name: str, step: str, phase: str, created: str, exit_code: int = 1, reason: str = "Error") -> dict[str, Any]:
+    """A pod of a step, as Argo names and labels the first attempt of one that may be tried again."""
+    annotations = {"workflows.argoproj.io/node-name": f"asl-x.root.steps.{step}(0).executor"}
     metadata = {"name": name, "annotations": annotations, "creationTimestamp": created}
-    return {"metadata": metadata, "status": {"phase": phase}}
+    main = {"name": "main", "image": "", "imageID": "", "ready": False, "restartCount": 0}
+    if phase == "Failed":
+        main["state"] = {"terminated": {"exitCode": exit_code, "reason": reason}}
+    return {"metadata": metadata, "status": {"phase": phase, "containerStatuses": [main]}}

@@ -1,0 +1,93 @@
+"""The step that made a run on Kubeflow Pipelines fail, and how a run says that it ended."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from asl_pkg.errors import ServingError
+from asl_pkg.k8s.client import OWN_ACCOUNT, Cluster
+from asl_pkg.k8s.pending_pods import step_of
+
+RUN_LABEL = "pipeline/runid"
+LOG_LINES = 20
+CONTAINER = "main"  # Argo's name of the container that a step runs in
+LAST = "finish"  # the step that tells of the others
+
+
+@dataclass(frozen=True)
+class FailedStep:
+    """A step that failed.
+
+    Args:
+        step: such as `train`.
+        exit_code: of its process; None where it never ran.
+        reason: what Kubernetes gives as the reason, such as OOMKilled or ImagePullBackOff; empty where it gives none.
+        log: the last lines that it wrote.
+    """
+
+    step: str
+    exit_code: int | None
+    reason: str
+    log: list[str] = field(default_factory=list)
+
+    @property
+    def summary(self) -> str:
+        """One line about it."""
+        how = "did not start" if self.exit_code is None else f"ended with exit code {self.exit_code}"
+        return f"step {self.step} {how}{f' ({self.reason})' * bool(self.reason)}"
+
+
+def find_failed_step(cluster: Cluster, run_id: str) -> FailedStep | None:
+    """Find the step that made a run fail.
+
+    Args:
+        cluster: where its pods are.
+        run_id: the run.
+
+    Returns:
+        The first step whose last attempt failed or never started; None where no pod of such a step is left.
+
+    Raises:
+        ServingError: the pods cannot be read.
+    """
+    pods = sorted(cluster.pods({RUN_LABEL: run_id}), key=lambda pod: pod.metadata.creation_timestamp)
+    last_attempts = {step_of(pod): pod for pod in pods}
+    for step, pod in last_attempts.items():
+        if step not in ("", LAST) and pod.status.phase in ("Failed", "Pending"):
+            return _describe(cluster, step, pod)
+    return None
+
+
+def describe_ending(state: str, message: str, run_id: str) -> str:
+    """Say how a run ended, from a pod of the run.
+
+    Args:
+        state: that kfp gives its exit handler: SUCCEEDED on this machine, COMPLETE on Kubernetes, else it failed.
+        message: what kfp knows of the failure.
+        run_id: the run.
+
+    Returns:
+        One line; where a step failed, its exit code and its last lines follow.
+    """
+    if state in ("SUCCEEDED", "COMPLETE"):
+        return "pipeline run succeeded"
+    said = f"the run ended {state}{': ' * bool(message)}{message}"
+    if "KUBERNETES_SERVICE_HOST" not in os.environ:  # on this machine the step's log stands above
+        return said
+    try:
+        failed = find_failed_step(Cluster(Path(OWN_ACCOUNT, "namespace").read_text(encoding="utf-8").strip()), run_id)
+    except (ServingError, OSError) as error:
+        return f"{said}; which step failed is not known here: {error}"
+    return "\n".join([f"{said}: {failed.summary}", *failed.log]) if failed else said
+
+
+def _describe(cluster: Cluster, step: str, pod: Any) -> FailedStep:
+    state = next((found.state for found in pod.status.container_statuses or [] if found.name == CONTAINER), None)
+    ended = state and state.terminated
+    if ended:
+        lines = cluster.log(pod.metadata.name, CONTAINER, previous=False).splitlines()[-LOG_LINES:]
+        return FailedStep(step, ended.exit_code, "" if ended.reason == "Error" else ended.reason or "", lines)
+    waits = state and state.waiting
+    reason = (waits and waits.message) or pod.status.message or cluster.event_of(pod.metadata.name)
+    return FailedStep(step, None, reason or "")
