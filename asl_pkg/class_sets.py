@@ -5,7 +5,8 @@ from typing import Any
 
 from asl_pkg import contract
 
-KEY = "known_classes"  # of dataset.json, a checkpoint, bundle.json and the ONNX graph; what lacks it knows all
+# In dataset.json, a checkpoint, bundle.json and the ONNX graph; without it all classes are known.
+KNOWN_CLASSES_KEY = "known_classes"
 FEWEST = 2  # among fewer there is nothing to tell apart
 NOTHING = "nothing"
 
@@ -19,7 +20,7 @@ def known_classes(said: Mapping[str, Any]) -> list[str]:
     Returns:
         Their names as it says them; all classes where it was made before there were others.
     """
-    return list(said.get(KEY, contract.CLASSES))
+    return list(said.get(KNOWN_CLASSES_KEY, contract.CLASSES))
 
 
 def labels_of(names: Sequence[str]) -> list[int]:
@@ -37,7 +38,7 @@ def is_sound(names: Sequence[str]) -> bool:
     return len(names) >= FEWEST and list(names) == in_order(names)
 
 
-def described(known: Sequence[str]) -> str:
+def describe_classes(known: Sequence[str]) -> str:
     """Say which classes are known.
 
     Args:

@@ -23,7 +23,7 @@ class Tracked:
     to_commit: list[str]
 
 
-def track(path: Path) -> Tracked:
+def track_with_dvc(path: Path) -> Tracked:
     """Add a folder or archive to the DVC repository that it lies in (`dvc add`), and push it (`dvc push`).
 
     Args:
@@ -60,6 +60,6 @@ def track(path: Path) -> Tracked:
         file, url = Path(stage.path), repo.config["remote"][remote.name]["url"]
         with failures_reported(f"{path} is tracked by {file.name}, but could not be pushed to {url}"):
             repo.push(targets=[stage.path])
-        to_commit = [one for one in (file, file.with_name(".gitignore")) if one.is_file()]
+        to_commit = [path for path in (file, file.with_name(".gitignore")) if path.is_file()]
         name = file.relative_to(repo.root_dir).as_posix()
-        return Tracked(name, f"{remote.name} ({url})", [os.path.relpath(one) for one in to_commit])
+        return Tracked(name, f"{remote.name} ({url})", [os.path.relpath(path) for path in to_commit])

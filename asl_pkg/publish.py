@@ -5,12 +5,12 @@ from pathlib import Path
 from asl_pkg import contract
 from asl_pkg.data.dataset import read_info, shards
 from asl_pkg.progress import track
-from asl_pkg.storage.s3 import connect, explained, metadata, split_url, upload
+from asl_pkg.storage.s3 import s3_client, s3_errors_translated, split_url, upload, uploaded_size_and_sha256
 
 NAME_DIGITS = 12  # of the digest: the folder's name in the bucket
 
 
-def check(to: str) -> None:
+def check_destination(to: str) -> None:
     """Refuse a destination that is none, before there is a data set to lose time on.
 
     Args:
@@ -20,8 +20,8 @@ def check(to: str) -> None:
         DataError: it is no such URL, or there is no such bucket.
     """
     bucket, _ = split_url(to)
-    with explained(f"to={to}"):
-        connect().head_bucket(Bucket=bucket)
+    with s3_errors_translated(f"to={to}"):
+        s3_client().head_bucket(Bucket=bucket)
 
 
 def publish(dataset_dir: Path, to: str) -> str:
@@ -45,8 +45,8 @@ def publish(dataset_dir: Path, to: str) -> str:
     url = f"s3://{bucket}/{folder}"
     names = [path.name for split in contract.SPLITS for path in shards(dataset_dir, split)]
     names += [contract.AUDIT_FILE, contract.AUDIT_PAGE, contract.CONTACT_SHEET, contract.DATASET_FILE]
-    client = connect()
-    if metadata(client, bucket, f"{folder}/{contract.DATASET_FILE}") is None:
+    client = s3_client()
+    if uploaded_size_and_sha256(client, bucket, f"{folder}/{contract.DATASET_FILE}") is None:
         for name in track(names, len(names), f"Publishing to {url}", "files"):
             upload(client, dataset_dir / name, bucket, f"{folder}/{name}")
     return url

@@ -33,7 +33,7 @@ from torch.utils.data import DataLoader
 
 from asl_pkg import contract
 from asl_pkg.config.schema import ResNetModel, Settings, SyntheticData
-from asl_pkg.data.augmentation import augment, draw
+from asl_pkg.data.augmentation import augment, draw_numbers
 from asl_pkg.data.datamodule import ImageData
 from asl_pkg.data.dataset import read_info, read_split, shards, write_info
 from asl_pkg.models import build
@@ -66,7 +66,7 @@ def ours(dataset_dir: Path, cache_dir: str, batch_size: int) -> dict[str, Loader
 
     def augmented() -> Iterator[Batch]:
         for batch in data.train_dataloader():
-            draws = draw(0, 0, batch.rows.numpy()).to(DEVICE)
+            draws = draw_numbers(0, 0, batch.rows.numpy()).to(DEVICE)
             yield augment(batch.pixels.to(DEVICE), draws), batch.labels
 
     loaders: dict[str, Loader] = {OURS: plain, AUGMENTED: augmented}

@@ -10,7 +10,7 @@ from pathlib import Path
 from asl_pkg import contract
 from asl_pkg.bundle.serving_state import Serving, parse_serving
 from asl_pkg.storage.folder import S3Folder
-from asl_pkg.storage.s3 import explained, metadata
+from asl_pkg.storage.s3 import s3_errors_translated, uploaded_size_and_sha256
 
 
 class S3Store:
@@ -65,11 +65,11 @@ class S3Store:
     def write_serving(self, serving: Serving | None) -> None:
         """Note what serves from here, for those who may read the store and not the cluster: validate does."""
         where = {"Bucket": self.folder.bucket, "Key": self.folder.key(contract.SERVING_FILE)}
-        with explained(self.folder.url(contract.SERVING_FILE)):
+        with s3_errors_translated(self.folder.url(contract.SERVING_FILE)):
             if serving:
                 self.folder.client.put_object(Body=json.dumps(asdict(serving)).encode(), **where)
             else:
                 self.folder.client.delete_object(**where)
 
     def _has(self, name: str) -> bool:
-        return metadata(self.folder.client, self.folder.bucket, self.folder.key(name)) is not None
+        return uploaded_size_and_sha256(self.folder.client, self.folder.bucket, self.folder.key(name)) is not None

@@ -33,15 +33,15 @@ NOISE = 0.04  # greatest standard deviation of sensor noise, of full scale
 
 MIRRORED = 0.3  # share of the images
 EMPTIED = 0.2  # share of the images of `nothing`: half become walls, half static
-NOTHING = contract.CLASSES.index("nothing")
+NOTHING_LABEL = contract.CLASSES.index("nothing")
 
-DRAWS = 23  # numbers an image
-PART = 8  # images changed together: about what the processor's cache holds
+NUMBERS_PER_IMAGE = 23  # numbers an image
+IMAGES_AT_ONCE = 8  # images changed together: about what the processor's cache holds
 MARGIN_PX = 64  # choice of places in the noise that all images share
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
-def draw(seed: int, epoch: int, rows: np.ndarray) -> torch.Tensor:
+def draw_numbers(seed: int, epoch: int, rows: np.ndarray) -> torch.Tensor:
     """Draw the numbers that decide how images change.
 
     Args:
@@ -52,7 +52,7 @@ def draw(seed: int, epoch: int, rows: np.ndarray) -> torch.Tensor:
     Returns:
         Float32 [n, DRAWS], uniform in -1..1.
     """
-    drawn = [np.random.default_rng((seed, epoch, row)).random(DRAWS, np.float32) for row in rows.tolist()]
+    drawn = [np.random.default_rng((seed, epoch, row)).random(NUMBERS_PER_IMAGE, np.float32) for row in rows.tolist()]
     return torch.from_numpy(np.stack(drawn)) * 2 - 1
 
 
@@ -66,7 +66,7 @@ def augment(pixels: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
     Returns:
         Uint8 [n, h, w, 3].
     """
-    parts = zip(pixels.split(PART), draws.split(PART), strict=True)
+    parts = zip(pixels.split(IMAGES_AT_ONCE), draws.split(IMAGES_AT_ONCE), strict=True)
     return torch.cat([_augment_part(*part) for part in parts])
 
 
@@ -82,7 +82,7 @@ def _augment_part(pixels: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
     return images.clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
-def empty(pixels: torch.Tensor, labels: torch.Tensor, draws: torch.Tensor) -> None:
+def replace_with_empty(pixels: torch.Tensor, labels: torch.Tensor, draws: torch.Tensor) -> None:
     """Put a bare wall or static in the place of some images of `nothing`.
 
     Args:
@@ -90,7 +90,7 @@ def empty(pixels: torch.Tensor, labels: torch.Tensor, draws: torch.Tensor) -> No
         labels: int64 [n].
         draws: float32 [n, DRAWS], from `draw`.
     """
-    chosen = (labels == NOTHING) & (draws[:, 16] < 2 * EMPTIED - 1)
+    chosen = (labels == NOTHING_LABEL) & (draws[:, 16] < 2 * EMPTIED - 1)
     for row in chosen.nonzero().flatten().tolist():
         make = _wall if draws[row, 16] < EMPTIED - 1 else _static
         pixels[row] = make(draws[row].tolist(), *pixels.shape[1:3]).to(pixels.device)
@@ -117,7 +117,7 @@ def _static(draws: list[float], height: int, width: int) -> torch.Tensor:
     return (128 + contrast * noise).clamp(0, 255).to(torch.uint8).expand(height, width, 3)
 
 
-def follow(landmarks: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
+def move_landmarks(landmarks: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
     """Say where landmarks are after `augment`.
 
     Args:

@@ -93,13 +93,13 @@ def _make_room(folder: Path, digest: str, size: int, limit: float) -> bool:
     for leftover in folder.glob(f".{NAMES}-*"):
         if outputs.is_leftover(leftover):
             shutil.rmtree(leftover)  # of a maker that was killed: a living one would hold the lock
-    found = (one for one in folder.glob(NAMES) if outputs.is_ours(one, outputs.DECODED))
-    caches = sorted(found, key=lambda one: one.stat().st_mtime_ns)
-    sizes = {one: sum(file.stat().st_size for file in one.iterdir()) for one in caches}
-    others = [one for one in caches if not (one.name.startswith(digest) and one.name.endswith(FORM))]
+    found = (cache for cache in folder.glob(NAMES) if outputs.is_ours(cache, outputs.DECODED))
+    caches = sorted(found, key=lambda cache: cache.stat().st_mtime_ns)
+    sizes = {cache: sum(file.stat().st_size for file in cache.iterdir()) for cache in caches}
+    others = [cache for cache in caches if not (cache.name.startswith(digest) and cache.name.endswith(FORM))]
     within = limit - size - sum(sizes.values())  # what is left of the limit, if all stay
     free = shutil.disk_usage(folder).free - SPARE_BYTES - size
-    if min(within, free) + sum(sizes[one] for one in others) < 0:
+    if min(within, free) + sum(sizes[cache] for cache in others) < 0:
         return False
     while min(within, free) < 0:
         oldest = others.pop(0)

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from asl_pkg import contract
 from asl_pkg.config.schema import DataSettings
-from asl_pkg.data.augmentation import augment, draw, empty, follow
+from asl_pkg.data.augmentation import augment, draw_numbers, move_landmarks, replace_with_empty
 from asl_pkg.data.cache import decoded
 from asl_pkg.data.dataset import read_split
 from asl_pkg.data.decoding import Pixels
@@ -29,7 +29,7 @@ class Batch(NamedTuple):
     rows: torch.Tensor  # int64 [n], in the split
 
 
-class Images(Dataset[Batch]):
+class SplitImages(Dataset[Batch]):
     """A split whose items are whole batches: one slice of the decoded images is far cheaper than n items.
 
     Args:
@@ -121,19 +121,19 @@ class ImageData(LightningDataModule):
         self.seen[rows] = True
         if not self.varied:
             return batch
-        draws = draw(self.seed, self.trainer.current_epoch, rows).to(batch.pixels.device)
+        draws = draw_numbers(self.seed, self.trainer.current_epoch, rows).to(batch.pixels.device)
         pixels = augment(batch.pixels, draws)
-        empty(pixels, batch.labels, draws)
-        return batch._replace(pixels=pixels, landmarks=follow(batch.landmarks, draws))
+        replace_with_empty(pixels, batch.labels, draws)
+        return batch._replace(pixels=pixels, landmarks=move_landmarks(batch.landmarks, draws))
 
-    def _loader(self, images: Images, seed: int | None) -> DataLoader[Batch]:
+    def _loader(self, images: SplitImages, seed: int | None) -> DataLoader[Batch]:
         # batch_size=None: the sampler's items are batches already
         return DataLoader(images, batch_size=None, sampler=Batches(len(images), self.settings.batch_size, seed))
 
 
-def _images(dataset_dir: Path, split: str, settings: DataSettings) -> Images:
+def _images(dataset_dir: Path, split: str, settings: DataSettings) -> SplitImages:
     found = read_split(dataset_dir, split, ["landmarks_2d"])["landmarks_2d"].to_pylist()
     unknown = np.full((LANDMARKS, 2), np.nan)
-    pixels = np.array([unknown if one is None else one for one in found], np.float32)
+    pixels = np.array([unknown if points is None else points for points in found], np.float32)
     landmarks = 2 * pixels / contract.IMAGE_PX - 1
-    return Images(*decoded(dataset_dir, split, settings.cache_dir, settings.cache_gb), landmarks)
+    return SplitImages(*decoded(dataset_dir, split, settings.cache_dir, settings.cache_gb), landmarks)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.dataset
 
 from asl_pkg import contract
-from asl_pkg.class_sets import described
+from asl_pkg.class_sets import describe_classes
 from asl_pkg.errors import DataError
 from asl_pkg.storage.atomic import write_json
 
@@ -66,7 +66,7 @@ class DatasetInfo:
                 f"{text} of {count} signer{'' if count == 1 else 's'}"
                 for text, count in zip(splits, counts, strict=True)
             ]
-        some = f"{said}; " if (said := described(self.known_classes)) else ""
+        some = f"{said}; " if (said := describe_classes(self.known_classes)) else ""
         return f"{some}{', '.join(splits)}; split by {self.split_by}, digest {self.digest[:12]}"
 
 

@@ -53,10 +53,10 @@ def read_external(path: str, most_unfit: float, classes: str = "") -> ExternalSe
     if not Path(path).is_dir():
         raise DataError(f"data.external={path}: no such folder, expected …/<CLASS>/<name>.jpg in one")
     with tempfile.TemporaryDirectory() as parts:
-        arrival = ingest(only(open_source(FolderData(path=path)), classes), Path(parts))
-        left_out.require_fit(arrival.rejected, len(arrival.table), most_unfit, f"data.external={path}")
-        left_out.tell(arrival.rejected, "data.external")
-        return ExternalSet(arrival.thumbnails, np.array(arrival.column("label")), arrival.rejected, arrival.paths)
+        ingested = ingest(only(open_source(FolderData(path=path)), classes), Path(parts))
+        left_out.require_fit(ingested.rejected, len(ingested.table), most_unfit, f"data.external={path}")
+        left_out.tell(ingested.rejected, "data.external")
+        return ExternalSet(ingested.thumbnails, np.array(ingested.column("label")), ingested.rejected, ingested.paths)
 
 
 def of_classes(external: ExternalSet, labels: Sequence[int]) -> ExternalSet:

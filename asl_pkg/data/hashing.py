@@ -10,7 +10,7 @@ from PIL import Image
 
 from asl_pkg.progress import track
 
-CHUNK = 2**20
+DIGEST_CHUNK_BYTES = 2**20
 DHASH_SIDE = 8  # 8 x 8 comparisons: 64 bits
 THUMBNAIL_PX = 32  # for comparing images: enough to tell a twin, small enough to keep of all
 
@@ -27,8 +27,8 @@ def file_digest(path: Path, name: str) -> str:
     """
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        chunks = iter(lambda: file.read(CHUNK), b"")
-        for chunk in track(chunks, -(-path.stat().st_size // CHUNK), f"Checking {name}", "MiB"):
+        chunks = iter(lambda: file.read(DIGEST_CHUNK_BYTES), b"")
+        for chunk in track(chunks, -(-path.stat().st_size // DIGEST_CHUNK_BYTES), f"Checking {name}", "MiB"):
             digest.update(chunk)
     return digest.hexdigest()
 

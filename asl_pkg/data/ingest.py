@@ -31,7 +31,7 @@ from asl_pkg.storage.atomic import require_space, write_json
 
 MIN_PX = 16  # a hand in less shows no fingers
 BATCH = 256  # images checked at once and written together
-PART = 4 * BATCH  # images that a killed pull has to read again at most
+PART_IMAGES = 4 * BATCH  # images that a killed pull has to read again at most
 COPIES = 2.2  # of the images' bytes on disk for a moment: the parts and the shards
 
 PARTS_SCHEMA = pa.schema(
@@ -60,7 +60,7 @@ class IngestedData:
     """What a source gave.
 
     Args:
-        table: the images that passed, in the order of arrival, mapped from the parts: columns of PARTS_SCHEMA.
+        table: the images that passed, in the order in which they came, mapped from the parts: columns of PARTS_SCHEMA.
         rejected: the files that did not pass.
         maps: of the parts.
     """
@@ -90,8 +90,8 @@ class IngestedData:
 
     def release_memory(self) -> None:
         """Give back the memory of what was read of the parts; it is read again where it is asked for again."""
-        for one in self.maps:
-            one.madvise(mmap.MADV_DONTNEED)
+        for part in self.maps:
+            part.madvise(mmap.MADV_DONTNEED)
 
 
 def ingest(source: Source, folder: Path, strip_private: bool = False) -> IngestedData:
@@ -110,17 +110,17 @@ def ingest(source: Source, folder: Path, strip_private: bool = False) -> Ingeste
     """
     folder.mkdir(parents=True, exist_ok=True)
     parts = sorted(folder.glob("*.arrow"))
-    arrival = _open(parts)
-    names = {_folded(path) for path in arrival.paths}
-    done = len(arrival.table) + len(arrival.rejected)
+    ingested = _open(parts)
+    names = {_folded(path) for path in ingested.paths}
+    done = len(ingested.table) + len(ingested.rejected)
     items = _once(track(source.read(done), source.total, "Reading images", done=done), names)
-    while batch := list(itertools.islice(items, PART)):
+    while batch := list(itertools.islice(items, PART_IMAGES)):
         part = folder / f"{len(parts):06}.arrow"
         size = _write_part(part, batch, strip_private)
         parts.append(part)
         if source.total:
-            rest = max(0, source.total - len(parts) * PART)
-            require_space(folder, int(size * (rest / PART + len(parts)) * (COPIES - 1)), "the data set")
+            rest = max(0, source.total - len(parts) * PART_IMAGES)
+            require_space(folder, int(size * (rest / PART_IMAGES + len(parts)) * (COPIES - 1)), "the data set")
     return _open(parts)
 
 
@@ -155,8 +155,8 @@ def _write_part(path: Path, items: list[Sample | RejectedFile], strip_private: b
     ):
         for start in range(0, len(items), BATCH):
             outcomes = list(pool.map(examine, items[start : start + BATCH]))
-            rows = [one for one in outcomes if not isinstance(one, RejectedFile)]
-            rejected += [asdict(one) for one in outcomes if isinstance(one, RejectedFile)]
+            rows = [outcome for outcome in outcomes if not isinstance(outcome, RejectedFile)]
+            rejected += [asdict(outcome) for outcome in outcomes if isinstance(outcome, RejectedFile)]
             writer.write_batch(pa.RecordBatch.from_pylist(rows, PARTS_SCHEMA))
     write_json(path.with_suffix(".json"), rejected)  # first: the part is complete once the other file is there
     beside.replace(path)
@@ -165,9 +165,9 @@ def _write_part(path: Path, items: list[Sample | RejectedFile], strip_private: b
 
 def _open(parts: list[Path]) -> IngestedData:
     maps = [_mapped(part) for part in parts]
-    tables = [pa.ipc.open_file(pa.py_buffer(one)).read_all() for one in maps]
+    tables = [pa.ipc.open_file(pa.py_buffer(part)).read_all() for part in maps]
     rejected = [
-        RejectedFile(**one) for part in parts for one in json.loads(part.with_suffix(".json").read_text("utf-8"))
+        RejectedFile(**file) for part in parts for file in json.loads(part.with_suffix(".json").read_text("utf-8"))
     ]
     return IngestedData(pa.concat_tables([PARTS_SCHEMA.empty_table(), *tables]), rejected, maps)
 

@@ -24,8 +24,8 @@ def tell(rejected: Sequence[RejectedFile], source: str) -> None:
         rejected: the files.
         source: what they come from.
     """
-    unfit = [one for one in rejected if one.quarantined]
-    others = [one for one in rejected if not one.quarantined]
+    unfit = [file for file in rejected if file.quarantined]
+    others = [file for file in rejected if not file.quarantined]
     for found, kind in ((unfit, "unfit"), (others, "left out")):
         if found:
             say(f"{source}: {len(found):,} {kind}: {counted(found)}")
@@ -34,7 +34,7 @@ def tell(rejected: Sequence[RejectedFile], source: str) -> None:
 def counted(rejected: Iterable[RejectedFile]) -> str:
     """Count files by reason, the most frequent first, with an example each, and by folder where that is at fault."""
     rejected = list(rejected)
-    examples = {one.reason: one.path for one in reversed(rejected)}
+    examples = {file.reason: file.path for file in reversed(rejected)}
     folders: dict[str, Counter[str]] = defaultdict(Counter)
     for item in rejected:
         if item.no_class:
@@ -106,7 +106,7 @@ def require_fit(
     Raises:
         DataError: says what was seen.
     """
-    unfit = [one for one in rejected if one.quarantined]
+    unfit = [file for file in rejected if file.quarantined]
     if not kept:
         seen = counted(unfit or rejected) or "it is empty"
         raise DataError(
@@ -129,12 +129,12 @@ def _hint(rejected: Sequence[RejectedFile], folder: str) -> str:
         )
     if any(item.no_class for item in rejected):
         return f"; name the folders that hold the images after their classes: {POSSIBLE}"
-    archives = [one.path for one in rejected if PurePosixPath(one.path).suffix.lower() in kinds.ARCHIVES]
+    archives = [file.path for file in rejected if PurePosixPath(file.path).suffix.lower() in kinds.ARCHIVES]
     if len(archives) == 1 and folder:
         return f"; `asl pull data=archive data.path={shlex.quote(f'{folder}/{archives[0]}')}` reads the archive"
     if archives:
         return "; unpack the archives into one folder first, or pull one of them with data=archive"
-    if any(PurePosixPath(one.path).suffix.lower() in kinds.TABLES for one in rejected):
+    if any(PurePosixPath(file.path).suffix.lower() in kinds.TABLES for file in rejected):
         return "; make image files of a table of pixels first: one a row, in a folder named after its class"
     return ""
 

@@ -16,10 +16,10 @@ from asl_pkg import contract
 from asl_pkg.errors import DataError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "JPEG2000", "PPM", "AVIF")
-EXPECTED = "expected JPEG, PNG, WebP, BMP, GIF, TIFF, JPEG 2000, PPM or AVIF"
+EXPECTED_FORMATS = "expected JPEG, PNG, WebP, BMP, GIF, TIFF, JPEG 2000, PPM or AVIF"
 # Which of several frames or pages shows the letter, nobody says. Of PNG, WebP and JPEG the first is taken.
 ONE_FRAME = ("GIF", "TIFF", "AVIF")
-MAX_BYTES = 64 * 2**20
+MAX_IMAGE_BYTES = 64 * 2**20
 MAX_PIXELS = 64_000_000  # the largest images of common phones have 50 million; one takes 0.2 GB while it is decoded
 MID_GREY = (128, 128, 128)
 
@@ -67,7 +67,7 @@ def image_size(data: bytes) -> tuple[int, int]:
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(MAX_IMAGE_BYTES + 1)
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror})") from error
 
@@ -76,14 +76,14 @@ def _open(data: bytes) -> Image.Image:
     """Check what can be checked before a pixel is decoded."""
     if not data:
         raise DataError("empty file, expected an image")
-    if len(data) > MAX_BYTES:
-        raise DataError(f"more than {MAX_BYTES >> 20} MiB, expected a smaller image file")
+    if len(data) > MAX_IMAGE_BYTES:
+        raise DataError(f"more than {MAX_IMAGE_BYTES >> 20} MiB, expected a smaller image file")
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise DataError(f"more than {MAX_PIXELS:,} pixels, expected a smaller image") from error
     except Exception as error:  # Pillow's decoders raise anything on damaged bytes
-        raise DataError(f"not an image, {EXPECTED}") from error
+        raise DataError(f"not an image, {EXPECTED_FORMATS}") from error
     if image.width * image.height > MAX_PIXELS:
         raise DataError(f"more than {MAX_PIXELS:,} pixels, expected a smaller image")
     return image

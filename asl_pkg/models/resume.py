@@ -16,7 +16,7 @@ from asl_pkg.errors import DataError
 from asl_pkg.models.history import History
 from asl_pkg.progress import say
 from asl_pkg.storage.atomic import copy_into_place
-from asl_pkg.storage.s3 import connect, explained, metadata, split_url, upload
+from asl_pkg.storage.s3 import s3_client, s3_errors_translated, split_url, upload, uploaded_size_and_sha256
 
 
 class CheckpointStore(Protocol):
@@ -63,15 +63,15 @@ class S3Checkpoints:
     def __init__(self, url: str) -> None:
         self.url = url
         self._bucket, self._key = split_url(url)
-        self._client = connect()
+        self._client = s3_client()
 
     def fetch(self, target: Path) -> bool:
         """Download the object; False where there is none."""
-        with explained(self.url):
+        with s3_errors_translated(self.url):
             self._client.head_bucket(Bucket=self._bucket)  # better refused now than after the first epoch
-        if metadata(self._client, self._bucket, self._key) is None:
+        if uploaded_size_and_sha256(self._client, self._bucket, self._key) is None:
             return False
-        with explained(self.url):
+        with s3_errors_translated(self.url):
             self._client.download_file(self._bucket, self._key, str(target))
         return True
 
@@ -81,7 +81,7 @@ class S3Checkpoints:
 
     def remove(self) -> None:
         """Remove the object, if there is one."""
-        with explained(self.url):
+        with s3_errors_translated(self.url):
             self._client.delete_object(Bucket=self._bucket, Key=self._key)
 
 

@@ -10,7 +10,7 @@ from asl_pkg.errors import DataError
 from asl_pkg.progress import say, track
 from asl_pkg.storage.atomic import require_space, write_text
 
-CHUNK = 2**16
+DOWNLOAD_CHUNK_BYTES = 2**16
 MIB = 2**20
 RESERVE_BYTES = 64 * MIB  # a disk is never filled to its end, also where the server does not say how much comes
 ATTEMPTS = 6  # in a row that bring nothing new

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from asl_pkg.errors import DataError
-from asl_pkg.storage.s3 import connect, explained, split_url, upload
+from asl_pkg.storage.s3 import s3_client, s3_errors_translated, split_url, upload
 from asl_pkg.storage.safe_names import fault_of
 
 
@@ -21,7 +21,7 @@ class S3Folder:
     def __init__(self, url: str) -> None:
         self.bucket, prefix = split_url(url)
         self.prefix = prefix.strip("/")
-        self.client = connect()
+        self.client = s3_client()
 
     def url(self, name: str = "") -> str:
         """Where a file lies."""
@@ -37,10 +37,10 @@ class S3Folder:
         Raises:
             DataError: S3 refuses.
         """
-        with explained(self.url(folder)):
+        with s3_errors_translated(self.url(folder)):
             pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.key(folder))
             for page in pages:
-                yield from (one["Key"].removeprefix(self.key("")) for one in page.get("Contents", []))
+                yield from (item["Key"].removeprefix(self.key("")) for item in page.get("Contents", []))
 
     def read(self, name: str) -> bytes:
         """Read a file.
@@ -48,7 +48,7 @@ class S3Folder:
         Raises:
             DataError: S3 refuses.
         """
-        with explained(self.url(name)):
+        with s3_errors_translated(self.url(name)):
             return bytes(self.client.get_object(Bucket=self.bucket, Key=self.key(name))["Body"].read())
 
     def upload(self, source: Path, name: str, last: str = "") -> None:
@@ -81,7 +81,7 @@ class S3Folder:
                 raise DataError(f"s3://{self.bucket}/{self.prefix}/{ascii(file)} {fault}: remove it")
             path = target / file.removeprefix(f"{name}/")
             path.parent.mkdir(parents=True, exist_ok=True)
-            with explained(self.url(file)):
+            with s3_errors_translated(self.url(file)):
                 self.client.download_file(self.bucket, self.key(file), str(path))
 
     def remove(self) -> None:
@@ -91,5 +91,5 @@ class S3Folder:
             DataError: S3 refuses.
         """
         for name in list(self.names()):
-            with explained(self.url(name)):
+            with s3_errors_translated(self.url(name)):
                 self.client.delete_object(Bucket=self.bucket, Key=self.key(name))

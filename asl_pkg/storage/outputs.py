@@ -19,14 +19,14 @@ from asl_pkg.errors import SettingError
 from asl_pkg.storage import atomic
 
 MARKER = ".asl-output.json"
-LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})  # that file managers leave wherever one looks
+FILE_MANAGER_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})  # that file managers leave wherever one looks
 SHOWN = 3  # names in an error
 
 Former = Callable[[Path], Collection[str]]  # the files that the version without markers wrote to a folder
 
 
 @dataclass(frozen=True)
-class Kind:
+class OutputKind:
     """Something that a verb writes.
 
     Args:
@@ -81,11 +81,11 @@ def _listed(folder: Path) -> set[str]:
     said = _json(folder / contract.BUNDLE_FILE)
     if not {"schema_version", "model_digest", "files"} <= said.keys() or not isinstance(said["files"], list):
         return set()
-    named = {str(one.get("path")) for one in said["files"] if isinstance(one, dict)}
+    named = {str(file.get("path")) for file in said["files"] if isinstance(file, dict)}
     return named | {contract.BUNDLE_FILE, contract.SIGNATURE_FILE}
 
 
-DATASET = Kind(
+DATASET = OutputKind(
     "data set",
     "dataset_dir",
     _told_by(
@@ -94,7 +94,7 @@ DATASET = Kind(
         r"dataset\.json|audit\.json|audit\.html|contact_sheet\.jpg|(train|validation|test)-\d{5}-of-\d{5}\.parquet",
     ),
 )
-CHECKPOINTS = Kind("checkpoints", "training_dir", _checkpoints)
+CHECKPOINTS = OutputKind("checkpoints", "training_dir", _checkpoints)
 TRAINING_FILES = (
     contract.HISTORY_FILE,
     contract.METRICS_FILE,
@@ -102,7 +102,7 @@ TRAINING_FILES = (
     contract.STATISTICS_FILE,
     contract.SBOM_FILE,
 )
-TRAINING = Kind(
+TRAINING = OutputKind(
     "training",
     "training_dir",
     _told_by(
@@ -112,9 +112,9 @@ TRAINING = Kind(
     ),
     TRAINING_FILES,
 )
-PLOTS = Kind("plots", "", _just(*contract.PLOTS))
-BUNDLE = Kind("bundle", "bundle_dir", _listed, marked=False)
-REPORT = Kind(
+PLOTS = OutputKind("plots", "", _just(*contract.PLOTS))
+BUNDLE = OutputKind("bundle", "bundle_dir", _listed, marked=False)
+REPORT = OutputKind(
     "report",
     "report_dir",
     _told_by(
@@ -124,18 +124,18 @@ REPORT = Kind(
     ),
 )
 MONITOR_FILES = (contract.MONITOR_FILE, contract.MONITOR_PAGE)
-MONITOR = Kind(
+MONITOR = OutputKind(
     "drift report",
     "monitor_dir",
     _told_by(contract.MONITOR_FILE, {"drifted", "release", "measures"}, "|".join(map(re.escape, MONITOR_FILES))),
     MONITOR_FILES,
 )
-DECODED = Kind("decoded images", "data.cache_dir", _just("pixels.npy", "labels.npy"))
-RUN = Kind("pipeline run", "", lambda folder: ["log.txt"] if (folder / ".cache").is_dir() else [], ("log.txt",))
+DECODED = OutputKind("decoded images", "data.cache_dir", _just("pixels.npy", "labels.npy"))
+RUN = OutputKind("pipeline run", "", lambda folder: ["log.txt"] if (folder / ".cache").is_dir() else [], ("log.txt",))
 WHOLE = (DATASET, BUNDLE, REPORT)  # what one folder more would spoil
 
 
-def claim(path: Path, kind: Kind, inputs: Sequence[str] = ()) -> Path:
+def claim(path: Path, kind: OutputKind, inputs: Sequence[str] = ()) -> Path:
     """Say that a verb is going to write here: refused before any work starts where something else would be lost.
 
     Args:
@@ -156,7 +156,7 @@ def claim(path: Path, kind: Kind, inputs: Sequence[str] = ()) -> Path:
     if not kind.beside:
         if Path.cwd().is_relative_to(folder):
             raise _refused(path, kind, "is the working folder or above it, and the whole folder would be replaced")
-        if holds := [one for one in inputs if one and Path(one).resolve().is_relative_to(folder)]:
+        if holds := [source for source in inputs if source and Path(source).resolve().is_relative_to(folder)]:
             raise _refused(path, kind, f"holds {holds[0]}, which is read, and the whole folder would be replaced")
         if os.path.ismount(folder):
             raise _refused(path, kind, "is a mount point, which cannot be replaced: name a folder in it")
@@ -194,7 +194,7 @@ def claim_training(training_dir: Path, plots_dir: Path | None = None) -> list[tu
 
 
 @contextmanager
-def replaced(path: Path, kind: Kind) -> Iterator[Path]:
+def replaced(path: Path, kind: OutputKind) -> Iterator[Path]:
     """Give an empty folder that takes the place of what a former run wrote, whole or not at all.
 
     Args:
@@ -216,7 +216,7 @@ def replaced(path: Path, kind: Kind) -> Iterator[Path]:
             mark(beside, kind)
 
 
-def mark(folder: Path, kind: Kind) -> None:
+def mark(folder: Path, kind: OutputKind) -> None:
     """Write down what is ours in a folder.
 
     Args:
@@ -224,7 +224,7 @@ def mark(folder: Path, kind: Kind) -> None:
         kind: what was written.
     """
     written = kind.beside or tuple(
-        sorted(one.relative_to(folder).as_posix() for one in folder.rglob("*") if not one.is_dir())
+        sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir())
     )
     atomic.write_json(folder / MARKER, _json(folder / MARKER) | {kind.what: list(written)})
 
@@ -258,12 +258,12 @@ def is_leftover(folder: Path) -> bool:
     return not folder.is_symlink() and folder.is_dir() and ((folder / MARKER).is_file() or not any(folder.iterdir()))
 
 
-def is_ours(folder: Path, kind: Kind) -> bool:
+def is_ours(folder: Path, kind: OutputKind) -> bool:
     """Whether a folder is what a former run wrote, and nothing else."""
     return not folder.is_symlink() and bool(_ours(folder, kind)) and not _foreign(folder, kind)
 
 
-def _followed(path: Path, kind: Kind) -> Path:
+def _followed(path: Path, kind: OutputKind) -> Path:
     """What a path leads to."""
     try:
         folder = path.resolve()
@@ -274,7 +274,7 @@ def _followed(path: Path, kind: Kind) -> Path:
     return folder
 
 
-def _ours(folder: Path, kind: Kind) -> set[str]:
+def _ours(folder: Path, kind: OutputKind) -> set[str]:
     """The files in a folder that a former run wrote; empty where there was none."""
     written = _json(folder / MARKER).get(kind.what) if kind.marked else None
     if isinstance(written, list):
@@ -282,7 +282,7 @@ def _ours(folder: Path, kind: Kind) -> set[str]:
     return set(kind.former(folder))
 
 
-def _foreign(folder: Path, kind: Kind) -> list[str]:
+def _foreign(folder: Path, kind: OutputKind) -> list[str]:
     """What stands in the way in a folder and is not ours."""
     if not folder.is_dir():
         return []
@@ -303,7 +303,7 @@ def _others(folder: Path, ours: Collection[str], folders: Collection[str], withi
         for entry in entries:
             name = within + entry.name
             if not entry.is_dir(follow_symlinks=False):
-                if entry.is_symlink() or (name not in ours and entry.name not in LITTER):
+                if entry.is_symlink() or (name not in ours and entry.name not in FILE_MANAGER_FILES):
                     yield name
             elif name in folders:
                 yield from _others(folder, ours, folders, f"{name}/")
@@ -311,6 +311,6 @@ def _others(folder: Path, ours: Collection[str], folders: Collection[str], withi
                 yield f"{name}/"
 
 
-def _refused(path: Path, kind: Kind, why: str) -> SettingError:
+def _refused(path: Path, kind: OutputKind, why: str) -> SettingError:
     mends = f"{kind.setting}=FOLDER names another folder" if kind.setting else "move it away"
     return SettingError(f"{path} {why}: {mends}")

@@ -61,7 +61,7 @@ def split_url(url: str) -> tuple[str, str]:
     return bucket, key
 
 
-def connect() -> Any:
+def s3_client() -> Any:
     """Make a client from the usual AWS_* variables and files; ours is only what they leave open.
 
     Returns:
@@ -70,7 +70,7 @@ def connect() -> Any:
     Raises:
         DataError: the settings contradict one another.
     """
-    with explained("S3"):
+    with s3_errors_translated("S3"):
         core = botocore.session.Session()
         session = boto3.Session(botocore_session=core)  # boto3.client remembers who asked first in this process
         theirs = core.get_scoped_config()
@@ -89,7 +89,7 @@ def connect() -> Any:
 
 
 @contextmanager
-def explained(name: str) -> Iterator[None]:
+def s3_errors_translated(name: str) -> Iterator[None]:
     """Turn the errors of boto3 into one line that says what to do.
 
     Args:
@@ -143,9 +143,9 @@ def upload(client: Any, path: Path, bucket: str, key: str) -> None:
         DataError: S3 refuses.
     """
     digest = sha256(path)
-    if metadata(client, bucket, key) == (path.stat().st_size, digest):
+    if uploaded_size_and_sha256(client, bucket, key) == (path.stat().st_size, digest):
         return
-    with explained(f"s3://{bucket}/{key}"), path.open("rb") as file:
+    with s3_errors_translated(f"s3://{bucket}/{key}"), path.open("rb") as file:
         client.put_object(
             Bucket=bucket,
             Key=key,
@@ -157,7 +157,7 @@ def upload(client: Any, path: Path, bucket: str, key: str) -> None:
         )
 
 
-def metadata(client: Any, bucket: str, key: str) -> tuple[int, str] | None:
+def uploaded_size_and_sha256(client: Any, bucket: str, key: str) -> tuple[int, str] | None:
     """Ask for an object that `upload` wrote.
 
     Args:
@@ -171,7 +171,7 @@ def metadata(client: Any, bucket: str, key: str) -> tuple[int, str] | None:
     Raises:
         DataError: S3 refuses.
     """
-    with explained(f"s3://{bucket}/{key}"):
+    with s3_errors_translated(f"s3://{bucket}/{key}"):
         try:
             head = client.head_object(Bucket=bucket, Key=key)
         except exceptions.ClientError as error:
@@ -191,7 +191,7 @@ def has_bucket(client: Any, bucket: str) -> bool:
     Raises:
         DataError: S3 does not answer, or does not say.
     """
-    with explained(f"s3://{bucket}"):
+    with s3_errors_translated(f"s3://{bucket}"):
         try:
             client.head_bucket(Bucket=bucket)
         except exceptions.ClientError as error:

@@ -13,7 +13,7 @@ from asl_pkg.bundle.s3_store import S3Store
 from asl_pkg.bundle.serving_state import Serving
 from asl_pkg.bundle.store import list_releases
 from asl_pkg.errors import BundleError, DataError
-from asl_pkg.storage.s3 import connect
+from asl_pkg.storage.s3 import s3_client
 from tests.support.s3_server import s3_server
 
 
@@ -27,7 +27,7 @@ def server() -> Iterator[dict[str, str]]:
 def client(server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Any:
     for name, value in server.items():
         monkeypatch.setenv(name, value)
-    return connect()
+    return s3_client()
 
 
 @pytest.fixture

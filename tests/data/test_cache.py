@@ -64,9 +64,9 @@ def test_two_makers_at_once_give_one_whole_cache(dataset_dir: Path, tmp_path: Pa
     spawn = multiprocessing.get_context("spawn")
     with spawn.Pool(2) as pool:
         arguments = (dataset_dir, "train", str(tmp_path / "cache"))
-        (one, _), (two, _) = pool.starmap(decoded, [arguments, arguments])
-    assert np.array_equal(one, two)
-    assert np.array_equal(one, decoded(dataset_dir, "train", "")[0])
+        (first, _), (two, _) = pool.starmap(decoded, [arguments, arguments])
+    assert np.array_equal(first, two)
+    assert np.array_equal(first, decoded(dataset_dir, "train", "")[0])
     assert len([path for path in (tmp_path / "cache").iterdir() if path.is_dir()]) == 1
 
 
@@ -149,12 +149,12 @@ def test_a_full_disk_is_not_filled_further(dataset_dir: Path, tmp_path: Path, mo
 
 def test_the_least_recently_used_cache_of_another_data_set_makes_way(dataset_dir: Path, tmp_path: Path) -> None:
     folder = tmp_path / "cache"
-    one, two, three = (another(dataset_dir, tmp_path / name, name) for name in "abc")
+    first, two, three = (another(dataset_dir, tmp_path / name, name) for name in "abc")
     room = 2.5 * size_gb(dataset_dir, "test")
-    mapped = {used: decoded(used, "test", str(folder), room)[0] for used in (one, two)}
+    mapped = {used: decoded(used, "test", str(folder), room)[0] for used in (first, two)}
     for path in folder.glob("[!.]*"):
         os.utime(path, (0, 0) if path.name.startswith("a") else (1, 1))
-    decoded(one, "test", str(folder), room)  # the older one, used again
+    decoded(first, "test", str(folder), room)  # the older one, used again
     decoded(three, "test", str(folder), room)
     assert caches(folder) == {f"{'a' * 16}-test", f"{'c' * 16}-test"}
     assert np.array_equal(mapped[two], decoded(two, "test", "")[0])  # who had mapped it goes on reading

@@ -50,7 +50,7 @@ def test_chosen_classes_are_read_and_everything_else_is_left_out_and_counted(tmp
     assert info.known_classes == ["A", "B"]
     audit = json.loads((tmp_path / "dataset" / contract.AUDIT_FILE).read_text())
     assert audit["quarantined"] == []
-    assert sum(one["count"] for one in audit["skipped"]) == 16
+    assert sum(group["count"] for group in audit["skipped"]) == 16
 
 
 def test_an_unfit_image_of_a_chosen_class_stays_unfit(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_other_peoples_images_of_other_classes_are_counted_and_not_scored(tmp_pa
     others = folders(tmp_path / "others", A=2, Z=3)
     pulled(folders(tmp_path / "in", A=9, B=9), tmp_path / "dataset", external=str(others))
     audit = json.loads((tmp_path / "dataset" / contract.AUDIT_FILE).read_text())
-    assert [(one["count"], "class Z" in one["reason"]) for one in audit["external_skipped"]] == [(3, True)]
+    assert [(group["count"], "class Z" in group["reason"]) for group in audit["external_skipped"]] == [(3, True)]
     assert audit["honesty"]["scores"][2]["test"] == 2
 
 

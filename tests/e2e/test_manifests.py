@@ -17,7 +17,7 @@ from asl_pkg.bundle.triton_config import config_pbtxt
 from asl_pkg.config.schema import ExportSettings
 from asl_pkg.deployment.inference_service import inference_service
 from asl_pkg.inference.v2_client import Client
-from asl_pkg.storage.s3 import connect, split_url
+from asl_pkg.storage.s3 import s3_client, split_url
 from tests.conftest import PROJECT
 from tests.e2e.conftest import Kubectl, serving
 from tests.support.tiny import make_bundle
@@ -228,7 +228,7 @@ def pod(name: str, namespace: str, image: str, script: str) -> str:
 def test_a_byte_changed_in_the_store_is_refused_by_name_and_no_wrong_answer_is_given(
     kubectl: Kubectl, namespace: str, store: str, bundles: list[Bundle], url: Callable[[], str]
 ) -> None:
-    client, (bucket, prefix) = connect(), split_url(store)
+    client, (bucket, prefix) = s3_client(), split_url(store)
     key = f"{prefix}/{contract.KUBERNETES_NAME}/{bundles[1].release}/{contract.MODEL_FILE}"
     good = (bundles[1].folder / contract.MODEL_FILE).read_bytes()
     bad = bytearray(good)

@@ -20,7 +20,7 @@ from asl_pkg.errors import DataError
 from asl_pkg.models.checkpoint import read
 from asl_pkg.models.classifier import Classifier
 from asl_pkg.models.resume import CheckpointStore, FolderCheckpoints, ResumeCallback, open_checkpoint_store
-from asl_pkg.storage.s3 import connect
+from asl_pkg.storage.s3 import s3_client
 from asl_pkg.train import train
 from tests.conftest import PROJECT
 from tests.support.s3_server import s3_server
@@ -165,7 +165,7 @@ def somewhere(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
     for name, value in request.getfixturevalue("server").items():
         monkeypatch.setenv(name, value)
     bucket = f"states-{uuid.uuid4().hex[:8]}"
-    connect().create_bucket(Bucket=bucket)
+    s3_client().create_bucket(Bucket=bucket)
     return open_checkpoint_store(f"s3://{bucket}/some/prefix/", "key")
 
 

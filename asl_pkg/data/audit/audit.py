@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asl_pkg import contract
-from asl_pkg.class_sets import described
+from asl_pkg.class_sets import describe_classes
 from asl_pkg.data.audit import measures as measures
 from asl_pkg.data.audit.label_issues import LabelIssues, find_label_issues
 from asl_pkg.data.audit.leakage_probe import leakage_probe, leakage_summary
@@ -40,9 +40,9 @@ class Findings:
     """
 
     info: DatasetInfo
-    arrival: IngestedData
-    placed: SplitResult
-    looks: SimilarityIndex
+    ingested: IngestedData
+    result: SplitResult
+    similarity: SimilarityIndex
     sheet: bytes
     external: ExternalSet | None = None
 
@@ -57,29 +57,29 @@ def write_audit(folder: Path, findings: Findings) -> dict[str, Any]:
     Returns:
         What audit.json holds.
     """
-    thumbnails = findings.arrival.thumbnails
-    labels = np.array(findings.arrival.column("label"))
-    splits = np.array([place.split for place in findings.placed.places])
-    doubts = _label_errors(findings, thumbnails, labels, splits)
+    thumbnails = findings.ingested.thumbnails
+    labels = np.array(findings.ingested.column("label"))
+    splits = np.array([assignment.split for assignment in findings.result.assignments])
+    label_issues = _label_issues(findings, thumbnails, labels, splits)
     _give_back()
-    scores = _honesty(findings, thumbnails, labels, splits)
+    scores = _leakage(findings, thumbnails, labels, splits)
     _give_back()
-    pairs = measures.nearest_pairs(findings.looks, splits)
-    stretches = measures.stretches(findings.placed.shots, splits)
+    pairs = measures.nearest_pairs(findings.similarity, splits)
+    stretches = measures.stretches(findings.result.samples, splits)
     audit = {
         "digest": findings.info.digest,
         "known_classes": findings.info.known_classes,
         "honesty": scores,
-        "meaning": meaning(findings.info, _drawn(findings, splits)),
+        "meaning": meaning(findings.info, _synthetic_signers(findings, splits)),
         **_counts(findings, labels, splits),
         "near_duplicates": _near_duplicates(findings, labels, splits, pairs),
         "recordings": measures.recordings(stretches),
-        "label_errors": _doubts(doubts, findings.arrival.paths),
+        "label_errors": _label_issues_json(label_issues, findings.ingested.paths),
         "brightness": measures.brightness(thumbnails, splits),
         **_files(findings, splits),
     }
     _give_back()
-    view = View(findings.info, audit, findings.sheet, thumbnails, labels, splits, pairs, doubts, stretches)
+    view = View(findings.info, audit, findings.sheet, thumbnails, labels, splits, pairs, label_issues, stretches)
     write_json(folder / contract.AUDIT_FILE, audit)
     write_text(folder / contract.AUDIT_PAGE, audit_html(view))
     return audit
@@ -95,7 +95,7 @@ def meaning(info: DatasetInfo, drawn: int = 0) -> str:
     Returns:
         Plain words for people.
     """
-    some = described(info.known_classes)
+    some = describe_classes(info.known_classes)
     return f"{_worth(info, drawn)} The data set has {some}." if some else _worth(info, drawn)
 
 
@@ -134,17 +134,17 @@ def _give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _drawn(findings: Findings, splits: NDArray[np.str_]) -> int:
+def _synthetic_signers(findings: Findings, splits: NDArray[np.str_]) -> int:
     """Count the test split's signers whose hands are drawn."""
-    images = findings.arrival.table.select(["landmarks_3d"]).append_column("signer", [findings.placed.signers])
+    images = findings.ingested.table.select(["landmarks_3d"]).append_column("signer", [findings.result.signers])
     return drawn_signers(images.filter(splits == TEST))
 
 
-def _honesty(
+def _leakage(
     findings: Findings, thumbnails: NDArray[np.uint8], labels: NDArray[np.int64], splits: NDArray[np.str_]
 ) -> dict[str, Any]:
     by_signer = findings.info.split_by == "signer"
-    groups = findings.placed.signers if by_signer else [place.group for place in findings.placed.places]
+    groups = findings.result.signers if by_signer else [assignment.group for assignment in findings.result.assignments]
     external = findings.external and findings.external[:2]
     scores = leakage_probe(thumbnails, labels, splits, np.array(groups), findings.info.seed, external)
     return {
@@ -154,23 +154,26 @@ def _honesty(
     }
 
 
-def _label_errors(
+def _label_issues(
     findings: Findings, thumbnails: NDArray[np.uint8], labels: NDArray[np.int64], splits: NDArray[np.str_]
 ) -> LabelIssues:
     kept = np.flatnonzero(np.isin(splits, contract.SPLITS))
-    groups = np.array([place.group for place in findings.placed.places])
+    groups = np.array([assignment.group for assignment in findings.result.assignments])
     return find_label_issues(thumbnails, labels, groups, kept, findings.info.seed)
 
 
 def _counts(findings: Findings, labels: NDArray[np.int64], splits: NDArray[np.str_]) -> dict[str, Any]:
-    places = findings.placed.places
+    assignments = findings.result.assignments
     return {
-        "images": sum(place.kept for place in places),
+        "images": sum(assignment.kept for assignment in assignments),
         "counts": findings.info.counts,
         "imbalance": measures.imbalance(findings.info.counts, findings.info.known_classes),
         "signers": findings.info.signers,
         "people": findings.info.people,
-        "groups": {split: len({one.group for one in places if one.split == split}) for split in contract.SPLITS},
+        "groups": {
+            split: len({assignment.group for assignment in assignments if assignment.split == split})
+            for split in contract.SPLITS
+        },
         "guard": measures.by_class(labels[splits == GUARD]),
     }
 
@@ -178,11 +181,11 @@ def _counts(findings: Findings, labels: NDArray[np.int64], splits: NDArray[np.st
 def _near_duplicates(
     findings: Findings, labels: NDArray[np.int64], splits: NDArray[np.str_], pairs: list[measures.Pair]
 ) -> dict[str, Any]:
-    paths = findings.arrival.paths
+    paths = findings.ingested.paths
     return {
         "dropped": measures.by_class(labels[splits == NEAR_DUPLICATE]),
         "unmeasurable": findings.info.unmeasurable,
-        "remaining": measures.twins_across(findings.looks, splits),
+        "remaining": measures.count_near_duplicates(findings.similarity, splits),
         "nearest": [
             {
                 "paths": [paths[row] for row in (pair.first, pair.second)],
@@ -195,38 +198,38 @@ def _near_duplicates(
     }
 
 
-def _doubts(doubts: LabelIssues, paths: list[str]) -> dict[str, Any]:
+def _label_issues_json(label_issues: LabelIssues, paths: list[str]) -> dict[str, Any]:
     return {
-        "judged": doubts.judged,
-        "agreed": round(doubts.agreed, 4),
-        "across_groups": doubts.across_groups,
-        "disputed": doubts.disputed,
+        "judged": label_issues.judged,
+        "agreed": round(label_issues.agreed, 4),
+        "across_groups": label_issues.across_groups,
+        "disputed": label_issues.disputed,
         "suspects": [
             {
-                "path": paths[one.position],
-                "label": contract.CLASSES[one.label],
-                "neighbours_say": contract.CLASSES[one.voted],
-                "votes": one.votes,
-                "voters": one.voters,
+                "path": paths[suspect.position],
+                "label": contract.CLASSES[suspect.label],
+                "neighbours_say": contract.CLASSES[suspect.voted],
+                "votes": suspect.votes,
+                "voters": suspect.voters,
             }
-            for one in doubts.suspects
+            for suspect in label_issues.suspects
         ],
     }
 
 
 def _files(findings: Findings, splits: NDArray[np.str_]) -> dict[str, Any]:
-    arrival = findings.arrival
+    ingested = findings.ingested
     external = findings.external.rejected if findings.external else []
     kept = np.flatnonzero(np.isin(splits, contract.SPLITS))
-    shapes = list(zip(arrival.column("width_px"), arrival.column("height_px"), strict=True))
-    sha256 = arrival.column("sha256")
+    shapes = list(zip(ingested.column("width_px"), ingested.column("height_px"), strict=True))
+    sha256 = ingested.column("sha256")
     return {
-        "quarantined": measures.reasons(one for one in arrival.rejected if one.quarantined),
-        "skipped": measures.reasons(one for one in arrival.rejected if not one.quarantined),
-        "external_quarantined": measures.reasons(one for one in external if one.quarantined),
-        "external_skipped": measures.reasons(one for one in external if not one.quarantined),
-        "private": sum(arrival.column("private")),
-        "file_bytes": measures.file_bytes(np.array(arrival.column("size_bytes"))[kept]),
+        "quarantined": measures.reasons(file for file in ingested.rejected if file.quarantined),
+        "skipped": measures.reasons(file for file in ingested.rejected if not file.quarantined),
+        "external_quarantined": measures.reasons(file for file in external if file.quarantined),
+        "external_skipped": measures.reasons(file for file in external if not file.quarantined),
+        "private": sum(ingested.column("private")),
+        "file_bytes": measures.file_bytes(np.array(ingested.column("size_bytes"))[kept]),
         **measures.sizes([shapes[row] for row in kept]),
         "same_bytes": measures.same_bytes([sha256[row] for row in kept], splits[kept].tolist()),
     }

@@ -89,11 +89,11 @@ def find_label_issues(
     others = neighbour != rows[:, None]
     alone = _alone(labels[rows], group_of[rows])
     strangers = others & ((group_of[neighbour] != group_of[rows, None]) | alone[:, None])
-    ballot = _votes(labels, rows, distance, neighbour, strangers)
-    across_groups = ballot.agreed >= GUIDE
+    votes = _votes(labels, rows, distance, neighbour, strangers)
+    across_groups = votes.agreed >= GUIDE
     if not across_groups:
-        ballot = _votes(labels, rows, distance, neighbour, others)
-    return _verdict(labels, ballot, across_groups)
+        votes = _votes(labels, rows, distance, neighbour, others)
+    return _verdict(labels, votes, across_groups)
 
 
 @dataclass(frozen=True)
@@ -137,22 +137,22 @@ def _votes(
     return _Votes(judged, labels[judged], voters, away, votes.argmax(axis=1), votes.max(axis=1))
 
 
-def _verdict(labels: NDArray[np.int64], ballot: _Votes, across_groups: bool) -> LabelIssues:
+def _verdict(labels: NDArray[np.int64], votes: _Votes, across_groups: bool) -> LabelIssues:
     """List the disputed images, those with most votes against them first, then those with the nearest voters."""
-    disputed = np.flatnonzero((ballot.voted != ballot.label) & (ballot.votes >= AGREEMENT))
-    worst = disputed[np.lexsort((ballot.away[disputed], -ballot.votes[disputed]))][:LISTED]
+    disputed = np.flatnonzero((votes.voted != votes.label) & (votes.votes >= AGREEMENT))
+    worst = disputed[np.lexsort((votes.away[disputed], -votes.votes[disputed]))][:LISTED]
     suspects = [
         Suspect(
-            position=int(ballot.judged[row]),
-            neighbour=int(ballot.voters[row][labels[ballot.voters[row]] == ballot.voted[row]][0]),
-            label=int(ballot.label[row]),
-            voted=int(ballot.voted[row]),
-            votes=int(ballot.votes[row]),
+            position=int(votes.judged[row]),
+            neighbour=int(votes.voters[row][labels[votes.voters[row]] == votes.voted[row]][0]),
+            label=int(votes.label[row]),
+            voted=int(votes.voted[row]),
+            votes=int(votes.votes[row]),
             voters=VOTERS,
         )
         for row in worst
     ]
-    return LabelIssues(len(ballot.judged), ballot.agreed, across_groups, len(disputed), suspects)
+    return LabelIssues(len(votes.judged), votes.agreed, across_groups, len(disputed), suspects)
 
 
 def _neighbours(

@@ -18,7 +18,7 @@ MARGIN = 10.0  # C of the support vector machine
 MAX_IMAGES = 6000  # learned from and scored: seconds, and still dense enough for near-copies of 87,000 to meet
 MAX_EXTERNAL = 2000
 RESAMPLES = 1000
-RANDOM, OURS, EXTERNAL = "random split", "our split", "external set"
+RANDOM_SPLIT, OUR_SPLIT, EXTERNAL_SET = "random split", "our split", "external set"
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,12 @@ def leakage_probe(
     shuffled, images = _shuffled_within(labels, held_out, rng), np.arange(len(used))
     train = int((~held_out).sum())
     scores = []
-    for split, test, unit, units in ((RANDOM, shuffled, "image", images), (OURS, held_out, "group", groups)):
+    for split, test, unit, units in ((RANDOM_SPLIT, shuffled, "image", images), (OUR_SPLIT, held_out, "group", groups)):
         model = _fitted(features[~test], labels[~test])
         scores.append(_score(split, model.predict(features[test]) == labels[test], train, unit, units[test], rng))
     if len(outside):
         right = model.predict(features_outside) == truth_outside  # by the model that learned from our split
-        scores.append(_score(EXTERNAL, right, train, "image", np.arange(len(outside)), rng))
+        scores.append(_score(EXTERNAL_SET, right, train, "image", np.arange(len(outside)), rng))
     return scores
 
 

@@ -12,7 +12,7 @@ from asl_pkg.data.sample import RejectedFile
 from asl_pkg.data.split.near_duplicates import SimilarityIndex
 from asl_pkg.data.split.splitting import SampleMeta
 
-EXAMPLES = 5  # names given for each reason
+EXAMPLES_PER_REASON = 5  # names given for each reason
 SIZES = 10  # of images, listed
 PAIRS = 12  # nearest across splits, shown
 BRIGHTNESS_BINS = 32
@@ -68,10 +68,12 @@ def imbalance(counts: Mapping[str, Mapping[str, int]], known: Sequence[str] = co
 def reasons(rejected: Iterable[RejectedFile]) -> list[dict[str, Any]]:
     """Count files by the reason why they stay out, the most frequent first, with a few names."""
     paths = defaultdict(list)
-    for one in rejected:
-        paths[one.reason].append(one.path)
+    for file in rejected:
+        paths[file.reason].append(file.path)
     ranked = sorted(paths.items(), key=lambda item: (-len(item[1]), item[0]))
-    return [{"reason": reason, "count": len(names), "examples": names[:EXAMPLES]} for reason, names in ranked]
+    return [
+        {"reason": reason, "count": len(names), "examples": names[:EXAMPLES_PER_REASON]} for reason, names in ranked
+    ]
 
 
 def file_bytes(sizes_bytes: NDArray[np.int64]) -> dict[str, int]:
@@ -95,9 +97,9 @@ def same_bytes(sha256: Sequence[str], splits: Sequence[str]) -> dict[str, int]:
     splits_of = defaultdict(list)
     for digest, split in zip(sha256, splits, strict=True):
         splits_of[digest].append(split)
-    twins = [found for found in splits_of.values() if len(found) > 1]
-    across = sum(len(found) for found in twins if len(set(found)) > 1)
-    return {"within_a_split": sum(map(len, twins)) - across, "across_splits": across}
+    identical = [found for found in splits_of.values() if len(found) > 1]
+    across = sum(len(found) for found in identical if len(set(found)) > 1)
+    return {"within_a_split": sum(map(len, identical)) - across, "across_splits": across}
 
 
 def brightness(thumbnails: NDArray[np.uint8], splits: NDArray[np.str_]) -> dict[str, Any]:
@@ -122,7 +124,7 @@ def brightness(thumbnails: NDArray[np.uint8], splits: NDArray[np.str_]) -> dict[
     return found
 
 
-def nearest_pairs(looks: SimilarityIndex, splits: NDArray[np.str_]) -> list[Pair]:
+def nearest_pairs(similarity: SimilarityIndex, splits: NDArray[np.str_]) -> list[Pair]:
     """Find the pairs across splits that look most alike, the most alike first.
 
     Args:
@@ -134,16 +136,16 @@ def nearest_pairs(looks: SimilarityIndex, splits: NDArray[np.str_]) -> list[Pair
     """
     found = []
     for rows, others in _across(splits):
-        pairs = looks.most_alike(rows, others, PAIRS)
+        pairs = similarity.most_alike(rows, others, PAIRS)
         if pairs is not None:
             columns = (pairs.rows, pairs.others, pairs.bits, pairs.correlation)
             found += [Pair(*values) for values in zip(*(column.tolist() for column in columns), strict=True)]
     return sorted(found, key=lambda pair: -pair.correlation)[:PAIRS]
 
 
-def twins_across(looks: SimilarityIndex, splits: NDArray[np.str_]) -> int:
+def count_near_duplicates(similarity: SimilarityIndex, splits: NDArray[np.str_]) -> int:
     """Count the held-out images that have a twin in a split that comes before theirs."""
-    return sum(len(looks.twins(rows, others)) for rows, others in _across(splits))
+    return sum(len(similarity.near_duplicates(rows, others)) for rows, others in _across(splits))
 
 
 def _across(splits: NDArray[np.str_]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -153,7 +155,7 @@ def _across(splits: NDArray[np.str_]) -> list[tuple[NDArray[np.int64], NDArray[n
     ]
 
 
-def stretches(shots: Sequence[SampleMeta], splits: NDArray[np.str_]) -> list[Stretch]:
+def stretches(samples: Sequence[SampleMeta], splits: NDArray[np.str_]) -> list[Stretch]:
     """Follow each recording frame by frame and cut it where the split changes.
 
     Args:
@@ -164,9 +166,9 @@ def stretches(shots: Sequence[SampleMeta], splits: NDArray[np.str_]) -> list[Str
         By class, recording and frame.
     """
     found: list[Stretch] = []
-    order = sorted(range(len(shots)), key=lambda row: (shots[row].label, *shots[row][1:3], shots[row].frame))
+    order = sorted(range(len(samples)), key=lambda row: (samples[row].label, *samples[row][1:3], samples[row].frame))
     for row in order:
-        label, signer, sequence, frame, number = shots[row]
+        label, signer, sequence, frame, number = samples[row]
         stretch = Stretch(label, f"{signer}/{sequence}/{number}", str(splits[row]), frame, frame, 1)
         if found and found[-1][:3] == stretch[:3]:
             found[-1] = found[-1]._replace(last_frame=frame, images=found[-1].images + 1)
@@ -185,10 +187,10 @@ def recordings(found: Sequence[Stretch]) -> dict[str, dict[str, Any]]:
         By class how many there are, and the first RECORDINGS of them.
     """
     known: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
-    for one in found:
-        own = known[contract.CLASSES[one.label]]
-        fresh = {"name": one.recording, "first_frame": one.first_frame, "last_frame": 0, "images": Counter()}
-        entry = own.setdefault(one.recording, fresh)
-        entry["last_frame"] = one.last_frame
-        entry["images"][one.split] += one.images
+    for stretch in found:
+        own = known[contract.CLASSES[stretch.label]]
+        fresh = {"name": stretch.recording, "first_frame": stretch.first_frame, "last_frame": 0, "images": Counter()}
+        entry = own.setdefault(stretch.recording, fresh)
+        entry["last_frame"] = stretch.last_frame
+        entry["images"][stretch.split] += stretch.images
     return {name: {"count": len(own), "listed": list(own.values())[:RECORDINGS]} for name, own in known.items()}

@@ -44,7 +44,7 @@ class View:
     labels: NDArray[np.int64]
     splits: NDArray[np.str_]
     pairs: Sequence[Pair]
-    doubts: LabelIssues
+    label_issues: LabelIssues
     stretches: Sequence[Stretch]
 
 
@@ -85,14 +85,17 @@ def _pairs(view: View) -> list[dict[str, Any]]:
 
 def _suspects(view: View) -> list[dict[str, Any]]:
     return [
-        {"images": [image_uri(view.thumbnails[row], QUALITY) for row in (one.position, one.neighbour)], **listed}
-        for one, listed in zip(view.doubts.suspects, view.audit["label_errors"]["suspects"], strict=True)
+        {
+            "images": [image_uri(view.thumbnails[row], QUALITY) for row in (suspect.position, suspect.neighbour)],
+            **listed,
+        }
+        for suspect, listed in zip(view.label_issues.suspects, view.audit["label_errors"]["suspects"], strict=True)
     ]
 
 
 def _strips(view: View) -> list[dict[str, Any]]:
     rows = []
-    for label, found in groupby(view.stretches, key=lambda one: one.label):
+    for label, found in groupby(view.stretches, key=lambda stretch: stretch.label):
         own = list(found)
         name = contract.CLASSES[label]
         rows.append(
@@ -100,9 +103,9 @@ def _strips(view: View) -> list[dict[str, Any]]:
                 "class": name,
                 "drawing": strip(own),
                 "recordings": view.audit["recordings"][name]["count"],
-                "first": min(one.first_frame for one in own),
-                "last": max(one.last_frame for one in own),
-                "along_frames": along_frames(sorted(own, key=lambda one: one.first_frame)),
+                "first": min(stretch.first_frame for stretch in own),
+                "last": max(stretch.last_frame for stretch in own),
+                "along_frames": along_frames(sorted(own, key=lambda stretch: stretch.first_frame)),
             }
         )
     return rows

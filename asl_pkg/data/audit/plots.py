@@ -33,7 +33,7 @@ def strip(stretches: Sequence[Stretch]) -> Markup:
     Returns:
         SVG; its CSS classes are the names of the splits.
     """
-    ordered = sorted(stretches, key=lambda one: one.first_frame)
+    ordered = sorted(stretches, key=lambda stretch: stretch.first_frame)
     frames = along_frames(ordered)
     bars = ordered if frames else list(stretches)
     if len(bars) > MOST_STRETCHES:
@@ -83,26 +83,26 @@ def _frame_spans(bars: Sequence[Stretch]) -> list[Span]:
     """From the first frame of each to the first of the next in its recording, for not every frame need be there."""
     following = [*bars[1:], None]
     return [
-        (one.first_frame, after.first_frame if after and after.recording == one.recording else one.last_frame + 1)
-        for one, after in zip(bars, following, strict=True)
+        (bar.first_frame, after.first_frame if after and after.recording == bar.recording else bar.last_frame + 1)
+        for bar, after in zip(bars, following, strict=True)
     ]
 
 
 def _image_spans(bars: Sequence[Stretch]) -> list[Span]:
     spans: list[Span] = []
-    for one in bars:
+    for bar in bars:
         start = spans[-1][1] if spans else 0
-        spans.append((start, start + one.images))
+        spans.append((start, start + bar.images))
     return spans
 
 
 def _joined(bars: Sequence[Stretch]) -> list[Stretch]:
     """Join neighbours of one split, whatever their recording."""
     together: list[Stretch] = []
-    for one in bars:
-        if together and together[-1].split == one.split:
+    for bar in bars:
+        if together and together[-1].split == bar.split:
             last = together[-1]
-            together[-1] = last._replace(last_frame=one.last_frame, images=last.images + one.images)
+            together[-1] = last._replace(last_frame=bar.last_frame, images=last.images + bar.images)
         else:
-            together.append(one)
+            together.append(bar)
     return together

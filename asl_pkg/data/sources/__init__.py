@@ -82,7 +82,7 @@ def _opened(settings: DataSettings, seed: int, downloads: Path) -> Source:
     raise DataError(f"data={settings.name}: no such source")
 
 
-def described(settings: DataSettings) -> dict[str, Any]:
+def describe_source(settings: DataSettings) -> dict[str, Any]:
     """Give the settings of a source as a data set may tell them: URLs without passwords and signatures.
 
     Args:
@@ -107,7 +107,7 @@ def fingerprint(settings: DataSettings, seed: int, source: Source) -> str:
     Returns:
         SHA-256 as hex digits.
     """
-    what = {name: value for name, value in described(settings).items() if name not in HOW_NOT_WHAT}
+    what = {name: value for name, value in describe_source(settings).items() if name not in HOW_NOT_WHAT}
     table = Path(what.get("signers_csv") or "-")
     if table.is_file():
         what["signers_csv"] = sha256(table)

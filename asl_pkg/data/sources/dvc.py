@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from asl_pkg.config.schema import DvcData
 from asl_pkg.data.sample import Source
-from asl_pkg.data.sources.dvc_repository import failures_reported, opened, reason
+from asl_pkg.data.sources.dvc_repository import failures_reported, opened, root_cause
 from asl_pkg.data.sources.local import open_path
 from asl_pkg.errors import DataError
 from asl_pkg.progress import patiently, track
@@ -105,7 +105,9 @@ def _remote(repo: "Repo", name: str | None, hash_name: str) -> "HashFileDB":
     except NoRemoteError as error:
         raise DataError(f"{repo.url} has no DVC remote: `dvc remote add -d NAME URL` there sets one") from error
     except ConfigError as error:
-        raise DataError(f"data.remote={name or ''}: {reason(error)}; `dvc remote list` shows the remotes") from error
+        raise DataError(
+            f"data.remote={name or ''}: {root_cause(error)}; `dvc remote list` shows the remotes"
+        ) from error
 
 
 def _safe(name: str) -> str:
@@ -119,7 +121,7 @@ def _safe(name: str) -> str:
 def _entries(listing: Wanted, folder: Path) -> list[Wanted]:
     try:
         entries = json.loads(listing.path.read_bytes())
-        return [Wanted(one["relpath"], one["md5"], folder / _safe(one["relpath"])) for one in entries]
+        return [Wanted(entry["relpath"], entry["md5"], folder / _safe(entry["relpath"])) for entry in entries]
     except (ValueError, LookupError, TypeError) as error:
         raise DataError(f"{listing.name} is none of DVC's, expected a JSON list of relpath and md5") from error
 
@@ -170,7 +172,7 @@ def _is_imported(out: "Output", path: Path) -> bool:
 def _fetch(odb: "HashFileDB", wanted: Sequence[Wanted], downloads: Path) -> None:
     """Fetch what is not there yet; a killed pull goes on here."""
     checked = track(wanted, len(wanted), "Checking what is there", "files")
-    missing = [one for one in checked if not one.is_at(one.path, odb.hash_name)]
+    missing = [file for file in checked if not file.is_at(file.path, odb.hash_name)]
     for _ in track(_fetched(odb, iter(missing), downloads / "parts"), len(missing), "Fetching from DVC", "files"):
         pass
 
@@ -183,15 +185,15 @@ def _fetched(odb: "HashFileDB", missing: Iterator[Wanted], parts: Path) -> Itera
         remote = f"the DVC remote {odb.fs.protocol}:{odb.path}"
         with failures_reported(remote):
             try:
-                odb.fs.get([odb.oid_to_path(one.md5) for one in batch], [str(path) for path in arrived])
+                odb.fs.get([odb.oid_to_path(file.md5) for file in batch], [str(path) for path in arrived])
             except FileNotFoundError as error:
-                lost = [one.name for one in batch if not odb.fs.exists(odb.oid_to_path(one.md5))]
+                lost = [file.name for file in batch if not odb.fs.exists(odb.oid_to_path(file.md5))]
                 raise DataError(
                     f"{', '.join(lost[:3])} is not in {remote}: `dvc push` from where it is puts it there"
                 ) from error
-        for one, path in zip(batch, arrived, strict=True):
-            if not one.is_at(path, odb.hash_name):
-                raise DataError(f"{one.name} from {remote} is damaged: Git knows it with MD5 {one.md5}")
-            one.path.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(one.path)
-            yield one
+        for file, path in zip(batch, arrived, strict=True):
+            if not file.is_at(path, odb.hash_name):
+                raise DataError(f"{file.name} from {remote} is damaged: Git knows it with MD5 {file.md5}")
+            file.path.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(file.path)
+            yield file

@@ -53,7 +53,7 @@ def opened(repository: str, revision: str = "") -> Iterator["Repo"]:
             raise DataError(f"{repository}: unknown revision {revision!r}, expected a branch, tag or commit") from error
         except (NotDvcRepoError, CloneError) as error:
             raise DataError(
-                f"{repository} is not a DVC repository ({reason(error)}): expected a folder where "
+                f"{repository} is not a DVC repository ({root_cause(error)}): expected a folder where "
                 "`git init && dvc init` was run, or a Git URL"
             ) from error
         except Exception as error:  # of Git's libraries: each has kinds of its own, with no ancestor in common
@@ -84,7 +84,7 @@ def failures_reported(what: str) -> Iterator[None]:
 
 def _mended(error: BaseException, repository: str) -> str:
     """Say why Git or DVC failed, and the command that mends what is not the repository's fault."""
-    text = reason(error)
+    text = root_cause(error)
     if OWNER.search(text):
         named = PATH_OF_OWNER.search(text)
         folder = named[1] if named else str(Path(repository).absolute())
@@ -95,7 +95,7 @@ def _mended(error: BaseException, repository: str) -> str:
     return text
 
 
-def reason(error: BaseException) -> str:
+def root_cause(error: BaseException) -> str:
     """Say in one line why DVC failed, from the error that began it.
 
     Args:

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from asl_pkg.config.schema import FolderData
-from asl_pkg.data.preparation import MAX_BYTES
+from asl_pkg.data.preparation import MAX_IMAGE_BYTES
 from asl_pkg.data.sample import RejectedFile, Sample, Source
 from asl_pkg.data.sources.layout import item, rejection_of, too_large
 from asl_pkg.data.sources.tree import Found, files_under
@@ -39,7 +39,7 @@ def open_source(settings: FolderData) -> Source:
 def _item(root: Path, found: Found) -> Sample | RejectedFile:
     if rejected := found.rejected or rejection_of(found.path):
         return rejected
-    if found.size_bytes > MAX_BYTES:
+    if found.size_bytes > MAX_IMAGE_BYTES:
         return too_large(found.path)
     try:
         return item(found.path, (root / found.path).read_bytes())

@@ -18,7 +18,7 @@ from asl_pkg.data.sample import Source
 from asl_pkg.data.sources.archive import open_archive
 from asl_pkg.errors import DataError
 from asl_pkg.network import reach_directly
-from asl_pkg.storage.download import CHUNK, BrokenConnectionError, HttpPart, download
+from asl_pkg.storage.download import DOWNLOAD_CHUNK_BYTES, BrokenConnectionError, HttpPart, download
 from asl_pkg.urls import public, with_secrets
 
 CONNECT_S, READ_S = 10, 60
@@ -112,7 +112,7 @@ def _hopeless(error: BaseException) -> str:
 def _answer(response: requests.Response, start: int, version: str) -> HttpPart | None:
     """Read the headers of an answer; None where the server has less than what is here already."""
     code = response.status_code
-    chunks = response.raw.stream(CHUNK, decode_content=False)
+    chunks = response.raw.stream(DOWNLOAD_CHUNK_BYTES, decode_content=False)
     if code == HTTPStatus.PARTIAL_CONTENT:
         found = re.fullmatch(rf"bytes {start}-\d+/(\d+)", response.headers.get("Content-Range", ""))
         return HttpPart(start, int(found[1]), version, chunks) if found else None

@@ -9,12 +9,12 @@ def _set(words: str) -> frozenset[str]:
 
 
 # By format: JPEG, PNG, WebP, BMP, GIF, TIFF, JPEG 2000, Netpbm, AVIF: what `prepare` reads.
-READ = _set(
+READ_SUFFIXES = _set(
     ".jpg .jpeg .jpe .jfif .jif .mpo .png .apng .webp .bmp .dib .gif .tif .tiff .jp2 .j2k .j2c .jpc .jpf .jpx "
     ".ppm .pgm .pbm .pnm .avif"
 )
 # Of cameras and image programs; what is in such a file may still be one of the formats above.
-UNREAD = _set(
+UNREAD_SUFFIXES = _set(
     ".heic .heif .heics .heifs .hif .tga .icb .vda .vst .ico .cur .icns .psd .psb .xcf .kra .svg .svgz .eps .ai .jxl "
     ".jxr .wdp .exr .hdr .pfm .pam .pcx .dcx .sgi .rgb .rgba .bw .ras .sun .dds .qoi .xbm .xpm .wmf .emf .pict .pct "
     ".dng .cr2 .cr3 .crw .nef .nrw .arw .srf .sr2 .raf .orf .rw2 .pef .srw .raw .3fr .erf .kdc .mrw .x3f .avifs"
@@ -61,12 +61,12 @@ def is_litter_file(path: PurePath) -> bool:
     return LITTER_FILES.fullmatch(path.name) is not None
 
 
-def claims_image(path: PurePath) -> bool:
+def has_image_name(path: PurePath) -> bool:
     """Whether a file has the name of an image, in a format that is read or not."""
-    return path.suffix.lower() in READ | UNREAD
+    return path.suffix.lower() in READ_SUFFIXES | UNREAD_SUFFIXES
 
 
-def claims_other(path: PurePath) -> bool:
+def has_other_name(path: PurePath) -> bool:
     """Whether a file has the name of what is not an image; its contents are not asked."""
     return path.suffix.lower() in OTHERS or path.name.lower() in UNNAMED_OTHERS
 
@@ -74,9 +74,10 @@ def claims_other(path: PurePath) -> bool:
 def holds_image(path: PurePath, data: bytes) -> bool:
     """Whether a file is to be read as an image: by its name, else by its first bytes."""
     suffix = path.suffix.lower()
-    if suffix in READ or COMMON_MAGICS.match(data):
+    if suffix in READ_SUFFIXES or COMMON_MAGICS.match(data):
         return True
-    return suffix not in UNREAD and OTHER_MAGICS.match(data) is not None  # a camera's raw file begins as a TIFF
+    # A camera's raw file begins as a TIFF.
+    return suffix not in UNREAD_SUFFIXES and OTHER_MAGICS.match(data) is not None
 
 
 def extension(path: PurePath) -> str:

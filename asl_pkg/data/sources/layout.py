@@ -3,12 +3,12 @@
 import re
 from pathlib import PurePosixPath
 
-from asl_pkg.data.preparation import EXPECTED, MAX_BYTES
+from asl_pkg.data.preparation import EXPECTED_FORMATS, MAX_IMAGE_BYTES
 from asl_pkg.data.sample import UNKNOWN_SIGNER, RejectedFile, Sample, label_of, resembled_class
 from asl_pkg.data.sources import kinds
 
-TOO_LARGE = f"more than {MAX_BYTES >> 20} MiB"  # the reason of every source
-LITTER = "left by a file manager or a tool, or hidden"
+TOO_LARGE = f"more than {MAX_IMAGE_BYTES >> 20} MiB"  # the reason of every source
+LEFT_BY_TOOLS = "left by a file manager or a tool, or hidden"
 NO_CLASS = "not in a folder named after a class"
 BELOW_CLASS = "not in a folder named after a class but in one below such a folder: move it up"
 POINTERS = (b"version https://git-lfs.github.com/", b"/annex/objects/")  # of a clone without the contents
@@ -16,7 +16,7 @@ FRAME_DIGITS = 18  # more do not fit into 64 bits; the last ones tell neighbours
 NUMBER = re.compile(r"\d+(?!.*\d)")  # the last one
 
 
-def shown(path: str) -> str:
+def printable(path: str) -> str:
     """A name as text that can be written anywhere: what is not UTF-8 becomes a question mark."""
     return path.encode(errors="replace").decode()
 
@@ -32,8 +32,8 @@ def no_image(path: str) -> RejectedFile | None:
     """
     name = PurePosixPath(path)
     if kinds.is_litter(name):
-        return RejectedFile(shown(path), LITTER, quarantined=False)
-    return _no_image(path) if kinds.claims_other(name) else None
+        return RejectedFile(printable(path), LEFT_BY_TOOLS, quarantined=False)
+    return _no_image(path) if kinds.has_other_name(name) else None
 
 
 def rejection_of(path: str) -> RejectedFile | None:
@@ -47,17 +47,17 @@ def rejection_of(path: str) -> RejectedFile | None:
     """
     if rejected := no_image(path):
         return rejected
-    if path != shown(path):
-        return RejectedFile(shown(path), "a name that is not UTF-8")
+    if path != printable(path):
+        return RejectedFile(printable(path), "a name that is not UTF-8")
     name = PurePosixPath(path)
-    if kinds.claims_image(name) and label_of(name.parent.name) is None:
+    if kinds.has_image_name(name) and label_of(name.parent.name) is None:
         return _of_no_class(path)
     return None
 
 
 def too_large(path: str) -> RejectedFile:
-    """Reject a file of more than MAX_BYTES; `rejection_of` finds nothing against its name."""
-    return RejectedFile(path, TOO_LARGE) if kinds.claims_image(PurePosixPath(path)) else _no_image(path)
+    """Reject a file of more than MAX_IMAGE_BYTES; `rejection_of` finds nothing against its name."""
+    return RejectedFile(path, TOO_LARGE) if kinds.has_image_name(PurePosixPath(path)) else _no_image(path)
 
 
 def item(path: str, data: bytes) -> Sample | RejectedFile:
@@ -93,9 +93,11 @@ def _of_no_class(path: str) -> RejectedFile:
 
 def _no_image(path: str) -> RejectedFile:
     name = PurePosixPath(path)
-    if name.suffix.lower() in kinds.UNREAD:
-        return RejectedFile(shown(path), f"an image in a format that is not read ({kinds.extension(name)}), {EXPECTED}")
-    return RejectedFile(shown(path), f"not an image ({kinds.extension(name)})", quarantined=False)
+    if name.suffix.lower() in kinds.UNREAD_SUFFIXES:
+        return RejectedFile(
+            printable(path), f"an image in a format that is not read ({kinds.extension(name)}), {EXPECTED_FORMATS}"
+        )
+    return RejectedFile(printable(path), f"not an image ({kinds.extension(name)})", quarantined=False)
 
 
 def sample_of(path: str, data: bytes) -> Sample:

@@ -43,7 +43,7 @@ def unused(archive: str, name: str) -> RejectedFile | None:
     """
     path = PurePosixPath(name)
     if rejected := refuse_or_leave(
-        archive, name, fault_of(name), not (kinds.is_litter(path) or kinds.claims_other(path))
+        archive, name, fault_of(name), not (kinds.is_litter(path) or kinds.has_other_name(path))
     ):
         return rejected
     return rejection_of(name)
@@ -74,6 +74,6 @@ def link_without_file(name: str, is_folder: bool) -> RejectedFile:
     return RejectedFile(name, LINK_TO_FOLDER, quarantined=False) if is_folder else RejectedFile(name, LINK_TO_NOTHING)
 
 
-def claims_image(name: str) -> bool:
+def member_has_image_name(name: str) -> bool:
     """Whether a member has an image's name."""
-    return kinds.claims_image(PurePosixPath(name))
+    return kinds.has_image_name(PurePosixPath(name))

@@ -20,7 +20,7 @@ import pyarrow.parquet
 from asl_pkg import contract
 from asl_pkg.config.schema import ParquetData
 from asl_pkg.data.hashing import file_digest
-from asl_pkg.data.preparation import MAX_BYTES
+from asl_pkg.data.preparation import MAX_IMAGE_BYTES
 from asl_pkg.data.sample import UNKNOWN_SIGNER, RejectedFile, Sample, Source, label_of
 from asl_pkg.data.sources.layout import TOO_LARGE, sample_of
 from asl_pkg.data.sources.tree import files_under
@@ -63,10 +63,14 @@ def open_source(settings: ParquetData) -> Source:
 def _files(folder: Path) -> list[Path]:
     """The Parquet files of a folder; one that cannot be reached would be rows that nobody misses."""
     found = files_under(folder)
-    lost = [one.rejected for one in found if one.rejected and (one.rejected.quarantined or one.path.endswith(SUFFIX))]
+    lost = [
+        entry.rejected
+        for entry in found
+        if entry.rejected and (entry.rejected.quarantined or entry.path.endswith(SUFFIX))
+    ]
     if lost:
         raise DataError(f"{folder}: {ascii(lost[0].path)} cannot be reached, and may hide a .parquet file or be one")
-    return sorted(folder / one.path for one in found if one.path.endswith(SUFFIX))
+    return sorted(folder / entry.path for entry in found if entry.path.endswith(SUFFIX))
 
 
 def _require_all_shards(files: Sequence[Path]) -> None:
@@ -145,7 +149,7 @@ def _item(row: dict[str, Any], names: Sequence[str], split: str, where: str) -> 
     path = PurePosixPath(image.get("path") or where)
     if not image.get("bytes"):
         return RejectedFile(str(path), "no bytes in column image")
-    if len(image["bytes"]) > MAX_BYTES:
+    if len(image["bytes"]) > MAX_IMAGE_BYTES:
         return RejectedFile(str(path), TOO_LARGE)
     label = _label(row.get("label"), names)
     if label is None:

@@ -13,15 +13,15 @@ from typing import Any
 
 from asl_pkg.config.schema import ParquetData, S3Data
 from asl_pkg.data.hashing import file_digest
-from asl_pkg.data.preparation import MAX_BYTES
+from asl_pkg.data.preparation import MAX_IMAGE_BYTES
 from asl_pkg.data.sample import RejectedFile, Sample, Source
 from asl_pkg.data.sources import parquet
 from asl_pkg.data.sources.archive import open_archive
 from asl_pkg.data.sources.layout import item, rejection_of, too_large
 from asl_pkg.errors import DataError
 from asl_pkg.progress import track
-from asl_pkg.storage.download import BACKOFF_S, CHUNK, BrokenConnectionError, HttpPart, download
-from asl_pkg.storage.s3 import CONNECTIONS, code_of, connect, explained, split_url
+from asl_pkg.storage.download import BACKOFF_S, DOWNLOAD_CHUNK_BYTES, BrokenConnectionError, HttpPart, download
+from asl_pkg.storage.s3 import CONNECTIONS, code_of, s3_client, s3_errors_translated, split_url
 from asl_pkg.storage.safe_names import fault_of
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
@@ -55,7 +55,7 @@ def open_source(settings: S3Data, downloads: Path) -> Source:
         DataError: there is no server, bucket or object, or no right to read it.
     """
     bucket, key = split_url(settings.path)
-    client = connect()
+    client = s3_client()
     if key.lower().endswith(ARCHIVES):
         file = downloads / hashlib.sha256(settings.path.encode()).hexdigest()
         download(partial(_ask, client, settings.path), file, settings.path)
@@ -84,7 +84,7 @@ def _parquet(client: Any, url: str, shards: Sequence[_Object], downloads: Path) 
 @contextmanager
 def _ask(client: Any, url: str, start: int, version: str) -> Iterator[HttpPart]:
     bucket, key = split_url(url)
-    with explained(url):
+    with s3_errors_translated(url):
         head = client.head_object(Bucket=bucket, Key=key)
         etag, size = head["ETag"], head["ContentLength"]
         if etag != version or start > size:
@@ -93,7 +93,7 @@ def _ask(client: Any, url: str, start: int, version: str) -> Iterator[HttpPart]:
             yield HttpPart(start, size, etag, iter(()))
         else:
             body = client.get_object(Bucket=bucket, Key=key, IfMatch=etag, Range=f"bytes={start}-")["Body"]
-            yield HttpPart(start, size, etag, body.iter_chunks(CHUNK))
+            yield HttpPart(start, size, etag, body.iter_chunks(DOWNLOAD_CHUNK_BYTES))
 
 
 def _listed(client: Any, bucket: str, prefix: str) -> list[_Object]:
@@ -102,7 +102,7 @@ def _listed(client: Any, bucket: str, prefix: str) -> list[_Object]:
 
 
 def _listing(client: Any, bucket: str, prefix: str) -> Iterator[_Object]:
-    with explained(f"s3://{bucket}/{prefix}"):
+    with s3_errors_translated(f"s3://{bucket}/{prefix}"):
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for listed in page.get("Contents", []):
                 if not listed["Key"].endswith("/"):  # what some programs leave in place of a folder
@@ -133,7 +133,7 @@ def _item(client: Any, bucket: str, prefix: str, listed: _Object) -> Sample | Re
         return RejectedFile(ascii(listed.path), fault)
     if rejected := rejection_of(listed.path):
         return rejected
-    if listed.size_bytes > MAX_BYTES:
+    if listed.size_bytes > MAX_IMAGE_BYTES:
         return too_large(listed.path)
     try:
         return item(listed.path, _fetched(client, bucket, prefix + listed.path, listed.etag))
@@ -147,7 +147,7 @@ def _fetched(client: Any, bucket: str, key: str, etag: str) -> bytes:
     failures = 0
     while True:
         try:
-            with explained(f"s3://{bucket}/{key}"):
+            with s3_errors_translated(f"s3://{bucket}/{key}"):
                 return client.get_object(Bucket=bucket, Key=key, IfMatch=etag)["Body"].read()
         except BrokenConnectionError:
             failures += 1

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 
 import zstandard
 
-from asl_pkg.data.preparation import MAX_BYTES
+from asl_pkg.data.preparation import MAX_IMAGE_BYTES
 from asl_pkg.data.sample import RejectedFile, Sample, Source
 from asl_pkg.data.sources import limits, members
 from asl_pkg.data.sources.layout import item, too_large
@@ -200,14 +200,14 @@ class _Seen:
         elif not member.isreg() or member.issparse():
             if rejected := self._link_or_device(name):
                 yield rejected
-        elif member.size > MAX_BYTES:
+        elif member.size > MAX_IMAGE_BYTES:
             yield self._once(name, str(member.size).encode()) or too_large(name)
         else:
             data = read()
             yield self._once(name, hashlib.sha256(data).digest()) or item(name, data)
 
     def _link_or_device(self, name: str) -> RejectedFile | None:
-        return members.refuse_or_leave(self.archive, name, members.LINK_OR_DEVICE, members.claims_image(name))
+        return members.refuse_or_leave(self.archive, name, members.LINK_OR_DEVICE, members.member_has_image_name(name))
 
     def _link(self, name: str, member: tarfile.TarInfo) -> Iterator[RejectedFile]:
         """A hard link names its file as the archive does, a symbolic one as seen from its own folder."""
@@ -254,8 +254,8 @@ def _linked(path: Path, archive: str, seen: _Seen) -> Iterator[Sample | Rejected
         left_bytes -= member.size * len(wanted)
         if left_bytes < 0:
             raise limits.bomb(archive)
-        data = read() if wanted and member.size <= MAX_BYTES else b""
-        yield from (item(name, data) if member.size <= MAX_BYTES else too_large(name) for name in wanted)
+        data = read() if wanted and member.size <= MAX_IMAGE_BYTES else b""
+        yield from (item(name, data) if member.size <= MAX_IMAGE_BYTES else too_large(name) for name in wanted)
 
 
 def _require_nothing_more(file: tarfile.TarFile, name: str) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from asl_pkg.data.sample import RejectedFile
 from asl_pkg.data.sources import kinds
-from asl_pkg.data.sources.layout import LITTER, no_image, shown
+from asl_pkg.data.sources.layout import LEFT_BY_TOOLS, no_image, printable
 from asl_pkg.progress import track
 
 TWICE = "a link to a folder that is read already"
@@ -49,11 +49,11 @@ def files_under(root: Path) -> list[Found]:
 
 def _unreachable(path: str, reason: str) -> Found:
     """What claims to be an image, or may be one, and cannot be read."""
-    return Found(path, rejected=no_image(path) or RejectedFile(shown(path), reason))
+    return Found(path, rejected=no_image(path) or RejectedFile(printable(path), reason))
 
 
 def _lost_folder(path: str, error: OSError) -> Found:
-    return Found(path, rejected=RejectedFile(shown(path), f"a folder that cannot be read ({error.strerror})"))
+    return Found(path, rejected=RejectedFile(printable(path), f"a folder that cannot be read ({error.strerror})"))
 
 
 class _Walk:
@@ -78,7 +78,7 @@ class _Walk:
             identity = _identity((self.root / folder).stat())
             if identity in self.seen | self.around:
                 reason = AROUND if identity in self.around else TWICE
-                yield Found(folder, rejected=RejectedFile(shown(folder), reason, quarantined=False))
+                yield Found(folder, rejected=RejectedFile(printable(folder), reason, quarantined=False))
                 return
             with os.scandir(self.root / folder) as entries:
                 listed = sorted(entries, key=lambda entry: entry.name)
@@ -92,7 +92,7 @@ class _Walk:
     def _entry(self, path: str, entry: os.DirEntry[str]) -> Iterator[Found]:
         try:
             if _is_litter(path, entry):
-                yield Found(path, rejected=RejectedFile(shown(path), LITTER, quarantined=False))
+                yield Found(path, rejected=RejectedFile(printable(path), LEFT_BY_TOOLS, quarantined=False))
                 return
             status = entry.stat()
         except OSError as error:

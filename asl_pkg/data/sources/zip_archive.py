@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from asl_pkg.data.preparation import MAX_BYTES
+from asl_pkg.data.preparation import MAX_IMAGE_BYTES
 from asl_pkg.data.sample import RejectedFile, Sample, Source
 from asl_pkg.data.sources import limits, members
 from asl_pkg.data.sources.layout import item, too_large
@@ -32,7 +32,7 @@ class Member(NamedTuple):
     info: zipfile.ZipInfo
 
 
-Listed = Member | RejectedFile
+ListedMember = Member | RejectedFile
 
 
 def open_source(path: Path, name: str, state: str) -> Source:
@@ -62,7 +62,7 @@ def open_source(path: Path, name: str, state: str) -> Source:
     return Source(lambda start: _items(path, listed[start:]), len(listed), state)
 
 
-def _files(file: zipfile.ZipFile, archive: str) -> Iterator[Listed]:
+def _files(file: zipfile.ZipFile, archive: str) -> Iterator[ListedMember]:
     for info in file.infolist():
         # zipfile cuts a name at its first NUL, and what it shows then is not what is there.
         name = slashed(info.orig_filename)
@@ -86,10 +86,10 @@ def _left_out(info: zipfile.ZipInfo, name: str, archive: str) -> RejectedFile | 
         fault = "is encrypted, expected an archive without a password"
     elif info.compress_type not in METHODS:
         fault = f"is compressed by method {info.compress_type}, expected stored or deflated"
-    return members.refuse_or_leave(archive, name, fault, members.claims_image(name))
+    return members.refuse_or_leave(archive, name, fault, members.member_has_image_name(name))
 
 
-def _once(listed: Iterator[Listed], archive: str) -> Iterator[Listed]:
+def _once(listed: Iterator[ListedMember], archive: str) -> Iterator[ListedMember]:
     """Leave out what is there twice with the same contents."""
     seen: dict[PurePosixPath, Member] = {}
     for member in listed:
@@ -109,9 +109,9 @@ def _once(listed: Iterator[Listed], archive: str) -> Iterator[Listed]:
             raise DataError(f"{archive}: member {member.name!r} is there twice, expected each name once")
 
 
-def _links_resolved(file: zipfile.ZipFile, listed: Iterator[Listed], archive: str) -> list[Listed]:
+def _links_resolved(file: zipfile.ZipFile, listed: Iterator[ListedMember], archive: str) -> list[ListedMember]:
     found = list(listed)
-    files = {str(PurePosixPath(one.name)): one.info for one in found if isinstance(one, Member)}
+    files = {str(PurePosixPath(member.name)): member.info for member in found if isinstance(member, Member)}
     folders = {str(folder) for name in files for folder in PurePosixPath(name).parents}
     return [
         _target(file, member, files, folders, archive)
@@ -123,14 +123,14 @@ def _links_resolved(file: zipfile.ZipFile, listed: Iterator[Listed], archive: st
 
 def _target(
     file: zipfile.ZipFile, link: Member, files: dict[str, zipfile.ZipInfo], folders: set[str], archive: str
-) -> Listed:
+) -> ListedMember:
     """Follow a link, and links that it leads to."""
     path, info, passed = link.name, link.info, set[str]()
     while stat.S_ISLNK(info.external_attr >> 16):
         target = linked(path, _link_text(file, info))
         if target is None:
             left_out = members.refuse_or_leave(
-                archive, link.name, members.LINK_OR_DEVICE, members.claims_image(link.name)
+                archive, link.name, members.LINK_OR_DEVICE, members.member_has_image_name(link.name)
             )
             return left_out or link
         if target not in files or target in passed:
@@ -160,12 +160,12 @@ def _require_apart(infos: Sequence[zipfile.ZipInfo], index_start: int, name: str
         end = info.header_offset
 
 
-def _items(path: Path, listed: Sequence[Listed]) -> Iterator[Sample | RejectedFile]:
+def _items(path: Path, listed: Sequence[ListedMember]) -> Iterator[Sample | RejectedFile]:
     with zipfile.ZipFile(path) as file:
         for member in listed:
             if isinstance(member, RejectedFile):
                 yield member
-            elif member.info.file_size > MAX_BYTES:
+            elif member.info.file_size > MAX_IMAGE_BYTES:
                 yield too_large(member.name)
             else:
                 yield _item(file, *member)

@@ -82,7 +82,7 @@ SIZE = re.compile(r"\d+\s*[x×]\s*\d+|\d+p", re.IGNORECASE)  # as 64x64 and 720p
 DAY = re.compile(r"(19|20)\d{6}|(19|20)\d\d\D+\d{1,2}\D+\d{1,2}|\d{1,2}\D+\d{1,2}\D+(19|20)\d\d")
 
 
-class Kind(Enum):
+class NameKind(Enum):
     """What a name is."""
 
     PART = "of a set: a half, a session, a camera …"
@@ -92,7 +92,7 @@ class Kind(Enum):
     HOLDER = "of persons, as users"
 
 
-class Name(NamedTuple):
+class FolderName(NamedTuple):
     """What a folder's name says.
 
     Args:
@@ -102,7 +102,7 @@ class Name(NamedTuple):
         words: of a NAME, without numbers.
     """
 
-    kind: Kind
+    kind: NameKind
     key: str = ""
     stem: str = ""
     words: frozenset[str] = frozenset()
@@ -158,11 +158,11 @@ def _key(tokens: Sequence[str]) -> str:
 
 def names_half(name: str) -> bool:
     """Whether a name is that of a half, as `test`, and of nobody."""
-    return set(TOKEN.findall(folded(name))) & HALF_WORDS != set() and read_name(name).kind is Kind.PART
+    return set(TOKEN.findall(folded(name))) & HALF_WORDS != set() and read_name(name).kind is NameKind.PART
 
 
 @cache
-def read_name(folder: str) -> Name:
+def read_name(folder: str) -> FolderName:
     """Read a folder's name.
 
     Args:
@@ -186,10 +186,10 @@ def read_name(folder: str) -> Name:
     words = [token for token in kept if not _is_mark(token)]
     key = _key(kept)
     if HUMANS & set(kept):
-        return Name(Kind.PERSON, key, key) if set(kept) - HUMANS else Name(Kind.HOLDER)
+        return FolderName(NameKind.PERSON, key, key) if set(kept) - HUMANS else FolderName(NameKind.HOLDER)
     if words:
-        return Name(Kind.NAME, key, UMLAUT.sub("", _without_halves("".join(words))), frozenset(words))
-    return Name(Kind.NUMBER, key, key) if kept == tokens and kept else Name(Kind.PART)
+        return FolderName(NameKind.NAME, key, UMLAUT.sub("", _without_halves("".join(words))), frozenset(words))
+    return FolderName(NameKind.NUMBER, key, key) if kept == tokens and kept else FolderName(NameKind.PART)
 
 
 def _is_mark(token: str) -> bool:

@@ -35,7 +35,7 @@ class SimilarPairs:
     difference: NDArray[np.float32]
 
     @property
-    def twins(self) -> NDArray[np.bool_]:
+    def near_duplicates(self) -> NDArray[np.bool_]:
         """Which of them look the same [n]."""
         alike = (self.correlation >= LEAST_CORRELATION) | (self.difference <= MOST_DIFFERENCE)
         return np.asarray((self.bits <= MAX_BITS) & alike)
@@ -91,9 +91,9 @@ class SimilarityIndex:
                 part = slice(begin, begin + PAIRS)
                 yield self._compared(rows[first[part]], others[second[part]], bits[part])
 
-    def twins(self, rows: np.ndarray, others: np.ndarray) -> NDArray[np.int64]:
+    def near_duplicates(self, rows: np.ndarray, others: np.ndarray) -> NDArray[np.int64]:
         """Find those of `rows` that have a twin among `others`, in rising order."""
-        found = [pairs.rows[pairs.twins] for pairs in self.near(rows, others)]
+        found = [pairs.rows[pairs.near_duplicates] for pairs in self.near(rows, others)]
         return np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
 
     def most_alike(self, rows: np.ndarray, others: np.ndarray, count: int) -> SimilarPairs | None:
@@ -132,7 +132,7 @@ class SimilarityIndex:
         return (grey // 3).reshape(len(rows), -1).astype(np.float32)
 
 
-def _joined(one: SimilarPairs, other: SimilarPairs) -> SimilarPairs:
+def _joined(pairs: SimilarPairs, other: SimilarPairs) -> SimilarPairs:
     return SimilarPairs(
-        *(np.concatenate(columns) for columns in zip(vars(one).values(), vars(other).values(), strict=True))
+        *(np.concatenate(columns) for columns in zip(vars(pairs).values(), vars(other).values(), strict=True))
     )

@@ -19,7 +19,7 @@ LEAST_GAP = 20  # times the usual step of frame numbers: a larger gap ends a rec
 FRAMES_GAP = 100  # frames, however small the usual step
 
 
-def find_recordings(shots: Sequence[SampleMeta], thumbnails: np.ndarray) -> list[int]:
+def find_recordings(samples: Sequence[SampleMeta], thumbnails: np.ndarray) -> list[int]:
     """Number the recordings of each sequence.
 
     Args:
@@ -30,12 +30,12 @@ def find_recordings(shots: Sequence[SampleMeta], thumbnails: np.ndarray) -> list
         For each image the number of its recording within its label, signer and sequence, from 0.
     """
     rows_of = defaultdict(list)
-    for row, shot in enumerate(shots):
-        rows_of[shot.label, shot.signer, shot.sequence].append(row)
-    recordings = np.zeros(len(shots), int)
+    for row, sample in enumerate(samples):
+        rows_of[sample.label, sample.signer, sample.sequence].append(row)
+    recordings = np.zeros(len(samples), int)
     for rows in rows_of.values():
-        rows.sort(key=lambda row: shots[row].frame)
-        frames = np.array([shots[row].frame for row in rows])
+        rows.sort(key=lambda row: samples[row].frame)
+        frames = np.array([samples[row].frame for row in rows])
         recordings[rows] = _number(frames, _cells(thumbnails[rows]))
     return recordings.tolist()
 

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from asl_pkg.data.sample import UNKNOWN_SIGNER, label_of
-from asl_pkg.data.split.folder_names import Kind, Name, names_half, person_key, read_name
+from asl_pkg.data.split.folder_names import FolderName, NameKind, names_half, person_key, read_name
 from asl_pkg.data.split.splitting import MIN_GROUPS
 from asl_pkg.errors import DataError
 
@@ -47,12 +47,12 @@ class People:
 
     signers: list[str]
     found: str
-    doubts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def said(self) -> list[str]:
         """All of it, for people."""
-        return [self.found, *self.doubts]
+        return [self.found, *self.warnings]
 
 
 class Folder(NamedTuple):
@@ -62,7 +62,7 @@ class Folder(NamedTuple):
     images: int
     example: str
     depth: int
-    names: tuple[tuple[int, Name], ...]
+    names: tuple[tuple[int, FolderName], ...]
 
     @property
     def keys(self) -> list[str]:
@@ -111,12 +111,12 @@ def people_of_source(signers: Sequence[str], how: str, mixed: bool = False) -> P
         The signers, each spelled in one way.
     """
     named, together = spelled_once(signers, mixed)
-    doubts = [f"{' and '.join(map(repr, spellings))} were taken for one signer" for spellings in together[:EXAMPLES]]
-    said = f"{_listed(set(named) - {UNKNOWN_SIGNER})} from {how}" + (f"; {'; '.join(doubts)}" if doubts else "")
-    return People(named, said, (*_unknown_doubts(named, mixed), *_name_doubts(named, mixed)))
+    warnings = [f"{' and '.join(map(repr, spellings))} were taken for one signer" for spellings in together[:EXAMPLES]]
+    said = f"{_listed(set(named) - {UNKNOWN_SIGNER})} from {how}" + (f"; {'; '.join(warnings)}" if warnings else "")
+    return People(named, said, (*_unknown_warnings(named, mixed), *_name_warnings(named, mixed)))
 
 
-def _unknown_doubts(named: Sequence[str], mixed: bool) -> Iterable[str]:
+def _unknown_warnings(named: Sequence[str], mixed: bool) -> Iterable[str]:
     unknown = sum(name == UNKNOWN_SIGNER for name in named)
     if unknown:
         yield f"nobody says whose hand {unknown:,} of {len(named):,} images show, perhaps another's; {SETTLES}"
@@ -126,7 +126,7 @@ def _unknown_doubts(named: Sequence[str], mixed: bool) -> Iterable[str]:
             yield f"some images of {part!r} have a signer and others have none, who may be one of them; {SETTLES}"
 
 
-def _name_doubts(named: Sequence[str], mixed: bool) -> Iterable[str]:
+def _name_warnings(named: Sequence[str], mixed: bool) -> Iterable[str]:
     """Doubt names of a table or source that differ as the parts of one person do, or by a slip of the hand."""
     images = Counter(name.partition("/")[0] if mixed else name for name in named if name != UNKNOWN_SIGNER)
     names = sorted(images)
@@ -177,15 +177,15 @@ def people_of_folders(paths: Sequence[str]) -> People:
     """
     above = [PurePosixPath(path).parent.parent.as_posix() for path in paths]
     folders = _without_common(_folders(paths, above))
-    group_of, doubts = _groups(folders)
+    group_of, warnings = _groups(folders)
     signers = group_of.values()
     if len(set(signers)) < 2:
-        return People([UNKNOWN_SIGNER] * len(paths), NOBODY if doubts else _nobody(folders), tuple(doubts))
+        return People([UNKNOWN_SIGNER] * len(paths), NOBODY if warnings else _nobody(folders), tuple(warnings))
     outside = [folder for folder in folders if folder.path not in group_of]
-    doubts += _outside_doubts(folders, outside, len(set(signers)))
+    warnings += _outside_warnings(folders, outside, len(set(signers)))
     known = _named(folders, group_of)
     found = f"{_listed(set(known.values()))} from the folders above the classes"
-    return People([known.get(folder, UNKNOWN_SIGNER) for folder in above], found, tuple(doubts))
+    return People([known.get(folder, UNKNOWN_SIGNER) for folder in above], found, tuple(warnings))
 
 
 def _folders(paths: Sequence[str], above: Sequence[str]) -> list[Folder]:
@@ -204,22 +204,27 @@ def _folders(paths: Sequence[str], above: Sequence[str]) -> list[Folder]:
     return [folder._replace(names=_said(folder.names) if said else _guessed(folder.names)) for folder in found]
 
 
-def _said(names: Sequence[tuple[int, Name]]) -> tuple[tuple[int, Name], ...]:
+def _said(names: Sequence[tuple[int, FolderName]]) -> tuple[tuple[int, FolderName], ...]:
     """The names that are said to be a person's: user_1, or what follows users."""
-    persons = [(level, name) for level, name in names if name.kind is Kind.PERSON]
-    holders = [level for level, name in names if name.kind is Kind.HOLDER]
+    persons = [(level, name) for level, name in names if name.kind is NameKind.PERSON]
+    holders = [level for level, name in names if name.kind is NameKind.HOLDER]
     below = [(level, name) for level, name in _guessed(names) if holders and level > holders[-1]]
-    return tuple(persons or [(level, name._replace(kind=Kind.PERSON)) for level, name in below[:1]])
+    return tuple(persons or [(level, name._replace(kind=NameKind.PERSON)) for level, name in below[:1]])
 
 
-def _guessed(names: Sequence[tuple[int, Name]]) -> tuple[tuple[int, Name], ...]:
-    return tuple((level, name) for level, name in names if name.kind in (Kind.NAME, Kind.NUMBER, Kind.PERSON))
+def _guessed(names: Sequence[tuple[int, FolderName]]) -> tuple[tuple[int, FolderName], ...]:
+    return tuple(
+        (level, name) for level, name in names if name.kind in (NameKind.NAME, NameKind.NUMBER, NameKind.PERSON)
+    )
 
 
 def _without_common(folders: Sequence[Folder]) -> list[Folder]:
     """Leave out the names that all images share: they tell no signer from another."""
     common = set.intersection(*(set(folder.keys) for folder in folders)) if folders else set()
-    return [folder._replace(names=tuple(one for one in folder.names if one[1].key not in common)) for folder in folders]
+    return [
+        folder._replace(names=tuple(level_name for level_name in folder.names if level_name[1].key not in common))
+        for folder in folders
+    ]
 
 
 def _groups(folders: Sequence[Folder]) -> tuple[dict[str, str], list[str]]:
@@ -237,22 +242,25 @@ def _groups(folders: Sequence[Folder]) -> tuple[dict[str, str], list[str]]:
     groups = _together(named)
     if several and len(set(groups.values())) < MIN_GROUPS:
         return _of_names_only(named)
-    doubts = []
+    warnings = []
     if len({len(folder.names) for folder in named}) > 1:
         longer = max(named, key=lambda folder: len(folder.names))
-        doubts.append(_unclear([longer.path], "has more levels than other signers' folders"))
-    return groups, doubts + _weak(named) + _alike(named, groups)
+        warnings.append(_unclear([longer.path], "has more levels than other signers' folders"))
+    return groups, warnings + _weak(named) + _alike(named, groups)
 
 
 def _of_names_only(named: Sequence[Folder]) -> tuple[dict[str, str], list[str]]:
     """Of several levels take the one that has names, if the others have numbers: it may still be the wrong one."""
-    doubt = _unclear([named[0].path, named[-1].path], "may name the people at either level")
+    warning = _unclear([named[0].path, named[-1].path], "may name the people at either level")
     words = [
-        folder._replace(names=tuple(one for one in folder.names if one[1].kind is not Kind.NUMBER)) for folder in named
+        folder._replace(
+            names=tuple(level_name for level_name in folder.names if level_name[1].kind is not NameKind.NUMBER)
+        )
+        for folder in named
     ]
     if all(len(folder.names) == 1 for folder in words):
-        return _together(words), [doubt]
-    return {}, [doubt]
+        return _together(words), [warning]
+    return {}, [warning]
 
 
 def _together(named: Sequence[Folder]) -> dict[str, str]:
@@ -271,7 +279,7 @@ def _together(named: Sequence[Folder]) -> dict[str, str]:
     for folder in named:
         for position, (_, name) in enumerate(folder.names):
             parent[root(("name", name.key))] = root(folder.path)
-            if len(stems[position]) > 1 and name.kind is Kind.NAME:
+            if len(stems[position]) > 1 and name.kind is NameKind.NAME:
                 parent[root(("stem", name.stem))] = root(folder.path)
     return {folder.path: str(root(folder.path)) for folder in named}
 
@@ -280,9 +288,9 @@ def _weak(named: Sequence[Folder]) -> list[str]:
     """Doubt names that are as good for a session as for a person."""
     names = [name for folder in named for _, name in folder.names]
     examples = sorted({PurePosixPath(folder.path).parts[level] for folder in named for level, _ in folder.names})
-    if all(name.kind is Kind.NUMBER for name in names):
+    if all(name.kind is NameKind.NUMBER for name in names):
         return [_unclear(examples, "may be people or parts of the set")]
-    if all(name.kind is Kind.NAME for name in names) and len({name.stem for name in names}) == 1:
+    if all(name.kind is NameKind.NAME for name in names) and len({name.stem for name in names}) == 1:
         return [_unclear(examples, "may be several people or the same one")]
     return []
 
@@ -303,7 +311,7 @@ def _unclear(examples: Sequence[str], what: str) -> str:
     return f"it is not clear who the people are: {', '.join(examples[:EXAMPLES])} {what}; {SETTLES}"
 
 
-def _outside_doubts(folders: Sequence[Folder], outside: Sequence[Folder], groups: int) -> list[str]:
+def _outside_warnings(folders: Sequence[Folder], outside: Sequence[Folder], groups: int) -> list[str]:
     if not outside:
         return []
     images, total = sum(folder.images for folder in outside), sum(folder.images for folder in folders)

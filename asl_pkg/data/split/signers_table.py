@@ -20,7 +20,7 @@ NESTED = 2  # names that tell an image from another: its class folder's and its 
 Parts = tuple[str, ...]
 
 
-class Row(NamedTuple):
+class SignerRow(NamedTuple):
     """A row of the table.
 
     Args:
@@ -36,7 +36,7 @@ class Row(NamedTuple):
     recording: str
 
 
-def read_table(path: Path) -> list[Row]:
+def read_table(path: Path) -> list[SignerRow]:
     """Read the user's table.
 
     Args:
@@ -66,7 +66,7 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8-sig")
 
 
-def _rows(path: Path, lines: Sequence[tuple[int, str]]) -> Iterator[Row]:
+def _rows(path: Path, lines: Sequence[tuple[int, str]]) -> Iterator[SignerRow]:
     header = lines[0][1] if lines else ""
     delimiter = max(DELIMITERS, key=header.count)
     reader = csv.reader(
@@ -87,7 +87,7 @@ def _rows(path: Path, lines: Sequence[tuple[int, str]]) -> Iterator[Row]:
             )
         values = {name: _cell(cells[at]) if at < len(cells) else "" for name, at in places.items()}
         if any(values.values()):
-            yield Row(reader.line_num + first - 1, values["path"], values["signer"], values.get("recording", ""))
+            yield SignerRow(reader.line_num + first - 1, values["path"], values["signer"], values.get("recording", ""))
 
 
 def _cell(text: str) -> str:
@@ -96,8 +96,8 @@ def _cell(text: str) -> str:
 
 
 def rows_of_images(
-    path: Path, rows: Sequence[Row], images: Sequence[str], others: Sequence[str]
-) -> tuple[list[Row | None], str]:
+    path: Path, rows: Sequence[SignerRow], images: Sequence[str], others: Sequence[str]
+) -> tuple[list[SignerRow | None], str]:
     """Find the row of each image.
 
     A path may be written otherwise than in the source: case, blanks, Unicode form, backslashes, `./`, another top
@@ -127,7 +127,7 @@ def rows_of_images(
     return [_agreed(path, image, found[image]) if image in found else None for image in images], misfits
 
 
-def _misfits(unnamed: Sequence[str], images: int, astray: Sequence[Row], rows: int) -> str:
+def _misfits(unnamed: Sequence[str], images: int, astray: Sequence[SignerRow], rows: int) -> str:
     """Counts and examples in both directions."""
     said = []
     if unnamed:
@@ -138,13 +138,15 @@ def _misfits(unnamed: Sequence[str], images: int, astray: Sequence[Row], rows: i
     return "; ".join(said)
 
 
-def _matched(path: Path, rows: Sequence[Row], files: Sequence[str]) -> tuple[dict[str, list[Row]], list[Row]]:
+def _matched(
+    path: Path, rows: Sequence[SignerRow], files: Sequence[str]
+) -> tuple[dict[str, list[SignerRow]], list[SignerRow]]:
     """The rows of each file that has any, and the rows that name none."""
     exact = set(files)
     index: dict[Parts, list[str]] = defaultdict(list)
     for file in files:
         index[_parts(file)].append(file)
-    found: dict[str, list[Row]] = defaultdict(list)
+    found: dict[str, list[SignerRow]] = defaultdict(list)
     rest = []
     for row in rows:
         same = [row.path] if row.path in exact else index.get(_parts(row.path), [])
@@ -192,14 +194,16 @@ def _moved(path: Path, rows: Sequence[Parts], index: dict[Parts, list[str]]) -> 
         return {}
     (first, most), *others = votes.most_common(2)
     if others and others[0][1] == most:
-        one, other = ("/".join(beginning) or "nothing" for _, beginning in (first, others[0][0]))
-        raise DataError(f"{path}: its paths fit the source in several ways, with {one!r} or with {other!r} before them")
+        first_start, other = ("/".join(beginning) or "nothing" for _, beginning in (first, others[0][0]))
+        raise DataError(
+            f"{path}: its paths fit the source in several ways, with {first_start!r} or with {other!r} before them"
+        )
     before, after = first
     moved = {row: after + row[len(before) :] for row in rows if row[: len(before)] == before}
     return {row: index[target] for row, target in moved.items() if target in index}
 
 
-def _agreed(path: Path, image: str, rows: Sequence[Row]) -> Row:
+def _agreed(path: Path, image: str, rows: Sequence[SignerRow]) -> SignerRow:
     """The row of an image, where several say the same of it."""
     first = rows[0]
     for row in rows[1:]:

@@ -67,7 +67,7 @@ class Block(NamedTuple):
 
 
 def by_signer(
-    shots: Sequence[SampleMeta], validation_share: float, test_share: float, seed: int
+    samples: Sequence[SampleMeta], validation_share: float, test_share: float, seed: int
 ) -> list[SplitAssignment]:
     """Hold out whole signers, not those who show a large part of what there is to learn if others are left.
 
@@ -84,11 +84,11 @@ def by_signer(
         DataError: there are fewer signers.
     """
     rng = np.random.default_rng(seed)
-    return _of_signers(shots, _allot(_candidates(shots), validation_share, test_share, rng))
+    return _of_signers(samples, _allot(_candidates(samples), validation_share, test_share, rng))
 
 
 def by_signer_and_class(
-    shots: Sequence[SampleMeta], validation_share: float, test_share: float, seed: int
+    samples: Sequence[SampleMeta], validation_share: float, test_share: float, seed: int
 ) -> list[SplitAssignment] | None:
     """Hold out whole signers so that training has every class and the test, then validation, as many as can be.
 
@@ -104,11 +104,11 @@ def by_signer_and_class(
     Raises:
         DataError: there are fewer signers.
     """
-    candidates = _candidates(shots)
+    candidates = _candidates(samples)
     row_of = {signer: row for row, signer in enumerate(candidates)}
     shows = np.zeros((len(candidates) + 1, len(contract.CLASSES)), np.int64)  # the last row: who is always learnt from
-    for shot in shots:
-        shows[row_of.get(shot.signer, -1), shot.label] = 1
+    for sample in samples:
+        shows[row_of.get(sample.signer, -1), sample.label] = 1
     all_classes = int(shows.any(axis=0).sum())
     rng = np.random.default_rng(seed)
     for shares in ((validation_share, test_share), (0.0, 0.0)):
@@ -116,13 +116,13 @@ def by_signer_and_class(
         split_of, covered = max(drawn, key=lambda found: _worth(found[1]))
         if covered[TRAIN] == all_classes and 2 * min(covered.values()) > all_classes:
             return _of_signers(
-                shots, {candidates[row]: split for row, split in split_of.items() if row < len(candidates)}
+                samples, {candidates[row]: split for row, split in split_of.items() if row < len(candidates)}
             )
     return None
 
 
 def by_recording(
-    shots: Sequence[SampleMeta],
+    samples: Sequence[SampleMeta],
     block_frames: int,
     guard_frames: int,
     validation_share: float,
@@ -151,10 +151,10 @@ def by_recording(
         DataError: a class has too few blocks for all splits; says what mends it.
     """
     images_of: dict[int, Counter[Block]] = defaultdict(Counter)
-    for shot in shots:
-        images_of[shot.label][_recording(shot)] += 1
+    for sample in samples:
+        images_of[sample.label][_recording(sample)] += 1
     whole = {label for label, recordings in images_of.items() if _divisible(recordings, label in uncut)}
-    blocks = [_recording(shot) if shot.label in whole else _window(shot, block_frames) for shot in shots]
+    blocks = [_recording(sample) if sample.label in whole else _window(sample, block_frames) for sample in samples]
     blocks_of_class: dict[int, set[Block]] = defaultdict(set)
     for block in blocks:
         blocks_of_class[block.label].add(block)
@@ -162,7 +162,7 @@ def by_recording(
         said = ", ".join(
             f"{contract.CLASSES[label]} has {images_of[label].total():,} in {count}" for label, count in few.items()
         )
-        mended = remedy(shots, few, block_frames, guard_frames, validation_share, test_share, seed)
+        mended = remedy(samples, few, block_frames, guard_frames, validation_share, test_share, seed)
         raise DataError(
             f"too few images in a row to hold some out of every class: {said} blocks of data.block_frames="
             f"{block_frames} frames, expected at least {MIN_GROUPS} blocks: {mended}"
@@ -171,16 +171,16 @@ def by_recording(
     for label, own in sorted(blocks_of_class.items()):
         first = max(sorted(own), key=images_of[label].__getitem__) if label in whole else None
         split_of |= _allot(sorted(own), validation_share, test_share, np.random.default_rng([seed, label]), first)
-    guarded = _guarded(shots, [split_of[block] for block in blocks], guard_frames)
-    places = [
+    guarded = _guarded(samples, [split_of[block] for block in blocks], guard_frames)
+    assignments = [
         SplitAssignment(GUARD if index in guarded else split_of[block], block.group)
         for index, block in enumerate(blocks)
     ]
-    return places, whole
+    return assignments, whole
 
 
 def remedy(
-    shots: Sequence[SampleMeta],
+    samples: Sequence[SampleMeta],
     lacking: Collection[int],
     block_frames: int,
     guard_frames: int,
@@ -202,9 +202,9 @@ def remedy(
     Returns:
         What the user is to do.
     """
-    images = Counter(shot.label for shot in shots)
+    images = Counter(sample.label for sample in samples)
     small = {label for label in lacking if images[label] < MIN_GROUPS}
-    enough = [shot for shot in shots if shot.label not in small]
+    enough = [sample for sample in samples if sample.label not in small]
     lengths = sorted({block_frames // part for part in range(1, block_frames + 1)}, reverse=True)
     pairs = ((length, guard) for length in lengths for guard in (guard_frames, length // 3, 0) if guard <= guard_frames)
     tried = (pair for pair in pairs if _serves(enough, *pair, validation_share, test_share, seed))
@@ -222,7 +222,7 @@ def remedy(
 
 
 def _serves(
-    shots: Sequence[SampleMeta],
+    samples: Sequence[SampleMeta],
     block_frames: int,
     guard_frames: int,
     validation_share: float,
@@ -230,23 +230,23 @@ def _serves(
     seed: int,
 ) -> bool:
     """Whether every class gets into every split with these settings."""
-    blocks = {shot.label: set[Block]() for shot in shots}
-    for shot in shots:
-        blocks[shot.label].add(_window(shot, block_frames))
+    blocks = {sample.label: set[Block]() for sample in samples}
+    for sample in samples:
+        blocks[sample.label].add(_window(sample, block_frames))
     if min(map(len, blocks.values())) < MIN_GROUPS:
         return False
-    places, _ = by_recording(shots, block_frames, guard_frames, validation_share, test_share, seed)
-    return {(shot.label, at.split) for shot, at in zip(shots, places, strict=True)} >= {
+    assignments, _ = by_recording(samples, block_frames, guard_frames, validation_share, test_share, seed)
+    return {(sample.label, assignment.split) for sample, assignment in zip(samples, assignments, strict=True)} >= {
         (label, split) for label in blocks for split in SPLITS
     }
 
 
-def _recording(shot: SampleMeta) -> Block:
-    return Block(shot.label, shot.signer, shot.sequence, shot.recording, None)
+def _recording(sample: SampleMeta) -> Block:
+    return Block(sample.label, sample.signer, sample.sequence, sample.recording, None)
 
 
-def _window(shot: SampleMeta, block_frames: int) -> Block:
-    return Block(shot.label, shot.signer, shot.sequence, shot.recording, shot.frame // block_frames)
+def _window(sample: SampleMeta, block_frames: int) -> Block:
+    return Block(sample.label, sample.signer, sample.sequence, sample.recording, sample.frame // block_frames)
 
 
 def _divisible(recordings: Counter[Block], uncut: bool) -> bool:
@@ -255,7 +255,9 @@ def _divisible(recordings: Counter[Block], uncut: bool) -> bool:
     return len(recordings) >= MIN_GROUPS and fair
 
 
-def without_near_duplicates(places: Sequence[SplitAssignment], looks: SimilarityIndex) -> list[SplitAssignment]:
+def without_near_duplicates(
+    assignments: Sequence[SplitAssignment], similarity: SimilarityIndex
+) -> list[SplitAssignment]:
     """Leave out the images that look the same as a held-out one: of training for both, of validation for the test.
 
     Args:
@@ -265,11 +267,13 @@ def without_near_duplicates(places: Sequence[SplitAssignment], looks: Similarity
     Returns:
         The places, TWIN for what is left out.
     """
-    splits = np.array([place.split for place in places], object)
+    splits = np.array([assignment.split for assignment in assignments], object)
     for split, held_out in ((VALIDATION, [TEST]), (TRAIN, [VALIDATION, TEST])):
         rows, others = np.flatnonzero(splits == split), np.flatnonzero(np.isin(splits, held_out))
-        splits[looks.twins(rows, others)] = NEAR_DUPLICATE
-    return [SplitAssignment(split, place.group) for split, place in zip(splits.tolist(), places, strict=True)]
+        splits[similarity.near_duplicates(rows, others)] = NEAR_DUPLICATE
+    return [
+        SplitAssignment(split, assignment.group) for split, assignment in zip(splits.tolist(), assignments, strict=True)
+    ]
 
 
 def require_every_class(
@@ -323,18 +327,20 @@ def _allot(
     return dict(zip(order, splits, strict=True))
 
 
-def _candidates(shots: Sequence[SampleMeta]) -> list[str]:
+def _candidates(samples: Sequence[SampleMeta]) -> list[str]:
     """The signers who may be held out: not those who show a large part of what there is, if others are left."""
-    images = Counter(shot.signer for shot in shots if shot.signer != UNKNOWN_SIGNER)
+    images = Counter(sample.signer for sample in samples if sample.signer != UNKNOWN_SIGNER)
     if len(images) < MIN_GROUPS:
         raise DataError(f"{len(images)} signers, expected at least {MIN_GROUPS} to hold out whole ones")
-    others = sorted(signer for signer, count in images.items() if count <= LARGEST * len(shots))
+    others = sorted(signer for signer, count in images.items() if count <= LARGEST * len(samples))
     return others if len(others) >= MIN_GROUPS else sorted(images)
 
 
-def _of_signers(shots: Sequence[SampleMeta], split_of: Mapping[str, str]) -> list[SplitAssignment]:
+def _of_signers(samples: Sequence[SampleMeta], split_of: Mapping[str, str]) -> list[SplitAssignment]:
     """Place whole signers; whoever is not to be held out, and whose signer nobody knows, is learnt from."""
-    return [SplitAssignment(split_of.get(shot.signer, TRAIN), f"{shot.signer}/{shot.sequence}") for shot in shots]
+    return [
+        SplitAssignment(split_of.get(sample.signer, TRAIN), f"{sample.signer}/{sample.sequence}") for sample in samples
+    ]
 
 
 def _covering(shows: NDArray[np.int64], allotted: Sequence[tuple[int, str]]) -> tuple[dict[int, str], dict[str, int]]:
@@ -355,16 +361,16 @@ def _covering(shows: NDArray[np.int64], allotted: Sequence[tuple[int, str]]) -> 
     while improved:
         improved = False
         tried = set()  # signers who show the same classes are as good as one another
-        for one, other in itertools.combinations(rows, 2):
-            here, there = split_of[one], split_of[other]
-            change = kinds[one], here, kinds[other], there
-            if here == there or kinds[one] == kinds[other] or change in tried:
+        for row, other in itertools.combinations(rows, 2):
+            here, there = split_of[row], split_of[other]
+            change = kinds[row], here, kinds[other], there
+            if here == there or kinds[row] == kinds[other] or change in tried:
                 continue
             tried.add(change)
-            moved = shows[other] - shows[one]
+            moved = shows[other] - shows[row]
             changed = counts | {here: counts[here] + moved, there: counts[there] - moved}
             if _worth(_covered(changed)) > _worth(_covered(counts)):
-                counts, split_of[one], split_of[other], improved = changed, there, here, True
+                counts, split_of[row], split_of[other], improved = changed, there, here, True
                 tried.clear()
     return split_of, _covered(counts)
 
@@ -378,12 +384,12 @@ def _worth(covered: Mapping[str, int]) -> tuple[int, ...]:
     return covered[TRAIN], covered[TEST], covered[VALIDATION]
 
 
-def _guarded(shots: Sequence[SampleMeta], splits: Sequence[str], guard_frames: int) -> set[int]:
+def _guarded(samples: Sequence[SampleMeta], splits: Sequence[str], guard_frames: int) -> set[int]:
     """Find the images to leave out: nearer than the guard to the last one kept, which is of another split."""
     guarded = set()
     kept: dict[Hashable, tuple[int, str]] = {}
-    for index in sorted(range(len(shots)), key=lambda index: (shots[index].frame, shots[index].recording)):
-        label, signer, sequence, frame, _ = shots[index]
+    for index in sorted(range(len(samples)), key=lambda index: (samples[index].frame, samples[index].recording)):
+        label, signer, sequence, frame, _ = samples[index]
         last_frame, last_split = kept.get((label, signer, sequence), (frame, splits[index]))
         if last_split != splits[index] and frame - last_frame <= guard_frames:
             guarded.add(index)

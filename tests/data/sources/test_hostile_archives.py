@@ -161,8 +161,8 @@ def tar_endless_sparse_map() -> bytes:
 
 
 def nested_headers() -> bytes:
-    one = header("././@LongLink", 2, tarfile.GNUTYPE_LONGNAME) + blocks(b"A\0")
-    return one * 3000 + tar_of(header())
+    long_name = header("././@LongLink", 2, tarfile.GNUTYPE_LONGNAME) + blocks(b"A\0")
+    return long_name * 3000 + tar_of(header())
 
 
 GZIP_BOMB = gzip.compress(bytes(2**20), 9)
