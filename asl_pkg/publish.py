@@ -5,7 +5,8 @@ from pathlib import Path
 from asl_pkg import contract
 from asl_pkg.data.dataset import read_info, shards
 from asl_pkg.progress import track
-from asl_pkg.storage.s3 import s3_client, s3_errors_translated, split_url, upload, uploaded_size_and_sha256
+from asl_pkg.storage.s3 import split_url
+from asl_pkg.storage.s3_folder import S3Folder
 
 NAME_DIGITS = 12  # of the digest: the folder's name in the bucket
 
@@ -19,9 +20,7 @@ def check_destination(to: str) -> None:
     Raises:
         DataError: it is no such URL, or there is no such bucket.
     """
-    bucket, _ = split_url(to)
-    with s3_errors_translated(f"to={to}"):
-        s3_client().head_bucket(Bucket=bucket)
+    S3Folder.open(to).require()
 
 
 def publish(dataset_dir: Path, to: str) -> str:
@@ -41,12 +40,11 @@ def publish(dataset_dir: Path, to: str) -> str:
     """
     info = read_info(dataset_dir)
     bucket, prefix = split_url(to)
-    folder = "/".join(filter(None, [prefix.strip("/"), info.digest[:NAME_DIGITS]]))
-    url = f"s3://{bucket}/{folder}"
+    folder = S3Folder(bucket, "/".join(filter(None, [prefix.strip("/"), info.digest[:NAME_DIGITS]])))
+    url = f"s3://{bucket}/{folder.prefix}"
     names = [path.name for split in contract.SPLITS for path in shards(dataset_dir, split)]
     names += [contract.AUDIT_FILE, contract.AUDIT_PAGE, contract.CONTACT_SHEET, contract.DATASET_FILE]
-    client = s3_client()
-    if uploaded_size_and_sha256(client, bucket, f"{folder}/{contract.DATASET_FILE}") is None:
+    if not folder.has(contract.DATASET_FILE):
         for name in track(names, len(names), f"Publishing to {url}", "files"):
-            upload(client, dataset_dir / name, bucket, f"{folder}/{name}")
+            folder.put_file(dataset_dir / name, name)
     return url

@@ -21,6 +21,7 @@ from asl_pkg.data_track import track_with_dvc
 from asl_pkg.errors import DataError
 from asl_pkg.pull import pull
 from asl_pkg.storage.outputs import MARKER
+from asl_pkg.storage.s3_folder import S3Folder
 from tests.conftest import Asl
 from tests.support.making import encoded, noise, public_folder
 from tests.support.s3_server import s3_server
@@ -90,16 +91,16 @@ def test_what_is_published_can_be_pulled_from_there(bucket: str, dataset_dir: Pa
 def test_an_interrupted_upload_is_no_data_set_and_goes_on_later(
     client: Any, bucket: str, dataset_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upload, calls = publish.upload, []
+    put_file, calls = S3Folder.put_file, []
 
     def interrupted(*arguments: Any) -> None:
         calls.append(arguments)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        upload(*arguments)
+        put_file(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(publish, "upload", interrupted)
+        patch.setattr(S3Folder, "put_file", interrupted)
         with pytest.raises(KeyboardInterrupt):
             publish.publish(dataset_dir, f"s3://{bucket}")
     first, second = sorted(listing(client, bucket))

@@ -93,10 +93,13 @@ def copy_into_place(source: Path, target: Path) -> None:
     """
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        prefix=f".{target.name}-", dir=target.parent, ignore_cleanup_errors=True
-    ) as beside:
-        Path(shutil.copyfile(source, Path(beside, target.name))).replace(target)
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+    os.close(descriptor)
+    try:
+        Path(shutil.copyfile(source, name)).chmod(0o644)
+        Path(name).replace(target)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def write_text(target: Path, text: str) -> None:

@@ -1,10 +1,8 @@
 """The client of an S3 server, and what its errors mean for the user."""
 
-import base64
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -15,7 +13,6 @@ from botocore.parsers import ResponseParserError
 
 from asl_pkg.errors import DataError
 from asl_pkg.network import reach_directly
-from asl_pkg.storage.atomic import sha256
 from asl_pkg.storage.download import BrokenConnectionError
 
 CONNECTIONS = 16  # objects fetched at once: small ones wait for the network, not for the processor
@@ -128,57 +125,6 @@ def code_of(error: DataError) -> str:
     """S3's name for a refusal that `explained` turned into a line, such as AccessDenied; empty where it named none."""
     cause = error.__cause__
     return cause.response.get("Error", {}).get("Code", "") if isinstance(cause, exceptions.ClientError) else ""
-
-
-def upload(client: Any, path: Path, bucket: str, key: str) -> None:
-    """Upload a file, unless the very same was uploaded before.
-
-    Args:
-        client: of `connect`.
-        path: the file.
-        bucket: where to.
-        key: its name there.
-
-    Raises:
-        DataError: S3 refuses.
-    """
-    digest = sha256(path)
-    if uploaded_size_and_sha256(client, bucket, key) == (path.stat().st_size, digest):
-        return
-    with s3_errors_translated(f"s3://{bucket}/{key}"), path.open("rb") as file:
-        client.put_object(
-            Bucket=bucket,
-            Key=key,
-            Body=file,
-            Metadata={"sha256": digest},
-            ChecksumSHA256=base64.b64encode(
-                bytes.fromhex(digest)
-            ).decode(),  # the server refuses what arrives otherwise
-        )
-
-
-def uploaded_size_and_sha256(client: Any, bucket: str, key: str) -> tuple[int, str] | None:
-    """Ask for an object that `upload` wrote.
-
-    Args:
-        client: of `connect`.
-        bucket: where it lies.
-        key: its name there.
-
-    Returns:
-        Size in bytes and SHA-256, None where there is none.
-
-    Raises:
-        DataError: S3 refuses.
-    """
-    with s3_errors_translated(f"s3://{bucket}/{key}"):
-        try:
-            head = client.head_object(Bucket=bucket, Key=key)
-        except exceptions.ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-                return None
-            raise
-    return head["ContentLength"], head["Metadata"].get("sha256", "")
 
 
 def has_bucket(client: Any, bucket: str) -> bool:

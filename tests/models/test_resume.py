@@ -19,7 +19,7 @@ from asl_pkg.config.schema import TrainSettings
 from asl_pkg.errors import DataError
 from asl_pkg.models.checkpoint import read
 from asl_pkg.models.classifier import Classifier
-from asl_pkg.models.resume import CheckpointStore, FolderCheckpoints, ResumeCallback, open_checkpoint_store
+from asl_pkg.models.resume import CheckpointStore, ResumeCallback, open_checkpoint_store
 from asl_pkg.storage.s3 import s3_client
 from asl_pkg.train import train
 from tests.conftest import PROJECT
@@ -125,9 +125,8 @@ def test_the_best_epoch_may_lie_before_the_kill_and_an_early_stop_after_it(
 ) -> None:
     settings = resumable(in_tmp_path / "states", patience_epochs=1)
     with monkeypatch.context() as patch:
-        patch.setattr(
-            FolderCheckpoints, "remove", lambda self: None
-        )  # as if it was killed between its last epoch and its end
+        # As if it was killed between its last epoch and its end.
+        patch.setattr(CheckpointStore, "remove", lambda self: None)
         train(settings, dataset_dir, in_tmp_path / "whole")
     train(settings, dataset_dir, in_tmp_path / "ended")
     stop_in_epoch_2(settings, dataset_dir, in_tmp_path / "stopped")

@@ -16,9 +16,9 @@ from botocore.exceptions import ClientError
 
 from asl_pkg.config.schema import FolderData, S3Data
 from asl_pkg.data.sample import RejectedFile, Sample, Source
-from asl_pkg.data.sources import open_source, s3
+from asl_pkg.data.sources import open_source
 from asl_pkg.errors import DataError
-from asl_pkg.storage import atomic, download
+from asl_pkg.storage import atomic, download, s3_folder
 from asl_pkg.storage.s3 import has_bucket, s3_client
 from tests.support.archives import MAKERS, read, tarred, zipped
 from tests.support.making import encoded, noise, public_files, public_folder
@@ -243,7 +243,7 @@ def test_an_object_that_alone_is_refused_counts_as_unfit(
     code: str, client: Any, bucket: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(client, bucket, prefix, {"A/1.jpg": JPEG, "A/2.jpg": JPEG})
-    monkeypatch.setattr(s3, "connect", lambda: Refusing(client, "1.jpg", code))
+    monkeypatch.setattr(s3_folder, "s3_client", lambda: Refusing(client, "1.jpg", code))
     refused, whole = opened(f"s3://{bucket}/{prefix}", tmp_path).read(0)
     assert refused == RejectedFile("A/1.jpg", f"cannot be read ({code})")
     assert isinstance(whole, Sample)
@@ -253,7 +253,7 @@ def test_a_refusal_that_concerns_all_objects_ends_the_pull(
     client: Any, bucket: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(client, bucket, prefix, {"A/1.jpg": JPEG, "A/2.jpg": JPEG})
-    monkeypatch.setattr(s3, "connect", lambda: Refusing(client, "1.jpg", "ExpiredToken"))
+    monkeypatch.setattr(s3_folder, "s3_client", lambda: Refusing(client, "1.jpg", "ExpiredToken"))
     with pytest.raises(DataError, match="ExpiredToken"):
         list(opened(f"s3://{bucket}/{prefix}", tmp_path).read(0))
 
