@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from asl_pkg import contract
+from asl_pkg.data.audit.audit_json import read_audit
 from asl_pkg.data.dataset import read_info, shards
 from asl_pkg.progress import track
 from asl_pkg.storage.s3 import split_url
@@ -36,9 +37,10 @@ def publish(dataset_dir: Path, to: str) -> str:
         Where it is: `to` and the digest's first digits.
 
     Raises:
-        DataError: there is no data set, or S3 refuses.
+        DataError: there is no data set, its audit is damaged, or S3 refuses.
     """
     info = read_info(dataset_dir)
+    read_audit(dataset_dir)  # refused before anything is uploaded
     bucket, prefix = split_url(to)
     folder = S3Folder(bucket, "/".join(filter(None, [prefix.strip("/"), info.digest[:NAME_DIGITS]])))
     url = f"s3://{bucket}/{folder.prefix}"

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +18,7 @@ from asl_pkg.class_sets import labels_of
 from asl_pkg.config.schema import DataSettings, FolderData, MixData, Settings
 from asl_pkg.data import left_out
 from asl_pkg.data.audit.audit import Findings, write_audit
+from asl_pkg.data.audit.audit_json import NearDuplicates
 from asl_pkg.data.audit.contact_sheet import IMAGES_PER_CLASS, contact_sheet
 from asl_pkg.data.chosen import chosen_labels
 from asl_pkg.data.dataset import ROW_GROUP, DatasetInfo, write_info
@@ -116,7 +116,7 @@ def _make(
         sheet = contact_sheet(_examples(ingested, result.assignments))
         (beside / contract.CONTACT_SHEET).write_bytes(sheet)
         audit = write_audit(beside, Findings(info, ingested, result, similarity, sheet, external))
-        _require_no_near_duplicates(audit["near_duplicates"])
+        _require_no_near_duplicates(audit.near_duplicates)
         write_info(beside, info)
     return info
 
@@ -165,13 +165,11 @@ def _forget_others(folder: Path, parts: Path) -> None:
             shutil.rmtree(other)
 
 
-def _require_no_near_duplicates(found: dict[str, Any]) -> None:
+def _require_no_near_duplicates(found: NearDuplicates) -> None:
     """Refuse a data set that would measure memory."""
-    if found["remaining"]:
-        image, other = found["nearest"][0]["paths"]
-        raise DataError(
-            f"{found['remaining']} held-out images look like images of another split, as {image} and {other}"
-        )
+    if found.remaining:
+        image, other = found.nearest[0].paths
+        raise DataError(f"{found.remaining} held-out images look like images of another split, as {image} and {other}")
 
 
 def _info(settings: Settings, fingerprint: str, ingested: IngestedData, result: SplitResult) -> DatasetInfo:

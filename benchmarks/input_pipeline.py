@@ -11,7 +11,6 @@ two that are fastest alone they feed the network.
 
 import argparse
 import contextlib
-import dataclasses
 import hashlib
 import json
 import os
@@ -214,7 +213,7 @@ def repeated(dataset_dir: Path, folder: Path) -> Path:
         times = -(-ALONE_IMAGES // len(table)) if split == "train" else 1
         pyarrow.parquet.write_table(pa.concat_tables([table] * times), folder / f"{split}-00000-of-00001.parquet")
     info = read_info(dataset_dir)
-    write_info(folder, dataclasses.replace(info, digest=hashlib.sha256(info.digest.encode()).hexdigest()))
+    write_info(folder, info.model_copy(update={"digest": hashlib.sha256(info.digest.encode()).hexdigest()}))
     return folder
 
 

@@ -1,11 +1,8 @@
 """The data set on disk: Parquet shards a split and dataset.json, which says what they hold."""
 
-import dataclasses
-import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +13,14 @@ from asl_pkg import contract
 from asl_pkg.class_sets import describe_classes
 from asl_pkg.errors import DataError
 from asl_pkg.storage.atomic import write_json
+from asl_pkg.storage.json_model import JsonModel, parse_json, read_schema_version
 
 ROW_GROUP = 500  # images written and read at once
 MENDED_BY = "`asl pull` makes one"
 
 
-@dataclass(frozen=True)
-class DatasetInfo:
-    """dataset.json.
+class DatasetInfo(JsonModel):
+    """Contents of dataset.json.
 
     Args:
         schema_version: contract.DATASET_SCHEMA.
@@ -53,8 +50,8 @@ class DatasetInfo:
     counts: dict[str, dict[str, int]]
     signers: dict[str, int]
     versions: dict[str, str]
-    people: list[str] = field(default_factory=list)
-    known_classes: list[str] = field(default_factory=lambda: list(contract.CLASSES))
+    people: list[str] = []
+    known_classes: list[str] = list(contract.CLASSES)
 
     @property
     def summary(self) -> str:
@@ -77,7 +74,7 @@ def write_info(dataset_dir: Path, info: DatasetInfo) -> None:
         dataset_dir: the data set.
         info: what it says.
     """
-    write_json(dataset_dir / contract.DATASET_FILE, dataclasses.asdict(info))
+    write_json(dataset_dir / contract.DATASET_FILE, info.model_dump(mode="json"))
 
 
 def read_info(dataset_dir: Path) -> DatasetInfo:
@@ -92,17 +89,18 @@ def read_info(dataset_dir: Path) -> DatasetInfo:
     Raises:
         DataError: there is no data set, or one of another schema version.
     """
+    path = dataset_dir / contract.DATASET_FILE
     try:
-        content = json.loads((dataset_dir / contract.DATASET_FILE).read_text(encoding="utf-8"))
-        if content["schema_version"] == contract.DATASET_SCHEMA:
-            return DatasetInfo(**content)
+        text = path.read_bytes()
+        version = read_schema_version(text)
+        if version == contract.DATASET_SCHEMA:
+            return parse_json(DatasetInfo, text)
     except FileNotFoundError as error:
         raise DataError(f"no data set in {dataset_dir}: {MENDED_BY}") from error
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise DataError(f"{dataset_dir / contract.DATASET_FILE} is damaged: {MENDED_BY} anew") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is damaged ({error}): {MENDED_BY} anew") from error
     raise DataError(
-        f"data set in {dataset_dir} has schema version {content['schema_version']}, expected "
-        f"{contract.DATASET_SCHEMA}: {MENDED_BY} anew"
+        f"data set in {dataset_dir} has schema version {version}, expected {contract.DATASET_SCHEMA}: {MENDED_BY} anew"
     )
 
 

@@ -35,16 +35,13 @@ def micro_average_roc(probabilities: NDArray[np.floating], truth: NDArray[np.int
     Returns:
         The curve, from no answer at all to every answer.
     """
+    from sklearn.metrics import auc, roc_curve
+
     finite = np.nan_to_num(probabilities, nan=0.0)
     right = np.zeros(finite.shape, bool)
     right[np.arange(len(truth)), truth] = True
-    threshold = np.linspace(1, 0, POINTS)
-    rates = [_share_at_least(finite[of], threshold) for of in (~right, right)]
-    # An area needs the point where nothing is answered, which no finite threshold gives.
-    area = np.trapezoid(np.r_[0, rates[1]], np.r_[0, rates[0]])
-    return Roc(rates[0].tolist(), rates[1].tolist(), threshold.tolist(), float(area))
-
-
-def _share_at_least(values: NDArray[np.floating], threshold: NDArray[np.float64]) -> NDArray[np.float64]:
-    rising = np.sort(values)
-    return 1 - np.searchsorted(rising, threshold, side="left") / max(1, len(rising))
+    false_positive, true_positive, thresholds = roc_curve(right.ravel(), finite.ravel(), drop_intermediate=False)
+    chosen = np.linspace(1, 0, POINTS)
+    points = np.searchsorted(-thresholds, -chosen, side="right") - 1  # thresholds fall, from infinity
+    area = float(auc(false_positive, true_positive))
+    return Roc(false_positive[points].tolist(), true_positive[points].tolist(), chosen.tolist(), area)

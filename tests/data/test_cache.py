@@ -1,4 +1,3 @@
-import dataclasses
 import multiprocessing
 import os
 import shutil
@@ -53,7 +52,7 @@ def test_images_are_decoded_once(dataset_dir: Path, tmp_path: Path) -> None:
 def test_another_data_set_has_a_cache_of_its_own(dataset_dir: Path, tmp_path: Path) -> None:
     decoded(dataset_dir, "test", str(tmp_path / "cache"))
     other = shutil.copytree(dataset_dir, tmp_path / "dataset")
-    write_info(other, dataclasses.replace(read_info(other), digest="f" * 64))
+    write_info(other, read_info(other).model_copy(update={"digest": "f" * 64}))
     decoded(other, "test", str(tmp_path / "cache"))
     decoded(other, "train", str(tmp_path / "cache"))
     assert len(list((tmp_path / "cache").glob("*-test-*"))) == 2
@@ -89,7 +88,7 @@ def test_without_a_data_set_the_error_names_the_command(tmp_path: Path) -> None:
 def another(dataset_dir: Path, folder: Path, digest: str) -> Path:
     """The same images under another digest."""
     shutil.copytree(dataset_dir, folder)
-    write_info(folder, dataclasses.replace(read_info(folder), digest=digest * 64))
+    write_info(folder, read_info(folder).model_copy(update={"digest": digest * 64}))
     return folder
 
 

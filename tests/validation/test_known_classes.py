@@ -1,6 +1,5 @@
 """A model that knows a part of the classes: the others have probability 0, and every gate that can be asked is."""
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -150,7 +149,7 @@ def partial(some: Classifier, tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = folder / "dataset" / f"{split}-00000-of-00001.parquet"
         table = pq.read_table(path)
         pq.write_table(table.filter(pa.compute.is_in(table["label"], pa.array(ROWS))), path)
-    write_info(folder / "dataset", dataclasses.replace(read_info(folder / "dataset"), known_classes=KNOWN))
+    write_info(folder / "dataset", read_info(folder / "dataset").model_copy(update={"known_classes": KNOWN}))
     return folder
 
 

@@ -2,16 +2,16 @@
 
 import contextlib
 import ctypes
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asl_pkg import contract
 from asl_pkg.class_sets import describe_classes
-from asl_pkg.data.audit import measures as measures
+from asl_pkg.data.audit import measures
+from asl_pkg.data.audit.audit_json import Audit, Leakage, ListedLabelIssues, ListedSuspect, NearDuplicates, NearPair
 from asl_pkg.data.audit.label_issues import LabelIssues, find_label_issues
 from asl_pkg.data.audit.leakage_probe import leakage_probe, leakage_summary
 from asl_pkg.data.audit.page import View, audit_html
@@ -47,7 +47,7 @@ class Findings:
     external: ExternalSet | None = None
 
 
-def write_audit(folder: Path, findings: Findings) -> dict[str, Any]:
+def write_audit(folder: Path, findings: Findings) -> Audit:
     """Write audit.json and the page that shows it.
 
     Args:
@@ -55,34 +55,69 @@ def write_audit(folder: Path, findings: Findings) -> dict[str, Any]:
         findings: what to tell.
 
     Returns:
-        What audit.json holds.
+        Contents of audit.json.
     """
     thumbnails = findings.ingested.thumbnails
     labels = np.array(findings.ingested.column("label"))
     splits = np.array([assignment.split for assignment in findings.result.assignments])
     label_issues = _label_issues(findings, thumbnails, labels, splits)
     _give_back()
-    scores = _leakage(findings, thumbnails, labels, splits)
+    leakage = _leakage(findings, thumbnails, labels, splits)
     _give_back()
     pairs = measures.nearest_pairs(findings.similarity, splits)
     stretches = measures.stretches(findings.result.samples, splits)
-    audit = {
-        "digest": findings.info.digest,
-        "known_classes": findings.info.known_classes,
-        "honesty": scores,
-        "meaning": meaning(findings.info, _synthetic_signers(findings, splits)),
-        **_counts(findings, labels, splits),
-        "near_duplicates": _near_duplicates(findings, labels, splits, pairs),
-        "recordings": measures.recordings(stretches),
-        "label_errors": _label_issues_json(label_issues, findings.ingested.paths),
-        "brightness": measures.brightness(thumbnails, splits),
-        **_files(findings, splits),
-    }
+    audit = _audit(findings, labels, splits, leakage, label_issues, pairs, stretches)
     _give_back()
     view = View(findings.info, audit, findings.sheet, thumbnails, labels, splits, pairs, label_issues, stretches)
-    write_json(folder / contract.AUDIT_FILE, audit)
+    write_json(folder / contract.AUDIT_FILE, audit.model_dump(mode="json", by_alias=True))
     write_text(folder / contract.AUDIT_PAGE, audit_html(view))
     return audit
+
+
+def _audit(
+    findings: Findings,
+    labels: NDArray[np.int64],
+    splits: NDArray[np.str_],
+    leakage: Leakage,
+    label_issues: LabelIssues,
+    pairs: list[measures.Pair],
+    stretches: list[measures.Stretch],
+) -> Audit:
+    info, ingested, assignments = findings.info, findings.ingested, findings.result.assignments
+    kept = np.flatnonzero(np.isin(splits, contract.SPLITS))
+    shapes = list(zip(ingested.column("width_px"), ingested.column("height_px"), strict=True))
+    sizes_px, other_sizes = measures.sizes([shapes[row] for row in kept])
+    sha256 = ingested.column("sha256")
+    external = findings.external.rejected if findings.external else []
+    return Audit(
+        digest=info.digest,
+        known_classes=info.known_classes,
+        leakage=leakage,
+        meaning=meaning(info, _synthetic_signers(findings, splits)),
+        images=sum(assignment.kept for assignment in assignments),
+        counts=info.counts,
+        imbalance=measures.imbalance(info.counts, info.known_classes),
+        signers=info.signers,
+        people=info.people,
+        groups={
+            split: len({assignment.group for assignment in assignments if assignment.split == split})
+            for split in contract.SPLITS
+        },
+        guard=measures.by_class(labels[splits == GUARD]),
+        near_duplicates=_near_duplicates(findings, labels, splits, pairs),
+        recordings=measures.recordings(stretches),
+        label_issues=_listed_label_issues(label_issues, ingested.paths),
+        brightness=measures.brightness(ingested.thumbnails, splits),
+        quarantined=measures.reasons(file for file in ingested.rejected if file.quarantined),
+        skipped=measures.reasons(file for file in ingested.rejected if not file.quarantined),
+        external_quarantined=measures.reasons(file for file in external if file.quarantined),
+        external_skipped=measures.reasons(file for file in external if not file.quarantined),
+        private=sum(ingested.column("private")),
+        file_bytes=measures.file_bytes(np.array(ingested.column("size_bytes"))[kept]),
+        sizes_px=sizes_px,
+        other_sizes=other_sizes,
+        same_bytes=measures.same_bytes([sha256[row] for row in kept], splits[kept].tolist()),
+    )
 
 
 def meaning(info: DatasetInfo, drawn: int = 0) -> str:
@@ -142,16 +177,12 @@ def _synthetic_signers(findings: Findings, splits: NDArray[np.str_]) -> int:
 
 def _leakage(
     findings: Findings, thumbnails: NDArray[np.uint8], labels: NDArray[np.int64], splits: NDArray[np.str_]
-) -> dict[str, Any]:
+) -> Leakage:
     by_signer = findings.info.split_by == "signer"
     groups = findings.result.signers if by_signer else [assignment.group for assignment in findings.result.assignments]
     external = findings.external and findings.external[:2]
     scores = leakage_probe(thumbnails, labels, splits, np.array(groups), findings.info.seed, external)
-    return {
-        "sentence": leakage_summary(scores),
-        "group": findings.info.split_by,
-        "scores": [asdict(score) | {"too_few": score.too_few} for score in scores],
-    }
+    return Leakage(sentence=leakage_summary(scores), group=findings.info.split_by, scores=scores)
 
 
 def _label_issues(
@@ -162,74 +193,42 @@ def _label_issues(
     return find_label_issues(thumbnails, labels, groups, kept, findings.info.seed)
 
 
-def _counts(findings: Findings, labels: NDArray[np.int64], splits: NDArray[np.str_]) -> dict[str, Any]:
-    assignments = findings.result.assignments
-    return {
-        "images": sum(assignment.kept for assignment in assignments),
-        "counts": findings.info.counts,
-        "imbalance": measures.imbalance(findings.info.counts, findings.info.known_classes),
-        "signers": findings.info.signers,
-        "people": findings.info.people,
-        "groups": {
-            split: len({assignment.group for assignment in assignments if assignment.split == split})
-            for split in contract.SPLITS
-        },
-        "guard": measures.by_class(labels[splits == GUARD]),
-    }
-
-
 def _near_duplicates(
     findings: Findings, labels: NDArray[np.int64], splits: NDArray[np.str_], pairs: list[measures.Pair]
-) -> dict[str, Any]:
+) -> NearDuplicates:
     paths = findings.ingested.paths
-    return {
-        "dropped": measures.by_class(labels[splits == NEAR_DUPLICATE]),
-        "unmeasurable": findings.info.unmeasurable,
-        "remaining": measures.count_near_duplicates(findings.similarity, splits),
-        "nearest": [
-            {
-                "paths": [paths[row] for row in (pair.first, pair.second)],
-                "splits": [str(splits[row]) for row in (pair.first, pair.second)],
-                "bits": pair.bits,
-                "correlation": round(pair.correlation, 4),
-            }
-            for pair in pairs
-        ],
-    }
+    nearest = [
+        NearPair(
+            paths=[paths[row] for row in pair[:2]],
+            splits=[str(splits[row]) for row in pair[:2]],
+            bits=pair.bits,
+            correlation=round(pair.correlation, 4),
+        )
+        for pair in pairs
+    ]
+    return NearDuplicates(
+        dropped=measures.by_class(labels[splits == NEAR_DUPLICATE]),
+        unmeasurable=findings.info.unmeasurable,
+        remaining=measures.count_near_duplicates(findings.similarity, splits),
+        nearest=nearest,
+    )
 
 
-def _label_issues_json(label_issues: LabelIssues, paths: list[str]) -> dict[str, Any]:
-    return {
-        "judged": label_issues.judged,
-        "agreed": round(label_issues.agreed, 4),
-        "across_groups": label_issues.across_groups,
-        "disputed": label_issues.disputed,
-        "suspects": [
-            {
-                "path": paths[suspect.position],
-                "label": contract.CLASSES[suspect.label],
-                "neighbours_say": contract.CLASSES[suspect.voted],
-                "votes": suspect.votes,
-                "voters": suspect.voters,
-            }
-            for suspect in label_issues.suspects
-        ],
-    }
-
-
-def _files(findings: Findings, splits: NDArray[np.str_]) -> dict[str, Any]:
-    ingested = findings.ingested
-    external = findings.external.rejected if findings.external else []
-    kept = np.flatnonzero(np.isin(splits, contract.SPLITS))
-    shapes = list(zip(ingested.column("width_px"), ingested.column("height_px"), strict=True))
-    sha256 = ingested.column("sha256")
-    return {
-        "quarantined": measures.reasons(file for file in ingested.rejected if file.quarantined),
-        "skipped": measures.reasons(file for file in ingested.rejected if not file.quarantined),
-        "external_quarantined": measures.reasons(file for file in external if file.quarantined),
-        "external_skipped": measures.reasons(file for file in external if not file.quarantined),
-        "private": sum(ingested.column("private")),
-        "file_bytes": measures.file_bytes(np.array(ingested.column("size_bytes"))[kept]),
-        **measures.sizes([shapes[row] for row in kept]),
-        "same_bytes": measures.same_bytes([sha256[row] for row in kept], splits[kept].tolist()),
-    }
+def _listed_label_issues(label_issues: LabelIssues, paths: list[str]) -> ListedLabelIssues:
+    suspects = [
+        ListedSuspect(
+            path=paths[suspect.position],
+            label=contract.CLASSES[suspect.label],
+            neighbours_say=contract.CLASSES[suspect.voted],
+            votes=suspect.votes,
+            voters=suspect.voters,
+        )
+        for suspect in label_issues.suspects
+    ]
+    return ListedLabelIssues(
+        judged=label_issues.judged,
+        agreed=round(label_issues.agreed, 4),
+        across_groups=label_issues.across_groups,
+        disputed=label_issues.disputed,
+        suspects=suspects,
+    )

@@ -2,15 +2,15 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.svm import SVC
 
 from asl_pkg import contract
+from asl_pkg.data.audit.audit_json import Score
 from asl_pkg.data.hashing import THUMBNAIL_PX
-from asl_pkg.metrics.classification import FEWEST_GROUPS
+from asl_pkg.metrics.classification import accuracy, confusion_by_group, interval
 from asl_pkg.metrics.hog import embedding
 
 TRAIN, _, TEST = contract.SPLITS
@@ -19,36 +19,6 @@ MAX_IMAGES = 6000  # learned from and scored: seconds, and still dense enough fo
 MAX_EXTERNAL = 2000
 RESAMPLES = 1000
 RANDOM_SPLIT, OUR_SPLIT, EXTERNAL_SET = "random split", "our split", "external set"
-
-
-@dataclass(frozen=True)
-class Score:
-    """A row of the honesty table.
-
-    Args:
-        split: RANDOM, OURS or EXTERNAL.
-        accuracy: of the small model on the images held out.
-        low: 2.5th percentile over resamples.
-        high: 97.5th percentile.
-        train: images learned from.
-        test: images scored.
-        unit: what was resampled, `group` or `image`.
-        units: how many of them.
-    """
-
-    split: str
-    accuracy: float
-    low: float
-    high: float
-    train: int
-    test: int
-    unit: str
-    units: int
-
-    @property
-    def too_few(self) -> bool:
-        """Whether the interval cannot be trusted, because there are too few groups."""
-        return self.units < FEWEST_GROUPS
 
 
 def leakage_probe(
@@ -86,10 +56,10 @@ def leakage_probe(
     scores = []
     for split, test, unit, units in ((RANDOM_SPLIT, shuffled, "image", images), (OUR_SPLIT, held_out, "group", groups)):
         model = _fitted(features[~test], labels[~test])
-        scores.append(_score(split, model.predict(features[test]) == labels[test], train, unit, units[test], rng))
+        scores.append(_score(split, model.predict(features[test]) == labels[test], train, unit, units[test], seed))
     if len(outside):
         right = model.predict(features_outside) == truth_outside  # by the model that learned from our split
-        scores.append(_score(EXTERNAL_SET, right, train, "image", np.arange(len(outside)), rng))
+        scores.append(_score(EXTERNAL_SET, right, train, "image", np.arange(len(outside)), seed))
     return scores
 
 
@@ -169,19 +139,19 @@ def _outside(
     return thumbnails[chosen], labels[chosen]
 
 
-def _score(
-    split: str, right: NDArray[np.bool_], train: int, unit: str, units: NDArray, rng: np.random.Generator
-) -> Score:
-    """Resample whole units with replacement, one fewer than there are and weighted up (Rao and Wu 1988).
-
-    https://doi.org/10.1080/01621459.1988.10478591
-    """
+def _score(split: str, right: NDArray[np.bool_], train: int, unit: str, units: NDArray, seed: int) -> Score:
+    """Score a model on some images; whole units are resampled."""
     _, unit_of = np.unique(units, return_inverse=True)
-    images = np.bincount(unit_of)
-    hits = np.bincount(unit_of, right)
-    count = len(images)
-    low, high = 0.0, 1.0  # a single unit tells nothing about others
-    if count > 1:
-        weights = rng.multinomial(count - 1, np.full(count, 1 / count), size=RESAMPLES)
-        low, high = np.percentile((weights @ hits) / (weights @ images), [2.5, 97.5])
-    return Score(split, float(right.mean()), float(low), float(high), train, len(right), unit, count)
+    truth = np.zeros(len(right), np.int64)
+    found = interval(accuracy, confusion_by_group(truth, (~right).astype(np.int64), unit_of), RESAMPLES, seed)
+    single = found.groups == 1  # tells nothing about others
+    return Score(
+        split=split,
+        accuracy=found.value,
+        low=0.0 if single else found.low,
+        high=1.0 if single else found.high,
+        train=train,
+        test=len(right),
+        unit=unit,
+        units=found.groups,
+    )

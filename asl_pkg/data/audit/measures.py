@@ -2,12 +2,22 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asl_pkg import contract
+from asl_pkg.data.audit.audit_json import (
+    Brightness,
+    ClassCount,
+    ClassRecordings,
+    FileBytes,
+    Imbalance,
+    ReasonCount,
+    Recording,
+    SameBytes,
+)
 from asl_pkg.data.sample import RejectedFile
 from asl_pkg.data.split.near_duplicates import SimilarityIndex
 from asl_pkg.data.split.splitting import SampleMeta
@@ -46,7 +56,7 @@ def by_class(labels: NDArray[np.int64]) -> dict[str, int]:
     return {name: int(count) for name, count in zip(contract.CLASSES, counts, strict=True) if count}
 
 
-def imbalance(counts: Mapping[str, Mapping[str, int]], known: Sequence[str] = contract.CLASSES) -> dict[str, Any]:
+def imbalance(counts: Mapping[str, Mapping[str, int]], known: Sequence[str] = contract.CLASSES) -> Imbalance:
     """Compare the largest class with the smallest.
 
     Args:
@@ -58,51 +68,51 @@ def imbalance(counts: Mapping[str, Mapping[str, int]], known: Sequence[str] = co
     """
     total = {name: sum(own[name] for own in counts.values()) for name in known}
     largest, smallest = max(total, key=lambda name: total[name]), min(total, key=lambda name: total[name])
-    return {
-        "largest": {"class": largest, "images": total[largest]},
-        "smallest": {"class": smallest, "images": total[smallest]},
-        "ratio": round(total[largest] / total[smallest], 3) if total[smallest] else None,
-    }
+    return Imbalance(
+        largest=ClassCount(name=largest, images=total[largest]),
+        smallest=ClassCount(name=smallest, images=total[smallest]),
+        ratio=round(total[largest] / total[smallest], 3) if total[smallest] else None,
+    )
 
 
-def reasons(rejected: Iterable[RejectedFile]) -> list[dict[str, Any]]:
+def reasons(rejected: Iterable[RejectedFile]) -> list[ReasonCount]:
     """Count files by the reason why they stay out, the most frequent first, with a few names."""
     paths = defaultdict(list)
     for file in rejected:
         paths[file.reason].append(file.path)
     ranked = sorted(paths.items(), key=lambda item: (-len(item[1]), item[0]))
     return [
-        {"reason": reason, "count": len(names), "examples": names[:EXAMPLES_PER_REASON]} for reason, names in ranked
+        ReasonCount(reason=reason, count=len(names), examples=names[:EXAMPLES_PER_REASON]) for reason, names in ranked
     ]
 
 
-def file_bytes(sizes_bytes: NDArray[np.int64]) -> dict[str, int]:
+def file_bytes(sizes_bytes: NDArray[np.int64]) -> FileBytes:
     """Sum up the files' sizes."""
-    return {
-        "total": int(sizes_bytes.sum()),
-        "smallest": int(sizes_bytes.min()),
-        "median": int(np.median(sizes_bytes)),
-        "largest": int(sizes_bytes.max()),
-    }
+    return FileBytes(
+        total=int(sizes_bytes.sum()),
+        smallest=int(sizes_bytes.min()),
+        median=int(np.median(sizes_bytes)),
+        largest=int(sizes_bytes.max()),
+    )
 
 
-def sizes(shapes: Sequence[tuple[int, int]]) -> dict[str, Any]:
-    """Count images by width and height in px, the most frequent first."""
+def sizes(shapes: Sequence[tuple[int, int]]) -> tuple[dict[str, int], int]:
+    """Count images by width and height in px, the most frequent first; gives the number of further sizes too."""
     counts = Counter(f"{width} x {height}" for width, height in shapes)
-    return {"sizes_px": dict(counts.most_common(SIZES)), "other_sizes": max(0, len(counts) - SIZES)}
+    return dict(counts.most_common(SIZES)), max(0, len(counts) - SIZES)
 
 
-def same_bytes(sha256: Sequence[str], splits: Sequence[str]) -> dict[str, int]:
+def same_bytes(sha256: Sequence[str], splits: Sequence[str]) -> SameBytes:
     """Count the images that have an identical file, within their split only and in another split."""
     splits_of = defaultdict(list)
     for digest, split in zip(sha256, splits, strict=True):
         splits_of[digest].append(split)
     identical = [found for found in splits_of.values() if len(found) > 1]
     across = sum(len(found) for found in identical if len(set(found)) > 1)
-    return {"within_a_split": sum(map(len, identical)) - across, "across_splits": across}
+    return SameBytes(within_a_split=sum(map(len, identical)) - across, across_splits=across)
 
 
-def brightness(thumbnails: NDArray[np.uint8], splits: NDArray[np.str_]) -> dict[str, Any]:
+def brightness(thumbnails: NDArray[np.uint8], splits: NDArray[np.str_]) -> dict[str, Brightness]:
     """Measure how light the images of each split are.
 
     Args:
@@ -120,7 +130,7 @@ def brightness(thumbnails: NDArray[np.uint8], splits: NDArray[np.str_]) -> dict[
         if len(own):
             low, median, high = np.percentile(own, [5, 50, 95]).round(1).tolist()
             shares = np.histogram(own, BRIGHTNESS_BINS, (0, 255))[0] / len(own)
-            found[split] = {"median": median, "low": low, "high": high, "shares": shares.round(4).tolist()}
+            found[split] = Brightness(median=median, low=low, high=high, shares=shares.round(4).tolist())
     return found
 
 
@@ -177,7 +187,7 @@ def stretches(samples: Sequence[SampleMeta], splits: NDArray[np.str_]) -> list[S
     return found
 
 
-def recordings(found: Sequence[Stretch]) -> dict[str, dict[str, Any]]:
+def recordings(found: Sequence[Stretch]) -> dict[str, ClassRecordings]:
     """Sum up the recordings of each class: frames, and images by where they went.
 
     Args:
@@ -186,11 +196,18 @@ def recordings(found: Sequence[Stretch]) -> dict[str, dict[str, Any]]:
     Returns:
         By class how many there are, and the first RECORDINGS of them.
     """
-    known: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    known: dict[str, dict[str, Recording]] = defaultdict(dict)
     for stretch in found:
         own = known[contract.CLASSES[stretch.label]]
-        fresh = {"name": stretch.recording, "first_frame": stretch.first_frame, "last_frame": 0, "images": Counter()}
-        entry = own.setdefault(stretch.recording, fresh)
-        entry["last_frame"] = stretch.last_frame
-        entry["images"][stretch.split] += stretch.images
-    return {name: {"count": len(own), "listed": list(own.values())[:RECORDINGS]} for name, own in known.items()}
+        before = own.get(stretch.recording)
+        images = Counter(before.images if before else {})
+        images[stretch.split] += stretch.images
+        own[stretch.recording] = Recording(
+            name=stretch.recording,
+            first_frame=before.first_frame if before else stretch.first_frame,
+            last_frame=stretch.last_frame,
+            images=images,
+        )
+    return {
+        name: ClassRecordings(count=len(own), listed=list(own.values())[:RECORDINGS]) for name, own in known.items()
+    }

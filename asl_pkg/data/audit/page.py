@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asl_pkg import contract
+from asl_pkg.data.audit.audit_json import Audit
 from asl_pkg.data.audit.label_issues import LabelIssues
 from asl_pkg.data.audit.measures import Pair, Stretch
 from asl_pkg.data.audit.plots import along_frames, brightness_plot, strip
@@ -38,7 +39,7 @@ class View:
     """
 
     info: DatasetInfo
-    audit: dict[str, Any]
+    audit: Audit
     sheet: bytes
     thumbnails: NDArray[np.uint8]
     labels: NDArray[np.int64]
@@ -68,7 +69,7 @@ def audit_html(view: View) -> str:
         pairs=_pairs(view),
         suspects=_suspects(view),
         strips=_strips(view),
-        brightness=brightness_plot(view.audit["brightness"]),
+        brightness=brightness_plot(view.audit.brightness),
     )
 
 
@@ -77,9 +78,9 @@ def _pairs(view: View) -> list[dict[str, Any]]:
         {
             "images": [image_uri(view.thumbnails[row], QUALITY) for row in pair[:2]],
             "classes": [contract.CLASSES[view.labels[row]] for row in pair[:2]],
-            **listed,
+            **listed.model_dump(),
         }
-        for pair, listed in zip(view.pairs, view.audit["near_duplicates"]["nearest"], strict=True)
+        for pair, listed in zip(view.pairs, view.audit.near_duplicates.nearest, strict=True)
     ]
 
 
@@ -87,9 +88,9 @@ def _suspects(view: View) -> list[dict[str, Any]]:
     return [
         {
             "images": [image_uri(view.thumbnails[row], QUALITY) for row in (suspect.position, suspect.neighbour)],
-            **listed,
+            **listed.model_dump(),
         }
-        for suspect, listed in zip(view.label_issues.suspects, view.audit["label_errors"]["suspects"], strict=True)
+        for suspect, listed in zip(view.label_issues.suspects, view.audit.label_issues.suspects, strict=True)
     ]
 
 
@@ -102,7 +103,7 @@ def _strips(view: View) -> list[dict[str, Any]]:
             {
                 "class": name,
                 "drawing": strip(own),
-                "recordings": view.audit["recordings"][name]["count"],
+                "recordings": view.audit.recordings[name].count,
                 "first": min(stretch.first_frame for stretch in own),
                 "last": max(stretch.last_frame for stretch in own),
                 "along_frames": along_frames(sorted(own, key=lambda stretch: stretch.first_frame)),

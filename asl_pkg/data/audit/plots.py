@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
 
 from markupsafe import Markup
 
 from asl_pkg import contract
+from asl_pkg.data.audit.audit_json import Brightness
 from asl_pkg.data.audit.measures import Stretch
 
 WIDTH, HEIGHT = 1000, 16  # of a strip, in its own units: the page stretches it
@@ -54,20 +54,20 @@ def strip(stretches: Sequence[Stretch]) -> Markup:
     )
 
 
-def brightness_plot(brightness: Mapping[str, Mapping[str, Any]]) -> Markup:
+def brightness_plot(brightness: Mapping[str, Brightness]) -> Markup:
     """Draw how the mean grey level of the images is distributed in each split.
 
     Args:
-        brightness: see audit_measures.brightness.
+        brightness: see measures.brightness.
 
     Returns:
         SVG, dark on the left.
     """
-    top = max((max(found["shares"]) for found in brightness.values()), default=1.0)
+    top = max((max(found.shares) for found in brightness.values()), default=1.0)
     lines = []
     for split in contract.SPLITS:
         if split in brightness:
-            shares = brightness[split]["shares"]
+            shares = brightness[split].shares
             step = WIDTH / len(shares)
             points = [
                 f"{(bin_ + 0.5) * step:.1f},{PLOT_HEIGHT * (1 - 0.95 * share / top):.1f}"

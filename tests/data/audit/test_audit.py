@@ -201,8 +201,8 @@ def test_the_meaning_of_signers_says_how_many_and_whether_they_are_drawn(drawn: 
 def test_doubts_about_signers_are_told_and_no_one_is_called_unseen(findings: Findings, tmp_path: Path) -> None:
     doubtful = info(split_by="signer", people=["3 signers", "1 and 2 may be parts"])
     audit = write_audit(tmp_path, replace(findings, info=doubtful))
-    assert audit["people"] == ["3 signers", "1 and 2 may be parts"]
-    assert "not certain that training saw none of them: 1 and 2 may be parts" in audit["meaning"]
+    assert audit.people == ["3 signers", "1 and 2 may be parts"]
+    assert "not certain that training saw none of them: 1 and 2 may be parts" in audit.meaning
     assert "Doubtful signers:</b> 1 and 2 may be parts" in (tmp_path / contract.AUDIT_PAGE).read_text()
 
 
@@ -216,5 +216,5 @@ def test_signers_whose_joints_are_known_in_space_are_drawn(findings: Findings, t
     field = PARTS_SCHEMA.field("landmarks_3d")
     table = table.set_column(table.schema.get_field_index(field.name), field, pa.array(known, field.type))
     drawn = replace(findings, info=info(unseen_signers=True), ingested=replace(findings.ingested, table=table))
-    assert "drawn hands" in write_audit(tmp_path, drawn)["meaning"]
-    assert "drawn hands" not in write_audit(tmp_path, replace(findings, info=info(unseen_signers=True)))["meaning"]
+    assert "drawn hands" in write_audit(tmp_path, drawn).meaning
+    assert "drawn hands" not in write_audit(tmp_path, replace(findings, info=info(unseen_signers=True))).meaning

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
+from asl_pkg.data.audit.audit_json import Score
 from asl_pkg.data.audit.leakage_probe import (
     EXTERNAL_SET,
     OUR_SPLIT,
     RANDOM_SPLIT,
-    Score,
     leakage_probe,
     leakage_summary,
     stratified_sample,
@@ -121,5 +121,8 @@ def test_a_sample_keeps_the_shares_and_every_class_in_every_split() -> None:
 
 def test_a_gap_within_the_intervals_is_no_proof() -> None:
     row = {"train": 90, "test": 10, "unit": "image", "units": 10}
-    scores = [Score(RANDOM_SPLIT, 0.8, 0.6, 0.9, **row), Score(OUR_SPLIT, 0.7, 0.5, 0.85, **row)]
+    scores = [
+        Score(split=RANDOM_SPLIT, accuracy=0.8, low=0.6, high=0.9, **row),
+        Score(split=OUR_SPLIT, accuracy=0.7, low=0.5, high=0.85, **row),
+    ]
     assert "no difference" in leakage_summary(scores)
