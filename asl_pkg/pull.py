@@ -1,4 +1,4 @@
-"""pull: a source becomes a data set, checked, split without leaks and audited."""
+"""pull: make a data set from a source: check, split without leaks, and audit."""
 
 import contextlib
 import fcntl
@@ -35,48 +35,48 @@ from asl_pkg.errors import DataError
 from asl_pkg.storage import outputs
 
 LIBRARIES = ("numpy", "pillow", "pyarrow")
-ARRIVED = re.compile(r"lock|downloads|parts-[0-9a-f]{12}")  # what the folder of what arrived holds
+ARRIVED = re.compile(r"lock|downloads|parts-[0-9a-f]{12}")  # files of the folder of ingested data
 
 
 def pull(settings: Settings, dataset_dir: Path) -> DatasetInfo:
-    """Make a data set; one that exists stays until the new one is complete.
+    """Make a data set; an existing one stays until the new one is complete.
 
-    What arrived is kept beside it until then, so that a pull that was killed goes on where it stopped.
+    Ingested data is kept beside it until then, so that a killed pull resumes where it stopped.
 
     Args:
-        settings: `data` names the source and how to split it, `seed` drives both.
+        settings: `data` is the source and how to split it, `seed` the seed of both.
         dataset_dir: the folder to write.
 
     Returns:
-        What dataset.json says.
+        Contents of dataset.json.
 
     Raises:
         DataError: the source is missing, dangerous or too damaged, a class is missing in a split, or another pull
             writes the same data set.
-        SettingError: something else stands in dataset_dir, or `data.classes` names no classes.
+        SettingError: dataset_dir holds something else, or `data.classes` names no classes.
     """
     dataset_dir = outputs.claim(dataset_dir, outputs.DATASET, inputs_of(settings.data))
-    with _arriving(dataset_dir) as folder:
-        chosen_labels(settings.data.classes)  # what is wrong with it is known before anything is read
+    with _ingest_folder(dataset_dir) as folder:
+        chosen_labels(settings.data.classes)  # refused before anything is read
         external = read_external(settings.data.external, _most_unfit(settings.data), settings.data.classes)
-        name, ingested = _receive(settings, folder)
+        name, ingested = _ingest(settings, folder)
         try:
             info = _make(settings, name, ingested, external, dataset_dir)
         except DataError:
-            _forget(folder)  # another attempt would find the same
+            _forget(folder)  # another attempt would fail the same way
             raise
         _forget(folder)
     return info
 
 
 def inputs_of(data: DataSettings) -> list[str]:
-    """Name the files and folders of this machine that a pull may read.
+    """List the local files and folders that a pull may read.
 
     Args:
-        data: the settings of the source.
+        data: settings of the source.
 
     Returns:
-        Paths; those of a mix without their names, URLs as they are.
+        Paths, and URLs unchanged; the parts of a mix without their names.
     """
     named = [value for name, value in vars(data).items() if name in ("path", "signers_csv", "external")]
     if isinstance(data, MixData):
@@ -84,11 +84,11 @@ def inputs_of(data: DataSettings) -> list[str]:
     return named
 
 
-def _receive(settings: Settings, folder: Path) -> tuple[str, IngestedData]:
-    """Read the source to its end; gives the fingerprint too. The source's own index is not kept in memory."""
+def _ingest(settings: Settings, folder: Path) -> tuple[str, IngestedData]:
+    """Read the whole source; returns the fingerprint too. The source's index is not kept in memory."""
     data, seed = settings.data, settings.seed
     if isinstance(data, FolderData) and data.signers_csv:
-        read_table(Path(data.signers_csv))  # what is wrong with it is known before all is read
+        read_table(Path(data.signers_csv))  # refused before the source is read
     source = open_source(data, seed, folder / "downloads")
     name = fingerprint(data, seed, source)
     parts = folder / f"parts-{name[:12]}"
@@ -99,7 +99,7 @@ def _receive(settings: Settings, folder: Path) -> tuple[str, IngestedData]:
 def _make(
     settings: Settings, name: str, ingested: IngestedData, external: ExternalSet | None, dataset_dir: Path
 ) -> DatasetInfo:
-    """Make the data set of what arrived."""
+    """Make the data set from ingested data."""
     data = settings.data
     folder = data.path if type(data) is FolderData else ""
     labels = ingested.column("label")
@@ -122,17 +122,17 @@ def _make(
 
 
 @contextmanager
-def _arriving(dataset_dir: Path) -> Iterator[Path]:
-    """Give the folder of what arrived for a data set, to one pull at a time."""
+def _ingest_folder(dataset_dir: Path) -> Iterator[Path]:
+    """Lock the folder of ingested data of a data set for one pull at a time."""
     folder = dataset_dir.parent / f".{dataset_dir.name}.arriving"
     folder.mkdir(parents=True, exist_ok=True)
     if others := [path.name for path in folder.iterdir() if not ARRIVED.fullmatch(path.name)]:
-        raise DataError(f"{folder} holds {others[0]}, which no pull wrote there, and pulls need it: move it away")
+        raise DataError(f"{folder} holds {others[0]}, which no pull wrote; pulls need this folder: move it away")
     with (folder / "lock").open("a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system releases it however the process ends
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system releases the lock however the process ends
         except BlockingIOError as error:
-            raise DataError(f"{dataset_dir}: another pull writes it at this moment; wait for its end") from error
+            raise DataError(f"{dataset_dir}: another pull is writing it; wait until it ends") from error
         outputs.remove_leftovers(dataset_dir)
         yield folder
 
@@ -142,14 +142,14 @@ def _most_unfit(data: DataSettings) -> float:
 
 
 def _source_of(data: DataSettings) -> str:
-    """The source as messages name it."""
+    """The source, as messages call it."""
     return (
         ", ".join(f"data.{name}={value}" for name, value in describe_source(data).items() if name == "path") or "data"
     )
 
 
 def _forget(folder: Path) -> None:
-    """Remove what arrived; what somebody put there meanwhile stays."""
+    """Remove the ingested data; other files that were put there stay."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink() and ARRIVED.fullmatch(path.name):
             shutil.rmtree(path)
@@ -166,10 +166,12 @@ def _forget_others(folder: Path, parts: Path) -> None:
 
 
 def _require_no_near_duplicates(found: NearDuplicates) -> None:
-    """Refuse a data set that would measure memory."""
+    """Refuse a data set whose test would measure memory."""
     if found.remaining:
         image, other = found.nearest[0].paths
-        raise DataError(f"{found.remaining} held-out images look like images of another split, as {image} and {other}")
+        raise DataError(
+            f"{found.remaining} held-out images look like images of another split, such as {image} and {other}"
+        )
 
 
 def _info(settings: Settings, fingerprint: str, ingested: IngestedData, result: SplitResult) -> DatasetInfo:
@@ -216,7 +218,7 @@ def _spool(ingested: IngestedData, result: SplitResult) -> Iterator[pa.Table]:
 
 
 def _examples(ingested: IngestedData, assignments: Sequence[SplitAssignment]) -> dict[int, list[bytes]]:
-    """Take images of each class that lie far apart in the order of arrival, hence of several signers."""
+    """Choose images of each class that lie far apart in the source, and so show several signers."""
     labels = np.array(
         [
             label if assignment.kept else -1

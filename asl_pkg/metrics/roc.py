@@ -1,4 +1,4 @@
-"""The micro-average ROC curve: every probability of every image is one yes-or-no question."""
+"""The micro-average ROC curve: every probability of every image is one binary decision."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ class Roc:
     Args:
         false_positive_rate: share of wrong classes with at least this probability [points].
         true_positive_rate: share of right classes with at least this probability [points].
-        threshold: the probability, falling [points].
-        area: under the curve.
+        threshold: the probabilities, from 1 to 0 [points].
+        area: area under the curve.
     """
 
     false_positive_rate: list[float]
@@ -26,14 +26,14 @@ class Roc:
 
 
 def micro_average_roc(probabilities: NDArray[np.floating], truth: NDArray[np.int64]) -> Roc:
-    """Draw the curve.
+    """Compute the curve.
 
     Args:
-        probabilities: of the classes [n, classes]; what is not a number counts as 0.
+        probabilities: probabilities of the classes [n, classes]; NaN counts as 0.
         truth: class of each image [n].
 
     Returns:
-        The curve, from no answer at all to every answer.
+        The curve at POINTS thresholds, and the area under all of it.
     """
     from sklearn.metrics import auc, roc_curve
 

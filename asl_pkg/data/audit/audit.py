@@ -1,4 +1,4 @@
-"""The audit: what arrived, what stayed out and why, how it was split, and what a figure on this split is worth."""
+"""The audit of a data set: its files, its splits, what was left out and why, and what an accuracy on it is worth."""
 
 import contextlib
 import ctypes
@@ -28,15 +28,15 @@ _, _, TEST = contract.SPLITS
 
 @dataclass(frozen=True)
 class Findings:
-    """What pull found out.
+    """What pull found.
 
     Args:
-        info: what dataset.json says.
-        arrival: what passed and what did not.
-        placed: where the images that passed went.
-        looks: of the same images.
+        info: contents of dataset.json.
+        ingested: images that passed, and rejected files.
+        result: split of each image that passed.
+        similarity: index of the same images.
         sheet: the contact sheet, a JPEG file.
-        external: other people's images, where there are any.
+        external: images of data.external, if any.
     """
 
     info: DatasetInfo
@@ -52,7 +52,7 @@ def write_audit(folder: Path, findings: Findings) -> Audit:
 
     Args:
         folder: the data set's folder.
-        findings: what to tell.
+        findings: what pull found.
 
     Returns:
         Contents of audit.json.
@@ -124,11 +124,11 @@ def meaning(info: DatasetInfo, drawn: int = 0) -> str:
     """Say in a sentence or two what an accuracy on the test split is worth.
 
     Args:
-        info: what dataset.json says.
-        drawn: how many of the test split's signers are synthetic.
+        info: contents of dataset.json.
+        drawn: number of synthetic signers in the test split.
 
     Returns:
-        Plain words for people.
+        The sentences.
     """
     some = describe_classes(info.known_classes)
     return f"{_worth(info, drawn)} The data set has {some}." if some else _worth(info, drawn)
@@ -142,7 +142,7 @@ def _worth(info: DatasetInfo, drawn: int) -> str:
             f"No signer of the test split is in training: an accuracy there says how well the model reads the hands of "
             f"{people} people it has never seen."
             + (f" {which} are drawn hands, not photographs." if drawn else "")
-            + (f" It says nothing of {', '.join(info.unmeasurable)}." if info.unmeasurable else "")
+            + (f" It says nothing about {', '.join(info.unmeasurable)}." if info.unmeasurable else "")
         )
     if info.split_by == "signer":
         return (
@@ -164,13 +164,13 @@ def _worth(info: DatasetInfo, drawn: int) -> str:
 
 
 def _give_back() -> None:
-    """Return freed memory to the system, where the C library can: it keeps what models and searches took."""
+    """Return freed memory to the system where the C library can; it keeps what models and searches used."""
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def _synthetic_signers(findings: Findings, splits: NDArray[np.str_]) -> int:
-    """Count the test split's signers whose hands are drawn."""
+    """Count the synthetic signers of the test split."""
     images = findings.ingested.table.select(["landmarks_3d"]).append_column("signer", [findings.result.signers])
     return drawn_signers(images.filter(splits == TEST))
 

@@ -1,4 +1,4 @@
-"""What the audit counts and measures."""
+"""Counts and measurements of the audit."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,11 +22,11 @@ from asl_pkg.data.sample import RejectedFile
 from asl_pkg.data.split.near_duplicates import SimilarityIndex
 from asl_pkg.data.split.splitting import SampleMeta
 
-EXAMPLES_PER_REASON = 5  # names given for each reason
-SIZES = 10  # of images, listed
-PAIRS = 12  # nearest across splits, shown
+EXAMPLES_PER_REASON = 5  # names listed for each reason
+SIZES = 10  # image sizes listed
+PAIRS = 12  # nearest pairs across splits, shown
 BRIGHTNESS_BINS = 32
-RECORDINGS = 100  # of a class, listed
+RECORDINGS = 100  # listed per class
 TRAIN, VALIDATION, TEST = contract.SPLITS
 
 
@@ -40,7 +40,7 @@ class Pair(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """Neighbouring images of one class, recording and split."""
+    """Consecutive images of one class, recording and split."""
 
     label: int
     recording: str
@@ -51,7 +51,7 @@ class Stretch(NamedTuple):
 
 
 def by_class(labels: NDArray[np.int64]) -> dict[str, int]:
-    """Count images by the names of their classes; those without any are left out."""
+    """Count images by class name; classes without images are left out."""
     counts = np.bincount(labels, minlength=len(contract.CLASSES))
     return {name: int(count) for name, count in zip(contract.CLASSES, counts, strict=True) if count}
 
@@ -64,7 +64,7 @@ def imbalance(counts: Mapping[str, Mapping[str, int]], known: Sequence[str] = co
         known: names of the classes that the data set has.
 
     Returns:
-        Both classes with their images over all splits, and the ratio; None where the smallest has none.
+        Both classes with their images over all splits, and the ratio.
     """
     total = {name: sum(own[name] for own in counts.values()) for name in known}
     largest, smallest = max(total, key=lambda name: total[name]), min(total, key=lambda name: total[name])
@@ -76,7 +76,7 @@ def imbalance(counts: Mapping[str, Mapping[str, int]], known: Sequence[str] = co
 
 
 def reasons(rejected: Iterable[RejectedFile]) -> list[ReasonCount]:
-    """Count files by the reason why they stay out, the most frequent first, with a few names."""
+    """Count rejected files by reason, the most frequent first, with a few names."""
     paths = defaultdict(list)
     for file in rejected:
         paths[file.reason].append(file.path)
@@ -117,10 +117,10 @@ def brightness(thumbnails: NDArray[np.uint8], splits: NDArray[np.str_]) -> dict[
 
     Args:
         thumbnails: RGB [n, 32, 32, 3].
-        splits: of each [n].
+        splits: split of each image [n].
 
     Returns:
-        By split the median of the images' mean grey levels (0 to 255), the range that holds 90 % of them, and the
+        For each split the median of the images' mean grey levels (0 to 255), the range of 90 % of them, and the
         share of images in each of BRIGHTNESS_BINS equal bins.
     """
     grey = thumbnails.reshape(len(thumbnails), -1).mean(axis=1)
@@ -135,14 +135,14 @@ def brightness(thumbnails: NDArray[np.uint8], splits: NDArray[np.str_]) -> dict[
 
 
 def nearest_pairs(similarity: SimilarityIndex, splits: NDArray[np.str_]) -> list[Pair]:
-    """Find the pairs across splits that look most alike, the most alike first.
+    """Find the pairs across splits that look most alike, most alike first.
 
     Args:
-        looks: of all images.
-        splits: of each.
+        similarity: index of all images.
+        splits: split of each image.
 
     Returns:
-        At most PAIRS.
+        At most PAIRS pairs.
     """
     found = []
     for rows, others in _across(splits):
@@ -154,7 +154,7 @@ def nearest_pairs(similarity: SimilarityIndex, splits: NDArray[np.str_]) -> list
 
 
 def count_near_duplicates(similarity: SimilarityIndex, splits: NDArray[np.str_]) -> int:
-    """Count the held-out images that have a twin in a split that comes before theirs."""
+    """Count the held-out images that have a near-duplicate in an earlier split."""
     return sum(len(similarity.near_duplicates(rows, others)) for rows, others in _across(splits))
 
 
@@ -169,11 +169,11 @@ def stretches(samples: Sequence[SampleMeta], splits: NDArray[np.str_]) -> list[S
     """Follow each recording frame by frame and cut it where the split changes.
 
     Args:
-        shots: all images.
-        splits: where each went, the guard and near-duplicates among them.
+        samples: all images.
+        splits: split of each image, or GUARD or NEAR_DUPLICATE.
 
     Returns:
-        By class, recording and frame.
+        The stretches, by class, recording and frame.
     """
     found: list[Stretch] = []
     order = sorted(range(len(samples)), key=lambda row: (samples[row].label, *samples[row][1:3], samples[row].frame))
@@ -188,13 +188,13 @@ def stretches(samples: Sequence[SampleMeta], splits: NDArray[np.str_]) -> list[S
 
 
 def recordings(found: Sequence[Stretch]) -> dict[str, ClassRecordings]:
-    """Sum up the recordings of each class: frames, and images by where they went.
+    """Sum up the recordings of each class: frame numbers, and images by split.
 
     Args:
         found: all stretches.
 
     Returns:
-        By class how many there are, and the first RECORDINGS of them.
+        For each class the number of recordings, and the first RECORDINGS of them.
     """
     known: dict[str, dict[str, Recording]] = defaultdict(dict)
     for stretch in found:

@@ -1,4 +1,4 @@
-"""audit.html: the audit for people, one file with everything in it."""
+"""audit.html: the audit as one self-contained page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,23 +19,23 @@ from asl_pkg.data.split.splitting import GUARD, NEAR_DUPLICATE
 from asl_pkg.reporting.html import data_uri, image_uri, render
 
 TEMPLATE = Path(__file__).with_name("audit.html.jinja")
-QUALITY = 92  # of the thumbnails' JPEG
+QUALITY = 92  # JPEG quality of the thumbnails
 
 
 @dataclass(frozen=True)
 class View:
-    """What the page shows beside audit.json.
+    """What the page shows.
 
     Args:
-        info: what dataset.json says.
+        info: contents of dataset.json.
         audit: contents of audit.json.
         sheet: the contact sheet, a JPEG file.
-        thumbnails: of all images [n, 32, 32, 3].
-        labels: of all images [n].
-        splits: where all images went [n].
-        pairs: nearest across splits.
-        doubts: about labels.
-        stretches: of all recordings, by class.
+        thumbnails: thumbnails of all images [n, 32, 32, 3].
+        labels: labels of all images [n].
+        splits: splits of all images [n].
+        pairs: nearest pairs across splits.
+        label_issues: images that may be labelled wrong.
+        stretches: stretches of all recordings, by class.
     """
 
     info: DatasetInfo

@@ -1,4 +1,4 @@
-"""The audit's drawings, as SVG: a path a colour, so that a page with thousands of recordings stays small."""
+"""Plots of the audit as SVG: one path per colour, so that a page with thousands of recordings stays small."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,10 @@ from asl_pkg import contract
 from asl_pkg.data.audit.audit_json import Brightness
 from asl_pkg.data.audit.measures import Stretch
 
-WIDTH, HEIGHT = 1000, 16  # of a strip, in its own units: the page stretches it
+WIDTH, HEIGHT = 1000, 16  # of a strip, in its own units; the page stretches it
 PLOT_HEIGHT = 150
-MOST_STRETCHES = 300  # of a class; with more, neighbours of one split are joined whatever their recording
-MOST_CUTS = 60  # of a class; more would hide what lies between them
+MOST_STRETCHES = 300  # per class; with more, neighbours of one split are joined whatever their recording
+MOST_CUTS = 60  # per class; more would hide what lies between them
 Span = tuple[float, float]  # from and to
 
 
@@ -23,15 +23,15 @@ def along_frames(stretches: Sequence[Stretch]) -> bool:
 
 
 def strip(stretches: Sequence[Stretch]) -> Markup:
-    """Draw where the images of a class went, along the frame numbers, with a cut where a new recording begins.
+    """Draw the splits of a class along its frame numbers, with a cut where a recording begins.
 
-    Where recordings share frame numbers they lie one after the other, each as long as it has images.
+    Recordings that share frame numbers follow one another, each as long as it has images.
 
     Args:
-        stretches: of one class, by recording and frame.
+        stretches: stretches of one class, by recording and frame.
 
     Returns:
-        SVG; its CSS classes are the names of the splits.
+        SVG whose CSS classes are the names of the splits.
     """
     ordered = sorted(stretches, key=lambda stretch: stretch.first_frame)
     frames = along_frames(ordered)
@@ -55,7 +55,7 @@ def strip(stretches: Sequence[Stretch]) -> Markup:
 
 
 def brightness_plot(brightness: Mapping[str, Brightness]) -> Markup:
-    """Draw how the mean grey level of the images is distributed in each split.
+    """Plot the distribution of the images' mean grey level in each split.
 
     Args:
         brightness: see measures.brightness.
@@ -80,7 +80,7 @@ def brightness_plot(brightness: Mapping[str, Brightness]) -> Markup:
 
 
 def _frame_spans(bars: Sequence[Stretch]) -> list[Span]:
-    """From the first frame of each to the first of the next in its recording, for not every frame need be there."""
+    """From the first frame of each bar to the first of the next one in its recording: frames may be missing."""
     following = [*bars[1:], None]
     return [
         (bar.first_frame, after.first_frame if after and after.recording == bar.recording else bar.last_frame + 1)

@@ -24,10 +24,10 @@ from asl_pkg.storage.s3_folder import S3Folder, S3Object
 from asl_pkg.storage.safe_names import fault_of
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
-AHEAD = 4 * CONNECTIONS  # objects fetched before they are asked for
-# Other refusals, as of credentials that expired, concern all objects.
-OF_ONE_OBJECT = {"AccessDenied", "InvalidObjectState"}  # rights of its own; in Glacier and not restored
-TRIES = 4  # of an object whose connection breaks off
+AHEAD = 4 * CONNECTIONS  # objects fetched in advance
+# Other errors, such as expired credentials, concern all objects.
+OF_ONE_OBJECT = {"AccessDenied", "InvalidObjectState"}  # own permissions; in Glacier and not restored
+TRIES = 4  # per object whose connection breaks
 
 
 def open_source(settings: S3Data, downloads: Path) -> Source:
@@ -35,11 +35,11 @@ def open_source(settings: S3Data, downloads: Path) -> Source:
 
     Args:
         settings: `path` is s3://BUCKET/PREFIX or s3://BUCKET/ARCHIVE.
-        downloads: folder where an archive stays until the data set is complete.
+        downloads: folder that keeps an archive until the data set is complete.
 
     Returns:
-        The objects in the order of their keys, or the archive's members. Reading raises DataError where an object is
-        no longer what the listing said.
+        The objects in the order of their keys, or the archive's members. Reading raises DataError if an object has
+        changed since the listing.
 
     Raises:
         DataError: there is no server, bucket or object, or no right to read it.
@@ -52,7 +52,7 @@ def open_source(settings: S3Data, downloads: Path) -> Source:
     folder = S3Folder(bucket, key.rstrip("/"))
     objects = _listed(folder)
     if not objects:
-        raise DataError(f"{folder.url()} holds no object, expected a prefix with one sub-folder a class")
+        raise DataError(f"{folder.url()} holds no object, expected a prefix with one sub-folder per class")
     if shards := [listed for listed in objects if listed.name.endswith(".parquet")]:
         return _parquet(folder, shards, downloads)
     state = hashlib.sha256(repr([astuple(listed) for listed in objects]).encode()).hexdigest()
@@ -89,7 +89,7 @@ def _items(folder: S3Folder, objects: Sequence[S3Object], start: int) -> Iterato
             pool.shutdown(wait=False, cancel_futures=True)
     if changed := set(_listed(folder)) ^ set(objects):
         names = sorted({listed.name for listed in changed})
-        raise DataError(f"{folder.url(names[0])} came or changed while the others were read; pull again")
+        raise DataError(f"{folder.url(names[0])} appeared or changed while the others were read; pull again")
 
 
 def _item(folder: S3Folder, listed: S3Object) -> Sample | RejectedFile:

@@ -1,4 +1,4 @@
-"""What lies in a folder, at any depth and behind links, each folder once; what cannot be reached is told."""
+"""Files of a folder, at any depth and behind links; each folder once. What cannot be read is reported."""
 
 import os
 import stat
@@ -13,19 +13,19 @@ from asl_pkg.data.sources.layout import LEFT_BY_TOOLS, no_image, printable
 from asl_pkg.progress import track
 
 TWICE = "a link to a folder that is read already"
-AROUND = "a link to a folder around this one, which is not followed"
-BROKEN_LINK = "a link to nothing: `git annex get`, `dvc checkout` or a mount brings what it leads to"
+AROUND = "a link to a parent folder, which is not followed"
+BROKEN_LINK = "a broken link: run `git annex get` or `dvc checkout`, or mount its target"
 NO_FILE = "a device or pipe, expected a file"
 
 
 class Found(NamedTuple):
-    """A file of a folder, or what stays out of it.
+    """A file of a folder, or a rejected entry.
 
     Args:
-        path: below the folder, with slashes.
-        size_bytes: of the file.
+        path: path below the folder, with slashes.
+        size_bytes: size of the file.
         changed_ns: time of its last change.
-        rejected: why it cannot be read; None for a file.
+        rejected: why it is rejected; None for a file.
     """
 
     path: str
@@ -41,14 +41,14 @@ def files_under(root: Path) -> list[Found]:
         root: the folder.
 
     Returns:
-        Its files in the order of their names, those behind links to files and folders too. A folder that is reached
-        twice is read where it really lies, or at its first link.
+        Its files in the order of their names, also those behind links. A folder that is reached twice is read at its
+        real path, or at its first link.
     """
     return sorted(track(_Walk(root).found(), None, f"Listing {root}", "files"), key=lambda found: found.path)
 
 
 def _unreachable(path: str, reason: str) -> Found:
-    """What claims to be an image, or may be one, and cannot be read."""
+    """An entry that is or may be an image and cannot be read."""
     return Found(path, rejected=no_image(path) or RejectedFile(printable(path), reason))
 
 
@@ -57,7 +57,7 @@ def _lost_folder(path: str, error: OSError) -> Found:
 
 
 class _Walk:
-    """One walk through a folder: plain folders first, so that a link never takes their files from them."""
+    """One walk through a folder: plain folders first, so that files are found there and not behind links."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -108,7 +108,7 @@ class _Walk:
 
 
 def _is_litter(path: str, entry: os.DirEntry[str]) -> bool:
-    """A hidden folder may be anybody's: only what tools name so is never looked into."""
+    """Only folders with names of tools are skipped; other hidden folders may hold images."""
     if kinds.LITTER_FOLDERS.fullmatch(entry.name):
         return True
     return kinds.is_litter_file(PurePosixPath(path)) and not entry.is_dir()
