@@ -95,7 +95,7 @@ def _decode(data: bytes) -> Image.Image:
         several = image.format in ONE_FRAME and getattr(image, "is_animated", False)
         image.load()
     except Exception as error:  # Pillow's decoders raise anything on damaged bytes
-        raise DataError("damaged or truncated image") from error
+        raise DataError("damaged or truncated image, expected a whole one") from error
     if several:
         raise DataError("several frames or pages in one file, expected one image per file")
     if image.mode == "F":

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from asl_pkg.config.schema import FolderData, Settings
 from asl_pkg.data.cache import decoded
 from asl_pkg.data.dataset import read_info, read_split, write_info
-from asl_pkg.data.decoding import DecodedAnew
+from asl_pkg.data.decoding import DecodedOnAccess
 from asl_pkg.data.preparation import prepare
 from asl_pkg.errors import DataError
 from asl_pkg.pull import pull
@@ -106,7 +106,7 @@ def test_what_does_not_fit_is_decoded_anew_and_said_in_a_line(
 ) -> None:
     room = 0.9 * size_gb(dataset_dir, "train")
     pixels, labels = decoded(dataset_dir, "train", str(tmp_path / "cache") if cached else "", room)
-    assert isinstance(pixels, DecodedAnew)
+    assert isinstance(pixels, DecodedOnAccess)
     (line,) = capsys.readouterr().err.splitlines()
     assert "data.cache_gb" in line
     assert not (tmp_path / "cache").exists() or not caches(tmp_path / "cache")
@@ -116,13 +116,13 @@ def test_what_does_not_fit_is_decoded_anew_and_said_in_a_line(
 
 
 @pytest.fixture(scope="module")
-def anew(dataset_dir: Path) -> tuple[DecodedAnew, np.ndarray]:
-    return DecodedAnew(dataset_dir, "test"), np.asarray(decoded(dataset_dir, "test", "")[0])
+def anew(dataset_dir: Path) -> tuple[DecodedOnAccess, np.ndarray]:
+    return DecodedOnAccess(dataset_dir, "test"), np.asarray(decoded(dataset_dir, "test", "")[0])
 
 
 @given(data=st.data())
 def test_images_decoded_anew_are_indexed_as_an_array_is(
-    anew: tuple[DecodedAnew, np.ndarray], data: st.DataObject
+    anew: tuple[DecodedOnAccess, np.ndarray], data: st.DataObject
 ) -> None:
     pixels, array = anew
     places = st.integers(-len(array), len(array) - 1)
@@ -132,7 +132,7 @@ def test_images_decoded_anew_are_indexed_as_an_array_is(
     assert np.array_equal(pixels[rows], array[rows])
 
 
-def test_a_row_that_is_not_there_is_an_error(anew: tuple[DecodedAnew, np.ndarray]) -> None:
+def test_a_row_that_is_not_there_is_an_error(anew: tuple[DecodedOnAccess, np.ndarray]) -> None:
     pixels, array = anew
     assert len(pixels) == len(array)
     with pytest.raises(IndexError):
@@ -142,7 +142,7 @@ def test_a_row_that_is_not_there_is_an_error(anew: tuple[DecodedAnew, np.ndarray
 def test_a_full_disk_is_not_filled_further(dataset_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10**9 + 1000))
-    assert isinstance(decoded(dataset_dir, "test", str(tmp_path / "cache"))[0], DecodedAnew)
+    assert isinstance(decoded(dataset_dir, "test", str(tmp_path / "cache"))[0], DecodedOnAccess)
     assert not caches(tmp_path / "cache")
 
 
@@ -170,7 +170,7 @@ def test_using_a_cache_makes_it_young(dataset_dir: Path, tmp_path: Path) -> None
 def test_splits_of_one_data_set_do_not_push_each_other_out(dataset_dir: Path, tmp_path: Path) -> None:
     room = size_gb(dataset_dir, "train") + 0.5 * size_gb(dataset_dir, "test")
     decoded(dataset_dir, "train", str(tmp_path), room)
-    assert isinstance(decoded(dataset_dir, "test", str(tmp_path), room)[0], DecodedAnew)
+    assert isinstance(decoded(dataset_dir, "test", str(tmp_path), room)[0], DecodedOnAccess)
     assert isinstance(decoded(dataset_dir, "train", str(tmp_path), room)[0], np.memmap)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from asl_pkg.config.schema import FolderData, Settings
 from asl_pkg.data.datamodule import Batches, ImageData, SplitImages
-from asl_pkg.data.decoding import DecodedAnew
+from asl_pkg.data.decoding import DecodedOnAccess
 from asl_pkg.pull import pull
 from tests.support.making import public_folder
 
@@ -61,7 +61,7 @@ def test_batches_decoded_anew_are_those_of_the_cache(tmp_path: Path) -> None:
         for name, room in (("roomy", 1.0), ("full", 0.0))
     )
     assert isinstance(kept.train_split.pixels, np.memmap)
-    assert isinstance(anew.train_split.pixels, DecodedAnew)
+    assert isinstance(anew.train_split.pixels, DecodedOnAccess)
     for batch, other in zip(kept.train_dataloader(), anew.train_dataloader(), strict=True):
         assert torch.equal(batch.pixels, other.pixels)
         assert torch.equal(batch.rows, other.rows)

@@ -207,7 +207,7 @@ def test_a_mount_point_is_refused() -> None:
 @pytest.mark.parametrize("read", ["set", "set/train.parquet"])
 def test_what_is_read_is_not_replaced_even_if_it_is_ours(tmp_path: Path, read: str) -> None:
     write(tmp_path / "set", DATASET)
-    with unchanged(tmp_path), pytest.raises(SettingError, match="is read"):
+    with unchanged(tmp_path), pytest.raises(SettingError, match="an input of this run"):
         outputs.claim(tmp_path / "set", DATASET, [str(tmp_path / read)])
 
 

@@ -1,4 +1,4 @@
-"""Recordings of synthetic signers: what `asl pull` makes images with."""
+"""Recordings of synthetic signers: the generator of `asl pull data=synthetic`."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from asl_pkg.data.hands.skeleton import pose_hand
 from asl_pkg.data.hands.stage import SWAY_MARGIN_PX, RecordingStage, aim, project, set_stage
 from asl_pkg.data.hands.vary import drift, recorded_pose
 
-ARM_SHARE = 0.3  # of the recordings of `nothing`, those with an arm across the image
+ARM_SHARE = 0.3  # of the recordings of `nothing` show an arm across the image
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,17 @@ class Frame:
 
 
 def make_recording(seed: int, signer: int, label: int, recording: int, frames: int) -> list[Frame]:
-    """Make a short recording of one signer who shows one letter.
+    """Make a short recording of one signer and one letter.
 
     The pose drifts from frame to frame, so that neighbours are near-duplicates. The same arguments give the same
     pixels, in any order, process or thread, on one machine and set of versions.
 
     Args:
-        seed: of the whole data set.
-        signer: number of the person.
+        seed: seed of the whole data set.
+        signer: number of the signer.
         label: index of the letter in `contract.CLASSES`.
         recording: number of this recording of the letter by the signer.
-        frames: how many frames.
+        frames: number of frames.
 
     Returns:
         The frames in order.
@@ -91,7 +91,7 @@ def _window(stage: RecordingStage, sway: np.ndarray) -> np.ndarray:
 
 
 def _mirrored(frame: Frame) -> Frame:
-    """The same with the other hand."""
+    """The frame with the other hand."""
     pixels = np.ascontiguousarray(frame.pixels[:, ::-1])
     if frame.landmarks_2d is None or frame.landmarks_3d is None:
         return Frame(pixels, None, None)

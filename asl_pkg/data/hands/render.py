@@ -1,4 +1,4 @@
-"""Images of a fleshed hand: what each pixel sees, the light that reaches it, and the skin's answer."""
+"""Rendering of a hand: what each pixel sees, the light there, and the colour of the skin."""
 
 import zlib
 from collections.abc import Callable
@@ -57,7 +57,7 @@ def lit(
 
 @jit
 def received(colour: int, facing: float, up: float, lamp: float, room: float, light: np.ndarray) -> float:
-    """Light of one colour that a point takes in."""
+    """Light of one colour that a point receives."""
     wrapped = max((facing + WRAP[colour]) / (1.0 + WRAP[colour]), 0.0)
     ambient = light[GROUND, colour] + (light[SKY, colour] - light[GROUND, colour]) * (0.5 + 0.5 * up)
     return light[KEY_LIGHT, colour] * wrapped * (BLEED[colour] + (1.0 - BLEED[colour]) * lamp) + room * ambient
@@ -71,8 +71,8 @@ def _fingerprint() -> int:
 def _compiled(fingerprint: int) -> Callable[..., np.ndarray]:
     """The renderer, compiled on its first call, or taken from Numba's cache on disk.
 
-    That cache notices changes of this file alone, though it holds what other files contributed: the fingerprint, which
-    is a part of its key since the function refers to it, makes it notice those too.
+    The cache notices changes only of this file, though it contains code of other files. The function refers to the
+    fingerprint, which so becomes part of the key and makes it notice those too.
     """
 
     def image_of(
@@ -107,7 +107,7 @@ _render = _compiled(_fingerprint())
 def render_hand(
     capsules: np.ndarray, turn: np.ndarray, camera: np.ndarray, light: np.ndarray, look: np.ndarray, size: int
 ) -> np.ndarray:
-    """Render a hand before nothing.
+    """Render a hand without a background.
 
     Args:
         capsules: float64 [n, COLUMNS], see flesh.py.

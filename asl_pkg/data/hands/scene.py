@@ -14,8 +14,8 @@ def make_background(rng: np.random.Generator, room: np.random.Generator, size: i
     """Paint a background.
 
     Args:
-        rng: of the recording.
-        room: of the signer, whose places look alike.
+        rng: random generator of the recording.
+        room: random generator of the signer, whose backgrounds are alike.
         size: side in pixels.
 
     Returns:

@@ -26,7 +26,7 @@ from asl_pkg.data.hands.flesh import (
 )
 
 FAR = 1e9
-jit = numba.njit(nogil=True, fastmath=True)  # not cached on disk: `render.render` is, with all that it calls
+jit = numba.njit(nogil=True, fastmath=True)  # not cached on disk: `render.render_hand` is, with all that it calls
 
 
 @jit

@@ -16,20 +16,20 @@ FULL_SHARE = 0.93  # the hand's joints fill at most this share of the image
 
 @dataclass(frozen=True)
 class RecordingStage:
-    """What a recording's frames have in common."""
+    """What all frames of a recording share."""
 
     background: np.ndarray  # float32 [200 + 2 margins, same, 3], sRGB in 0..1
     light: np.ndarray  # float64 [4, 3], see render.py
     hand_share: float  # hand length as a share of the image's side
-    place: np.ndarray  # float64 [2], -1..1: left to right, top to bottom of the room that the hand leaves
+    place: np.ndarray  # float64 [2], -1..1: left to right, top to bottom of the space around the hand
 
 
 def set_stage(rng: np.random.Generator, signer: Signer) -> RecordingStage:
     """Draw the setting of a recording.
 
     Args:
-        rng: of the recording.
-        signer: whose habits it follows.
+        rng: random generator of the recording.
+        signer: signer whose habits it follows.
 
     Returns:
         The stage.
@@ -62,8 +62,8 @@ def aim(skeleton: Skeleton, stage: RecordingStage, distance: float) -> np.ndarra
 
     Args:
         skeleton: the posed hand.
-        stage: how large the hand shall be, and where.
-        distance: from the camera to the wrist, hand lengths.
+        stage: size and position of the hand.
+        distance: distance from the camera to the wrist, in hand lengths.
 
     Returns:
         float64 [4], the camera as render.py takes it: distance, focal length, and the wrist's pixel x and y.

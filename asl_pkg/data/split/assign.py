@@ -1,4 +1,4 @@
-"""Each image's place in a data set: signers and recordings found, splits made, near-duplicates left out."""
+"""Assignment of images to splits: find signers and recordings, split, leave out near-duplicates."""
 
 import functools
 from collections import Counter, defaultdict
@@ -19,20 +19,20 @@ from asl_pkg.data.split.signers_table import read_table, rows_of_images
 from asl_pkg.data.split.splitting import GUARD, MIN_GROUPS, NEAR_DUPLICATE, SampleMeta, SplitAssignment
 
 TRAIN, VALIDATION, TEST = contract.SPLITS
-MOST_LOST = 0.3  # share of a class's training images that look like held-out ones: beyond it nothing is measured
+MOST_LOST = 0.3  # largest share of a class's training images that may look like held-out ones
 
 
 @dataclass(frozen=True)
 class SplitResult:
-    """Where the images go.
+    """Splits of all images.
 
     Args:
-        split_by: `signer`, `recording` or `block`: the weakest that any class is held out by.
-        people: the signers of all images, and what is doubtful about them.
-        shots: what the splits were made from.
-        places: of each image.
-        unmeasurable: names of the classes that the test does not hold, or whose images look too much like training's.
-        unvalidated: names of the classes that the validation does not hold, since too few signers show them.
+        split_by: `signer`, `recording` or `block`: the weakest unit that any class is held out by.
+        people: signers of all images, and what is doubtful about them.
+        samples: facts that the splits were made from.
+        assignments: split and group of each image.
+        unmeasurable: names of classes that the test lacks, or whose images look too much like training's.
+        unvalidated: names of classes that validation lacks, since too few signers show them.
     """
 
     split_by: str
@@ -44,7 +44,7 @@ class SplitResult:
 
     @property
     def signers(self) -> list[str]:
-        """Of each image."""
+        """Signer of each image."""
         return self.people.signers
 
     @property
@@ -60,19 +60,19 @@ class SplitResult:
 
 
 def assign_splits(ingested: IngestedData, data: DataSettings, seed: int, similarity: SimilarityIndex) -> SplitResult:
-    """Choose the strictest way to split that a source allows.
+    """Split by the strictest unit that the source allows.
 
     Args:
-        arrival: what passed.
-        data: how to split it.
-        seed: of the choice.
-        looks: of all images.
+        ingested: images that passed.
+        data: settings of the split.
+        seed: seed of the choice.
+        similarity: index of all images.
 
     Returns:
-        The place of each image.
+        Split and group of each image.
 
     Raises:
-        DataError: a class has too few groups, or the user's table or the folders of signers fit in part only.
+        DataError: a class has too few groups, or the signers' table or folders fit only some images.
     """
     if isinstance(data, FolderData):
         samples, people = _samples(ingested, data)
@@ -97,7 +97,7 @@ def _remedy(samples: list[SampleMeta], data: FolderData, seed: int, lacking: Col
 def _by_signer(
     samples: list[SampleMeta], people: People, data: FolderData, seed: int, similarity: SimilarityIndex
 ) -> SplitResult | None:
-    """Hold out whole signers, where there are enough of them; some classes may then have none to be held out."""
+    """Hold out whole signers if there are enough; some classes may then have none held out."""
     if len({sample.signer for sample in samples} - {UNKNOWN_SIGNER}) < MIN_GROUPS:
         return None
     shares = (data.validation_share, data.test_share)
@@ -130,14 +130,14 @@ def _result(
     assignments: Sequence[SplitAssignment],
     similarity: SimilarityIndex,
 ) -> SplitResult:
-    """Leave out what looks alike."""
+    """Leave out near-duplicates."""
     labels = [sample.label for sample in samples]
     kept = _without_near_duplicates(labels, assignments, similarity)
     return SplitResult(split_by, people, samples, kept, _names(_lossy(labels, assignments, kept)))
 
 
 def _missing(result: SplitResult, split: str) -> set[str]:
-    """Classes of which a split has no image."""
+    """Classes without images in a split."""
     found = {
         sample.label
         for sample, assignment in zip(result.samples, result.assignments, strict=True)
@@ -147,7 +147,7 @@ def _missing(result: SplitResult, split: str) -> set[str]:
 
 
 def _without_some(result: SplitResult) -> SplitResult:
-    """Say which classes too few signers show to be held out by signer."""
+    """Note the classes that too few signers show to hold some out."""
     unvalidated, untested = (_missing(result, split) - set(result.unmeasurable) for split in (VALIDATION, TEST))
     said = [
         f"too few signers show {', '.join(_ordered(classes))}: the {split} has none"
@@ -160,14 +160,14 @@ def _without_some(result: SplitResult) -> SplitResult:
 
 
 def _alike(result: SplitResult) -> SplitResult:
-    """Doubt that signers are different people where many of their images look the same; empty walls may."""
+    """Warn where many images of different signers look the same; images of `nothing` may."""
     alike = sum(
         assignment.split == NEAR_DUPLICATE and contract.CLASSES[sample.label] != "nothing"
         for sample, assignment in zip(result.samples, result.assignments, strict=True)
     )
     if alike <= MOST_UNKNOWN * len(result.samples):
         return result
-    warning = f"{alike:,} images look the same as another signer's: the two may be one person; {SETTLES}"
+    warning = f"{alike:,} images look the same as another signer's: they may be one person; {SETTLES}"
     return replace(result, people=replace(result.people, warnings=(*result.people.warnings, warning)))
 
 
@@ -184,7 +184,7 @@ def _columns(ingested: IngestedData) -> zip:
 
 
 def _split_of_source(ingested: IngestedData) -> list[SplitAssignment]:
-    """The splits that the source itself chose."""
+    """Splits that the source itself chose."""
     columns = (ingested.column(name) for name in ("source_split", "signer", "sequence"))
     return [
         SplitAssignment(split or TRAIN, f"{signer}/{sequence}")
@@ -201,7 +201,7 @@ def _split(
 
 
 def _samples(ingested: IngestedData, data: FolderData) -> tuple[list[SampleMeta], People]:
-    """What splitting needs to know, signers and recordings found where nobody says."""
+    """Facts for splitting; signers and recordings are searched for where they are unknown."""
     labels, signers, sequences, frames = (list(column) for column in zip(*_columns(ingested), strict=True))
     if data.signers_csv:
         people, sequences = _people_of_table(ingested, Path(data.signers_csv), signers, sequences)
@@ -217,7 +217,7 @@ def _samples(ingested: IngestedData, data: FolderData) -> tuple[list[SampleMeta]
 
 
 def _warnings_of_data_set(data: FolderData) -> list[str]:
-    """What was doubtful about the signers of a data set of ours that is pulled again: its columns do not tell."""
+    """Warnings about the signers of our own data set that is pulled again: its columns do not keep them."""
     folder = Path(data.path)
     if not isinstance(data, ParquetData) or not (folder / contract.DATASET_FILE).is_file():
         return []
@@ -227,7 +227,7 @@ def _warnings_of_data_set(data: FolderData) -> list[str]:
 def _people_of_table(
     ingested: IngestedData, path: Path, signers: Sequence[str], sequences: Sequence[str]
 ) -> tuple[People, list[str]]:
-    """What the user's table says; whom it does not name keeps what the source says."""
+    """Signers and recordings of the user's table; others keep those of the source."""
     table, others = read_table(path), [file.path for file in ingested.rejected]
     rows, misfits = rows_of_images(path, table, ingested.paths, others)
     named = [row.signer if row else signer for row, signer in zip(rows, signers, strict=True)]
@@ -238,9 +238,9 @@ def _people_of_table(
 
 
 def _numbered(samples: list[SampleMeta], paths: Sequence[str]) -> list[SampleMeta]:
-    """Give images whose names have no number in common a place in the order of their names.
+    """Number images without a sequence in the order of their names.
 
-    They may well be neighbours: as sequences of their own they would be split at random.
+    They may be neighbours: as single sequences they would be split at random.
     """
     sizes = Counter((sample.label, sample.signer, sample.sequence) for sample in samples)
     alone = defaultdict(list)
@@ -256,9 +256,9 @@ def _numbered(samples: list[SampleMeta], paths: Sequence[str]) -> list[SampleMet
 def _without_near_duplicates(
     labels: Sequence[int], assignments: Sequence[SplitAssignment], similarity: SimilarityIndex
 ) -> list[SplitAssignment]:
-    """Leave out what looks the same as a held-out image.
+    """Leave out images that look the same as a held-out one.
 
-    A class of which nothing would be left in some split, as an empty wall, is learnt but not held out at all.
+    A class that would lose all its images in some split, such as empty walls, is trained on but not held out.
     """
     kept = splitting.without_near_duplicates(assignments, similarity)
     before, after = (
@@ -267,17 +267,17 @@ def _without_near_duplicates(
     gone = {label for (label, split), count in before.items() if count and split != GUARD and not after[label, split]}
     if not gone:
         return kept
-    learnt = [
+    trained = [
         SplitAssignment(NEAR_DUPLICATE, assignment.group)
         if label in gone and assignment.split not in (TRAIN, GUARD)
         else assignment
         for label, assignment in zip(labels, assignments, strict=True)
     ]
-    return splitting.without_near_duplicates(learnt, similarity)
+    return splitting.without_near_duplicates(trained, similarity)
 
 
 def _lossy(labels: Sequence[int], before: Sequence[SplitAssignment], after: Sequence[SplitAssignment]) -> list[int]:
-    """Classes that lost a large share of training, or all that was held out, to near-duplicates."""
+    """Classes that lost a large share of training, or all their held-out images, to near-duplicates."""
     had: Counter[tuple[int, str]] = Counter()
     lost: Counter[tuple[int, str]] = Counter()
     for label, old, new in zip(labels, before, after, strict=True):

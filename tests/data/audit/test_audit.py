@@ -207,7 +207,7 @@ def test_doubts_about_signers_are_told_and_no_one_is_called_unseen(findings: Fin
 
 
 def test_unseen_signers_promise_nothing_of_classes_that_are_not_held_out() -> None:
-    assert "It says nothing of del, space." in meaning(info(unseen_signers=True, unmeasurable=["del", "space"]))
+    assert "It says nothing about del, space." in meaning(info(unseen_signers=True, unmeasurable=["del", "space"]))
 
 
 def test_signers_whose_joints_are_known_in_space_are_drawn(findings: Findings, tmp_path: Path) -> None:

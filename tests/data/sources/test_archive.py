@@ -107,7 +107,7 @@ def test_a_name_that_is_there_twice_is_read_once_or_refused_where_the_contents_d
     same = read(listed(tmp_path / name, ("A/1.jpg", JPEG), ("A/1.jpg", JPEG)))
     assert [type(item) for item in same] == [Sample, RejectedFile]
     assert not same[1].quarantined
-    with pytest.raises(DataError, match=r"'A/1\.jpg' is there twice"):
+    with pytest.raises(DataError, match=r"'A/1\.jpg' occurs twice"):
         read(listed(tmp_path / name, ("A/1.jpg", JPEG), ("A/1.jpg", JPEG[:-1] + b"x")))
 
 

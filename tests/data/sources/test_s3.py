@@ -145,7 +145,7 @@ def test_an_object_that_comes_while_the_others_are_read_is_noticed_by_name(
     items = opened(f"s3://{bucket}/{prefix}", tmp_path).read(0)
     assert isinstance(next(items), Sample)
     put(client, bucket, prefix, {"A/late.jpg": JPEG})
-    with pytest.raises(DataError, match=rf"s3://{bucket}/{prefix}/A/late\.jpg came or changed .* pull again"):
+    with pytest.raises(DataError, match=rf"s3://{bucket}/{prefix}/A/late\.jpg appeared or changed .* pull again"):
         list(items)
 
 

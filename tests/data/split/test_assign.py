@@ -196,6 +196,8 @@ def test_twins_that_were_overlooked_stop_the_pull_by_name(tmp_path: Path, monkey
     for frame in range(FRAMES):
         (folder / f"asl_alphabet_train/B/B{frame}.jpg").write_bytes(encoded(noise(999_999)))
     monkeypatch.setattr(splitting, "without_near_duplicates", lambda places, looks: list(places))
-    with pytest.raises(DataError, match=r"look like images of another split, as .*/B/B\d+\.jpg and .*/B/B\d+\.jpg"):
+    with pytest.raises(
+        DataError, match=r"look like images of another split, such as .*/B/B\d+\.jpg and .*/B/B\d+\.jpg"
+    ):
         pulled(folder, tmp_path / "dataset")
     assert not (tmp_path / "dataset").exists()
