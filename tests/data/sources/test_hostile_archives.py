@@ -198,7 +198,10 @@ HOSTILE: dict[str, tuple[Build, str]] = {
         lambda: patched(zip_named("A/1.jpg", "A/2.jpg"), END, 8, "<2H", 1, 1),
         "lists 2",
     ),
-    "zip: fewer members than declared": (lambda: patched(zip_named("A/1.jpg"), END, 8, "<2H", 9, 9), "end says 9"),
+    "zip: fewer members than declared": (
+        lambda: patched(zip_named("A/1.jpg"), END, 8, "<2H", 9, 9),
+        "end record says 9",
+    ),
     "zip: absurd number of members": (lambda: zip_64(2**60, 0, 4), "members"),
     "zip: absurd index": (lambda: zip_64(1, 2**60, 4), "members"),
     "zip: 64-bit end elsewhere": (lambda: b"PK\x03\x04PK" + zip_64(1, 0, 0)[4:], "64-bit end"),

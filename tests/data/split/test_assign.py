@@ -71,7 +71,7 @@ def test_halves_in_any_spelling_are_no_people(tmp_path: Path) -> None:
     halves = dict.fromkeys(("trainData", "ValSet", "TESTimages"), contract.CLASSES)
     info = pulled(people_folder(tmp_path / "set", halves, each=4), tmp_path / "dataset")
     assert (info.split_by, info.unseen_signers) == ("recording", False)
-    assert "parts of one set" in info.people[0]
+    assert "parts of one data set" in info.people[0]
 
 
 def test_classes_that_one_signer_shows_are_learnt_and_called_unmeasurable(tmp_path: Path) -> None:

@@ -150,5 +150,5 @@ def test_the_same_image_twice_with_one_answer_is_fine_with_two_refused_naming_bo
 
 def test_a_path_that_fits_in_several_ways_is_refused() -> None:
     images = [f"{half}/A/{number}.jpg" for half in ("train", "test") for number in range(5)]
-    with pytest.raises(DataError, match="fit the source in several ways, with 'train' or with 'test'"):
+    with pytest.raises(DataError, match="match the source in two ways, with 'train' or 'test'"):
         signers([SignerRow(2 + number, f"A/{number}.jpg", "ann", "") for number in range(5)], images)
