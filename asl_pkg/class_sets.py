@@ -1,12 +1,13 @@
-"""Which of contract.CLASSES a data set shows and a model knows: all of them, or a part such as the still letters."""
+"""The classes that a data set has and a model knows: all of contract.CLASSES, or some, such as the static letters."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from asl_pkg import contract
 
-KEY = "known_classes"  # of dataset.json, a checkpoint, bundle.json and the ONNX graph; what lacks it knows all
-FEWEST = 2  # among fewer there is nothing to tell apart
+# In dataset.json, a checkpoint, bundle.json and the ONNX graph; without it all classes are known.
+KNOWN_CLASSES_KEY = "known_classes"
+FEWEST = 2  # classes; with fewer there is nothing to tell apart
 NOTHING = "nothing"
 
 
@@ -14,37 +15,37 @@ def known_classes(said: Mapping[str, Any]) -> list[str]:
     """Read which classes a model knows.
 
     Args:
-        said: the hyper-parameters of a checkpoint, or the contents of bundle.json.
+        said: hyper-parameters of a checkpoint, or contents of bundle.json.
 
     Returns:
-        Their names as it says them; all classes where it was made before there were others.
+        Names of the classes; all of them where an older version did not say.
     """
-    return list(said.get(KEY, contract.CLASSES))
+    return list(said.get(KNOWN_CLASSES_KEY, contract.CLASSES))
 
 
 def labels_of(names: Sequence[str]) -> list[int]:
-    """Give the indices of classes in contract.CLASSES."""
+    """Indices of classes in contract.CLASSES."""
     return [contract.CLASSES.index(name) for name in names]
 
 
 def in_order(names: Sequence[str]) -> list[str]:
-    """Give the classes among some names, each once, in the order of contract.CLASSES."""
+    """The classes among some names, each once, in the order of contract.CLASSES."""
     return [name for name in contract.CLASSES if name in names]
 
 
 def is_sound(names: Sequence[str]) -> bool:
-    """Whether names may be what a model knows: at least FEWEST classes, in the order of contract.CLASSES."""
+    """Whether these can be a model's classes: at least FEWEST, in the order of contract.CLASSES."""
     return len(names) >= FEWEST and list(names) == in_order(names)
 
 
-def described(known: Sequence[str]) -> str:
-    """Say which classes are known.
+def describe_classes(known: Sequence[str]) -> str:
+    """Describe which classes are known.
 
     Args:
-        known: names in the order of contract.CLASSES.
+        known: names of the classes, in the order of contract.CLASSES.
 
     Returns:
-        As `24 of 29 classes: no J, Z, del, nothing, space`; empty where all are known.
+        Text such as `24 of 29 classes: no J, Z, del, nothing, space`; empty where all are known.
     """
     lacking = [name for name in contract.CLASSES if name not in known]
     if not lacking:

@@ -1,4 +1,4 @@
-"""data track: a data set is put under DVC's care and pushed to the team's remote."""
+"""data track: add a data set to DVC and push it to the team's remote."""
 
 import os
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from asl_pkg.errors import DataError
 
 @dataclass(frozen=True)
 class Tracked:
-    """What is tracked now.
+    """What DVC tracks now.
 
     Args:
-        name: of the .dvc file in the repository, with slashes.
-        remote: where the contents are.
-        to_commit: the files for Git, as seen from the working folder.
+        name: path of the .dvc file in the repository, with slashes.
+        remote: name and URL of the remote that holds the contents.
+        to_commit: files to commit with Git, relative to the working folder.
     """
 
     name: str
@@ -23,17 +23,17 @@ class Tracked:
     to_commit: list[str]
 
 
-def track(path: Path) -> Tracked:
-    """Add a folder or archive to the DVC repository that it lies in (`dvc add`), and push it (`dvc push`).
+def track_with_dvc(path: Path) -> Tracked:
+    """Add a folder or archive to the DVC repository that it lies in (`dvc add`) and push it (`dvc push`).
 
     Args:
         path: a data set, a folder of images or an archive.
 
     Returns:
-        What is tracked now; committing it is the user's.
+        What is tracked now; the user commits it.
 
     Raises:
-        DataError: there is no such path, no DVC repository around it or no remote, or DVC fails.
+        DataError: there is no such path, it lies in no DVC repository, the repository has no remote, or DVC fails.
     """
     if not path.exists():
         raise DataError(f"no {path}: `asl pull` makes a data set, `asl data track PATH` tracks a folder or archive")
@@ -47,19 +47,17 @@ def track(path: Path) -> Tracked:
         repo = Repo(str(path.parent))
     except NotDvcRepoError as error:
         raise DataError(
-            f"{path.parent} is in no DVC repository: `git init && dvc init` at the top makes one"
+            f"{path.parent} is not in a DVC repository: run `git init && dvc init` in its top folder"
         ) from error
     with repo, failures_reported(str(path)):
         try:
             remote = repo.cloud.get_remote()
         except NoRemoteError as error:
-            raise DataError(
-                "no DVC remote to push to: `dvc remote add -d store s3://BUCKET/PREFIX` sets one"
-            ) from error
+            raise DataError("no DVC remote to push to: run `dvc remote add -d store s3://BUCKET/PREFIX`") from error
         (stage,) = repo.add(str(path))
         file, url = Path(stage.path), repo.config["remote"][remote.name]["url"]
         with failures_reported(f"{path} is tracked by {file.name}, but could not be pushed to {url}"):
             repo.push(targets=[stage.path])
-        to_commit = [one for one in (file, file.with_name(".gitignore")) if one.is_file()]
+        to_commit = [path for path in (file, file.with_name(".gitignore")) if path.is_file()]
         name = file.relative_to(repo.root_dir).as_posix()
-        return Tracked(name, f"{remote.name} ({url})", [os.path.relpath(one) for one in to_commit])
+        return Tracked(name, f"{remote.name} ({url})", [os.path.relpath(path) for path in to_commit])

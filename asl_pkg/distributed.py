@@ -1,4 +1,4 @@
-"""Training in several processes at once: who they are, how they are started, what they put together."""
+"""Training in several processes: how they are started, and what they exchange."""
 
 import logging
 import os
@@ -23,50 +23,50 @@ def is_distributed() -> bool:
 
 
 def is_first() -> bool:
-    """Whether this process is alone, or the one of several that writes."""
+    """Whether this process is the only one, or the one that writes."""
     return os.environ.get("RANK", "0") == "0" or not is_distributed()
 
 
 def launch(count: int, function: Callable[..., Any], *arguments: Any) -> None:
-    """Call a function in several processes of this machine, as `torchrun --standalone` does.
+    """Call a function in several processes on this machine, as `torchrun --standalone` does.
 
     Args:
-        count: of processes.
-        function: of a module, since each process imports it.
-        arguments: of it.
+        count: number of processes.
+        function: a module's function: each process imports it.
+        arguments: its arguments.
 
     Raises:
-        AslError: one of them failed; its error is what is said.
+        AslError: a process failed; says its error.
     """
     config = LaunchConfig(
         min_nodes=1, max_nodes=1, nproc_per_node=count, rdzv_backend="c10d", rdzv_endpoint=f"{LOOPBACK}:0",
         local_addr=LOOPBACK, max_restarts=0, run_id="asl",
     )  # fmt: skip
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # what it says is in the error
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # the error says the same
     try:
         elastic_launch(config, _call)(function, *arguments)
     except ChildFailedError as error:
         number, failure = error.get_first_failure()
-        said: Any = failure.message  # a dict where the process could still say why
+        said: Any = failure.message  # a dict where the process could still report its error
         raise AslError(f"worker {number} of {count}: {said['message'] if isinstance(said, dict) else said}") from error
 
 
 def _call(function: Callable[..., Any], *arguments: Any) -> None:
-    """Where another worker fails this one is told to end, and tidies up first."""
+    """Clean up before the end when another worker failed and torchrun stops this one."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     function(*arguments)
 
 
 def rank_and_world_size() -> tuple[int, int]:
-    """Give this process's number, from 0, and how many there are; (0, 1) where it is alone."""
+    """Number of this process, from 0, and number of processes; (0, 1) where it is the only one."""
     return (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
 
 
 def all_reduce_any(mask: torch.Tensor) -> torch.Tensor:
-    """Give what is true in any process.
+    """Find what is true in any process; every process has to call it.
 
     Args:
-        mask: bool [n]; every process has to call.
+        mask: bool [n].
 
     Returns:
         bool [n], on the CPU.

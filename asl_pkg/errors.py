@@ -1,13 +1,13 @@
-"""One family of errors. Only commands/ turns them into a line on stderr and an exit code."""
+"""The project's errors. Only commands/ turns them into a line on stderr and an exit code."""
 
 from asl_pkg.urls import public
 
 
 class AslError(Exception):
-    """What came, what was expected and which command mends it, in one line for the user.
+    """One line for the user: what came, what was expected, and which command fixes it.
 
     Args:
-        text: the line; passwords and signatures of URLs are taken out of it.
+        text: the line; passwords and signatures of URLs are removed from it.
     """
 
     def __init__(self, text: str) -> None:
@@ -19,11 +19,11 @@ class SettingError(AslError):
 
 
 class DataError(AslError):
-    """A data set, a source or an image is not what it has to be."""
+    """A data set, source or image is missing or not valid."""
 
 
 class BundleError(AslError):
-    """A bundle, checkpoint, report or release is missing, damaged or of another one."""
+    """A bundle, checkpoint, report or release is missing, damaged or belongs to another."""
 
 
 class ServingError(AslError):
@@ -31,7 +31,7 @@ class ServingError(AslError):
 
 
 class DriftError(AslError):
-    """What a model is shown is not like what it was measured on."""
+    """A model's inputs are unlike those it was measured on."""
 
 
 class GateError(AslError):

@@ -16,7 +16,7 @@ from asl_pkg import contract
 from asl_pkg.bundle import signature
 from asl_pkg.bundle.bundle import Bundle, open_bundle, seal
 from asl_pkg.bundle.triton_config import config_pbtxt, labels
-from asl_pkg.class_sets import KEY, known_classes
+from asl_pkg.class_sets import KNOWN_CLASSES_KEY, known_classes
 from asl_pkg.config.schema import ExportSettings, Settings
 from asl_pkg.errors import BundleError, SettingError
 from asl_pkg.inference.onnx_session import open_session
@@ -62,7 +62,7 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
     graph = to_onnx(served, said)
     facts = {
         "dataset_digest": digest,
-        KEY: known_classes(classifier.hparams),
+        KNOWN_CLASSES_KEY: known_classes(classifier.hparams),
         "precision": settings.export.precision,
         "confidence_threshold": settings.export.confidence_threshold,
         "temperature": classifier.temperature,

@@ -10,7 +10,7 @@ import numpy as np
 
 from asl_pkg import contract
 from asl_pkg.config.schema import InferenceSettings
-from asl_pkg.data.preparation import MAX_BYTES, prepare
+from asl_pkg.data.preparation import MAX_IMAGE_BYTES, prepare
 from asl_pkg.data.sample import RejectedFile
 from asl_pkg.errors import DataError, SettingError
 from asl_pkg.inference.image_paths import STANDARD_INPUT, Named, find_images
@@ -105,6 +105,6 @@ def _prepare(image: Named) -> np.ndarray | str:
     if isinstance(image, RejectedFile):
         return image.reason
     try:
-        return prepare(sys.stdin.buffer.read(MAX_BYTES + 1) if image is None else image)
+        return prepare(sys.stdin.buffer.read(MAX_IMAGE_BYTES + 1) if image is None else image)
     except DataError as error:
         return str(error).removeprefix(f"{image}: ")

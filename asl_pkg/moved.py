@@ -80,7 +80,7 @@ MOVED = {
     "serving.predictor": "serving.transformer.predictor",
     "serving.predictors": "serving.transformer.predictors",
     "serving.runtimes": "inference.runtimes",
-    "serving.s3_store": "bundle.s3_store",
+    "serving.s3_store": "bundle.store",
     "serving.signature": "bundle.signature",
     "serving.store": "bundle.store",
     "serving.transformer_spec": "deployment.transformer_spec",

@@ -1,52 +1,52 @@
-"""publish: a finished data set goes to S3 under a name that says its contents, whole or not at all."""
+"""publish: upload a data set to S3 under a name made from its digest, whole or not at all."""
 
 from pathlib import Path
 
 from asl_pkg import contract
+from asl_pkg.data.audit.audit_json import read_audit
 from asl_pkg.data.dataset import read_info, shards
 from asl_pkg.progress import track
-from asl_pkg.storage.s3 import connect, explained, metadata, split_url, upload
+from asl_pkg.storage.s3 import split_url
+from asl_pkg.storage.s3_folder import S3Folder
 
-NAME_DIGITS = 12  # of the digest: the folder's name in the bucket
+NAME_DIGITS = 12  # of the digest, in the folder's name
 
 
-def check(to: str) -> None:
-    """Refuse a destination that is none, before there is a data set to lose time on.
+def check_destination(to: str) -> None:
+    """Refuse a wrong destination before any time is spent on the data set.
 
     Args:
         to: s3://BUCKET/PREFIX.
 
     Raises:
-        DataError: it is no such URL, or there is no such bucket.
+        DataError: it is not an S3 URL, or there is no such bucket.
     """
-    bucket, _ = split_url(to)
-    with explained(f"to={to}"):
-        connect().head_bucket(Bucket=bucket)
+    S3Folder.open(to).require()
 
 
 def publish(dataset_dir: Path, to: str) -> str:
-    """Upload a data set; what an interrupted upload left there is kept where it is right.
+    """Upload a data set; resumes an interrupted upload.
 
-    dataset.json goes last: a prefix without it holds a part only. One that has it is never written to again.
+    dataset.json goes last: a prefix without it is incomplete, and one with it is never written to again.
 
     Args:
         dataset_dir: the data set.
         to: s3://BUCKET/PREFIX.
 
     Returns:
-        Where it is: `to` and the digest's first digits.
+        URL of the data set: `to` and the first digits of the digest.
 
     Raises:
-        DataError: there is no data set, or S3 refuses.
+        DataError: there is no data set, its audit is damaged, or S3 refuses.
     """
     info = read_info(dataset_dir)
+    read_audit(dataset_dir)  # refused before anything is uploaded
     bucket, prefix = split_url(to)
-    folder = "/".join(filter(None, [prefix.strip("/"), info.digest[:NAME_DIGITS]]))
-    url = f"s3://{bucket}/{folder}"
+    folder = S3Folder(bucket, "/".join(filter(None, [prefix.strip("/"), info.digest[:NAME_DIGITS]])))
+    url = f"s3://{bucket}/{folder.prefix}"
     names = [path.name for split in contract.SPLITS for path in shards(dataset_dir, split)]
     names += [contract.AUDIT_FILE, contract.AUDIT_PAGE, contract.CONTACT_SHEET, contract.DATASET_FILE]
-    client = connect()
-    if metadata(client, bucket, f"{folder}/{contract.DATASET_FILE}") is None:
+    if not folder.has(contract.DATASET_FILE):
         for name in track(names, len(names), f"Publishing to {url}", "files"):
-            upload(client, dataset_dir / name, bucket, f"{folder}/{name}")
+            folder.put_file(dataset_dir / name, name)
     return url

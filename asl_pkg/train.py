@@ -20,7 +20,7 @@ import pyarrow.parquet
 import torch
 
 from asl_pkg import contract, distributed
-from asl_pkg.class_sets import KEY
+from asl_pkg.class_sets import KNOWN_CLASSES_KEY
 from asl_pkg.config.load import flat
 from asl_pkg.config.schema import TrainSettings
 from asl_pkg.data.datamodule import ImageData
@@ -165,7 +165,7 @@ def _hyper_parameters(settings: TrainSettings, info: DatasetInfo) -> dict[str, A
         "seed": settings.seed,
         "temperature": 1.0,
         "classes": list(contract.CLASSES),
-        KEY: info.known_classes,
+        KNOWN_CLASSES_KEY: info.known_classes,
         "contract_version": contract.CONTRACT_VERSION,
         "preparation_version": contract.PREPARATION_VERSION,
         "dataset_digest": info.digest,

@@ -10,7 +10,7 @@ from asl_pkg.config.load import load
 from asl_pkg.config.schema import TrainSettings
 from asl_pkg.errors import AslError
 from asl_pkg.k8s.trainjob import DATASET, TRAINING
-from asl_pkg.storage.folder import S3Folder
+from asl_pkg.storage.s3_folder import S3Folder
 from asl_pkg.train import train
 
 
@@ -31,6 +31,6 @@ def node(work: S3Folder, overrides: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     try:
-        node(S3Folder(sys.argv[1]), sys.argv[2:])
+        node(S3Folder.open(sys.argv[1]), sys.argv[2:])
     except AslError as error:
         sys.exit(f"asl: {error}")

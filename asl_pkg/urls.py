@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
-VARIABLE = "ASL_SECRET_URLS"  # JSON list of the whole URLs; a run's parameters and logs hold their public forms only
-# A password may hold "@" and, where no port follows the colon, what would end the host: "/", "?" and "#".
+VARIABLE = "ASL_SECRET_URLS"  # JSON list of whole URLs; a run's parameters and logs hold only their public forms
+# A password may contain "@" and, where no port follows the colon, "/", "?" and "#", which would end the host.
 _USER = re.compile(
     r"""(?<=://)(?:
         [^\s/?#"'<>]*@
@@ -15,34 +15,33 @@ _USER = re.compile(
     )""",
     re.VERBOSE,
 )
-# "#/…" is a page of a web application. Behind a comma only the next part of a list begins another URL: NAME=SOURCE or
-# `synthetic`.
+# "#/…" is a page of a web application. After a comma only NAME=SOURCE or `synthetic` begins another part of a list.
 _QUERY = re.compile(r"""(?P<path>://[^\s?#"'<>]*)(?:\?|#(?!/))(?:[^\s,"'<>]|,(?![\w.-]+=|synthetic))*""")
-_BARE_QUERY = re.compile(r"""(?<=[\w/.%-])\?[\w.%~-]+=[^\s"'<>),]*""")  # "/asl.zip?sig=…", as HTTP clients report it
+_BARE_QUERY = re.compile(r"""(?<=[\w/.%-])\?[\w.%~-]+=[^\s"'<>),]*""")  # "/asl.zip?sig=…", as HTTP clients report URLs
 
 
 def public(text: str) -> str:
-    """Take the secrets out of every URL in a text.
+    """Remove the secrets from every URL in a text.
 
     Args:
         text: a URL, a setting, or a line for people.
 
     Returns:
-        The text without users, passwords, queries and fragments of its URLs.
+        The text; its URLs have no user, password, query or fragment.
     """
     return _BARE_QUERY.sub("", _QUERY.sub(r"\g<path>", _USER.sub("", text)))
 
 
 def is_secret(text: str) -> bool:
-    """Whether a text holds a URL with something that others must not see."""
+    """Whether a text contains a URL with a secret."""
     return public(text) != text
 
 
 def remember(texts: Iterable[str]) -> None:
-    """Keep whole URLs in this process's environment, for steps that are told the public forms.
+    """Keep whole URLs in the environment, for steps that get only the public forms.
 
     Args:
-        texts: settings; those without secrets are left out.
+        texts: values of settings; those without secrets are left out.
     """
     secret = [text for text in texts if is_secret(text)]
     if secret:
@@ -50,26 +49,26 @@ def remember(texts: Iterable[str]) -> None:
 
 
 def with_secrets(text: str) -> str:
-    """Give the whole form of what `public` shortened.
+    """Restore the secrets that `public` removed.
 
     Args:
         text: a URL or a list of sources.
 
     Returns:
-        The text that `remember` kept, else the same.
+        The text that `remember` kept; the same text if it kept none.
     """
     kept = json.loads(os.environ.get(VARIABLE, "[]"))
     return next((secret for secret in kept if public(secret) == text), text)
 
 
 def without_user(url: str) -> tuple[str, str, str]:
-    """Take user and password out of a URL.
+    """Split user and password from a URL.
 
     Args:
-        url: such as http://USER:PASSWORD@HOST.
+        url: URL such as http://USER:PASSWORD@HOST.
 
     Returns:
-        The URL without them, the user and the password; both empty where it names none.
+        The URL without them, the user, and the password; both empty where there are none.
     """
     user, _, password = urlsplit(url).netloc.rpartition("@")[0].partition(":")
     return _USER.sub("", url), unquote(user), unquote(password)

@@ -11,7 +11,6 @@ two that are fastest alone they feed the network.
 
 import argparse
 import contextlib
-import dataclasses
 import hashlib
 import json
 import os
@@ -33,7 +32,7 @@ from torch.utils.data import DataLoader
 
 from asl_pkg import contract
 from asl_pkg.config.schema import ResNetModel, Settings, SyntheticData
-from asl_pkg.data.augmentation import augment, draw
+from asl_pkg.data.augmentation import augment, draw_numbers
 from asl_pkg.data.datamodule import ImageData
 from asl_pkg.data.dataset import read_info, read_split, shards, write_info
 from asl_pkg.models import build
@@ -66,7 +65,7 @@ def ours(dataset_dir: Path, cache_dir: str, batch_size: int) -> dict[str, Loader
 
     def augmented() -> Iterator[Batch]:
         for batch in data.train_dataloader():
-            draws = draw(0, 0, batch.rows.numpy()).to(DEVICE)
+            draws = draw_numbers(0, 0, batch.rows.numpy()).to(DEVICE)
             yield augment(batch.pixels.to(DEVICE), draws), batch.labels
 
     loaders: dict[str, Loader] = {OURS: plain, AUGMENTED: augmented}
@@ -214,7 +213,7 @@ def repeated(dataset_dir: Path, folder: Path) -> Path:
         times = -(-ALONE_IMAGES // len(table)) if split == "train" else 1
         pyarrow.parquet.write_table(pa.concat_tables([table] * times), folder / f"{split}-00000-of-00001.parquet")
     info = read_info(dataset_dir)
-    write_info(folder, dataclasses.replace(info, digest=hashlib.sha256(info.digest.encode()).hexdigest()))
+    write_info(folder, info.model_copy(update={"digest": hashlib.sha256(info.digest.encode()).hexdigest()}))
     return folder
 
 

@@ -41,7 +41,7 @@ def main() -> None:
     rows, others = np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
     start = time.perf_counter()
-    twins = SimilarityIndex(hashes, thumbnails).twins(rows, others)
+    near_duplicates = SimilarityIndex(hashes, thumbnails).near_duplicates(rows, others)
     ours_s = time.perf_counter() - start
 
     start = time.perf_counter()
@@ -57,7 +57,7 @@ def main() -> None:
                 "images": len(hashes),
                 "compared": f"{len(rows):,} with {len(others):,}",
                 "pairs_of_near_hashes": int(bounds[-1]),
-                "twins_left_out": len(twins),
+                "twins_left_out": len(near_duplicates),
                 "ours_with_pixels_s": round(ours_s, 1),
                 "faiss_hashes_alone_s": round(faiss_s, 1),
                 "ratio": round(ours_s / faiss_s, 1),

@@ -20,7 +20,7 @@ from pathlib import Path
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import open_bundle
 from asl_pkg.bundle.serving_state import Serving
-from asl_pkg.bundle.store import release_folder, write_serving
+from asl_pkg.bundle.store import open_store, release_folder
 from asl_pkg.config.schema import (
     BaselineModel,
     ModelSettings,
@@ -66,7 +66,7 @@ def serve(made: Made) -> None:
     bundle = open_bundle(made.bundle)
     if not release_folder(STORE, bundle.release).is_dir():
         shutil.copytree(made.bundle, release_folder(STORE, bundle.release))
-    write_serving(STORE, Serving(bundle.release, bundle.digest, "", None))
+    open_store(str(STORE)).write_serving(Serving(bundle.release, bundle.digest, "", None))
 
 
 def strangers(folder: Path, options: argparse.Namespace) -> Path:

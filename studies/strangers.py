@@ -17,7 +17,6 @@ What is trained already in --work is not trained again.
 
 import argparse
 import contextlib
-import dataclasses
 import itertools
 import json
 import os
@@ -88,7 +87,7 @@ def mixed(real: Path, synthetic: Path, folder: Path) -> Path:
             split: {name: own + read_info(synthetic).counts[split][name] for name, own in named.items()}
             for split, named in read_info(real).counts.items()
         }
-        write_info(beside, dataclasses.replace(read_info(real), digest=dataset_digest(rows), counts=counts))
+        write_info(beside, read_info(real).model_copy(update={"digest": dataset_digest(rows), "counts": counts}))
     return folder
 
 

@@ -13,7 +13,7 @@ import pytest
 from asl_pkg import contract
 from asl_pkg import deploy as step
 from asl_pkg.bundle.bundle import open_bundle
-from asl_pkg.bundle.store import FolderStore, read_serving, release_folder, report_folder, serving_bundle
+from asl_pkg.bundle.store import open_store, release_folder, report_folder, serving_bundle
 from asl_pkg.deploy import Release
 from asl_pkg.deployment.local import LocalTarget
 from asl_pkg.deployment.smoke_test import smoke_test
@@ -50,7 +50,7 @@ def deployed(exported: Exported, report: Path, work: Path) -> Release:
 def test_the_release_serves_with_the_report_that_let_it_pass(
     deployed: Release, exported: Exported, report: Path, work: Path
 ) -> None:
-    serving = read_serving(work / "store")
+    serving = open_store(str(work / "store")).serving()
     assert serving is not None
     assert serving.release == deployed.release == open_bundle(exported.bundle).release
     assert serving.bundle_digest == sha256(exported.bundle / contract.BUNDLE_FILE)
@@ -68,7 +68,7 @@ def test_a_release_larger_than_a_server_may_keep_is_refused(
     monkeypatch.setattr(LocalTarget, "storage_limit_bytes", lambda _: 1000.0)
     with pytest.raises(ServingError, match="but a pod may keep 1,000: raise .*what serves was not touched"):
         deploy(exported.bundle, report, work / "store")
-    serving = read_serving(work / "store")
+    serving = open_store(str(work / "store")).serving()
     assert serving is not None
     assert serving.release == deployed.release
 
@@ -148,10 +148,10 @@ def test_deploying_again_changes_nothing_and_a_registry_that_is_down_costs_a_war
     deployed: Release, exported: Exported, report: Path, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    before = read_serving(work / "store")
+    before = open_store(str(work / "store")).serving()
     with pytest.warns(UserWarning, match="the release serves, but MLflow does not know of it"):
         again = deploy(exported.bundle, report, work / "store")
-    assert read_serving(work / "store") == before
+    assert open_store(str(work / "store")).serving() == before
     assert again == dataclasses.replace(deployed, latency_ms=again.latency_ms, version=None)
 
 
@@ -218,7 +218,7 @@ def test_a_second_release_takes_over_and_rollback_brings_the_first_back_without_
 def test_an_error_after_the_switch_restores_what_served(deployed: Release, work: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
     shutil.copytree(work / "store", store)
-    place = LocalTarget(FolderStore(store))
+    place = LocalTarget(open_store(str(store)))
     before = place.serving()
     assert before is not None
     with (
@@ -230,10 +230,10 @@ def test_an_error_after_the_switch_restores_what_served(deployed: Release, work:
 
 
 def test_a_deploy_beside_another_one_does_not_switch(deployed: Release, work: Path) -> None:
-    place = LocalTarget(FolderStore(work / "store"))
+    place = LocalTarget(open_store(str(work / "store")))
     with (
         pytest.raises(ServingError, match="another deploy has changed what serves"),
-        place.promote(read_serving(work / "store"), None),
+        place.promote(open_store(str(work / "store")).serving(), None),
     ):
         pass
 

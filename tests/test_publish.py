@@ -17,10 +17,11 @@ from asl_pkg.config.schema import DvcData, FolderData, S3Data, Settings
 from asl_pkg.data.dataset import read_info, read_split
 from asl_pkg.data.sample import Sample
 from asl_pkg.data.sources import open_source
-from asl_pkg.data_track import track
+from asl_pkg.data_track import track_with_dvc
 from asl_pkg.errors import DataError
 from asl_pkg.pull import pull
 from asl_pkg.storage.outputs import MARKER
+from asl_pkg.storage.s3_folder import S3Folder
 from tests.conftest import Asl
 from tests.support.making import encoded, noise, public_folder
 from tests.support.s3_server import s3_server
@@ -70,7 +71,7 @@ def dataset_dir(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def listing(client: Any, bucket: str, prefix: str = "") -> dict[str, bytes]:
     found = client.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
-    return {one["Key"]: client.get_object(Bucket=bucket, Key=one["Key"])["Body"].read() for one in found}
+    return {item["Key"]: client.get_object(Bucket=bucket, Key=item["Key"])["Body"].read() for item in found}
 
 
 def test_all_of_a_data_set_is_published_under_its_digest(client: Any, bucket: str, dataset_dir: Path) -> None:
@@ -90,16 +91,16 @@ def test_what_is_published_can_be_pulled_from_there(bucket: str, dataset_dir: Pa
 def test_an_interrupted_upload_is_no_data_set_and_goes_on_later(
     client: Any, bucket: str, dataset_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upload, calls = publish.upload, []
+    put_file, calls = S3Folder.put_file, []
 
     def interrupted(*arguments: Any) -> None:
         calls.append(arguments)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        upload(*arguments)
+        put_file(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(publish, "upload", interrupted)
+        patch.setattr(S3Folder, "put_file", interrupted)
         with pytest.raises(KeyboardInterrupt):
             publish.publish(dataset_dir, f"s3://{bucket}")
     first, second = sorted(listing(client, bucket))
@@ -125,7 +126,7 @@ def test_what_is_published_is_never_written_to_again(
 @pytest.mark.parametrize("to", ["s3://asl-no-such-bucket/x", "bucket/x", "https://host/x", "s3://"])
 def test_a_destination_that_is_none_is_refused_in_one_line(to: str) -> None:
     with pytest.raises(DataError, match=to) as refusal:
-        publish.check(to)
+        publish.check_destination(to)
     assert "\n" not in str(refusal.value)
 
 
@@ -160,7 +161,7 @@ def repository(bucket: str, tmp_path: Path) -> Path:
             "team": {"url": f"s3://{bucket}/dvc", "endpointurl": os.environ["AWS_ENDPOINT_URL"]},
         }
         config["core"] = {"remote": "team"}
-    tracked = track(root / "data/letters")
+    tracked = track_with_dvc(root / "data/letters")
     assert tracked.name == "data/letters.dvc"
     identity = ["-c", "user.name=tester", "-c", "user.email=tester@example.org"]
     subprocess.run(["git", "add", "."], cwd=root, check=True)

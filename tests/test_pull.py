@@ -50,7 +50,7 @@ def test_all_images_are_in_a_split_in_the_guard_or_in_quarantine(pulled: tuple[P
             "examples": ["asl_alphabet_train/C/C99.jpg"],
         }
     ]
-    assert [one["examples"] for one in audit["skipped"]] == [["README.txt"]]
+    assert [group["examples"] for group in audit["skipped"]] == [["README.txt"]]
 
 
 def test_what_stayed_out_is_told_in_the_terminal_too(
@@ -67,8 +67,8 @@ def test_what_stayed_out_of_other_peoples_images_is_in_the_audit(photographs: Pa
     settings.data.external = str(photographs)
     pull(settings, tmp_path / "dataset")
     audit = json.loads((tmp_path / "dataset" / contract.AUDIT_FILE).read_text())
-    assert [one["count"] for one in audit["external_quarantined"]] == [1]
-    assert [one["examples"] for one in audit["external_skipped"]] == [["README.txt"]]
+    assert [group["count"] for group in audit["external_quarantined"]] == [1]
+    assert [group["examples"] for group in audit["external_skipped"]] == [["README.txt"]]
     assert "(of data.external)" in (tmp_path / "dataset" / contract.AUDIT_PAGE).read_text()
 
 

@@ -16,7 +16,7 @@ from asl_pkg.lineage.code_version import code_version
 from asl_pkg.orchestration import compiled
 from asl_pkg.orchestration.form import STEP_TITLES
 from asl_pkg.orchestration.images import content_tag
-from asl_pkg.storage.s3 import connect
+from asl_pkg.storage.s3 import s3_client
 from tests.support.kfp_stand_in import RUN, StandIn, pod, run_state, stand_in_for_kfp
 from tests.support.s3_server import s3_server
 
@@ -34,7 +34,7 @@ def buckets() -> Iterator[None]:
         for name, value in variables.items():
             patch.setenv(name, value)
         for bucket in ("models", "data"):
-            connect().create_bucket(Bucket=bucket)
+            s3_client().create_bucket(Bucket=bucket)
         yield
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from asl_pkg import contract
 from asl_pkg.bundle import signature
 from asl_pkg.bundle.manifest import read_manifest
-from asl_pkg.class_sets import KEY, is_sound, known_classes
+from asl_pkg.class_sets import KNOWN_CLASSES_KEY, is_sound, known_classes
 from asl_pkg.errors import BundleError
 from asl_pkg.storage import atomic
 
@@ -163,7 +163,7 @@ def stated_faults(bundle: Bundle) -> list[str]:
         f"{name} is {said[name]!r}, expected {value!r}" for name, value in expected.items() if said[name] != value
     ]
     if not is_sound(bundle.known_classes):
-        faults.append(f"{KEY} is {bundle.known_classes!r}, expected some of the classes in their order")
+        faults.append(f"{KNOWN_CLASSES_KEY} is {bundle.known_classes!r}, expected some of the classes in their order")
     least, greatest = contract.TEMPERATURES
     if not least <= said["temperature"] <= greatest:
         faults.append(f"temperature is {said['temperature']:g}, expected {least:g} to {greatest:g}")

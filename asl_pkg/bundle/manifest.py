@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from asl_pkg import contract
-from asl_pkg.class_sets import KEY
+from asl_pkg.class_sets import KNOWN_CLASSES_KEY
 from asl_pkg.errors import BundleError
 
 MAX_BYTES = 2**20  # it names a handful of files in some kilobytes
@@ -59,7 +59,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise BundleError(f"{path} has bundle schema {version}, expected {contract.BUNDLE_SCHEMA}: export it again")
     if fault := next(_faults(manifest, {"schema_version": int, **SHAPE}, "it"), None):
         raise _damaged(path, fault)
-    if fault := next(_faults(manifest.get(KEY, []), [str], KEY), None):
+    if fault := next(_faults(manifest.get(KNOWN_CLASSES_KEY, []), [str], KNOWN_CLASSES_KEY), None):
         raise _damaged(path, fault)
     if not 0 <= manifest["confidence_threshold"] <= 1:
         raise _damaged(path, "confidence_threshold is not a probability")

@@ -2,18 +2,15 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from asl_pkg import contract
 from asl_pkg.bundle.serving_state import Serving, parse_serving
-from asl_pkg.storage import atomic, outputs
-
-S3 = "s3://"
+from asl_pkg.storage import outputs
+from asl_pkg.storage.folder import Folder, open_folder
 
 
 @dataclass(frozen=True)
@@ -33,76 +30,61 @@ class Listed:
     role: str
 
 
-class Store(Protocol):
-    """Where releases lie, each with the report that let it pass. A release is there whole or not at all."""
-
-    def releases(self) -> list[str]:
-        """The releases that are there."""
-
-    def uri(self, release: str) -> str:
-        """Where a release lies."""
-
-    def put(self, release: str, bundle_dir: Path, report_dir: Path) -> None:
-        """Store a release that is not there."""
-
-    def manifest(self, release: str) -> bytes:
-        """The bundle.json of a release."""
-
-    def opened(self, release: str) -> AbstractContextManager[tuple[Path, Path]]:
-        """Bundle and report of a release as folders, which may be read for as long as the context is open."""
-
-    def serving(self) -> Serving | None:
-        """What deploy last let serve from here, None before the first deploy."""
-
-    def write_serving(self, serving: Serving | None) -> None:
-        """Note what serves from here, None for nothing."""
-
-
-class FolderStore:
-    """A store on this machine.
+class Store:
+    """Releases, each with the report that let it pass. A release is there whole or not at all.
 
     Args:
-        root: the model store.
+        folder: holds a sub-folder for each release and each report.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
 
     def releases(self) -> list[str]:
-        """The releases that are there."""
-        found = (self.root / contract.KUBERNETES_NAME).glob(f"[!.]*/{contract.BUNDLE_FILE}")
-        return sorted(path.parent.name for path in found)
+        """Names of the releases."""
+        ends = f"/{contract.BUNDLE_FILE}"
+        found = (name.removesuffix(ends) for name in self.folder.names() if name.endswith(ends))
+        return sorted(name for name in found if "/" not in name)
 
     def uri(self, release: str) -> str:
         """Where a release lies."""
-        return release_folder(self.root, release).resolve().as_uri()
+        return self.folder.folder_uri(release)
 
     def put(self, release: str, bundle_dir: Path, report_dir: Path) -> None:
-        """Store a release that is not there."""
+        """Store a release; one that is there already stays as it is."""
+        if self.folder.has(f"{release}/{contract.BUNDLE_FILE}"):
+            return
         # The report first: a release without one cannot be there, wherever this is interrupted.
-        for source, place, kind in (
-            (report_dir, report_folder, outputs.REPORT),
-            (bundle_dir, release_folder, outputs.BUNDLE),
-        ):
-            with outputs.replaced(place(self.root, release), replace(kind, setting="store")) as beside:
-                shutil.copytree(source, beside, dirs_exist_ok=True)
+        report, bundle = (replace(kind, setting="store") for kind in (outputs.REPORT, outputs.BUNDLE))
+        self.folder.put_folder(report_dir, f"{release}-report", report)
+        self.folder.put_folder(bundle_dir, release, bundle, last=contract.BUNDLE_FILE)
 
     def manifest(self, release: str) -> bytes:
         """The bundle.json of a release."""
-        return (release_folder(self.root, release) / contract.BUNDLE_FILE).read_bytes()
+        return self.folder.read(f"{release}/{contract.BUNDLE_FILE}")
 
     @contextmanager
     def opened(self, release: str) -> Iterator[tuple[Path, Path]]:
-        """Bundle and report of a release as folders."""
-        yield release_folder(self.root, release), report_folder(self.root, release)
+        """Bundle and report of a release as folders, readable until the context ends."""
+        with self.folder.opened(release, f"{release}-report") as (bundle_dir, report_dir):
+            yield bundle_dir, report_dir
 
     def serving(self) -> Serving | None:
-        """What serves."""
-        return read_serving(self.root)
+        """What deploy last let serve from here, None before the first; an InferenceService has the last word.
+
+        Raises:
+            BundleError: serving.json is damaged.
+        """
+        if not self.folder.has(contract.SERVING_FILE):
+            return None
+        return parse_serving(self.folder.read(contract.SERVING_FILE), self.folder.url(contract.SERVING_FILE))
 
     def write_serving(self, serving: Serving | None) -> None:
-        """Make a release the one that serves."""
-        write_serving(self.root, serving)
+        """Note in one step what serves from here, None for nothing."""
+        if serving:
+            self.folder.write_text(contract.SERVING_FILE, json.dumps(asdict(serving), indent=2) + "\n")
+        else:
+            self.folder.remove_file(contract.SERVING_FILE)
 
 
 def open_store(address: str) -> Store:
@@ -115,13 +97,9 @@ def open_store(address: str) -> Store:
         The store.
 
     Raises:
-        DataError: the AWS_* variables contradict one another.
+        DataError: it is a URL of another kind, or the AWS_* variables contradict one another.
     """
-    if address.startswith(S3):
-        from asl_pkg.bundle.s3_store import S3Store
-
-        return S3Store(address)
-    return FolderStore(Path(address))
+    return Store(open_folder(address, contract.KUBERNETES_NAME))
 
 
 def release_folder(store: Path, release: str) -> Path:
@@ -132,31 +110,6 @@ def release_folder(store: Path, release: str) -> Path:
 def report_folder(store: Path, release: str) -> Path:
     """Where the report lies that let a release pass, golden set included."""
     return store / contract.KUBERNETES_NAME / f"{release}-report"
-
-
-def read_serving(store: Path) -> Serving | None:
-    """Read which release serves.
-
-    Args:
-        store: the model store.
-
-    Returns:
-        What serves, None before the first deploy.
-
-    Raises:
-        BundleError: serving.json is damaged.
-    """
-    path = store / contract.KUBERNETES_NAME / contract.SERVING_FILE
-    return parse_serving(path.read_bytes(), str(path)) if path.is_file() else None
-
-
-def write_serving(store: Path, serving: Serving | None) -> None:
-    """Make a release the one that serves, in one step; None means that nothing serves."""
-    path = store / contract.KUBERNETES_NAME / contract.SERVING_FILE
-    if serving:
-        atomic.write_json(path, asdict(serving))
-    else:
-        path.unlink(missing_ok=True)
 
 
 def champion(serving: Serving | None, release: str) -> str:
@@ -176,7 +129,7 @@ def champion(serving: Serving | None, release: str) -> str:
 
 def serving_bundle(store: Path) -> Path | None:
     """The bundle of the release that serves, None before the first deploy."""
-    serving = read_serving(store)
+    serving = open_store(str(store)).serving()
     return release_folder(store, serving.release) if serving else None
 
 

@@ -27,7 +27,7 @@ def pull(*settings: str) -> None:
         return
     from asl_pkg import publish
 
-    publish.check(chosen.to)
+    publish.check_destination(chosen.to)
     _pull(step, chosen)
     print(f"published to {publish.publish(Path(chosen.dataset_dir), chosen.to)}")
 
@@ -51,7 +51,7 @@ def track(*arguments: str) -> None:
     paths, settings = split_paths_and_overrides(arguments)
     chosen = load(Settings, settings)
     for path in paths or [chosen.dataset_dir]:
-        tracked = step.track(Path(path))
+        tracked = step.track_with_dvc(Path(path))
         print(f"{path}: tracked by {tracked.name}, pushed to the remote {tracked.remote}")
         print(f"next: git add {' '.join(tracked.to_commit)} && git commit && git push")
         print(f"then, in a clone: asl pull data=dvc data.path={tracked.name}   elsewhere: data.repository=GIT_URL too")

@@ -1,1 +1,1 @@
-"""Images: where they come from, how they are prepared, split, stored and read."""
+"""Images: their sources, preparation, splits, storage and loading."""

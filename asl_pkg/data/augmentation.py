@@ -1,15 +1,15 @@
-"""Training images varied as cameras and rooms vary, whole batches at a time on the device that trains.
+"""Augmentation of training images, whole batches at a time on the device that trains.
 
-Every image's changes come from numbers drawn from (seed, epoch, row): the same seed gives the same run, however the
+The changes of an image come from numbers drawn from (seed, epoch, row): the same seed gives the same run, however the
 images are batched.
 
-Some images are mirrored, which needs a reason: a left-handed signer makes every letter of the manual alphabet as
-the mirror image of a right-handed one's, J's and Z's motions too, and no letter is the mirror image of another. So
-mirroring keeps the letter. One signer in ten is left-handed: without it a network meets too few left hands and fails
-those people. The share stays below a half, because most hands to be read are right ones.
+Some images are mirrored. A left-handed signer makes every letter of the manual alphabet as the mirror image of a
+right-handed one's, the motions of J and Z too, and no letter is the mirror image of another: mirroring keeps the
+letter. One signer in ten is left-handed; without mirroring a network sees too few left hands and fails those people.
+The share stays below a half, because most hands are right ones.
 
 Some images of `nothing` become a bare wall, or static as of a broken camera: data sets seldom have such images, and
-a network that never met any sees letters in them.
+a network that never saw any reads letters in them.
 """
 
 import math
@@ -20,39 +20,39 @@ from torch.nn import functional
 
 from asl_pkg import contract
 
-SHIFT = 0.1  # of the side, each way
+SHIFT = 0.1  # share of the side, each way
 SCALE = 1.15  # greatest enlargement, and reduction
 TILT_DEG = 10.0  # each way
 BRIGHTNESS = 0.15  # of full scale, each way
 CONTRAST = 1.3  # greatest stretch, and compression, about mid-grey
 SATURATION = 1.4  # greatest, and its inverse the least
-CAST = 0.12  # gain of each channel, each way: the light's colour
-SLOPE = 0.35  # of the light, from the middle to an edge
-ERASED = 0.2  # longest side of the rectangle that hides something, of the image's side
+CAST = 0.12  # change of each channel's gain, each way: colour of the light
+SLOPE = 0.35  # change of the light from the middle to an edge
+ERASED = 0.2  # longest side of the erased rectangle, as a share of the image's side
 NOISE = 0.04  # greatest standard deviation of sensor noise, of full scale
 
 MIRRORED = 0.3  # share of the images
 EMPTIED = 0.2  # share of the images of `nothing`: half become walls, half static
-NOTHING = contract.CLASSES.index("nothing")
+NOTHING_LABEL = contract.CLASSES.index("nothing")
 
-DRAWS = 23  # numbers an image
-PART = 8  # images changed together: about what the processor's cache holds
-MARGIN_PX = 64  # choice of places in the noise that all images share
+NUMBERS_PER_IMAGE = 23
+IMAGES_AT_ONCE = 8  # about as many as the CPU's cache holds
+MARGIN_PX = 64  # images take shifted parts of one shared noise
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
-def draw(seed: int, epoch: int, rows: np.ndarray) -> torch.Tensor:
+def draw_numbers(seed: int, epoch: int, rows: np.ndarray) -> torch.Tensor:
     """Draw the numbers that decide how images change.
 
     Args:
-        seed: of the run.
-        epoch: from 0.
-        rows: of the images in their split [n].
+        seed: seed of the run.
+        epoch: number of the epoch, from 0.
+        rows: rows of the images in their split [n].
 
     Returns:
         Float32 [n, DRAWS], uniform in -1..1.
     """
-    drawn = [np.random.default_rng((seed, epoch, row)).random(DRAWS, np.float32) for row in rows.tolist()]
+    drawn = [np.random.default_rng((seed, epoch, row)).random(NUMBERS_PER_IMAGE, np.float32) for row in rows.tolist()]
     return torch.from_numpy(np.stack(drawn)) * 2 - 1
 
 
@@ -61,12 +61,12 @@ def augment(pixels: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
 
     Args:
         pixels: uint8 [n, h, w, 3], RGB.
-        draws: float32 [n, DRAWS] on the same device, from `draw`.
+        draws: float32 [n, DRAWS] on the same device, from `draw_numbers`.
 
     Returns:
         Uint8 [n, h, w, 3].
     """
-    parts = zip(pixels.split(PART), draws.split(PART), strict=True)
+    parts = zip(pixels.split(IMAGES_AT_ONCE), draws.split(IMAGES_AT_ONCE), strict=True)
     return torch.cat([_augment_part(*part) for part in parts])
 
 
@@ -82,22 +82,22 @@ def _augment_part(pixels: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
     return images.clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
-def empty(pixels: torch.Tensor, labels: torch.Tensor, draws: torch.Tensor) -> None:
-    """Put a bare wall or static in the place of some images of `nothing`.
+def replace_with_empty(pixels: torch.Tensor, labels: torch.Tensor, draws: torch.Tensor) -> None:
+    """Replace some images of `nothing` by a bare wall or static.
 
     Args:
         pixels: uint8 [n, h, w, 3], RGB; changed in place.
         labels: int64 [n].
-        draws: float32 [n, DRAWS], from `draw`.
+        draws: float32 [n, DRAWS], from `draw_numbers`.
     """
-    chosen = (labels == NOTHING) & (draws[:, 16] < 2 * EMPTIED - 1)
+    chosen = (labels == NOTHING_LABEL) & (draws[:, 16] < 2 * EMPTIED - 1)
     for row in chosen.nonzero().flatten().tolist():
         make = _wall if draws[row, 16] < EMPTIED - 1 else _static
         pixels[row] = make(draws[row].tolist(), *pixels.shape[1:3]).to(pixels.device)
 
 
 def _wall(draws: list[float], height: int, width: int) -> torch.Tensor:
-    """One colour, lit from somewhere, with a little sensor noise: uint8 [h, w, 3]."""
+    """One colour, lit from one side, with a little sensor noise: uint8 [h, w, 3]."""
     generator = torch.Generator().manual_seed(int((draws[16] + 1) * 2**40))
     colour = 20 + 215 * torch.rand(3, generator=generator)
     x, y = _axes(height, width, torch.device("cpu"))
@@ -117,8 +117,8 @@ def _static(draws: list[float], height: int, width: int) -> torch.Tensor:
     return (128 + contrast * noise).clamp(0, 255).to(torch.uint8).expand(height, width, 3)
 
 
-def follow(landmarks: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
-    """Say where landmarks are after `augment`.
+def move_landmarks(landmarks: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
+    """Move landmarks as `augment` moves the pixels.
 
     Args:
         landmarks: float32 [n, points, 2], x and y in -1..1 from edge to edge.
@@ -132,7 +132,7 @@ def follow(landmarks: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
 
 
 def _placement(draws: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Where a place of the result comes from: source = turn [n, 2, 2] @ place + shift [n, 2]. draws [n, 5 or more]."""
+    """Map from result to source: source = turn [n, 2, 2] @ point + shift [n, 2]. draws [n, 5 or more]."""
     scale, tilt = SCALE ** draws[:, 2], draws[:, 3] * math.radians(TILT_DEG)
     cosine, sine = scale * tilt.cos(), scale * tilt.sin()
     flip = torch.where(draws[:, 4] < 2 * MIRRORED - 1, -1.0, 1.0)
@@ -179,19 +179,19 @@ def _light(draws: torch.Tensor, height: int, width: int) -> torch.Tensor:
 
 
 def _add_noise(images: torch.Tensor, draws: torch.Tensor) -> None:
-    """Sensor noise, in place: each image takes its own part of a noise that all share. draws [n, 3]."""
+    """Add sensor noise in place: each image takes its own part of one shared noise. draws [n, 3]."""
     _, channels, height, width = images.shape
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(channels, height + MARGIN_PX, width + MARGIN_PX, generator=generator).to(images.device)
-    places = ((draws[:, 0:2] + 1) / 2 * MARGIN_PX).int().tolist()
+    corners = ((draws[:, 0:2] + 1) / 2 * MARGIN_PX).int().tolist()
     strengths = (255 * NOISE * draws[:, 2].clamp(min=0)).tolist()
-    for image, (top, left), strength in zip(images, places, strengths, strict=True):
+    for image, (top, left), strength in zip(images, corners, strengths, strict=True):
         if strength > 0:
             image.add_(noise[:, top : top + height, left : left + width], alpha=strength)
 
 
 def _erase(images: torch.Tensor, draws: torch.Tensor) -> None:
-    """Hide a rectangle of every second image, in place: no letter may hang on one spot. draws [n, 6].
+    """Erase a rectangle of every second image in place: no letter may depend on one spot. draws [n, 6].
 
     Zhong et al. 2020, Random Erasing Data Augmentation.
     """

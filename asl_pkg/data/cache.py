@@ -1,4 +1,4 @@
-"""Images decoded once: an array on disk that all epochs and processes map into memory."""
+"""Cache of decoded images: an array on disk that all epochs and processes map into memory."""
 
 import fcntl
 import math
@@ -14,26 +14,26 @@ import psutil
 
 from asl_pkg import contract
 from asl_pkg.data.dataset import read_info, read_split
-from asl_pkg.data.decoding import IMAGE_SHAPE, DecodedAnew, Pixels, decode_into
+from asl_pkg.data.decoding import IMAGE_SHAPE, DecodedOnAccess, Pixels, decode_into
 from asl_pkg.storage import outputs
 
 PIXELS_FILE = "pixels.npy"
 LABELS_FILE = "labels.npy"
 FORM = f"v{contract.PREPARATION_VERSION}-{contract.IMAGE_PX}px"
-NAMES = "[0-9a-f]" * 16 + "-*-v*-*px"  # of caches: cache_dir may hold other things, which are not ours to remove
+NAMES = "[0-9a-f]" * 16 + "-*-v*-*px"  # of caches; other files in cache_dir are not ours to remove
 GB = 10**9
-SPARE_BYTES = GB  # of the disk or the memory stays free: checkpoints, plots and the network need room too
+SPARE_BYTES = GB  # stay free on disk or in memory for checkpoints, plots and the network
 
 
 def decoded(dataset_dir: Path, split: str, cache_dir: str, cache_gb: float = math.inf) -> tuple[Pixels, np.ndarray]:
-    """Give all images of a split, prepared; they are decoded at the first call for a data set only.
+    """Load all images of a split, prepared; only the first call for a data set decodes them.
 
     Args:
         dataset_dir: the data set.
         split: one of contract.SPLITS.
         cache_dir: folder for the decoded images; empty keeps them in memory.
-        cache_gb: room for them there, in GB. Where it is too little, or the disk or memory is, the images are decoded
-            each time they are asked for, and a line on stderr says so.
+        cache_gb: size limit in GB. Where it, the disk or the memory is too small, the images are decoded on each
+            access, and a line on stderr says so.
 
     Returns:
         Pixels uint8 [n, 200, 200, 3], read-only and mapped where there is a cache, and labels int64 [n], in the order
@@ -48,23 +48,23 @@ def decoded(dataset_dir: Path, split: str, cache_dir: str, cache_gb: float = mat
     if cache_dir:
         target = Path(cache_dir) / f"{digest}-{split}-{FORM}"
         with _locked(target.parent):
-            if target.exists() or _make_room(target.parent, digest, size, cache_gb * GB):
+            if target.exists() or _evict_caches(target.parent, digest, size, cache_gb * GB):
                 return _mapped(target, dataset_dir, split, labels)
     elif size <= min(cache_gb * GB, psutil.virtual_memory().available - SPARE_BYTES):
         pixels = np.empty((len(labels), *IMAGE_SHAPE), np.uint8)
         decode_into(pixels, dataset_dir, split)
         return pixels, labels
     print(
-        f"{split}: {len(labels):,} decoded images take {size / GB:.3g} GB, more than there is room for in "
-        f"{cache_dir or 'memory'}: they are decoded anew each epoch, which is slower "
-        f"(data.cache_gb={cache_gb:g} or more free space makes room)",
+        f"{split}: {len(labels):,} decoded images take {size / GB:.3g} GB, too much for "
+        f"{cache_dir or 'memory'}: they are decoded in each epoch, which is slower "
+        f"(raise data.cache_gb={cache_gb:g}, or free some space)",
         file=sys.stderr,
     )
-    return DecodedAnew(dataset_dir, split), labels
+    return DecodedOnAccess(dataset_dir, split), labels
 
 
 def _mapped(target: Path, dataset_dir: Path, split: str, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Map a cache into memory; it is made where there is none."""
+    """Map a cache into memory, and make it first if there is none."""
     if not target.exists():
         with outputs.replaced(target, outputs.DECODED) as folder:
             shape = (len(labels), *IMAGE_SHAPE)
@@ -78,28 +78,28 @@ def _mapped(target: Path, dataset_dir: Path, split: str, labels: np.ndarray) -> 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time make a cache: the others wait and find it made."""
+    """Let one process at a time make a cache; the others wait for it."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # the system releases it when the process ends, however it ends
         yield
 
 
-def _make_room(folder: Path, digest: str, size: int, limit: float) -> bool:
-    """Whether a cache of `size` bytes fits; caches of other data sets make way for it, the least recently used first.
+def _evict_caches(folder: Path, digest: str, size: int, limit: float) -> bool:
+    """Whether a cache of `size` bytes fits; removes caches of other data sets for it, the least recently used first.
 
-    A process that has mapped one of those keeps its pages (unlink, POSIX).
+    A process that has mapped a removed cache keeps its pages (unlink, POSIX).
     """
     for leftover in folder.glob(f".{NAMES}-*"):
         if outputs.is_leftover(leftover):
-            shutil.rmtree(leftover)  # of a maker that was killed: a living one would hold the lock
-    found = (one for one in folder.glob(NAMES) if outputs.is_ours(one, outputs.DECODED))
-    caches = sorted(found, key=lambda one: one.stat().st_mtime_ns)
-    sizes = {one: sum(file.stat().st_size for file in one.iterdir()) for one in caches}
-    others = [one for one in caches if not (one.name.startswith(digest) and one.name.endswith(FORM))]
-    within = limit - size - sum(sizes.values())  # what is left of the limit, if all stay
+            shutil.rmtree(leftover)  # its process was killed: a running one would hold the lock
+    found = (cache for cache in folder.glob(NAMES) if outputs.is_ours(cache, outputs.DECODED))
+    caches = sorted(found, key=lambda cache: cache.stat().st_mtime_ns)
+    sizes = {cache: sum(file.stat().st_size for file in cache.iterdir()) for cache in caches}
+    others = [cache for cache in caches if not (cache.name.startswith(digest) and cache.name.endswith(FORM))]
+    within = limit - size - sum(sizes.values())  # left of the limit if all caches stay
     free = shutil.disk_usage(folder).free - SPARE_BYTES - size
-    if min(within, free) + sum(sizes[one] for one in others) < 0:
+    if min(within, free) + sum(sizes[cache] for cache in others) < 0:
         return False
     while min(within, free) < 0:
         oldest = others.pop(0)

@@ -1,4 +1,4 @@
-"""The classes that `data.classes` chooses: only these are read, everything else is left out and counted."""
+"""The classes that `data.classes` chooses: only these are read; all else is left out and counted."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -16,10 +16,10 @@ def chosen_labels(text: str) -> list[int]:
     """Read the setting `data.classes`.
 
     Args:
-        text: names of classes with commas between them; empty for all.
+        text: names of classes, separated by commas; empty for all.
 
     Returns:
-        Indices in contract.CLASSES, rising, each once; all of them for an empty text.
+        Indices in contract.CLASSES, in rising order, each once; all of them for an empty text.
 
     Raises:
         SettingError: a name is not a class, or there are fewer than FEWEST.
@@ -31,19 +31,19 @@ def chosen_labels(text: str) -> list[int]:
         raise SettingError(f"data.classes={text}: {unknown[0]!r} is not a class, possible: {POSSIBLE}")
     labels = sorted({label for name in names if (label := label_of(name)) is not None})
     if len(labels) < FEWEST:
-        raise SettingError(f"data.classes={text}: one class, expected at least {FEWEST} to tell apart")
+        raise SettingError(f"data.classes={text}: one class, expected at least {FEWEST}")
     return labels
 
 
 def only(source: Source, text: str) -> Source:
-    """Leave out of a source what is not of the chosen classes.
+    """Leave out of a source what is not in the chosen classes.
 
     Args:
         source: an opened source.
         text: the setting `data.classes`.
 
     Returns:
-        A source of as many files. What is of no chosen class is left out of it, and not unfit.
+        A source with as many files; those of other classes are rejected, but not as unfit.
     """
     if not text.strip():
         return source
@@ -67,7 +67,7 @@ def _sorted_out(item: Sample | RejectedFile, labels: Sequence[int]) -> Sample | 
 
 
 def _may_be_of(item: RejectedFile, labels: Sequence[int]) -> bool:
-    """Whether an unfit file may have been an image of a chosen class: it lies in no other folder."""
+    """Whether an unfit file may be an image of a chosen class: it lies in no other class's folder."""
     if item.no_class:
         return False
     name = PurePosixPath(item.path)

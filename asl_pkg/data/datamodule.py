@@ -1,4 +1,4 @@
-"""The data set as Lightning takes it: whole batches of prepared images, and an account of which ones training saw."""
+"""The data set for Lightning: whole batches of prepared images, and a record of the images that training saw."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +11,13 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from asl_pkg import contract
 from asl_pkg.config.schema import DataSettings
-from asl_pkg.data.augmentation import augment, draw, empty, follow
+from asl_pkg.data.augmentation import augment, draw_numbers, move_landmarks, replace_with_empty
 from asl_pkg.data.cache import decoded
 from asl_pkg.data.dataset import read_split
 from asl_pkg.data.decoding import Pixels
 from asl_pkg.distributed import rank_and_world_size
 
-LANDMARKS = 21  # of a hand, in MediaPipe's order
+LANDMARKS = 21  # per hand, in MediaPipe's order
 
 
 class Batch(NamedTuple):
@@ -29,11 +29,11 @@ class Batch(NamedTuple):
     rows: torch.Tensor  # int64 [n], in the split
 
 
-class Images(Dataset[Batch]):
+class SplitImages(Dataset[Batch]):
     """A split whose items are whole batches: one slice of the decoded images is far cheaper than n items.
 
     Args:
-        pixels: uint8 [n, 200, 200, 3], decoded already or batch by batch.
+        pixels: uint8 [n, 200, 200, 3], decoded before or per batch.
         labels: int64 [n].
         landmarks: float32 [n, 21, 2].
     """
@@ -54,13 +54,13 @@ class Batches(Sampler[np.ndarray]):
     """Rows of a split in batches of nearly equal size, so that none is too small for batch statistics.
 
     Args:
-        count: images in the split.
-        batch_size: images in a batch at most.
-        seed: of the order, another one each epoch; None keeps the order.
+        count: number of images in the split.
+        batch_size: largest number of images in a batch.
+        seed: seed of the order, which differs in each epoch; None keeps the order.
 
-    Where several workers train, each gets its part of every batch. To learn from, the parts are of equal size, so that
-    the mean of their gradients is the gradient of the batch: of each batch fewer images than there are workers are
-    left out, other ones each epoch.
+    With several workers, each gets its part of every batch. In training the parts have equal sizes, so that the mean of
+    their gradients is the gradient of the batch: each batch leaves out fewer images than there are workers, others in
+    each epoch.
     """
 
     def __init__(self, count: int, batch_size: int, seed: int | None = None) -> None:
@@ -87,12 +87,12 @@ class Batches(Sampler[np.ndarray]):
 
 
 class ImageData(LightningDataModule):
-    """The training and validation split of a data set.
+    """The training and validation splits of a data set.
 
     Args:
         dataset_dir: the data set.
-        settings: batch size and where decoded images are kept.
-        seed: of order and augmentation.
+        settings: batch size, and where decoded images are cached.
+        seed: seed of order and augmentation.
         varied: whether to augment training images.
     """
 
@@ -106,34 +106,34 @@ class ImageData(LightningDataModule):
         self.seen = np.zeros(len(self.train_split), bool)  # which training images reached the network
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Batches in another order each epoch."""
+        """Training batches, in another order each epoch."""
         return self._loader(self.train_split, self.seed)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Batches in the split's order."""
+        """Validation batches, in the split's order."""
         return self._loader(self.validation_split, None)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Note which images are learnt from, and vary them on the device that trains."""
+        """Record which images training sees, and augment them on the device that trains."""
         if not self.trainer or not self.trainer.training:
             return batch
         rows = batch.rows.cpu().numpy()
         self.seen[rows] = True
         if not self.varied:
             return batch
-        draws = draw(self.seed, self.trainer.current_epoch, rows).to(batch.pixels.device)
+        draws = draw_numbers(self.seed, self.trainer.current_epoch, rows).to(batch.pixels.device)
         pixels = augment(batch.pixels, draws)
-        empty(pixels, batch.labels, draws)
-        return batch._replace(pixels=pixels, landmarks=follow(batch.landmarks, draws))
+        replace_with_empty(pixels, batch.labels, draws)
+        return batch._replace(pixels=pixels, landmarks=move_landmarks(batch.landmarks, draws))
 
-    def _loader(self, images: Images, seed: int | None) -> DataLoader[Batch]:
+    def _loader(self, images: SplitImages, seed: int | None) -> DataLoader[Batch]:
         # batch_size=None: the sampler's items are batches already
         return DataLoader(images, batch_size=None, sampler=Batches(len(images), self.settings.batch_size, seed))
 
 
-def _images(dataset_dir: Path, split: str, settings: DataSettings) -> Images:
+def _images(dataset_dir: Path, split: str, settings: DataSettings) -> SplitImages:
     found = read_split(dataset_dir, split, ["landmarks_2d"])["landmarks_2d"].to_pylist()
     unknown = np.full((LANDMARKS, 2), np.nan)
-    pixels = np.array([unknown if one is None else one for one in found], np.float32)
+    pixels = np.array([unknown if points is None else points for points in found], np.float32)
     landmarks = 2 * pixels / contract.IMAGE_PX - 1
-    return Images(*decoded(dataset_dir, split, settings.cache_dir, settings.cache_gb), landmarks)
+    return SplitImages(*decoded(dataset_dir, split, settings.cache_dir, settings.cache_gb), landmarks)

@@ -1,11 +1,8 @@
-"""The data set on disk: Parquet shards a split and dataset.json, which says what they hold."""
+"""The data set on disk: Parquet shards for each split, and dataset.json, which describes them."""
 
-import dataclasses
-import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +10,32 @@ import pyarrow as pa
 import pyarrow.dataset
 
 from asl_pkg import contract
-from asl_pkg.class_sets import described
+from asl_pkg.class_sets import describe_classes
 from asl_pkg.errors import DataError
 from asl_pkg.storage.atomic import write_json
+from asl_pkg.storage.json_model import JsonModel, parse_json, read_schema_version
 
 ROW_GROUP = 500  # images written and read at once
-MENDED_BY = "`asl pull` makes one"
+REMEDY = "run `asl pull`"
 
 
-@dataclass(frozen=True)
-class DatasetInfo:
-    """dataset.json.
+class DatasetInfo(JsonModel):
+    """Contents of dataset.json.
 
     Args:
         schema_version: contract.DATASET_SCHEMA.
-        digest: SHA-256 over the contents, see hashing.dataset_digest.
-        fingerprint: of the settings, seed and source, see sources.fingerprint.
-        source: the settings of the source.
-        seed: of the source and the splits.
-        split_by: `signer`, `recording` or `block`: the weakest that any class is held out by.
-        unseen_signers: it is certain that training sees no signer of the other splits.
-        unmeasurable: classes that the test does not hold, or whose images there look too much like training's.
-        counts: images by split and class.
+        digest: SHA-256 of the contents, see hashing.dataset_digest.
+        fingerprint: digest of the settings, seed and source, see sources.fingerprint.
+        source: settings of the source.
+        seed: seed of the source and the splits.
+        split_by: `signer`, `recording` or `block`: the weakest unit that any class is held out by.
+        unseen_signers: whether it is certain that training sees no signer of the other splits.
+        unmeasurable: classes that the test lacks, or whose test images look too much like training's.
+        counts: number of images by split and class.
         signers: number of signers by split.
-        versions: of what decoded and wrote the images.
-        people: how the signers were found, and what is doubtful about them, a sentence each.
-        known_classes: of which there are images to learn from, all or some of contract.CLASSES; a data set that says
-            nothing of it has all.
+        versions: versions of what decoded and wrote the images.
+        people: how the signers were found, and what is doubtful about them, one sentence each.
+        known_classes: classes with images to learn from; all where an older version did not say.
     """
 
     schema_version: int
@@ -53,12 +49,12 @@ class DatasetInfo:
     counts: dict[str, dict[str, int]]
     signers: dict[str, int]
     versions: dict[str, str]
-    people: list[str] = field(default_factory=list)
-    known_classes: list[str] = field(default_factory=lambda: list(contract.CLASSES))
+    people: list[str] = []
+    known_classes: list[str] = list(contract.CLASSES)
 
     @property
     def summary(self) -> str:
-        """One line for people: how many images of how many signers are in each split."""
+        """One line: images and signers of each split."""
         splits = [f"{split} {sum(counts.values()):,} images" for split, counts in self.counts.items()]
         if self.unseen_signers:
             counts = [self.signers[split] for split in self.counts]
@@ -66,7 +62,7 @@ class DatasetInfo:
                 f"{text} of {count} signer{'' if count == 1 else 's'}"
                 for text, count in zip(splits, counts, strict=True)
             ]
-        some = f"{said}; " if (said := described(self.known_classes)) else ""
+        some = f"{said}; " if (said := describe_classes(self.known_classes)) else ""
         return f"{some}{', '.join(splits)}; split by {self.split_by}, digest {self.digest[:12]}"
 
 
@@ -75,9 +71,9 @@ def write_info(dataset_dir: Path, info: DatasetInfo) -> None:
 
     Args:
         dataset_dir: the data set.
-        info: what it says.
+        info: its contents.
     """
-    write_json(dataset_dir / contract.DATASET_FILE, dataclasses.asdict(info))
+    write_json(dataset_dir / contract.DATASET_FILE, info.model_dump(mode="json"))
 
 
 def read_info(dataset_dir: Path) -> DatasetInfo:
@@ -87,22 +83,23 @@ def read_info(dataset_dir: Path) -> DatasetInfo:
         dataset_dir: the data set.
 
     Returns:
-        What it says.
+        Its contents.
 
     Raises:
         DataError: there is no data set, or one of another schema version.
     """
+    path = dataset_dir / contract.DATASET_FILE
     try:
-        content = json.loads((dataset_dir / contract.DATASET_FILE).read_text(encoding="utf-8"))
-        if content["schema_version"] == contract.DATASET_SCHEMA:
-            return DatasetInfo(**content)
+        text = path.read_bytes()
+        version = read_schema_version(text)
+        if version == contract.DATASET_SCHEMA:
+            return parse_json(DatasetInfo, text)
     except FileNotFoundError as error:
-        raise DataError(f"no data set in {dataset_dir}: {MENDED_BY}") from error
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise DataError(f"{dataset_dir / contract.DATASET_FILE} is damaged: {MENDED_BY} anew") from error
+        raise DataError(f"no data set in {dataset_dir}: {REMEDY}") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is damaged ({error}): {REMEDY} again") from error
     raise DataError(
-        f"data set in {dataset_dir} has schema version {content['schema_version']}, expected "
-        f"{contract.DATASET_SCHEMA}: {MENDED_BY} anew"
+        f"data set in {dataset_dir} has schema version {version}, expected {contract.DATASET_SCHEMA}: {REMEDY} again"
     )
 
 
@@ -115,7 +112,7 @@ def read_split(dataset_dir: Path, split: str, columns: Sequence[str] | None = No
         columns: the columns to read; None for all.
 
     Returns:
-        One row an image, always in the same order.
+        One row per image, always in the same order.
 
     Raises:
         DataError: there is no such split, or it is damaged.
@@ -125,13 +122,13 @@ def read_split(dataset_dir: Path, split: str, columns: Sequence[str] | None = No
 
 
 def drawn_signers(images: pa.Table) -> int:
-    """Count the signers whose hands are drawn: of no photograph are the joints known in space.
+    """Count the synthetic signers: only their images have joints in space.
 
     Args:
-        images: columns `signer` and `landmarks_3d`.
+        images: table with columns `signer` and `landmarks_3d`.
 
     Returns:
-        How many.
+        Number of signers.
     """
     return len(images["signer"].filter(images["landmarks_3d"].is_valid()).unique())
 
@@ -160,11 +157,11 @@ def _damage_reported(dataset_dir: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"the shards in {dataset_dir} are damaged: {MENDED_BY} anew") from error
+        raise DataError(f"the shards in {dataset_dir} are damaged: {REMEDY} again") from error
 
 
 def shards(dataset_dir: Path, split: str) -> list[Path]:
-    """List a split's shards in their order.
+    """List the shards of a split in order.
 
     Args:
         dataset_dir: the data set.
@@ -174,10 +171,10 @@ def shards(dataset_dir: Path, split: str) -> list[Path]:
         Parquet files.
 
     Raises:
-        DataError: there is none, or one is missing.
+        DataError: a shard is missing, or all are.
     """
     found = sorted(dataset_dir.glob(f"{split}-*-of-*.parquet"))
     declared = re.search(r"-of-(\d+)\.parquet$", found[0].name) if found else None
     if declared is None or len(found) != int(declared[1]):
-        raise DataError(f"no complete split {split!r} in {dataset_dir}: {MENDED_BY} anew")
+        raise DataError(f"no complete split {split!r} in {dataset_dir}: {REMEDY} again")
     return found

@@ -1,4 +1,4 @@
-"""Image files to pixels, many at a time: Pillow decodes without Python's lock, so threads suffice."""
+"""Decoding of many image files at a time: Pillow releases Python's lock, so threads suffice."""
 
 import itertools
 import os
@@ -16,12 +16,12 @@ from asl_pkg.data.dataset import read_images, read_split
 from asl_pkg.data.preparation import prepare
 from asl_pkg.progress import track
 
-BATCH = 64  # images that threads decode before progress is shown
+BATCH = 64  # images decoded between two updates of the progress
 IMAGE_SHAPE = (contract.IMAGE_PX, contract.IMAGE_PX, 3)
 
 
 class Pixels(Protocol):
-    """Prepared images, uint8 [n, 200, 200, 3]: an array, or what decodes them when they are asked for."""
+    """Prepared images, uint8 [n, 200, 200, 3]: an array, or a reader that decodes on access."""
 
     def __len__(self) -> int: ...
 
@@ -30,10 +30,10 @@ class Pixels(Protocol):
     def __iter__(self) -> Iterator[NDArray[np.uint8]]: ...
 
 
-class DecodedAnew:
-    """Images of a split that are decoded each time they are asked for; indexed as an array is.
+class DecodedOnAccess:
+    """Images of a split that are decoded on each access; indexed like an array.
 
-    Their files, some ten times smaller than their pixels, stay in memory: a training asks for them in any order.
+    The files, some ten times smaller than the pixels, stay in memory: training reads them in any order.
 
     Args:
         dataset_dir: the data set.
@@ -52,25 +52,25 @@ class DecodedAnew:
         return len(self._rows)
 
     def __getitem__(self, rows: Any) -> NDArray[np.uint8]:
-        wanted = self._rows[rows]  # a number, a slice or an array, in any order; numpy refuses what is out of range
+        wanted = self._rows[rows]  # a number, slice or array; numpy refuses what is out of range
         pixels = np.empty((*wanted.shape, *IMAGE_SHAPE), np.uint8)
-        places = pixels.reshape(-1, *IMAGE_SHAPE)
-        list(self._pool.map(self._decode, places, np.atleast_1d(wanted).tolist()))
+        targets = pixels.reshape(-1, *IMAGE_SHAPE)
+        list(self._pool.map(self._decode, targets, np.atleast_1d(wanted).tolist()))
         return pixels
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         for start in range(0, len(self), BATCH):
             yield from self[start : start + BATCH]
 
-    def _decode(self, place: NDArray[np.uint8], row: int) -> None:
-        place[:] = prepare(self._files[row].as_py())
+    def _decode(self, target: NDArray[np.uint8], row: int) -> None:
+        target[:] = prepare(self._files[row].as_py())
 
 
 def decode_into(pixels: NDArray[np.uint8], dataset_dir: Path, split: str) -> None:
     """Decode all images of a split.
 
     Args:
-        pixels: uint8 [n, 200, 200, 3], to be filled in the order of `read_split`.
+        pixels: uint8 [n, 200, 200, 3], filled in the order of `read_split`.
         dataset_dir: the data set.
         split: one of contract.SPLITS.
 

@@ -1,4 +1,4 @@
-"""Other people's images, that `data.external` names: what the audit scores its small model on, never learned from."""
+"""The external set of `data.external`: images of other people, only for scoring the audit's small model."""
 
 import tempfile
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ from asl_pkg.errors import DataError
 
 
 class ExternalSet(NamedTuple):
-    """Other people's images.
+    """Images of other people.
 
     Args:
         thumbnails: uint8 [m, 32, 32, 3].
-        labels: [m].
-        rejected: the files that did not pass.
-        paths: of the images [m].
+        labels: class of each image [m].
+        rejected: files that did not pass.
+        paths: names of the images [m].
     """
 
     thumbnails: NDArray[np.uint8]
@@ -35,15 +35,15 @@ class ExternalSet(NamedTuple):
 
 
 def read_external(path: str, most_unfit: float, classes: str = "") -> ExternalSet | None:
-    """Read a folder of other people's images.
+    """Read the external set.
 
     Args:
-        path: the folder, with a sub-folder for each of some classes; empty where there is none.
-        most_unfit: share of unfit images beyond which they are refused.
+        path: a folder with a sub-folder for each class; empty for no set.
+        most_unfit: largest accepted share of unfit images.
         classes: the setting `data.classes`.
 
     Returns:
-        Those that can be read; None for an empty path.
+        The images that can be read; None for an empty path.
 
     Raises:
         DataError: there is no such folder, no image in it can be read, or too many are unfit.
@@ -51,23 +51,23 @@ def read_external(path: str, most_unfit: float, classes: str = "") -> ExternalSe
     if not path:
         return None
     if not Path(path).is_dir():
-        raise DataError(f"data.external={path}: no such folder, expected …/<CLASS>/<name>.jpg in one")
+        raise DataError(f"data.external={path}: no such folder, expected a folder with <CLASS>/<name>.jpg in it")
     with tempfile.TemporaryDirectory() as parts:
-        arrival = ingest(only(open_source(FolderData(path=path)), classes), Path(parts))
-        left_out.require_fit(arrival.rejected, len(arrival.table), most_unfit, f"data.external={path}")
-        left_out.tell(arrival.rejected, "data.external")
-        return ExternalSet(arrival.thumbnails, np.array(arrival.column("label")), arrival.rejected, arrival.paths)
+        ingested = ingest(only(open_source(FolderData(path=path)), classes), Path(parts))
+        left_out.require_fit(ingested.rejected, len(ingested.table), most_unfit, f"data.external={path}")
+        left_out.tell(ingested.rejected, "data.external")
+        return ExternalSet(ingested.thumbnails, np.array(ingested.column("label")), ingested.rejected, ingested.paths)
 
 
 def of_classes(external: ExternalSet, labels: Sequence[int]) -> ExternalSet:
-    """Leave out what no model of a data set could answer rightly, and say so.
+    """Leave out images of classes that the data set lacks, and say so.
 
     Args:
-        external: other people's images.
-        labels: of the classes that the data set has.
+        external: images of other people.
+        labels: labels of the classes that the data set has.
 
     Returns:
-        Those of these classes, perhaps none.
+        Images of these classes, perhaps none.
     """
     rows = np.flatnonzero(np.isin(external.labels, labels))
     others = np.flatnonzero(~np.isin(external.labels, labels)).tolist()

@@ -1,4 +1,4 @@
-"""Names for contents: of bytes, of how an image looks, of a whole data set."""
+"""Hashes: of a file, of what an image looks like, of a whole data set."""
 
 import hashlib
 import json
@@ -10,9 +10,9 @@ from PIL import Image
 
 from asl_pkg.progress import track
 
-CHUNK = 2**20
+DIGEST_CHUNK_BYTES = 2**20
 DHASH_SIDE = 8  # 8 x 8 comparisons: 64 bits
-THUMBNAIL_PX = 32  # for comparing images: enough to tell a twin, small enough to keep of all
+THUMBNAIL_PX = 32  # enough to recognise near-duplicates, small enough to keep for all images
 
 
 def file_digest(path: Path, name: str) -> str:
@@ -20,15 +20,15 @@ def file_digest(path: Path, name: str) -> str:
 
     Args:
         path: the file.
-        name: what progress calls it.
+        name: how progress calls the file.
 
     Returns:
         Hex digits.
     """
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        chunks = iter(lambda: file.read(CHUNK), b"")
-        for chunk in track(chunks, -(-path.stat().st_size // CHUNK), f"Checking {name}", "MiB"):
+        chunks = iter(lambda: file.read(DIGEST_CHUNK_BYTES), b"")
+        for chunk in track(chunks, -(-path.stat().st_size // DIGEST_CHUNK_BYTES), f"Checking {name}", "MiB"):
             digest.update(chunk)
     return digest.hexdigest()
 
@@ -50,18 +50,18 @@ def dhash(pixels: np.ndarray) -> int:
 
 
 def thumbnail(pixels: np.ndarray) -> np.ndarray:
-    """Shrink an image for comparing: uint8 [height, width, 3] -> uint8 [THUMBNAIL_PX, THUMBNAIL_PX, 3]."""
+    """Shrink an image for comparison: uint8 [height, width, 3] -> uint8 [THUMBNAIL_PX, THUMBNAIL_PX, 3]."""
     return np.asarray(Image.fromarray(pixels).resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX))
 
 
 def dataset_digest(rows: Iterable[tuple[str, int, str, str]]) -> str:
-    """Name a data set by its contents, whatever the order of its rows and the files that hold them.
+    """Digest of a data set, whatever the order of its rows and the layout of its files.
 
     Args:
-        rows: (SHA-256 of the bytes, label, split, group) of every image.
+        rows: SHA-256 of the file, label, split and group of every image.
 
     Returns:
-        SHA-256 of the sorted rows, each a JSON line, as hex digits.
+        SHA-256 of the sorted rows as JSON lines, in hex digits.
     """
     digest = hashlib.sha256()
     for row in sorted(rows):

@@ -1,7 +1,7 @@
-"""Arrival: every file of a source is checked and hashed; what passes lies in parts on disk until its split is known.
+"""Ingest: every file of a source is checked and hashed; what passes is kept in parts on disk until it is split.
 
-A part is written beside and then renamed: what is there under its final name is complete, so that a pull that was
-killed goes on after the last part.
+A part is written under another name and then renamed, so a part with its final name is complete, and a killed pull
+resumes after the last part.
 """
 
 import hashlib
@@ -29,10 +29,10 @@ from asl_pkg.errors import DataError
 from asl_pkg.progress import track
 from asl_pkg.storage.atomic import require_space, write_json
 
-MIN_PX = 16  # a hand in less shows no fingers
-BATCH = 256  # images checked at once and written together
-PART = 4 * BATCH  # images that a killed pull has to read again at most
-COPIES = 2.2  # of the images' bytes on disk for a moment: the parts and the shards
+MIN_PX = 16  # a smaller hand shows no fingers
+BATCH = 256  # images checked and written together
+PART_IMAGES = 4 * BATCH  # at most so many images are read again after a killed pull
+COPIES = 2.2  # of the images' bytes on disk at the peak: the parts and the shards
 
 PARTS_SCHEMA = pa.schema(
     {
@@ -57,12 +57,12 @@ PARTS_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class IngestedData:
-    """What a source gave.
+    """Files of a source.
 
     Args:
-        table: the images that passed, in the order of arrival, mapped from the parts: columns of PARTS_SCHEMA.
-        rejected: the files that did not pass.
-        maps: of the parts.
+        table: images that passed, in the source's order, mapped from the parts; columns of PARTS_SCHEMA.
+        rejected: files that did not pass.
+        maps: memory maps of the parts.
     """
 
     table: pa.Table
@@ -70,7 +70,7 @@ class IngestedData:
     maps: Sequence[mmap.mmap] = ()
 
     def column(self, name: str) -> list[Any]:
-        """A column's values; not for `image`, which is large."""
+        """Values of a column; not for `image`, which is large."""
         values: list[Any] = self.table[name].to_pylist()
         return values
 
@@ -82,66 +82,66 @@ class IngestedData:
 
     @cached_property
     def thumbnails(self) -> np.ndarray:
-        """The images at a glance, uint8 [n, THUMBNAIL_PX, THUMBNAIL_PX, 3]."""
+        """Thumbnails of the images, uint8 [n, THUMBNAIL_PX, THUMBNAIL_PX, 3]."""
         stored = [np.frombuffer(chunk.buffers()[1], np.uint8) for chunk in self.table["thumbnail"].chunks if len(chunk)]
         thumbnails = np.concatenate(stored).reshape(-1, THUMBNAIL_PX, THUMBNAIL_PX, 3)
         self.release_memory()
         return thumbnails
 
     def release_memory(self) -> None:
-        """Give back the memory of what was read of the parts; it is read again where it is asked for again."""
-        for one in self.maps:
-            one.madvise(mmap.MADV_DONTNEED)
+        """Release the memory of the mapped parts; they are read again on the next access."""
+        for part in self.maps:
+            part.madvise(mmap.MADV_DONTNEED)
 
 
 def ingest(source: Source, folder: Path, strip_private: bool = False) -> IngestedData:
-    """Read a source to its end, from where an earlier call with the same folder was stopped.
+    """Read a whole source; resumes an earlier call with the same folder.
 
     Args:
-        source: an opened source, in the same state as at the earlier call.
-        folder: for the parts.
-        strip_private: take EXIF that tells place or person out of the files.
+        source: an opened source, in the same state as in the earlier call.
+        folder: folder for the parts.
+        strip_private: whether to remove EXIF that reveals place or person.
 
     Returns:
-        What passed and what did not.
+        Images that passed, and rejected files.
 
     Raises:
-        DataError: the source found something that makes all of it doubtful, or the disk is too small.
+        DataError: the whole source cannot be trusted, or the disk is too small.
     """
     folder.mkdir(parents=True, exist_ok=True)
     parts = sorted(folder.glob("*.arrow"))
-    arrival = _open(parts)
-    names = {_folded(path) for path in arrival.paths}
-    done = len(arrival.table) + len(arrival.rejected)
+    ingested = _open(parts)
+    names = {_folded(path) for path in ingested.paths}
+    done = len(ingested.table) + len(ingested.rejected)
     items = _once(track(source.read(done), source.total, "Reading images", done=done), names)
-    while batch := list(itertools.islice(items, PART)):
+    while batch := list(itertools.islice(items, PART_IMAGES)):
         part = folder / f"{len(parts):06}.arrow"
         size = _write_part(part, batch, strip_private)
         parts.append(part)
         if source.total:
-            rest = max(0, source.total - len(parts) * PART)
-            require_space(folder, int(size * (rest / PART + len(parts)) * (COPIES - 1)), "the data set")
+            rest = max(0, source.total - len(parts) * PART_IMAGES)
+            require_space(folder, int(size * (rest / PART_IMAGES + len(parts)) * (COPIES - 1)), "the data set")
     return _open(parts)
 
 
 def _folded(path: str) -> str:
-    """The name that file systems which know no case, or one Unicode form only, would use."""
+    """The name on file systems that ignore case or know only one Unicode form."""
     return unicodedata.normalize("NFC", path).casefold()
 
 
 def _once(items: Iterator[Sample | RejectedFile], names: set[str]) -> Iterator[Sample | RejectedFile]:
-    """Reject names that some file systems could not tell from an earlier one."""
+    """Reject names that some file systems cannot tell from an earlier one."""
     for item in items:
         name = _folded(item.path)
         if isinstance(item, Sample) and name in names:
-            yield RejectedFile(item.path, "a name that differs from another's in case or Unicode form only")
+            yield RejectedFile(item.path, "a name that differs from another only in case or Unicode form")
         else:
             names.add(name)
             yield item
 
 
 def _write_part(path: Path, items: list[Sample | RejectedFile], strip_private: bool) -> int:
-    """Check some files and write a part; gives its size in bytes."""
+    """Check some files and write a part; returns its size in bytes."""
 
     def examine(item: Sample | RejectedFile) -> RejectedFile | dict[str, object]:
         return item if isinstance(item, RejectedFile) else _examine(item, strip_private)
@@ -155,19 +155,19 @@ def _write_part(path: Path, items: list[Sample | RejectedFile], strip_private: b
     ):
         for start in range(0, len(items), BATCH):
             outcomes = list(pool.map(examine, items[start : start + BATCH]))
-            rows = [one for one in outcomes if not isinstance(one, RejectedFile)]
-            rejected += [asdict(one) for one in outcomes if isinstance(one, RejectedFile)]
+            rows = [outcome for outcome in outcomes if not isinstance(outcome, RejectedFile)]
+            rejected += [asdict(outcome) for outcome in outcomes if isinstance(outcome, RejectedFile)]
             writer.write_batch(pa.RecordBatch.from_pylist(rows, PARTS_SCHEMA))
-    write_json(path.with_suffix(".json"), rejected)  # first: the part is complete once the other file is there
+    write_json(path.with_suffix(".json"), rejected)  # first: the part is complete once the Arrow file exists
     beside.replace(path)
     return path.stat().st_size
 
 
 def _open(parts: list[Path]) -> IngestedData:
     maps = [_mapped(part) for part in parts]
-    tables = [pa.ipc.open_file(pa.py_buffer(one)).read_all() for one in maps]
+    tables = [pa.ipc.open_file(pa.py_buffer(part)).read_all() for part in maps]
     rejected = [
-        RejectedFile(**one) for part in parts for one in json.loads(part.with_suffix(".json").read_text("utf-8"))
+        RejectedFile(**file) for part in parts for file in json.loads(part.with_suffix(".json").read_text("utf-8"))
     ]
     return IngestedData(pa.concat_tables([PARTS_SCHEMA.empty_table(), *tables]), rejected, maps)
 
@@ -178,7 +178,7 @@ def _mapped(part: Path) -> mmap.mmap:
 
 
 def _examine(item: Sample, strip_private: bool) -> RejectedFile | dict[str, object]:
-    """Decode an image as training will, so that nothing enters the data set that stops it there."""
+    """Decode an image as training will, so that no image in the data set can stop it."""
     try:
         width_px, height_px = image_size(item.data)
         pixels = prepare(item.data)

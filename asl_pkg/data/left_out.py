@@ -1,4 +1,4 @@
-"""What stayed out of a data set, told on the terminal, and refused beyond the share that the user allows."""
+"""Files left out of a data set: reported on the terminal, and refused above the share that the user allows."""
 
 import shlex
 from collections import Counter, defaultdict
@@ -13,28 +13,28 @@ from asl_pkg.data.sources import kinds
 from asl_pkg.errors import DataError
 from asl_pkg.progress import say
 
-REASONS = 4  # told of each kind; the audit lists all
-FOLDERS = 6  # named where folders are no classes
+REASONS = 4  # reported per kind; the audit lists all
+FOLDERS = 6  # listed where folders are not classes
 
 
 def tell(rejected: Sequence[RejectedFile], source: str) -> None:
-    """Say on the terminal what stayed out of a source and why, if anything did.
+    """Report on the terminal which files of a source were left out and why, if any.
 
     Args:
         rejected: the files.
-        source: what they come from.
+        source: name of their source.
     """
-    unfit = [one for one in rejected if one.quarantined]
-    others = [one for one in rejected if not one.quarantined]
+    unfit = [file for file in rejected if file.quarantined]
+    others = [file for file in rejected if not file.quarantined]
     for found, kind in ((unfit, "unfit"), (others, "left out")):
         if found:
             say(f"{source}: {len(found):,} {kind}: {counted(found)}")
 
 
 def counted(rejected: Iterable[RejectedFile]) -> str:
-    """Count files by reason, the most frequent first, with an example each, and by folder where that is at fault."""
+    """Count files by reason, the most frequent first, with an example each, and by folder where the folder is wrong."""
     rejected = list(rejected)
-    examples = {one.reason: one.path for one in reversed(rejected)}
+    examples = {file.reason: file.path for file in reversed(rejected)}
     folders: dict[str, Counter[str]] = defaultdict(Counter)
     for item in rejected:
         if item.no_class:
@@ -49,7 +49,7 @@ def counted(rejected: Iterable[RejectedFile]) -> str:
 
 
 def _listed(folders: Counter[str]) -> str:
-    """The folders that name no class with how many images each holds; nothing where there is one, the example's."""
+    """Folders that name no class, with their number of images; empty where there is only the example's."""
     if len(folders) < 2:
         return ""
     texts = [f"{_printable(name) or 'the top'} {count:,}" for name, count in folders.most_common(FOLDERS)]
@@ -57,16 +57,16 @@ def _listed(folders: Counter[str]) -> str:
 
 
 def require_classes(labels: Sequence[int], text: str, rejected: Sequence[RejectedFile], source: str) -> None:
-    """Refuse a source that lacks a class which the user chose, or shows too few to tell apart.
+    """Refuse a source that lacks a chosen class, or has too few classes.
 
     Args:
-        labels: of its images, at least one.
+        labels: labels of its images, at least one.
         text: the setting `data.classes`.
-        rejected: its files that did not pass.
-        source: the setting and the path, as `data.path=FOLDER`.
+        rejected: its rejected files.
+        source: setting and path, as `data.path=FOLDER`.
 
     Raises:
-        DataError: says which classes have how many images.
+        DataError: says how many images each class has.
     """
     counts = Counter(labels)
     found = ", ".join(f"{contract.CLASSES[label]} ({counts[label]:,})" for label in sorted(counts))
@@ -74,13 +74,13 @@ def require_classes(labels: Sequence[int], text: str, rejected: Sequence[Rejecte
     missing = [contract.CLASSES[label] for label in chosen_labels(text) if not counts[label]] if text.strip() else []
     if missing:
         rest = ",".join(contract.CLASSES[label] for label in sorted(counts))
-        mended = f"data.classes={rest} is what there is" if len(counts) >= FEWEST else "add images of it"
+        mended = f"set data.classes={rest}" if len(counts) >= FEWEST else "add images of it"
         raise DataError(
             f"data.classes={text}: {source} has no image of {', '.join(missing)}, it has {found}: {mended}{others}"
         )
     if len(counts) < FEWEST:
         raise DataError(
-            f"{source} has images of one class only, {found}, expected folders of at least {FEWEST} classes "
+            f"{source} has images of only one class, {found}, expected folders of at least {FEWEST} classes "
             f"({POSSIBLE}){others}"
         )
 
@@ -93,20 +93,20 @@ def require_fit(
     folder: str = "",
     classes: Collection[int] = (),
 ) -> None:
-    """Refuse a source without an image, or one that is damaged as a whole.
+    """Refuse a source without images, or with too many unfit files.
 
     Args:
-        rejected: its files that did not pass.
-        kept: how many images did.
-        most: share of unfit files that is allowed.
-        source: the setting and the path, as `data.path=FOLDER`.
-        folder: the source, where it is a folder of this machine that data=archive could read from.
-        classes: labels that the images have, where `data.classes` can choose them.
+        rejected: its rejected files.
+        kept: number of images that passed.
+        most: largest allowed share of unfit files.
+        source: setting and path, as `data.path=FOLDER`.
+        folder: the source, if it is a local folder whose archives data=archive could read.
+        classes: labels of the images, where `data.classes` can choose them.
 
     Raises:
-        DataError: says what was seen.
+        DataError: says what was found.
     """
-    unfit = [one for one in rejected if one.quarantined]
+    unfit = [file for file in rejected if file.quarantined]
     if not kept:
         seen = counted(unfit or rejected) or "it is empty"
         raise DataError(
@@ -120,32 +120,30 @@ def require_fit(
 
 
 def _hint(rejected: Sequence[RejectedFile], folder: str) -> str:
-    """What to do with a source of archives or tables only."""
+    """Advice for a source that holds only archives or tables, or wrong folder names."""
     here = label_of(PurePosixPath(folder).name) if folder else None
     if here is not None and any(item.no_class for item in rejected):
         parent = shlex.quote(str(PurePosixPath(folder).parent))
-        return (
-            f"; data.path is the folder of class {contract.CLASSES[here]} alone: data.path={parent} reads all classes"
-        )
+        return f"; data.path is the folder of class {contract.CLASSES[here]} only: data.path={parent} reads all classes"
     if any(item.no_class for item in rejected):
         return f"; name the folders that hold the images after their classes: {POSSIBLE}"
-    archives = [one.path for one in rejected if PurePosixPath(one.path).suffix.lower() in kinds.ARCHIVES]
+    archives = [file.path for file in rejected if PurePosixPath(file.path).suffix.lower() in kinds.ARCHIVES]
     if len(archives) == 1 and folder:
         return f"; `asl pull data=archive data.path={shlex.quote(f'{folder}/{archives[0]}')}` reads the archive"
     if archives:
         return "; unpack the archives into one folder first, or pull one of them with data=archive"
-    if any(PurePosixPath(one.path).suffix.lower() in kinds.TABLES for one in rejected):
-        return "; make image files of a table of pixels first: one a row, in a folder named after its class"
+    if any(PurePosixPath(file.path).suffix.lower() in kinds.TABLES for file in rejected):
+        return "; turn the table of pixels into image files first: one per row, in a folder named after its class"
     return ""
 
 
 def _way_around(unfit: Sequence[RejectedFile], kept: int, most: float, classes: Collection[int]) -> str:
-    """The setting that leaves folders of no class out, where nothing else is wrong with the source."""
+    """The setting that leaves out folders of no class, where nothing else is wrong with the source."""
     others = sum(not item.no_class for item in unfit)
     if len(classes) < FEWEST or others == len(unfit) or others > most * (others + kept):
         return ""
     names = ",".join(contract.CLASSES[label] for label in sorted(classes))
-    return f"; data.classes={names} reads these classes only and leaves all other folders out"
+    return f"; data.classes={names} reads only these classes and leaves out all other folders"
 
 
 def _printable(path: str) -> str:

@@ -1,7 +1,7 @@
-"""Preparation v1: any image file to the 200x200 RGB pixels that the model takes.
+"""Preparation v1: from an image file to the 200x200 RGB pixels that the model takes.
 
-One function for training, validation, serving and clients, so that no second one can drift. What it gives for the same
-bytes is part of contract.PREPARATION_VERSION: a change of pixels is a new version.
+Training, validation, serving and clients share this one function. Its pixels for given bytes are part of
+contract.PREPARATION_VERSION: other pixels mean a new version.
 """
 
 import contextlib
@@ -16,30 +16,30 @@ from asl_pkg import contract
 from asl_pkg.errors import DataError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "JPEG2000", "PPM", "AVIF")
-EXPECTED = "expected JPEG, PNG, WebP, BMP, GIF, TIFF, JPEG 2000, PPM or AVIF"
-# Which of several frames or pages shows the letter, nobody says. Of PNG, WebP and JPEG the first is taken.
+EXPECTED_FORMATS = "expected JPEG, PNG, WebP, BMP, GIF, TIFF, JPEG 2000, PPM or AVIF"
+# Nothing says which of several frames or pages shows the letter. Of PNG, WebP and JPEG the first is taken.
 ONE_FRAME = ("GIF", "TIFF", "AVIF")
-MAX_BYTES = 64 * 2**20
-MAX_PIXELS = 64_000_000  # the largest images of common phones have 50 million; one takes 0.2 GB while it is decoded
+MAX_IMAGE_BYTES = 64 * 2**20
+MAX_PIXELS = 64_000_000  # common phones take up to 50 million; decoding one takes 0.2 GB
 MID_GREY = (128, 128, 128)
 
-# Pillow warns of an image that is too large for it, but our limit is lower and an error; and of damaged EXIF, which
-# costs no pixel. A command that reads thousands of images would drown in such lines.
+# Pillow warns about images that are too large for it, but our limit is lower and an error; and about damaged EXIF,
+# which costs no pixel. A command that reads thousands of images would drown in such lines.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 def prepare(data: bytes | Path) -> np.ndarray:
-    """Decode an image and bring it to the model's size and colours.
+    """Decode an image and convert it to the model's size and colours.
 
     Args:
-        data: an image file, or its bytes, in one of FORMATS.
+        data: path or bytes of an image file, in one of FORMATS.
 
     Returns:
         uint8 [200, 200, 3], RGB in sRGB.
 
     Raises:
-        DataError: the file is missing, empty, too large, truncated or no image, or holds several.
+        DataError: the file is missing, empty, too large, truncated or not an image, or holds several images.
     """
     if isinstance(data, Path):
         try:
@@ -50,16 +50,16 @@ def prepare(data: bytes | Path) -> np.ndarray:
 
 
 def image_size(data: bytes) -> tuple[int, int]:
-    """Read an image's (width, height) in px as stored, from the header alone.
+    """Read width and height of an image, as stored, from its header.
 
     Args:
-        data: the bytes of an image file.
+        data: bytes of an image file.
 
     Returns:
         Width and height in px.
 
     Raises:
-        DataError: empty, too large or no image.
+        DataError: the file is empty, too large or not an image.
     """
     return _open(data).size
 
@@ -67,23 +67,23 @@ def image_size(data: bytes) -> tuple[int, int]:
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(MAX_IMAGE_BYTES + 1)
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror})") from error
 
 
 def _open(data: bytes) -> Image.Image:
-    """Check what can be checked before a pixel is decoded."""
+    """Check all that can be checked before pixels are decoded."""
     if not data:
         raise DataError("empty file, expected an image")
-    if len(data) > MAX_BYTES:
-        raise DataError(f"more than {MAX_BYTES >> 20} MiB, expected a smaller image file")
+    if len(data) > MAX_IMAGE_BYTES:
+        raise DataError(f"more than {MAX_IMAGE_BYTES >> 20} MiB, expected a smaller image file")
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise DataError(f"more than {MAX_PIXELS:,} pixels, expected a smaller image") from error
     except Exception as error:  # Pillow's decoders raise anything on damaged bytes
-        raise DataError(f"not an image, {EXPECTED}") from error
+        raise DataError(f"not an image, {EXPECTED_FORMATS}") from error
     if image.width * image.height > MAX_PIXELS:
         raise DataError(f"more than {MAX_PIXELS:,} pixels, expected a smaller image")
     return image
@@ -97,15 +97,15 @@ def _decode(data: bytes) -> Image.Image:
     except Exception as error:  # Pillow's decoders raise anything on damaged bytes
         raise DataError("damaged or truncated image, expected a whole one") from error
     if several:
-        raise DataError("several frames or pages in one file, expected one image a file")
+        raise DataError("several frames or pages in one file, expected one image per file")
     if image.mode == "F":
         raise DataError("pixels are floating-point numbers, expected 8 or 16 bits")
     return image
 
 
 def _upright_rgb(image: Image.Image) -> Image.Image:
-    """Turn to how it was held, flatten onto mid-grey, convert to 8 bits of sRGB."""
-    with contextlib.suppress(Exception):  # an image with damaged EXIF is as good as one without
+    """Turn upright, flatten onto mid-grey, convert to 8-bit sRGB."""
+    with contextlib.suppress(Exception):  # damaged EXIF counts as none
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):  # Pillow would clip 16 bits at 255
         grey = np.clip(np.asarray(image), 0, 65535)
@@ -120,9 +120,9 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
 
 
 def _srgb(image: Image.Image) -> Image.Image:
-    """Apply the image's ICC profile; what has none is sRGB already."""
+    """Apply the image's ICC profile; an image without one is sRGB."""
     profile = image.info.get("icc_profile")
-    if image.mode not in ("RGB", "L", "CMYK"):  # modes with palette or alpha: no profile speaks of them
+    if image.mode not in ("RGB", "L", "CMYK"):  # a profile does not apply to modes with palette or alpha
         image = image.convert("RGB")
     if profile:
         with contextlib.suppress(ImageCms.PyCMSError, OSError):  # damaged, or made for another mode
@@ -132,15 +132,15 @@ def _srgb(image: Image.Image) -> Image.Image:
 
 
 def _square(image: Image.Image) -> Image.Image:
-    """Scale to the longer side and fill up with mid-grey: a hand keeps its proportions and loses no finger.
+    """Scale by the longer side and pad with mid-grey: a hand keeps its proportions and loses no finger.
 
-    Measured on square photographs of one signer that a linear model on gradients names with 78 %: cut to 4:3 it names
+    Measured with a linear model on gradients, on square photographs of one signer (78 % right): cut to 4:3 it reads
     74 % of them letterboxed, 69 % stretched and 66 % centre-cropped.
     """
     side = contract.IMAGE_PX
     scale = side / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    scaled = image.resize(size, Image.Resampling.BICUBIC)  # antialiased; LANCZOS rings more at the edge of a hand
+    scaled = image.resize(size, Image.Resampling.BICUBIC)  # antialiased; LANCZOS rings more at the edges of a hand
     if size == (side, side):
         return scaled
     square = Image.new("RGB", (side, side), MID_GREY)

@@ -1,6 +1,6 @@
-"""What an image file tells of place and person beside its pixels, and the file without it.
+"""Metadata of image files that reveals place or person, and the files without it.
 
-Segments and chunks are left out whole; the compressed pixels are copied as they are.
+Whole segments and chunks are left out; the compressed pixels are copied unchanged.
 """
 
 import io
@@ -25,14 +25,14 @@ JPEG_LEFT_OUT = {0xE1, 0xED, 0xFE}  # APP1 (EXIF, XMP), APP13 (IPTC), comments
 PNG_START = b"\x89PNG\r\n\x1a\n"
 PNG_LEFT_OUT = {b"eXIf", b"tEXt", b"zTXt", b"iTXt"}
 WEBP_LEFT_OUT = {b"EXIF", b"XMP "}
-WEBP_FLAGS = 0b1100  # of the VP8X chunk: EXIF and XMP are there
+WEBP_FLAGS = 0b1100  # of the VP8X chunk: has EXIF, has XMP
 
 
 def is_private(data: bytes) -> bool:
-    """Say whether an image file carries metadata that tells place or person.
+    """Whether an image file has metadata that reveals place or person.
 
     Args:
-        data: an image file that can be decoded.
+        data: bytes of an image file that can be decoded.
 
     Returns:
         True for GPS, names, serial numbers, comments and the like.
@@ -43,22 +43,22 @@ def is_private(data: bytes) -> bool:
         try:
             exif = image.getexif()
             tags = set(exif) | set(exif.get_ifd(ExifTags.IFD.Exif))
-        except Exception:  # damaged EXIF, of which Pillow raises anything, may hide something
+        except Exception:  # Pillow raises anything on damaged EXIF, which may hide something
             return True
     return bool(tags & PRIVATE_TAGS)
 
 
 def without_private(data: bytes) -> bytes:
-    """Take all metadata but orientation and colour profile out of an image file.
+    """Remove all metadata but orientation and colour profile from an image file.
 
     Args:
-        data: an image file that can be decoded.
+        data: bytes of an image file that can be decoded.
 
     Returns:
         The file with the same compressed pixels.
 
     Raises:
-        DataError: it is of another format than JPEG, PNG and WebP.
+        DataError: it is not JPEG, PNG or WebP.
     """
     if data.startswith(JPEG_START):
         return _jpeg(data, _orientation(data))
@@ -66,15 +66,15 @@ def without_private(data: bytes) -> bytes:
         return _png(data, _orientation(data))
     if data[8:12] == b"WEBP":
         return _webp(data, _orientation(data))
-    raise DataError("tells of place or person in a format that it cannot be taken out of, expected JPEG, PNG or WebP")
+    raise DataError("has metadata about place or person, which can be removed only from JPEG, PNG and WebP")
 
 
 def _orientation(data: bytes) -> bytes:
-    """EXIF that holds nothing but how the camera was held; empty for upright."""
+    """EXIF with only the orientation; empty for upright."""
     with Image.open(io.BytesIO(data)) as image:
         try:
             turned = image.getexif().get(ExifTags.Base.Orientation, 1)
-        except Exception:  # as above: what cannot be read was not applied either
+        except Exception:  # as above; orientation that cannot be read was not applied either
             return b""
     if turned == 1:
         return b""

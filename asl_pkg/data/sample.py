@@ -1,4 +1,4 @@
-"""What a source gives: an image file with what is known about it, or a file that cannot be one."""
+"""What a source yields: an image file with its facts, or a file that is rejected."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -10,10 +10,10 @@ from asl_pkg import contract
 
 UNKNOWN_SIGNER = "unknown"
 
-# Spellings of public data sets beside our own
+# Spellings in public data sets, beside our own
 ALIASES = {"delete": "del", "blank": "nothing"}
 LABELS = {name.lower(): label for label, name in enumerate(contract.CLASSES)}
-# What people call a class too: such a folder is not read, but its owner is told the name that would be
+# Other names that people give a class: such a folder is not read, but an error names the right one
 RESEMBLING = ALIASES | {
     "backspace": "del",
     "deletion": "del",
@@ -33,13 +33,13 @@ class Sample:
     """One image file.
 
     Args:
-        data: the file's bytes, as they are.
-        path: its name in the source.
+        data: bytes of the file.
+        path: name of the file in the source.
         label: index in contract.CLASSES.
-        signer: whose hand it shows; UNKNOWN_SIGNER where nobody says.
-        sequence: the run of frames that it is from: a recording, or the files that share a name but for its number.
-        frame: its position there; None where the name has no number.
-        split: where the source itself decides it, else None.
+        signer: whose hand it shows; UNKNOWN_SIGNER if unknown.
+        sequence: its run of frames: a recording, or the files whose names differ only in a number.
+        frame: position in the sequence; None where the name has no number.
+        split: split that the source itself chose, else None.
         landmarks_2d: float32 [21, 2] in pixels of the image, or None.
         landmarks_3d: float32 [21, 3] in hand lengths, or None.
     """
@@ -57,13 +57,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class RejectedFile:
-    """A file that stays out of the data set.
+    """A file that is left out of the data set.
 
     Args:
-        path: its name in the source.
-        reason: why, in words that are the same for all files of the kind.
-        quarantined: it should have been an image; False for what never claimed to be one, as a README.
-        no_class: nothing else is wrong with it than that nobody says which class it shows.
+        path: name of the file in the source.
+        reason: why it is rejected, in the same words for all files of the kind.
+        quarantined: whether it should have been an image; False for other files, such as a README.
+        no_class: whether its only fault is that its class is unknown.
     """
 
     path: str
@@ -77,9 +77,9 @@ class Source:
     """An opened source.
 
     Args:
-        read: gives its files from the nth on, each once, in an order that is the same each time.
-        total: how many; None where only reading tells.
-        state: changes whenever the contents do (a digest of them or of their listing).
+        read: yields its files from the nth on, each once, always in the same order.
+        total: number of files; None where only reading tells.
+        state: digest of the contents or of their listing; changes whenever they do.
     """
 
     read: Callable[[int], Iterator[Sample | RejectedFile]]
@@ -88,26 +88,26 @@ class Source:
 
 
 def label_of(folder: str) -> int | None:
-    """Find the class that a folder's name spells.
+    """Find the class that a folder is named after.
 
     Args:
-        folder: as `A`, `a`, `del`, `delete`, `nothing`, `blank`, `space`.
+        folder: name such as `A`, `a`, `del`, `delete`, `nothing`, `blank` or `space`.
 
     Returns:
-        The index in contract.CLASSES, None where it spells no class.
+        The index in contract.CLASSES; None where it names no class.
     """
     name = folder.strip().lower()
     return LABELS.get(ALIASES.get(name, name))
 
 
 def resembled_class(folder: str) -> str | None:
-    """Find the class that a folder's name comes close to, for a message: nobody knows whether it shows it.
+    """Find the class that a folder is probably named after, for a message.
 
     Args:
-        folder: spells no class, as `delete1`, `Space_`, `letter_A`, `A (1)`, `backspace`, `background`.
+        folder: name of no class, such as `delete1`, `Space_`, `letter_A`, `A (1)`, `backspace` or `background`.
 
     Returns:
-        The name of the class; None where none is near, or several may be, as of `0` and `Thank_you`.
+        The name of the class; None where no class or several are similar, as for `0` and `Thank_you`.
     """
     found = AROUND.match(folder.strip().lower())
     core = re.sub(r"[\s_-]+", " ", found[1]).strip() if found else ""

@@ -1,6 +1,6 @@
-"""Writing the Parquet shards of a data set.
+"""Writer of the Parquet shards of a data set.
 
-Column names and the `image` struct are those of Hugging Face datasets, so that it, DuckDB and pandas open the shards.
+Column names and the `image` struct are those of Hugging Face datasets: it, DuckDB and pandas open the shards.
 """
 
 import json
@@ -16,7 +16,7 @@ from asl_pkg import contract
 from asl_pkg.data.dataset import ROW_GROUP
 
 SHARD_BYTES = 256 * 2**20
-REPEATED = ("signer", "group", "split")  # columns worth a dictionary
+REPEATED = ("signer", "group", "split")  # columns with dictionary encoding
 
 
 def write_splits(dataset_dir: Path, spool: Iterable[pa.Table], splits: np.ndarray, groups: Sequence[str]) -> None:
@@ -24,9 +24,9 @@ def write_splits(dataset_dir: Path, spool: Iterable[pa.Table], splits: np.ndarra
 
     Args:
         dataset_dir: the folder to write into.
-        spool: all images in the order of arrival, some at a time, see arrival.PARTS_SCHEMA.
-        splits: of all images, str [n]; those of no split are left out.
-        groups: of all images.
+        spool: all images in the source's order, some at a time, see ingest.PARTS_SCHEMA.
+        splits: splits of all images, str [n]; images of no split are left out.
+        groups: groups of all images.
     """
     shards = {split: _Shards(dataset_dir, split) for split in contract.SPLITS}
     start = 0
@@ -42,12 +42,12 @@ def write_splits(dataset_dir: Path, spool: Iterable[pa.Table], splits: np.ndarra
 
 
 class _Shards:
-    """The files of a split: a new one wherever the last is large enough.
+    """The files of a split: a new one when the last is large enough.
 
-    Not pyarrow's write_dataset: it takes rows faster than it writes them and holds the rest in memory.
+    Not pyarrow's write_dataset, which takes rows faster than it writes them and holds the rest in memory.
 
     Args:
-        folder: of the data set.
+        folder: folder of the data set.
         split: one of contract.SPLITS.
     """
 
@@ -55,10 +55,10 @@ class _Shards:
         self._folder, self._split = folder, split
         self._waiting: list[pa.Table] = []
         self._writers: list[pa.parquet.ParquetWriter] = []
-        self._room = 0  # bytes that the last file may still take
+        self._left_bytes = 0  # that the last file may still take
 
     def add(self, table: pa.Table) -> None:
-        """Take some rows; whole row groups are written."""
+        """Add some rows; whole row groups are written."""
         self._waiting.append(table)
         while sum(map(len, self._waiting)) >= ROW_GROUP:
             together = pa.concat_tables(self._waiting)
@@ -66,7 +66,7 @@ class _Shards:
             self._waiting = [together[ROW_GROUP:]]
 
     def close(self) -> None:
-        """Write the rest, and say in the files' names how many there are."""
+        """Write the rest, and put the number of files into their names."""
         rest = pa.concat_tables(self._waiting)
         if len(rest) or not self._writers:
             self._write(rest)
@@ -76,21 +76,21 @@ class _Shards:
             path.rename(path.with_name(f"{self._split}-{number:05}-of-{len(self._writers):05}.parquet"))
 
     def _write(self, rows: pa.Table) -> None:
-        if self._room <= 0:
+        if self._left_bytes <= 0:
             if self._writers:
                 self._writers[-1].close()
             path = self._path(len(self._writers))
             self._writers.append(pa.parquet.ParquetWriter(path, rows.schema, use_dictionary=list(REPEATED)))
-            self._room = SHARD_BYTES
+            self._left_bytes = SHARD_BYTES
         self._writers[-1].write_table(rows)
-        self._room -= rows.nbytes
+        self._left_bytes -= rows.nbytes
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{self._split}-{number}.parquet"
 
 
 def _schema(spool: pa.Schema) -> pa.Schema:
-    """The columns in the order of the contract, with what Hugging Face datasets wants to know of them."""
+    """The columns in order, with the metadata of Hugging Face datasets."""
     landmarks = {"feature": {"feature": {"dtype": "float32", "_type": "Value"}, "_type": "List"}, "_type": "List"}
     features: dict[str, Any] = {
         "image": {"_type": "Image"},

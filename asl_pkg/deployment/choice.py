@@ -1,8 +1,9 @@
 """Which place the settings name."""
 
-from asl_pkg.bundle.store import FolderStore, open_store
+from asl_pkg.bundle.store import open_store
 from asl_pkg.config.schema import Settings
 from asl_pkg.deployment.target import DeploymentTarget
+from asl_pkg.storage.folder import LocalFolder
 
 
 def open_target(settings: Settings) -> DeploymentTarget:
@@ -19,7 +20,7 @@ def open_target(settings: Settings) -> DeploymentTarget:
         ServingError: there is no cluster.
     """
     store = open_store(settings.store)
-    if isinstance(store, FolderStore):
+    if isinstance(store.folder, LocalFolder):
         from asl_pkg.deployment.local import LocalTarget
 
         return LocalTarget(store)

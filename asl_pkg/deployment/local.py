@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from asl_pkg.bundle.bundle import open_bundle
 from asl_pkg.bundle.serving_state import Serving
-from asl_pkg.bundle.store import FolderStore, release_folder
+from asl_pkg.bundle.store import Store
 from asl_pkg.errors import ServingError
 from asl_pkg.serving.triton.local import LocalTriton
 
@@ -18,7 +18,7 @@ class LocalTarget:
         store: the model store.
     """
 
-    def __init__(self, store: FolderStore) -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
 
     def serving(self) -> Serving | None:
@@ -36,7 +36,7 @@ class LocalTarget:
     @contextmanager
     def candidate(self, serving: Serving) -> Iterator[list[str]]:
         """A Triton of its own on a stored release."""
-        with LocalTriton(open_bundle(release_folder(self.store.root, serving.release))) as triton:
+        with self.store.opened(serving.release) as (bundle_dir, _), LocalTriton(open_bundle(bundle_dir)) as triton:
             yield [triton.http_url]
 
     @contextmanager

@@ -73,7 +73,7 @@ def _judged(root: Path, found: Found) -> Path | RejectedFile:
         return replace(found.rejected, path=str(root / found.rejected.path))
     if rejected := no_image(found.path):
         return rejected
-    return file if kinds.claims_image(file) else _by_contents(file)
+    return file if kinds.has_image_name(file) else _by_contents(file)
 
 
 def _by_contents(file: Path) -> Path | RejectedFile:

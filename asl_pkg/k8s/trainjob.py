@@ -16,7 +16,7 @@ from asl_pkg.errors import AslError, SettingError
 from asl_pkg.k8s.client import OWN_ACCOUNT, Cluster, Kind
 from asl_pkg.k8s.pending_pods import tell_of_pending
 from asl_pkg.progress import say
-from asl_pkg.storage.folder import S3Folder
+from asl_pkg.storage.s3_folder import S3Folder
 
 API_GROUP = "trainer.kubeflow.org"
 TRAIN_JOB = Kind(
@@ -54,7 +54,7 @@ def train(settings: TrainSettings, key: str, dataset_dir: Path, training_dir: Pa
     if POD_NAME not in os.environ:
         raise SettingError("only a pipeline's pod makes a TrainJob: `asl pipeline submit`, or trainer.trainjob=false")
     cluster, name = Cluster(Path(OWN_ACCOUNT, "namespace").read_text(), TRAIN_JOB), f"asl-train-{key}"
-    work = S3Folder(f"{settings.checkpoint_uri.rstrip('/')}/{key}")
+    work = S3Folder.open(f"{settings.checkpoint_uri.rstrip('/')}/{key}")
     _clear(cluster, name)
     say(f"copying the data set to {work.url(DATASET)}")
     work.upload(dataset_dir, DATASET)

@@ -1,1 +1,1 @@
-"""Figures of classification, used by data, models and validation."""
+"""Metrics of classification, used by data, models and validation."""

@@ -1,4 +1,4 @@
-"""How good the answers are; every figure but the calibration error comes from confusion matrices [truth, answer]."""
+"""Metrics of a model's answers; all but the calibration error come from confusion matrices [truth, answer]."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from asl_pkg import contract
 
 CALIBRATION_BINS = 15  # as in Guo et al. 2017, https://arxiv.org/abs/1706.04599
-FEWEST_GROUPS = 8  # with fewer, a percentile of resampled groups says little: the worst group decides instead
+FEWEST_GROUPS = 8  # with fewer, a percentile over resampled groups says little: the worst group decides instead
 
 Confusion = NDArray[np.integer] | NDArray[np.floating]  # counts, or weighted counts
 Metric = Callable[[Confusion], NDArray[np.float64]]  # [..., classes, classes] -> [...]
@@ -18,14 +18,14 @@ Metric = Callable[[Confusion], NDArray[np.float64]]  # [..., classes, classes] -
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure and how far it may be off.
+    """A metric and its 95% interval.
 
     Args:
-        value: over all images.
+        value: value over all images.
         low: 2.5th percentile over resampled groups.
         high: 97.5th percentile.
-        worst: in the worst group.
-        groups: how many groups were resampled.
+        worst: value in the worst group.
+        groups: number of groups that were resampled.
     """
 
     value: float
@@ -41,13 +41,13 @@ class Interval:
 
     @property
     def bound(self) -> float:
-        """What a gate compares: the lower bound, or the worst group where there are too few groups."""
+        """The value that a gate compares: the lower bound, or the worst group where there are too few groups."""
         return self.worst if self.too_few else self.low
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """Images sorted into equal bins of confidence.
+    """Images in equal bins of confidence.
 
     Args:
         counts: images in each bin [bins].
@@ -72,7 +72,7 @@ def confusion_by_group(
 
     Args:
         truth: class of each image [n].
-        answer: the model's class for each image [n].
+        answer: class that the model gave each image [n].
         group: number of each image's group, from 0 [n].
 
     Returns:
@@ -91,7 +91,7 @@ def accuracy(confusion: Confusion) -> NDArray[np.float64]:
 
 
 def recall(confusion: Confusion) -> NDArray[np.float64]:
-    """Share of each class's images that were answered right [..., classes]; NaN for a class without images."""
+    """Share of right answers for each class [..., classes]; NaN for a class without images."""
     right = np.diagonal(confusion, axis1=-2, axis2=-1)
     images = confusion.sum(axis=-1)
     return np.where(images > 0, _ratio(right, images), np.nan)
@@ -100,7 +100,7 @@ def recall(confusion: Confusion) -> NDArray[np.float64]:
 def macro_f1(confusion: Confusion) -> NDArray[np.float64]:
     """Mean over the classes that have images of F1 = 2 right / (images + answers) [..., classes, classes] -> [...].
 
-    Other people's images, and a resample, may lack a class: it has no F1 to be averaged, whatever is answered.
+    An external set or a resample may lack a class: it does not count in the mean, whatever is answered.
     """
     right = np.diagonal(confusion, axis1=-2, axis2=-1)
     shown = confusion.sum(axis=-1) > 0
@@ -109,20 +109,20 @@ def macro_f1(confusion: Confusion) -> NDArray[np.float64]:
 
 
 def interval(metric: Metric, confusions: NDArray[np.int64], resamples: int, seed: int) -> Interval:
-    """Estimate how far a figure may be off by resampling whole groups with replacement.
+    """Estimate the interval of a metric by resampling whole groups with replacement.
 
-    Images of one signer resemble one another: resampling images would claim a precision that is not there.
-    One group fewer than there are is drawn and weighted up, which makes the variance right for few groups too
+    Images of one signer resemble one another: resampling single images would claim too much precision.
+    One group fewer than there are is drawn and weighted up, which makes the variance right even for few groups
     (rescaling bootstrap; Rao and Wu 1988, https://doi.org/10.1080/01621459.1988.10478591).
 
     Args:
         metric: accuracy or macro_f1.
-        confusions: one confusion matrix a group [groups, classes, classes].
-        resamples: how often to draw.
-        seed: of the drawing.
+        confusions: one confusion matrix per group [groups, classes, classes].
+        resamples: number of resamples.
+        seed: seed of the resampling.
 
     Returns:
-        The figure with its 95% interval.
+        The metric with its 95% interval.
     """
     weights = _weights(confusions, resamples, np.random.default_rng(seed))
     totals = (weights @ confusions.reshape(len(confusions), -1)).reshape(-1, *confusions.shape[1:])
@@ -134,16 +134,16 @@ def interval(metric: Metric, confusions: NDArray[np.int64], resamples: int, seed
 def paired_loss(champion: NDArray[np.int64], challenger: NDArray[np.int64], resamples: int, seed: int) -> Interval:
     """Estimate how much accuracy a challenger loses against a champion on the same images.
 
-    Whole groups are resampled, both models' answers together: what makes a group hard for both does not count.
+    Whole groups are resampled with both models' answers: what makes a group hard for both does not count.
 
     Args:
-        champion: its confusion matrices, one a group [groups, classes, classes].
-        challenger: likewise, of the same groups.
-        resamples: how often to draw.
-        seed: of the drawing.
+        champion: confusion matrices of the champion, one per group [groups, classes, classes].
+        challenger: those of the challenger, for the same groups.
+        resamples: number of resamples.
+        seed: seed of the resampling.
 
     Returns:
-        The loss with its 95% interval, in shares of the images, negative for a gain; `worst` is the greatest loss.
+        The loss with its 95% interval, as a share of the images, negative for a gain; `worst` is the greatest loss.
     """
     weights = _weights(champion, resamples, np.random.default_rng(seed))
     lost = np.trace(champion, axis1=1, axis2=2) - np.trace(challenger, axis1=1, axis2=2)
@@ -154,10 +154,10 @@ def paired_loss(champion: NDArray[np.int64], challenger: NDArray[np.int64], resa
 
 
 def reliability(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> Reliability:
-    """Compare how sure the model is with how often it is right (Guo et al. 2017, equations 1 to 3).
+    """Compare confidence with accuracy (Guo et al. 2017, equations 1 to 3).
 
     Args:
-        probabilities: of each class for each image [n, classes].
+        probabilities: probabilities of the classes for each image [n, classes].
         truth: class of each image [n].
 
     Returns:
@@ -175,10 +175,10 @@ def reliability(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) ->
 
 
 def _weights(confusions: NDArray[np.int64], resamples: int, generator: np.random.Generator) -> NDArray[np.float64]:
-    """How much each group counts in each resample [resamples, groups].
+    """Weight of each group in each resample [resamples, groups].
 
     Blocks of frames belong to one class each and are drawn within it, or some resamples would lack a class. But where a
-    class has one group, nothing could vary within it, as if that class were known exactly: then all are drawn at once.
+    class has only one group, nothing would vary within it, as if its accuracy were exact: then all are drawn together.
     """
     has_class = confusions.sum(axis=2) > 0
     strata = has_class.argmax(axis=1) if (has_class.sum(axis=1) == 1).all() else np.zeros(len(confusions), np.int64)

@@ -1,4 +1,4 @@
-"""Histograms of oriented gradients: simple features that see a hand's outline and little of the light on it."""
+"""Histograms of oriented gradients: simple features that show a hand's outline and little of the light on it."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 CELL_PX = 8
 ORIENTATIONS = 9  # over half a turn, as in the paper
-FEATURES = 3 * 3 * 4 * ORIENTATIONS  # of an image of 4x4 cells
-COMPONENTS = 64  # kept of them; with 128 photographs are read no better
-CHUNK = 256  # images at once: their gradients fit the processor's cache
+FEATURES = 3 * 3 * 4 * ORIENTATIONS  # per image of 4x4 cells
+COMPONENTS = 64  # kept of them; 128 read photographs no better
+CHUNK = 256  # images at once: their gradients fit the CPU's cache
 
 
 def embedding(
@@ -21,8 +21,8 @@ def embedding(
 
     Args:
         thumbnails: RGB [n, 32, 32, 3].
-        rows: of the images to describe [m].
-        references: rows of those that the components are found on.
+        rows: rows of the images to describe [m].
+        references: rows of the images that the components are fitted on.
 
     Returns:
         [m, COMPONENTS], or fewer columns where there are fewer references.
@@ -30,16 +30,16 @@ def embedding(
     from sklearn.decomposition import PCA
     from threadpoolctl import threadpool_limits
 
-    # So small a matrix is faster on one core, by far where others use the rest; plain images have no variance at all.
+    # A matrix this small is faster on one core, by far where others use the rest; plain images have no variance.
     with ThreadPoolExecutor() as pool, threadpool_limits(1), np.errstate(invalid="ignore"):
         known = np.concatenate(list(pool.map(lambda some: features(thumbnails[some]), _chunks(references))))
         pca = PCA(min(COMPONENTS, *known.shape), svd_solver="covariance_eigh").fit(known)
-        # By chunks: the features of all images at once would be five times as large.
+        # In chunks: the features of all images would be five times as large.
         return np.concatenate(list(pool.map(lambda some: pca.transform(features(thumbnails[some])), _chunks(rows))))
 
 
 def features(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Compute what `embedding` takes the principal components of.
+    """Compute the features whose principal components `embedding` takes.
 
     Args:
         thumbnails: RGB [n, 32, 32, 3].
@@ -59,7 +59,7 @@ def _chunks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 
 
 def _cells(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Sum the edges' strength by direction in each cell [n, 4, 4, ORIENTATIONS]."""
+    """Sum the strength of the edges by direction in each cell [n, 4, 4, ORIENTATIONS]."""
     grey = np.pad(thumbnails.mean(axis=-1, dtype=np.float32), ((0, 0), (1, 1), (1, 1)), mode="edge")
     down, right = grey[:, 2:, 1:-1] - grey[:, :-2, 1:-1], grey[:, 1:-1, 2:] - grey[:, 1:-1, :-2]
     strength = np.hypot(down, right)

@@ -1,4 +1,4 @@
-"""The micro-average ROC curve: every probability of every image is one yes-or-no question."""
+"""The micro-average ROC curve: every probability of every image is one binary decision."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ class Roc:
     Args:
         false_positive_rate: share of wrong classes with at least this probability [points].
         true_positive_rate: share of right classes with at least this probability [points].
-        threshold: the probability, falling [points].
-        area: under the curve.
+        threshold: the probabilities, from 1 to 0 [points].
+        area: area under the curve.
     """
 
     false_positive_rate: list[float]
@@ -26,25 +26,22 @@ class Roc:
 
 
 def micro_average_roc(probabilities: NDArray[np.floating], truth: NDArray[np.int64]) -> Roc:
-    """Draw the curve.
+    """Compute the curve.
 
     Args:
-        probabilities: of the classes [n, classes]; what is not a number counts as 0.
+        probabilities: probabilities of the classes [n, classes]; NaN counts as 0.
         truth: class of each image [n].
 
     Returns:
-        The curve, from no answer at all to every answer.
+        The curve at POINTS thresholds, and the area under all of it.
     """
+    from sklearn.metrics import auc, roc_curve
+
     finite = np.nan_to_num(probabilities, nan=0.0)
     right = np.zeros(finite.shape, bool)
     right[np.arange(len(truth)), truth] = True
-    threshold = np.linspace(1, 0, POINTS)
-    rates = [_share_at_least(finite[of], threshold) for of in (~right, right)]
-    # An area needs the point where nothing is answered, which no finite threshold gives.
-    area = np.trapezoid(np.r_[0, rates[1]], np.r_[0, rates[0]])
-    return Roc(rates[0].tolist(), rates[1].tolist(), threshold.tolist(), float(area))
-
-
-def _share_at_least(values: NDArray[np.floating], threshold: NDArray[np.float64]) -> NDArray[np.float64]:
-    rising = np.sort(values)
-    return 1 - np.searchsorted(rising, threshold, side="left") / max(1, len(rising))
+    false_positive, true_positive, thresholds = roc_curve(right.ravel(), finite.ravel(), drop_intermediate=False)
+    chosen = np.linspace(1, 0, POINTS)
+    points = np.searchsorted(-thresholds, -chosen, side="right") - 1  # thresholds fall, from infinity
+    area = float(auc(false_positive, true_positive))
+    return Roc(false_positive[points].tolist(), true_positive[points].tolist(), chosen.tolist(), area)

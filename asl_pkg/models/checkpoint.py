@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from asl_pkg import contract
-from asl_pkg.class_sets import KEY, is_sound, known_classes
+from asl_pkg.class_sets import KNOWN_CLASSES_KEY, is_sound, known_classes
 from asl_pkg.errors import BundleError
 from asl_pkg.models.classifier import Classifier
 
@@ -67,7 +67,8 @@ def _check(path: Path, hyper_parameters: dict[str, Any]) -> None:
             raise BundleError(f"{path}: {name} is {hyper_parameters.get(name)!r}, expected {value!r}: {MENDS}")
     if not is_sound(known_classes(hyper_parameters)):
         raise BundleError(
-            f"{path}: {KEY} is {hyper_parameters[KEY]!r}, expected some of the classes in their order: {MENDS}"
+            f"{path}: {KNOWN_CLASSES_KEY} is {hyper_parameters[KNOWN_CLASSES_KEY]!r}, expected some of the classes in "
+            f"their order: {MENDS}"
         )
 
 

@@ -1,10 +1,9 @@
 """What a killed training goes on from: its whole state, written after each epoch to a folder or to S3."""
 
 import pickle
-import shutil
 import warnings
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
@@ -15,74 +14,37 @@ from asl_pkg.distributed import all_reduce_any
 from asl_pkg.errors import DataError
 from asl_pkg.models.history import History
 from asl_pkg.progress import say
-from asl_pkg.storage.atomic import copy_into_place
-from asl_pkg.storage.s3 import connect, explained, metadata, split_url, upload
+from asl_pkg.storage.folder import Folder, open_folder
 
 
-class CheckpointStore(Protocol):
-    """Where the state of one training lies; it is there whole or not at all."""
+class CheckpointStore:
+    """Where the state of one training lies; it is there whole or not at all.
 
-    url: str
+    Args:
+        folder: holds the states of trainings.
+        name: file name of this one's.
+    """
+
+    def __init__(self, folder: Folder, name: str) -> None:
+        self.folder = folder
+        self.name = name
+        self.url = folder.url(name)
 
     def fetch(self, target: Path) -> bool:
         """Copy the state to a file; False where there is none."""
+        self.folder.require()  # better refused now than after the first epoch
+        if not self.folder.has(self.name):
+            return False
+        self.folder.fetch_file(self.name, target)
+        return True
 
     def put(self, source: Path) -> None:
         """Replace the state by a file."""
+        self.folder.put_file(source, self.name)
 
     def remove(self) -> None:
         """Remove the state, if there is one."""
-
-
-class FolderCheckpoints:
-    """A file in a folder."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._path = Path(url)
-
-    def fetch(self, target: Path) -> bool:
-        """Copy the file; False where there is none."""
-        if not self._path.exists():
-            return False
-        shutil.copyfile(self._path, target)
-        return True
-
-    def put(self, source: Path) -> None:
-        """Copy a file beside and rename it."""
-        copy_into_place(source, self._path)
-
-    def remove(self) -> None:
-        """Remove the file, if there is one."""
-        self._path.unlink(missing_ok=True)
-
-
-class S3Checkpoints:
-    """An object in S3, reached with the usual AWS_* variables."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._bucket, self._key = split_url(url)
-        self._client = connect()
-
-    def fetch(self, target: Path) -> bool:
-        """Download the object; False where there is none."""
-        with explained(self.url):
-            self._client.head_bucket(Bucket=self._bucket)  # better refused now than after the first epoch
-        if metadata(self._client, self._bucket, self._key) is None:
-            return False
-        with explained(self.url):
-            self._client.download_file(self._bucket, self._key, str(target))
-        return True
-
-    def put(self, source: Path) -> None:
-        """Upload a file, whole or not at all."""
-        upload(self._client, source, self._bucket, self._key)
-
-    def remove(self) -> None:
-        """Remove the object, if there is one."""
-        with explained(self.url):
-            self._client.delete_object(Bucket=self._bucket, Key=self._key)
+        self.folder.remove_file(self.name)
 
 
 def open_checkpoint_store(uri: str, key: str) -> CheckpointStore:
@@ -93,13 +55,12 @@ def open_checkpoint_store(uri: str, key: str) -> CheckpointStore:
         key: names the training: another one for other data, settings or code.
 
     Returns:
-        The place; nothing is written yet.
+        The store; nothing is written yet.
 
     Raises:
-        DataError: it is no such URL.
+        DataError: it is a URL of another kind.
     """
-    url = f"{uri.rstrip('/')}/{key}.ckpt"
-    return S3Checkpoints(url) if "://" in uri else FolderCheckpoints(url)
+    return CheckpointStore(open_folder(uri), f"{key}.ckpt")
 
 
 class ResumeCallback(Checkpoint):

@@ -10,7 +10,7 @@ from asl_pkg.config.schema import PipelineSettings
 from asl_pkg.errors import DataError, ServingError
 from asl_pkg.k8s.client import Cluster
 from asl_pkg.network import reach_directly
-from asl_pkg.storage.s3 import connect, has_bucket
+from asl_pkg.storage.s3 import has_bucket, s3_client
 
 MANIFEST_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -100,7 +100,7 @@ def _buckets(settings: PipelineSettings) -> Iterator[str]:
     urls = [settings.store, settings.checkpoint_uri, getattr(settings.data, "path", "")]
     for bucket in sorted({urlsplit(url).netloc for url in urls if url.startswith("s3://")}):
         try:
-            if not has_bucket(connect(), bucket):
+            if not has_bucket(s3_client(), bucket):
                 yield f"bucket s3://{bucket} (`make buckets`, or your S3's own tool)"
         except DataError as error:
             progress.say(f"skipped check of bucket {bucket}: {error}")

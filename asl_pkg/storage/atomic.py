@@ -1,4 +1,4 @@
-"""Writing so that nothing half-written is ever seen under its final name."""
+"""Atomic writes: nothing half-written is ever seen under its final name."""
 
 import hashlib
 import json
@@ -16,13 +16,13 @@ from asl_pkg.errors import DataError
 
 @contextmanager
 def atomic_directory(target: Path, check: Callable[[], object] | None = None) -> Iterator[Path]:
-    """Give an empty folder beside `target`; on success it takes target's place, on any error it goes.
+    """Give an empty folder beside `target` that replaces it on success and is removed on any error.
 
-    What may be replaced is for outputs.py to say.
+    outputs.py decides what may be replaced.
 
     Args:
         target: the folder to write; one that exists stays whole until the new one is complete.
-        check: refuses what must not be replaced, by raising; without it only an empty folder is replaced.
+        check: raises where the folder must not be replaced; without it only an empty folder is replaced.
 
     Yields:
         The folder to write into.
@@ -45,11 +45,11 @@ def atomic_directory(target: Path, check: Callable[[], object] | None = None) ->
 
 @contextmanager
 def in_place_of(target: Path, new: Path) -> Iterator[None]:
-    """Let a file or folder take target's place; on any error until the context ends, what was there comes back.
+    """Replace `target` by a file or folder; any error before the context ends restores what was there.
 
     Args:
-        target: what is replaced; there may be nothing.
-        new: lies on the same disk.
+        target: what is replaced; it need not exist.
+        new: the replacement, on the same disk.
     """
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
     old = aside / target.name
@@ -69,7 +69,7 @@ def in_place_of(target: Path, new: Path) -> Iterator[None]:
 
 
 def put_back(target: Path) -> None:
-    """Put back what a process that was killed while it replaced `target` had moved aside."""
+    """Restore what a process had moved aside when it was killed while it replaced `target`."""
     if os.path.lexists(target) or not target.parent.is_dir():
         return
     for aside in target.parent.iterdir():
@@ -80,7 +80,7 @@ def put_back(target: Path) -> None:
 
 
 def is_temporary(name: str, of: str) -> bool:
-    """Whether `tempfile` may have given this name to something beside a file or folder `of`."""
+    """Whether `tempfile` may have chosen this name for something beside a file or folder `of`."""
     return bool(re.fullmatch(rf"\.{re.escape(of)}-[a-z0-9_]{{8}}", name))
 
 
@@ -89,14 +89,17 @@ def copy_into_place(source: Path, target: Path) -> None:
 
     Args:
         source: the file.
-        target: its copy; a link to a file stays one.
+        target: the copy; where it is a link to a file it stays a link.
     """
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        prefix=f".{target.name}-", dir=target.parent, ignore_cleanup_errors=True
-    ) as beside:
-        Path(shutil.copyfile(source, Path(beside, target.name))).replace(target)
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+    os.close(descriptor)
+    try:
+        Path(shutil.copyfile(source, name)).chmod(0o644)
+        Path(name).replace(target)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def write_text(target: Path, text: str) -> None:
@@ -118,7 +121,7 @@ def write_text(target: Path, text: str) -> None:
 
 
 def write_json(target: Path, value: Any) -> None:
-    """Write a value as JSON that people can read, in one step."""
+    """Write a value as indented JSON, in one step."""
     write_text(target, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -132,16 +135,17 @@ def require_space(folder: Path, needed_bytes: int, what: str) -> None:
     """Refuse work that would fill the disk, before it starts.
 
     Args:
-        folder: where it writes; it may not exist yet.
-        needed_bytes: how much.
-        what: the work, as "the download of FILE".
+        folder: where the work writes; it need not exist yet.
+        needed_bytes: bytes that the work needs.
+        what: name of the work, as "the download of FILE".
 
     Raises:
-        DataError: less is free.
+        DataError: the disk has too little free space.
     """
-    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free_bytes = shutil.disk_usage(existing).free
     if free_bytes < needed_bytes:
         raise DataError(
-            f"{what} needs {needed_bytes / 1e9:,.2f} GB in {folder}, {free_bytes / 1e9:,.2f} GB are free: make room"
+            f"{what} needs {needed_bytes / 1e9:,.2f} GB in {folder}, {free_bytes / 1e9:,.2f} GB are free: free some "
+            "space"
         )

@@ -1,4 +1,4 @@
-"""A download that goes on where it broke off, in this pull or in the next."""
+"""Downloads that resume where they broke off, in this pull or in the next."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,15 +10,15 @@ from asl_pkg.errors import DataError
 from asl_pkg.progress import say, track
 from asl_pkg.storage.atomic import require_space, write_text
 
-CHUNK = 2**16
+DOWNLOAD_CHUNK_BYTES = 2**16
 MIB = 2**20
-RESERVE_BYTES = 64 * MIB  # a disk is never filled to its end, also where the server does not say how much comes
-ATTEMPTS = 6  # in a row that bring nothing new
+RESERVE_BYTES = 64 * MIB  # stays free on the disk, even where the server does not say how much it sends
+ATTEMPTS = 6  # in a row without new bytes
 BACKOFF_S = 0.5  # before the second attempt; doubled before each further one
 
 
 class BrokenConnectionError(DataError):
-    """The connection broke or the server is busy: asking again may help."""
+    """The connection broke or the server is busy; a retry may help."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class HttpPart:
     """What a server sends of a file.
 
     Args:
-        start: the first byte that it sends: what was asked for, or 0 where it begins anew.
-        total: bytes of the whole file; None where the server does not say.
-        version: names its contents, as an ETag; empty where the server names none.
+        start: first byte sent: the one requested, or 0 where the server starts again.
+        total: size of the whole file in bytes; None where the server does not say.
+        version: identifies the contents, such as an ETag; empty where the server has none.
         chunks: the bytes; reading them raises BrokenConnectionError where the connection breaks.
     """
 
@@ -42,15 +42,15 @@ Ask = Callable[[int, str], AbstractContextManager[HttpPart]]
 
 
 def download(ask: Ask, target: Path, name: str) -> None:
-    """Bring a file here, from the byte on that an earlier download reached if the server still has the same contents.
+    """Download a file; resumes an earlier download if the server still has the same contents.
 
     Args:
-        ask: asks the server for the file from a byte on, if it still has a version.
-        target: the file; `target`.version beside it keeps the server's name for these contents.
-        name: what errors and progress call it.
+        ask: requests the file from a byte on, if the server still has this version.
+        target: the file; `target`.version beside it keeps the server's version.
+        name: how errors and progress call the file.
 
     Raises:
-        DataError: the server refuses, the disk is too small, or several attempts in a row brought nothing.
+        DataError: the server refuses, the disk is too small, or several attempts in a row got no new bytes.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     furthest = _size(target)
@@ -61,7 +61,7 @@ def download(ask: Ask, target: Path, name: str) -> None:
         except BrokenConnectionError as error:
             failures = 0 if _size(target) > furthest else failures + 1
             if failures == ATTEMPTS:
-                raise DataError(f"{error} ({ATTEMPTS} attempts); the same pull later goes on from here") from error
+                raise DataError(f"{error} ({ATTEMPTS} attempts); run the same pull again to resume") from error
             say(f"{error}; trying again")
         furthest = max(furthest, _size(target))
         time.sleep(BACKOFF_S * 2**failures)
@@ -76,7 +76,7 @@ def _attempt(ask: Ask, target: Path, name: str) -> None:
     version = version_file.read_text(encoding="utf-8") if version_file.exists() else ""
     with ask(_size(target) if version else 0, version) as answer:
         if answer.start == 0:
-            target.unlink(missing_ok=True)  # first, so that a version never stands beside another's bytes
+            target.unlink(missing_ok=True)  # first: the version must never lie beside bytes of another one
             write_text(version_file, answer.version)
         rest = None if answer.total is None else answer.total - answer.start
         require_space(target.parent, (rest or 0) + RESERVE_BYTES, f"the download of {name}")
@@ -84,11 +84,11 @@ def _attempt(ask: Ask, target: Path, name: str) -> None:
         for _ in track(_written(answer.chunks, target), rest_mib, f"Downloading {name}", "MiB"):
             require_space(target.parent, RESERVE_BYTES, f"the download of {name}")
     if answer.total is not None and _size(target) != answer.total:
-        raise BrokenConnectionError(f"{name}: {_size(target):,} of {answer.total:,} bytes came")
+        raise BrokenConnectionError(f"{name}: {_size(target):,} of {answer.total:,} bytes received")
 
 
 def _written(chunks: Iterator[bytes], target: Path) -> Iterator[None]:
-    """Append the chunks and yield once a MiB; what came before an error is on the disk."""
+    """Append the chunks and yield once per MiB; what came before an error stays on disk."""
     written = 0
     with target.open("ab") as file:
         for chunk in chunks:

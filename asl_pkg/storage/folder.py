@@ -1,95 +1,142 @@
-"""Folders in S3: files under a prefix, each copied whole or not at all."""
+"""One folder, on this machine or in S3: files are copied whole or not at all, and read the same way from both."""
 
+import os
+import shutil
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Protocol
 
-from asl_pkg.errors import DataError
-from asl_pkg.storage.s3 import connect, explained, split_url, upload
-from asl_pkg.storage.safe_names import fault_of
+from asl_pkg.storage import atomic, outputs
 
 
-class S3Folder:
-    """The objects under a prefix, reached with the usual AWS_* variables.
-
-    Args:
-        url: s3://BUCKET/PREFIX.
-
-    Raises:
-        DataError: it is no such URL, or the AWS_* variables contradict one another.
-    """
-
-    def __init__(self, url: str) -> None:
-        self.bucket, prefix = split_url(url)
-        self.prefix = prefix.strip("/")
-        self.client = connect()
+class Folder(Protocol):
+    """A folder of files; names are relative to it, with slashes."""
 
     def url(self, name: str = "") -> str:
-        """Where a file lies."""
-        return f"s3://{self.bucket}/{self.key(name)}"
+        """Address of a file; of the folder itself without a name."""
 
-    def key(self, name: str) -> str:
-        """The key of a file's object."""
-        return f"{self.prefix}/{name}".lstrip("/")
+    def folder_uri(self, name: str) -> str:
+        """URI of a sub-folder, for other programs."""
 
-    def names(self, folder: str = "") -> Iterator[str]:
-        """Names of the files, of one folder or all.
+    def require(self) -> None:
+        """Refuse a folder that can never be written to."""
 
-        Raises:
-            DataError: S3 refuses.
-        """
-        with explained(self.url(folder)):
-            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.key(folder))
-            for page in pages:
-                yield from (one["Key"].removeprefix(self.key("")) for one in page.get("Contents", []))
+    def names(self) -> Iterator[str]:
+        """Names of all files."""
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file."""
 
     def read(self, name: str) -> bytes:
-        """Read a file.
+        """Read a file."""
 
-        Raises:
-            DataError: S3 refuses.
-        """
-        with explained(self.url(name)):
-            return bytes(self.client.get_object(Bucket=self.bucket, Key=self.key(name))["Body"].read())
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file in one step."""
 
-    def upload(self, source: Path, name: str, last: str = "") -> None:
-        """Upload a folder; what is there already is not sent again.
+    def fetch_file(self, name: str, target: Path) -> None:
+        """Copy a file out of the folder."""
+
+    def put_file(self, source: Path, name: str) -> None:
+        """Copy a file into the folder, in one step."""
+
+    def remove_file(self, name: str) -> None:
+        """Remove a file, if there is one."""
+
+    def put_folder(self, source: Path, name: str, kind: outputs.OutputKind, last: str = "") -> None:
+        """Copy a folder into this one, in one step or so that the file `last` tells that the others are there."""
+
+    def opened(self, *names: str) -> AbstractContextManager[list[Path]]:
+        """Sub-folders as folders of this machine, readable until the context ends."""
+
+
+class LocalFolder:
+    """A folder on this machine; it is made with its first file.
+
+    Args:
+        root: path of the folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def url(self, name: str = "") -> str:
+        """Path of a file."""
+        return str(self.root / name)
+
+    def folder_uri(self, name: str) -> str:
+        """A sub-folder as file://PATH."""
+        return (self.root / name).resolve().as_uri()
+
+    def require(self) -> None:
+        """Whether it can be written to is known when its first file is."""
+
+    def names(self) -> Iterator[str]:
+        """Names of all files, without what an interrupted copy left."""
+        for folder, _, files in os.walk(self.root, followlinks=True):
+            names = (Path(folder, file).relative_to(self.root) for file in files)
+            yield from (name.as_posix() for name in names if not name.parts[0].startswith("."))
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file."""
+        return (self.root / name).is_file()
+
+    def read(self, name: str) -> bytes:
+        """Read a file."""
+        return (self.root / name).read_bytes()
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file in one step."""
+        atomic.write_text(self.root / name, text)
+
+    def fetch_file(self, name: str, target: Path) -> None:
+        """Copy a file out of the folder."""
+        shutil.copyfile(self.root / name, target)
+
+    def put_file(self, source: Path, name: str) -> None:
+        """Copy a file beside its target and rename it."""
+        atomic.copy_into_place(source, self.root / name)
+
+    def remove_file(self, name: str) -> None:
+        """Remove a file, if there is one."""
+        (self.root / name).unlink(missing_ok=True)
+
+    def put_folder(self, source: Path, name: str, kind: outputs.OutputKind, last: str = "") -> None:
+        """Copy a folder in one step; it replaces only what an earlier copy of this kind left.
 
         Args:
             source: the folder.
-            name: of the folder here.
-            last: name of the file that goes last, and so tells that the others are there.
+            name: its name here.
+            kind: what it holds.
+            last: not needed here.
 
         Raises:
-            DataError: S3 refuses.
+            SettingError: something else has that name.
         """
-        paths = [path for path in source.rglob("*") if path.is_file()]
-        for path in sorted(paths, key=lambda path: path.name == last):
-            upload(self.client, path, self.bucket, self.key(f"{name}/{path.relative_to(source).as_posix()}"))
+        with outputs.replaced(self.root / name, kind) as beside:
+            shutil.copytree(source, beside, dirs_exist_ok=True)
 
-    def download(self, name: str, target: Path) -> None:
-        """Download a folder.
+    @contextmanager
+    def opened(self, *names: str) -> Iterator[list[Path]]:
+        """The sub-folders themselves."""
+        yield [self.root / name for name in names]
 
-        Args:
-            name: of the folder here.
-            target: gets its files.
 
-        Raises:
-            DataError: S3 refuses, or an object's name is none that a file may have.
-        """
-        for file in self.names(f"{name}/"):
-            if fault := fault_of(file):
-                raise DataError(f"s3://{self.bucket}/{self.prefix}/{ascii(file)} {fault}: remove it")
-            path = target / file.removeprefix(f"{name}/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with explained(self.url(file)):
-                self.client.download_file(self.bucket, self.key(file), str(path))
+def open_folder(address: str, below: str = "") -> Folder:
+    """Open the folder that an address names.
 
-    def remove(self) -> None:
-        """Remove every file.
+    Args:
+        address: a path, or s3://BUCKET/PREFIX.
+        below: name of a folder in it, which is opened instead.
 
-        Raises:
-            DataError: S3 refuses.
-        """
-        for name in list(self.names()):
-            with explained(self.url(name)):
-                self.client.delete_object(Bucket=self.bucket, Key=self.key(name))
+    Returns:
+        The folder, which need not exist yet.
+
+    Raises:
+        DataError: it is a URL of another kind, or the AWS_* variables contradict one another.
+    """
+    if "://" in address:
+        from asl_pkg.storage.s3_folder import S3Folder  # imports boto3, which takes its time
+
+        return S3Folder.open(f"{address.rstrip('/')}/{below}")
+    return LocalFolder(Path(address, below))

@@ -1,7 +1,7 @@
-"""What a verb may replace: nothing but what this product wrote there itself.
+"""What a verb may replace: only what this product itself wrote there.
 
-Ours is known by a marker in the folder, which lists the files that were written, and not by the folder's name. Folders
-of the version before there were markers are known by the file that says what they are and by the names of all others.
+A marker in the folder lists the files that were written; the folder's name does not count. Folders of the version
+before markers are recognised by the file that describes them and by the names of the others.
 """
 
 import json
@@ -19,22 +19,22 @@ from asl_pkg.errors import SettingError
 from asl_pkg.storage import atomic
 
 MARKER = ".asl-output.json"
-LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})  # that file managers leave wherever one looks
-SHOWN = 3  # names in an error
+FILE_MANAGER_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})  # left in every folder that is opened
+SHOWN = 3  # names listed in an error
 
-Former = Callable[[Path], Collection[str]]  # the files that the version without markers wrote to a folder
+Former = Callable[[Path], Collection[str]]  # files that the version without markers wrote to a folder
 
 
 @dataclass(frozen=True)
-class Kind:
+class OutputKind:
     """Something that a verb writes.
 
     Args:
-        what: it is, for people and for the marker.
-        setting: that says where it goes.
+        what: name of the output, for people and for the marker.
+        setting: name of the setting that says where it goes.
         former: finds what the version before markers wrote.
-        beside: its files, where others may stand in the same folder; empty where the folder is replaced as a whole.
-        marked: it gets a marker; a bundle has a list of its own, and Triton and who checks it want no other file.
+        beside: names of its files, where other files may lie in the same folder; empty where it owns the whole folder.
+        marked: whether it gets a marker. A bundle lists its files itself, and Triton takes no other file.
     """
 
     what: str
@@ -45,7 +45,7 @@ class Kind:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    """What a JSON file holds; empty where there is none, or another thing than an object."""
+    """The object in a JSON file; empty where there is none."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, ValueError, RecursionError):
@@ -54,7 +54,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _told_by(facts: str, keys: set[str], names: str) -> Former:
-    """Know a folder by a file with these keys; what else is named so was written with it."""
+    """Recognise a folder by a JSON file with these keys; files with matching names were written with it."""
 
     def former(folder: Path) -> set[str]:
         if not keys <= _json(folder / facts).keys():
@@ -66,26 +66,26 @@ def _told_by(facts: str, keys: set[str], names: str) -> Former:
 
 
 def _just(*names: str) -> Former:
-    """Know a folder by its having these files, all of them."""
+    """Recognise a folder that has all of these files."""
     return lambda folder: names if all((folder / name).is_file() for name in names) else ()
 
 
 def _checkpoints(folder: Path) -> Collection[str]:
-    """Know a training's checkpoints by the figures beside their folder."""
+    """Recognise the checkpoints of a training by the metrics beside their folder."""
     names = [Path(name).name for name in (contract.BEST_CHECKPOINT, contract.LAST_CHECKPOINT)]
     return names if TRAINING.former(folder.parent) else ()
 
 
 def _listed(folder: Path) -> set[str]:
-    """Know a bundle by its own list."""
+    """Recognise a bundle by its own list of files."""
     said = _json(folder / contract.BUNDLE_FILE)
     if not {"schema_version", "model_digest", "files"} <= said.keys() or not isinstance(said["files"], list):
         return set()
-    named = {str(one.get("path")) for one in said["files"] if isinstance(one, dict)}
+    named = {str(file.get("path")) for file in said["files"] if isinstance(file, dict)}
     return named | {contract.BUNDLE_FILE, contract.SIGNATURE_FILE}
 
 
-DATASET = Kind(
+DATASET = OutputKind(
     "data set",
     "dataset_dir",
     _told_by(
@@ -94,7 +94,7 @@ DATASET = Kind(
         r"dataset\.json|audit\.json|audit\.html|contact_sheet\.jpg|(train|validation|test)-\d{5}-of-\d{5}\.parquet",
     ),
 )
-CHECKPOINTS = Kind("checkpoints", "training_dir", _checkpoints)
+CHECKPOINTS = OutputKind("checkpoints", "training_dir", _checkpoints)
 TRAINING_FILES = (
     contract.HISTORY_FILE,
     contract.METRICS_FILE,
@@ -102,7 +102,7 @@ TRAINING_FILES = (
     contract.STATISTICS_FILE,
     contract.SBOM_FILE,
 )
-TRAINING = Kind(
+TRAINING = OutputKind(
     "training",
     "training_dir",
     _told_by(
@@ -112,9 +112,9 @@ TRAINING = Kind(
     ),
     TRAINING_FILES,
 )
-PLOTS = Kind("plots", "", _just(*contract.PLOTS))
-BUNDLE = Kind("bundle", "bundle_dir", _listed, marked=False)
-REPORT = Kind(
+PLOTS = OutputKind("plots", "", _just(*contract.PLOTS))
+BUNDLE = OutputKind("bundle", "bundle_dir", _listed, marked=False)
+REPORT = OutputKind(
     "report",
     "report_dir",
     _told_by(
@@ -124,31 +124,31 @@ REPORT = Kind(
     ),
 )
 MONITOR_FILES = (contract.MONITOR_FILE, contract.MONITOR_PAGE)
-MONITOR = Kind(
+MONITOR = OutputKind(
     "drift report",
     "monitor_dir",
     _told_by(contract.MONITOR_FILE, {"drifted", "release", "measures"}, "|".join(map(re.escape, MONITOR_FILES))),
     MONITOR_FILES,
 )
-DECODED = Kind("decoded images", "data.cache_dir", _just("pixels.npy", "labels.npy"))
-RUN = Kind("pipeline run", "", lambda folder: ["log.txt"] if (folder / ".cache").is_dir() else [], ("log.txt",))
-WHOLE = (DATASET, BUNDLE, REPORT)  # what one folder more would spoil
+DECODED = OutputKind("decoded images", "data.cache_dir", _just("pixels.npy", "labels.npy"))
+RUN = OutputKind("pipeline run", "", lambda folder: ["log.txt"] if (folder / ".cache").is_dir() else [], ("log.txt",))
+WHOLE = (DATASET, BUNDLE, REPORT)  # one more folder inside would spoil them
 
 
-def claim(path: Path, kind: Kind, inputs: Sequence[str] = ()) -> Path:
-    """Say that a verb is going to write here: refused before any work starts where something else would be lost.
+def claim(path: Path, kind: OutputKind, inputs: Sequence[str] = ()) -> Path:
+    """Announce that a verb will write here; refused before any work starts if something else would be lost.
 
     Args:
         path: the folder, as the user named it.
-        kind: what is written.
+        kind: kind of the output.
         inputs: files and folders that the verb reads.
 
     Returns:
-        The folder itself; of a link what it leads to, so that the link stays one.
+        The folder, or the target of a link, so that the link itself stays.
 
     Raises:
-        SettingError: the folder holds what this product did not write, is a file, a mount point, the working folder
-            or above it or above an input, or lies in something of ours.
+        SettingError: the folder holds files that this product did not write; or it is a file, a mount point, the
+            working folder or a parent of it or of an input; or it lies inside another output.
     """
     folder = _followed(path, kind)
     if os.path.lexists(folder) and not folder.is_dir():
@@ -156,33 +156,35 @@ def claim(path: Path, kind: Kind, inputs: Sequence[str] = ()) -> Path:
     if not kind.beside:
         if Path.cwd().is_relative_to(folder):
             raise _refused(path, kind, "is the working folder or above it, and the whole folder would be replaced")
-        if holds := [one for one in inputs if one and Path(one).resolve().is_relative_to(folder)]:
-            raise _refused(path, kind, f"holds {holds[0]}, which is read, and the whole folder would be replaced")
+        if holds := [source for source in inputs if source and Path(source).resolve().is_relative_to(folder)]:
+            raise _refused(
+                path, kind, f"holds {holds[0]}, an input of this run, and the whole folder would be replaced"
+            )
         if os.path.ismount(folder):
-            raise _refused(path, kind, "is a mount point, which cannot be replaced: name a folder in it")
+            raise _refused(path, kind, "is a mount point, which cannot be replaced: name a folder inside it")
     for other in WHOLE:
         for around in folder.parents if not kind.beside else (folder, *folder.parents):
             if _ours(around, other):
-                raise _refused(path, kind, f"lies in a {other.what}, which is whole as it is")
+                raise _refused(path, kind, f"lies in a {other.what}, which takes no further files")
     if foreign := _foreign(folder, kind):
         more = f" and {len(foreign) - SHOWN:,} more" if len(foreign) > SHOWN else ""
         names = ", ".join(name if name.isprintable() else ascii(name) for name in foreign[:SHOWN])
-        raise _refused(path, kind, f"holds {names}{more}, not written by asl, to be replaced by the {kind.what}")
+        raise _refused(path, kind, f"holds {names}{more}, not written by asl; the {kind.what} would replace it")
     return folder
 
 
 def claim_training(training_dir: Path, plots_dir: Path | None = None) -> list[tuple[str, Path]]:
-    """Say where a training is going to write.
+    """Announce where a training will write.
 
     Args:
         training_dir: gets what contract.py lists under training/.
         plots_dir: gets the plots; by default a folder in training_dir.
 
     Returns:
-        Name in the training and final place of each file and folder.
+        Name in the training and final path of each file and folder.
 
     Raises:
-        SettingError: something that no training wrote stands there.
+        SettingError: something that no training wrote lies there.
     """
     folder = claim(training_dir, TRAINING)
     checkpoints = Path(contract.BEST_CHECKPOINT).parent
@@ -194,12 +196,12 @@ def claim_training(training_dir: Path, plots_dir: Path | None = None) -> list[tu
 
 
 @contextmanager
-def replaced(path: Path, kind: Kind) -> Iterator[Path]:
-    """Give an empty folder that takes the place of what a former run wrote, whole or not at all.
+def replaced(path: Path, kind: OutputKind) -> Iterator[Path]:
+    """Give an empty folder that replaces what a former run wrote, whole or not at all.
 
     Args:
         path: the folder, as the user named it.
-        kind: what is written.
+        kind: kind of the output.
 
     Yields:
         The folder to write into.
@@ -210,42 +212,42 @@ def replaced(path: Path, kind: Kind) -> Iterator[Path]:
     folder = claim(path, kind)
     with atomic.atomic_directory(folder, lambda: claim(folder, kind)) as beside:
         if kind.marked:
-            (beside / MARKER).touch()  # a killed run's folder is known by it
+            (beside / MARKER).touch()  # recognises the folder of a killed run
         yield beside
         if kind.marked:
             mark(beside, kind)
 
 
-def mark(folder: Path, kind: Kind) -> None:
-    """Write down what is ours in a folder.
+def mark(folder: Path, kind: OutputKind) -> None:
+    """Write the marker of an output.
 
     Args:
-        folder: where it lies; what it holds is ours, unless the kind names its files.
-        kind: what was written.
+        folder: holds the output; all its files belong to it, unless the kind names them.
+        kind: kind of the output.
     """
     written = kind.beside or tuple(
-        sorted(one.relative_to(folder).as_posix() for one in folder.rglob("*") if not one.is_dir())
+        sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir())
     )
     atomic.write_json(folder / MARKER, _json(folder / MARKER) | {kind.what: list(written)})
 
 
 def claim_file(path: Path, setting: str, ours: Callable[[Path], bool]) -> None:
-    """Say that a verb is going to write this file.
+    """Announce that a verb will write this file.
 
     Args:
         path: the file.
-        setting: that says where it goes.
-        ours: knows a file that this product wrote, by what is in it.
+        setting: name of the setting that says where it goes.
+        ours: recognises a file that this product wrote by its contents.
 
     Raises:
         SettingError: it is something else.
     """
     if os.path.lexists(path) and not (path.is_file() and not path.is_symlink() and ours(path)):
-        raise SettingError(f"{path} was not written by asl and would be replaced: {setting} names another place")
+        raise SettingError(f"{path} was not written by asl and would be replaced: set {setting} to another path")
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a killed `replaced` left beside a folder; nobody else may write it at this moment."""
+    """Remove what a killed `replaced` left beside a folder; no other process may be writing it."""
     atomic.put_back(folder)
     for path in folder.parent.iterdir() if folder.parent.is_dir() else ():
         old = atomic.is_temporary(path.name, f"{folder.name}-old")
@@ -258,32 +260,34 @@ def is_leftover(folder: Path) -> bool:
     return not folder.is_symlink() and folder.is_dir() and ((folder / MARKER).is_file() or not any(folder.iterdir()))
 
 
-def is_ours(folder: Path, kind: Kind) -> bool:
+def is_ours(folder: Path, kind: OutputKind) -> bool:
     """Whether a folder is what a former run wrote, and nothing else."""
     return not folder.is_symlink() and bool(_ours(folder, kind)) and not _foreign(folder, kind)
 
 
-def _followed(path: Path, kind: Kind) -> Path:
-    """What a path leads to."""
+def _followed(path: Path, kind: OutputKind) -> Path:
+    """The target of a path."""
     try:
         folder = path.resolve()
     except RuntimeError as error:
         raise _refused(path, kind, "is a link that leads to itself") from error
     if path.is_symlink() and not folder.exists():
-        raise _refused(path, kind, f"is a link to {folder}, which is not there: `mkdir` it, or mount its disk")
+        raise _refused(
+            path, kind, f"is a link to {folder}, which does not exist: create it with `mkdir`, or mount its disk"
+        )
     return folder
 
 
-def _ours(folder: Path, kind: Kind) -> set[str]:
-    """The files in a folder that a former run wrote; empty where there was none."""
+def _ours(folder: Path, kind: OutputKind) -> set[str]:
+    """Files in a folder that a former run wrote; empty where there was none."""
     written = _json(folder / MARKER).get(kind.what) if kind.marked else None
     if isinstance(written, list):
         return {MARKER, *(name for name in written if isinstance(name, str))}
     return set(kind.former(folder))
 
 
-def _foreign(folder: Path, kind: Kind) -> list[str]:
-    """What stands in the way in a folder and is not ours."""
+def _foreign(folder: Path, kind: OutputKind) -> list[str]:
+    """What is in the way in a folder and was not written by this product."""
     if not folder.is_dir():
         return []
     ours = _ours(folder, kind)
@@ -293,17 +297,17 @@ def _foreign(folder: Path, kind: Kind) -> list[str]:
 
 
 def _is_plain(folder: Path, name: str, ours: Collection[str]) -> bool:
-    """Whether a file is as we wrote it: a link may lead to anything."""
+    """Whether a file is ours and not a link, which may lead to anything."""
     return name in ours and (folder / name).is_file() and not (folder / name).is_symlink()
 
 
 def _others(folder: Path, ours: Collection[str], folders: Collection[str], within: str = "") -> Iterator[str]:
-    """Yield what is not ours; a folder that has nothing of ours is not searched."""
+    """Yield what is not ours; a folder without files of ours is not searched."""
     with os.scandir(folder / within) as entries:
         for entry in entries:
             name = within + entry.name
             if not entry.is_dir(follow_symlinks=False):
-                if entry.is_symlink() or (name not in ours and entry.name not in LITTER):
+                if entry.is_symlink() or (name not in ours and entry.name not in FILE_MANAGER_FILES):
                     yield name
             elif name in folders:
                 yield from _others(folder, ours, folders, f"{name}/")
@@ -311,6 +315,6 @@ def _others(folder: Path, ours: Collection[str], folders: Collection[str], withi
                 yield f"{name}/"
 
 
-def _refused(path: Path, kind: Kind, why: str) -> SettingError:
-    mends = f"{kind.setting}=FOLDER names another folder" if kind.setting else "move it away"
-    return SettingError(f"{path} {why}: {mends}")
+def _refused(path: Path, kind: OutputKind, why: str) -> SettingError:
+    remedy = f"set {kind.setting} to another folder" if kind.setting else "move it away"
+    return SettingError(f"{path} {why}: {remedy}")

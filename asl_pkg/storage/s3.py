@@ -1,10 +1,8 @@
-"""The client of an S3 server, and what its errors mean for the user."""
+"""The S3 client, and what its errors mean for the user."""
 
-import base64
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -15,12 +13,14 @@ from botocore.parsers import ResponseParserError
 
 from asl_pkg.errors import DataError
 from asl_pkg.network import reach_directly
-from asl_pkg.storage.atomic import sha256
 from asl_pkg.storage.download import BrokenConnectionError
 
-CONNECTIONS = 16  # objects fetched at once: small ones wait for the network, not for the processor
+CONNECTIONS = 16  # objects fetched at once: small ones wait for the network, not for the CPU
 CONNECT_S, READ_S = 10, 60
-RETRIES = {"retry_mode": "AWS_RETRY_MODE", "max_attempts": "AWS_MAX_ATTEMPTS"}  # in ~/.aws/config, and as variables
+RETRIES = {
+    "retry_mode": "AWS_RETRY_MODE",
+    "max_attempts": "AWS_MAX_ATTEMPTS",
+}  # name in ~/.aws/config, and as a variable
 AMAZON = "amazonaws.com"
 BROKEN_OFF = (
     exceptions.ConnectionClosedError,
@@ -28,23 +28,25 @@ BROKEN_OFF = (
     exceptions.ReadTimeoutError,
     exceptions.ResponseStreamingError,
 )
-# By the code where only that tells, else by HTTP's status: codes differ between servers.
+# By S3's code where only that is specific, else by HTTP status: codes differ between servers.
 MEANINGS: dict[str | int, str] = {
     "NoSuchKey": "is gone since it was listed; run the pull again",
     301: "its bucket is in another region: set AWS_REGION",
     400: "the server refuses the request: check AWS_REGION and the name of the bucket",
-    403: "access denied: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; they must be allowed to do "
-    "this, and without them only public buckets can be read",
-    404: "there is no such bucket or object (or, as some servers mean it, key of access): check the URL, "
+    403: "access denied: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; they need permission for "
+    "this; without them only public buckets can be read",
+    404: "there is no such bucket or object (or, on some servers, no such access key): check the URL, "
     "AWS_ENDPOINT_URL and AWS_ACCESS_KEY_ID",
     412: "changed while it was read; run the pull again",
 }
 
-PAGE = "the answer is a web page: AWS_ENDPOINT_URL must be the address of the S3 API, with no login page in front of it"
+PAGE = (
+    "the answer is a web page: set AWS_ENDPOINT_URL to the address of the S3 API, without a login page in front of it"
+)
 
 
 def split_url(url: str) -> tuple[str, str]:
-    """Take s3://BUCKET/KEY apart.
+    """Split s3://BUCKET/KEY.
 
     Args:
         url: as the user gives it.
@@ -53,7 +55,7 @@ def split_url(url: str) -> tuple[str, str]:
         (bucket, key); the key may be empty.
 
     Raises:
-        DataError: it is no such URL.
+        DataError: it is not an S3 URL.
     """
     bucket, _, key = url.removeprefix("s3://").partition("/")
     if not url.startswith("s3://") or not bucket:
@@ -61,43 +63,43 @@ def split_url(url: str) -> tuple[str, str]:
     return bucket, key
 
 
-def connect() -> Any:
-    """Make a client from the usual AWS_* variables and files; ours is only what they leave open.
+def s3_client() -> Any:
+    """Make a client from the usual AWS_* variables and files; our defaults fill only what they leave open.
 
     Returns:
-        A boto3 S3 client; it retries what may pass.
+        A boto3 S3 client; it retries temporary errors.
 
     Raises:
         DataError: the settings contradict one another.
     """
-    with explained("S3"):
+    with s3_errors_translated("S3"):
         core = botocore.session.Session()
-        session = boto3.Session(botocore_session=core)  # boto3.client remembers who asked first in this process
+        session = boto3.Session(botocore_session=core)  # boto3.client caches the first session of the process
         theirs = core.get_scoped_config()
         options: dict[str, Any] = {}
         if not any(name in theirs or variable in os.environ for name, variable in RETRIES.items()):
             options["retries"] = {"mode": "standard"}
         if core.get_credentials() is None:
-            options["signature_version"] = UNSIGNED  # a public bucket asks for none
+            options["signature_version"] = UNSIGNED  # public buckets need none
         config = Config(max_pool_connections=CONNECTIONS, connect_timeout=CONNECT_S, read_timeout=READ_S, **options)
         client = session.client("s3", config=config)
         reach_directly(client.meta.endpoint_url)
         if AMAZON in client.meta.endpoint_url or "addressing_style" in (theirs.get("s3") or {}):
             return client
-        # A server of one's own seldom has a DNS name for every bucket.
+        # A self-hosted server seldom has a DNS name for every bucket.
         return session.client("s3", config=config.merge(Config(s3={"addressing_style": "path"})))
 
 
 @contextmanager
-def explained(name: str) -> Iterator[None]:
-    """Turn the errors of boto3 into one line that says what to do.
+def s3_errors_translated(name: str) -> Iterator[None]:
+    """Turn errors of boto3 into one line that says what to do.
 
     Args:
-        name: what was asked for.
+        name: URL of what was requested.
 
     Raises:
         BrokenConnectionError: the connection broke.
-        DataError: anything else.
+        DataError: any other error.
     """
     try:
         yield
@@ -125,73 +127,22 @@ def explained(name: str) -> Iterator[None]:
 
 
 def code_of(error: DataError) -> str:
-    """S3's name for a refusal that `explained` turned into a line, such as AccessDenied; empty where it named none."""
+    """S3's code of an error that `s3_errors_translated` raised, such as AccessDenied; empty where it has none."""
     cause = error.__cause__
     return cause.response.get("Error", {}).get("Code", "") if isinstance(cause, exceptions.ClientError) else ""
 
 
-def upload(client: Any, path: Path, bucket: str, key: str) -> None:
-    """Upload a file, unless the very same was uploaded before.
-
-    Args:
-        client: of `connect`.
-        path: the file.
-        bucket: where to.
-        key: its name there.
-
-    Raises:
-        DataError: S3 refuses.
-    """
-    digest = sha256(path)
-    if metadata(client, bucket, key) == (path.stat().st_size, digest):
-        return
-    with explained(f"s3://{bucket}/{key}"), path.open("rb") as file:
-        client.put_object(
-            Bucket=bucket,
-            Key=key,
-            Body=file,
-            Metadata={"sha256": digest},
-            ChecksumSHA256=base64.b64encode(
-                bytes.fromhex(digest)
-            ).decode(),  # the server refuses what arrives otherwise
-        )
-
-
-def metadata(client: Any, bucket: str, key: str) -> tuple[int, str] | None:
-    """Ask for an object that `upload` wrote.
-
-    Args:
-        client: of `connect`.
-        bucket: where it lies.
-        key: its name there.
-
-    Returns:
-        Size in bytes and SHA-256, None where there is none.
-
-    Raises:
-        DataError: S3 refuses.
-    """
-    with explained(f"s3://{bucket}/{key}"):
-        try:
-            head = client.head_object(Bucket=bucket, Key=key)
-        except exceptions.ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-                return None
-            raise
-    return head["ContentLength"], head["Metadata"].get("sha256", "")
-
-
 def has_bucket(client: Any, bucket: str) -> bool:
-    """Whether there is a bucket.
+    """Whether a bucket exists.
 
     Args:
-        client: of `connect`.
-        bucket: its name.
+        client: from `s3_client`.
+        bucket: name of the bucket.
 
     Raises:
-        DataError: S3 does not answer, or does not say.
+        DataError: S3 does not answer, or refuses to say.
     """
-    with explained(f"s3://{bucket}"):
+    with s3_errors_translated(f"s3://{bucket}"):
         try:
             client.head_bucket(Bucket=bucket)
         except exceptions.ClientError as error:

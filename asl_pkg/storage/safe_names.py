@@ -1,19 +1,19 @@
-"""Names that nobody gives an image by mistake."""
+"""Names in archives and buckets that could do harm, and no image has by accident."""
 
 import posixpath
 import re
 import unicodedata
 from pathlib import PurePosixPath
 
-MAX_NAME = 1024  # characters; S3 allows as many bytes, public sets use a tenth
+MAX_NAME = 1024  # characters; S3 allows as many bytes, public data sets use a tenth
 DRIVE = re.compile(r"[A-Za-z]:")
 
 
 def slashed(name: str) -> str:
-    """Give a name of a zip slashes: programs of Windows write backslashes.
+    """Turn the backslashes that Windows programs write into a zip into slashes.
 
     A name that is not ASCII and has slashes keeps its backslashes: they may be half of a character in an encoding that
-    the zip does not name, as Shift-JIS.
+    the zip does not name, such as Shift-JIS.
     """
     return name.replace("\\", "/") if name.isascii() or "/" not in name else name
 
@@ -22,8 +22,8 @@ def linked(name: str, target: str) -> str | None:
     """Find where a link in an archive leads.
 
     Args:
-        name: of the link, with slashes.
-        target: as the link says, relative to its own folder.
+        name: name of the link, with slashes.
+        target: target of the link, relative to the link's folder.
 
     Returns:
         A name in the archive; None where it leads out of it.
@@ -36,7 +36,7 @@ def fault_of(name: str) -> str | None:
     """Say what is dangerous about a name in an archive or bucket.
 
     Args:
-        name: with slashes or backslashes, as the source gives it.
+        name: name with slashes or backslashes, as the source has it.
 
     Returns:
         The fault, to follow "member NAME"; None where there is none.

@@ -89,7 +89,7 @@ def _with_twins(
         np.concatenate([hashes[own], other_hashes[theirs]]),
         np.concatenate([_thumbnails(dataset_dir, TEST, own), _thumbnails(dataset_dir, TRAIN, theirs)]),
     )
-    return looks.twins(np.arange(len(own)), len(own) + np.arange(len(theirs)))
+    return looks.near_duplicates(np.arange(len(own)), len(own) + np.arange(len(theirs)))
 
 
 def _thumbnails(dataset_dir: Path, split: str, rows: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from asl_pkg import contract
-from asl_pkg.class_sets import NOTHING, described, known_classes
+from asl_pkg.class_sets import NOTHING, describe_classes, known_classes
 
 
 def model_card(body: dict[str, Any]) -> str:
@@ -56,7 +56,7 @@ than others' excludes them: measure it on images of the people who will use it b
 def _known(body: dict[str, Any]) -> str:
     """Which classes the model knows, where it does not know all."""
     known = known_classes(body["bundle"] or {})
-    if not (some := described(known)):
+    if not (some := describe_classes(known)):
         return ""
     unasked = (
         "" if NOTHING in known else " What it answers to a scene without a hand was not asked: it knows no `nothing`."

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asl_pkg import contract
-from asl_pkg.class_sets import described, known_classes
+from asl_pkg.class_sets import describe_classes, known_classes
 from asl_pkg.reporting.html import data_uri, image_uri, render
 from asl_pkg.validation import plots
 from asl_pkg.validation.answers import Answers
@@ -46,7 +46,7 @@ def report_html(body: dict[str, Any], evidence: Evaluation | None) -> str:
     return render(
         TEMPLATE,
         body=body,
-        some=described(known_classes(body["bundle"] or {})),
+        some=describe_classes(known_classes(body["bundle"] or {})),
         knows_nothing=knows_nothing(body["bundle"]),
         plots=drawn,
         mistakes=worst_mistakes(evidence.answers) if evidence else [],

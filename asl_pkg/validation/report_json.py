@@ -12,7 +12,7 @@ import torch
 
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle
-from asl_pkg.class_sets import described
+from asl_pkg.class_sets import describe_classes
 from asl_pkg.data.dataset import DatasetInfo
 from asl_pkg.lineage import git_commit
 from asl_pkg.metrics.classification import Interval
@@ -91,7 +91,7 @@ def headline(info: DatasetInfo, drawn: int, measured: Measurements | None) -> st
     if measured is None:
         return "the model could not be measured: see the gates that failed"
     found = measured.accuracy
-    some = f"; it knows {said}" if (said := described(info.known_classes)) else ""
+    some = f"; it knows {said}" if (said := describe_classes(info.known_classes)) else ""
     signers = info.signers["test"]
     few = ", too few groups" if found.too_few else ""
     right = f"{found.value:.1%} of {measured.images:,} test images read right"

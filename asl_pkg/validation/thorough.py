@@ -7,7 +7,7 @@ import onnxruntime
 import torch
 
 from asl_pkg import contract
-from asl_pkg.data.augmentation import augment, draw
+from asl_pkg.data.augmentation import augment, draw_numbers
 from asl_pkg.data.decoding import Pixels
 from asl_pkg.inference.onnx_session import predict
 from asl_pkg.progress import track
@@ -36,7 +36,7 @@ def thorough_parity(
     found = [as_they_are]
     for number, start in track(starts, len(starts), "Comparing varied images with torch", "batches"):
         rows = np.arange(start, min(start + contract.MAX_BATCH, len(pixels)))
-        varied = augment(torch.from_numpy(np.array(pixels[rows])), draw(seed, number, rows))
+        varied = augment(torch.from_numpy(np.array(pixels[rows])), draw_numbers(seed, number, rows))
         with torch.inference_mode():
             found.append(measure_parity(served(varied).numpy(), predict(session, varied.numpy())))
     return join_parities(found)

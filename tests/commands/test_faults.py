@@ -16,7 +16,7 @@ import pytest
 
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import open_bundle
-from asl_pkg.bundle.store import FolderStore
+from asl_pkg.bundle.store import open_store
 from tests.storage.test_outputs import FACTS, REPORT, snapshot
 from tests.support.faults import FAULTS, asl, chosen, require_harmless
 from tests.support.making import encoded, noise, public_folder
@@ -96,14 +96,14 @@ def test_a_store_whose_disk_fails_keeps_what_it_has(tmp_path: Path) -> None:
         (tmp_path / "report" / name).write_text(json.dumps(facts))
     root = tmp_path / "store"
     with FAULTS.active(root, 0):
-        FolderStore(root).put(bundle.release, bundle.folder, tmp_path / "report")
+        open_store(str(root)).put(bundle.release, bundle.folder, tmp_path / "report")
         total = FAULTS.seen
     whole = sorted(path.relative_to(root) for path in root.rglob("*"))
     for number in chosen(total, 20):
         shutil.rmtree(root)
         with FAULTS.active(root, number), contextlib.suppress(OSError, shutil.Error):
-            FolderStore(root).put(bundle.release, bundle.folder, tmp_path / "report")
-        if FolderStore(root).releases():  # whole, then
+            open_store(str(root)).put(bundle.release, bundle.folder, tmp_path / "report")
+        if open_store(str(root)).releases():  # whole, then
             assert open_bundle(root / contract.KUBERNETES_NAME / bundle.release).digest == bundle.digest
-        FolderStore(root).put(bundle.release, bundle.folder, tmp_path / "report")
+        open_store(str(root)).put(bundle.release, bundle.folder, tmp_path / "report")
         assert set(whole) <= {path.relative_to(root) for path in root.rglob("*")}

@@ -5,7 +5,15 @@ import pytest
 import torch
 
 from asl_pkg import contract
-from asl_pkg.data.augmentation import DRAWS, EMPTIED, NOTHING, augment, draw, empty, follow
+from asl_pkg.data.augmentation import (
+    EMPTIED,
+    NOTHING_LABEL,
+    NUMBERS_PER_IMAGE,
+    augment,
+    draw_numbers,
+    move_landmarks,
+    replace_with_empty,
+)
 
 SIDE = contract.IMAGE_PX
 
@@ -17,13 +25,13 @@ def images(count: int) -> torch.Tensor:
 def test_images_keep_shape_and_type_and_the_given_ones_stay_as_they_are() -> None:
     given = images(11)
     before = given.clone()
-    varied = augment(given, draw(1, 0, np.arange(11)))
+    varied = augment(given, draw_numbers(1, 0, np.arange(11)))
     assert (varied.shape, varied.dtype) == (given.shape, torch.uint8)
     assert torch.equal(given, before)
 
 
 def test_no_draw_changes_nothing_but_what_is_hidden() -> None:
-    draws = torch.zeros(2, DRAWS)
+    draws = torch.zeros(2, NUMBERS_PER_IMAGE)
     draws[:, -1] = 1  # nothing hidden
     varied = augment(images(2), draws)
     assert (varied.int() - images(2).int()).abs().max() <= 1
@@ -31,8 +39,8 @@ def test_no_draw_changes_nothing_but_what_is_hidden() -> None:
 
 def test_the_same_seed_epoch_and_row_give_the_same_image_in_any_batch() -> None:
     given = images(20)
-    whole = augment(given, draw(5, 2, np.arange(20)))
-    part = augment(given[13:16], draw(5, 2, np.arange(13, 16)))
+    whole = augment(given, draw_numbers(5, 2, np.arange(20)))
+    part = augment(given[13:16], draw_numbers(5, 2, np.arange(13, 16)))
     assert torch.equal(whole[13:16], part)
 
 
@@ -40,7 +48,7 @@ def test_the_same_seed_epoch_and_row_give_the_same_image_in_any_batch() -> None:
 def test_another_seed_epoch_or_row_gives_another_image(seed: int, epoch: int, row: int) -> None:
     given = images(1)
     assert not torch.equal(
-        augment(given, draw(5, 2, np.array([0]))), augment(given, draw(seed, epoch, np.array([row])))
+        augment(given, draw_numbers(5, 2, np.array([0]))), augment(given, draw_numbers(seed, epoch, np.array([row])))
     )
 
 
@@ -49,7 +57,7 @@ def test_a_share_of_the_images_is_mirrored() -> None:
     spots = torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8)
     for channel, (top, left) in enumerate(((80, 80), (120, 80), (80, 120))):
         spots[0, top - 8 : top + 8, left - 8 : left + 8, channel] = 255
-    draws = draw(3, 0, np.arange(200))
+    draws = draw_numbers(3, 0, np.arange(200))
     draws[:, 5:11] = 0  # colours would blur what is told apart by colour
     draws[:, -1] = 1  # and nothing hidden
     varied = augment(spots.expand(200, -1, -1, -1), draws)
@@ -69,7 +77,7 @@ def test_a_share_of_the_images_is_mirrored() -> None:
 def test_the_hand_stays_in_the_image() -> None:
     spot = torch.zeros(300, SIDE, SIDE, 3, dtype=torch.uint8)
     spot[:, 90:110, 90:110] = 255
-    draws = draw(3, 0, np.arange(300))
+    draws = draw_numbers(3, 0, np.arange(300))
     draws[:, 4:] = 0
     draws[:, -1] = 1
     assert (augment(spot, draws).amax(dim=(1, 2, 3)) > 200).all()
@@ -80,10 +88,10 @@ def test_landmarks_follow_what_they_mark() -> None:
     spots = torch.zeros(50, SIDE, SIDE, 3, dtype=torch.uint8)
     for channel, (x, y) in enumerate(((places + 1) / 2 * SIDE).int().tolist()):
         spots[:, y - 3 : y + 3, x - 3 : x + 3, channel] = 255
-    draws = draw(3, 0, np.arange(50))
+    draws = draw_numbers(3, 0, np.arange(50))
     draws[:, 5:] = 0
     draws[:, -1] = 1
-    followed = (follow(places.expand(50, -1, -1), draws) + 1) / 2 * SIDE  # in pixels
+    followed = (move_landmarks(places.expand(50, -1, -1), draws) + 1) / 2 * SIDE  # in pixels
     varied = augment(spots, draws).double()
     y, x = torch.meshgrid(torch.arange(SIDE) + 0.5, torch.arange(SIDE) + 0.5, indexing="ij")
     for channel in range(2):
@@ -93,14 +101,14 @@ def test_landmarks_follow_what_they_mark() -> None:
 
 
 def test_some_images_of_nothing_become_walls_or_static_and_no_image_of_a_letter() -> None:
-    labels = torch.full([400], NOTHING)
+    labels = torch.full([400], NOTHING_LABEL)
     labels[:50] = 0
     small = torch.full([400, 20, 20, 3], 77, dtype=torch.uint8)
-    draws = draw(2, 0, np.arange(400))
-    empty(small, labels, draws)
+    draws = draw_numbers(2, 0, np.arange(400))
+    replace_with_empty(small, labels, draws)
     changed = (small != 77).flatten(1).any(dim=1)
     assert not changed[:50].any()
     assert changed[50:].float().mean() == pytest.approx(EMPTIED, abs=0.06)
     again = torch.full([400, 20, 20, 3], 77, dtype=torch.uint8)
-    empty(again[60:], labels[60:], draws[60:])
+    replace_with_empty(again[60:], labels[60:], draws[60:])
     assert torch.equal(again[60:], small[60:])

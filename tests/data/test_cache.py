@@ -1,4 +1,3 @@
-import dataclasses
 import multiprocessing
 import os
 import shutil
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from asl_pkg.config.schema import FolderData, Settings
 from asl_pkg.data.cache import decoded
 from asl_pkg.data.dataset import read_info, read_split, write_info
-from asl_pkg.data.decoding import DecodedAnew
+from asl_pkg.data.decoding import DecodedOnAccess
 from asl_pkg.data.preparation import prepare
 from asl_pkg.errors import DataError
 from asl_pkg.pull import pull
@@ -53,7 +52,7 @@ def test_images_are_decoded_once(dataset_dir: Path, tmp_path: Path) -> None:
 def test_another_data_set_has_a_cache_of_its_own(dataset_dir: Path, tmp_path: Path) -> None:
     decoded(dataset_dir, "test", str(tmp_path / "cache"))
     other = shutil.copytree(dataset_dir, tmp_path / "dataset")
-    write_info(other, dataclasses.replace(read_info(other), digest="f" * 64))
+    write_info(other, read_info(other).model_copy(update={"digest": "f" * 64}))
     decoded(other, "test", str(tmp_path / "cache"))
     decoded(other, "train", str(tmp_path / "cache"))
     assert len(list((tmp_path / "cache").glob("*-test-*"))) == 2
@@ -64,9 +63,9 @@ def test_two_makers_at_once_give_one_whole_cache(dataset_dir: Path, tmp_path: Pa
     spawn = multiprocessing.get_context("spawn")
     with spawn.Pool(2) as pool:
         arguments = (dataset_dir, "train", str(tmp_path / "cache"))
-        (one, _), (two, _) = pool.starmap(decoded, [arguments, arguments])
-    assert np.array_equal(one, two)
-    assert np.array_equal(one, decoded(dataset_dir, "train", "")[0])
+        (first, _), (two, _) = pool.starmap(decoded, [arguments, arguments])
+    assert np.array_equal(first, two)
+    assert np.array_equal(first, decoded(dataset_dir, "train", "")[0])
     assert len([path for path in (tmp_path / "cache").iterdir() if path.is_dir()]) == 1
 
 
@@ -89,7 +88,7 @@ def test_without_a_data_set_the_error_names_the_command(tmp_path: Path) -> None:
 def another(dataset_dir: Path, folder: Path, digest: str) -> Path:
     """The same images under another digest."""
     shutil.copytree(dataset_dir, folder)
-    write_info(folder, dataclasses.replace(read_info(folder), digest=digest * 64))
+    write_info(folder, read_info(folder).model_copy(update={"digest": digest * 64}))
     return folder
 
 
@@ -107,7 +106,7 @@ def test_what_does_not_fit_is_decoded_anew_and_said_in_a_line(
 ) -> None:
     room = 0.9 * size_gb(dataset_dir, "train")
     pixels, labels = decoded(dataset_dir, "train", str(tmp_path / "cache") if cached else "", room)
-    assert isinstance(pixels, DecodedAnew)
+    assert isinstance(pixels, DecodedOnAccess)
     (line,) = capsys.readouterr().err.splitlines()
     assert "data.cache_gb" in line
     assert not (tmp_path / "cache").exists() or not caches(tmp_path / "cache")
@@ -117,13 +116,13 @@ def test_what_does_not_fit_is_decoded_anew_and_said_in_a_line(
 
 
 @pytest.fixture(scope="module")
-def anew(dataset_dir: Path) -> tuple[DecodedAnew, np.ndarray]:
-    return DecodedAnew(dataset_dir, "test"), np.asarray(decoded(dataset_dir, "test", "")[0])
+def anew(dataset_dir: Path) -> tuple[DecodedOnAccess, np.ndarray]:
+    return DecodedOnAccess(dataset_dir, "test"), np.asarray(decoded(dataset_dir, "test", "")[0])
 
 
 @given(data=st.data())
 def test_images_decoded_anew_are_indexed_as_an_array_is(
-    anew: tuple[DecodedAnew, np.ndarray], data: st.DataObject
+    anew: tuple[DecodedOnAccess, np.ndarray], data: st.DataObject
 ) -> None:
     pixels, array = anew
     places = st.integers(-len(array), len(array) - 1)
@@ -133,7 +132,7 @@ def test_images_decoded_anew_are_indexed_as_an_array_is(
     assert np.array_equal(pixels[rows], array[rows])
 
 
-def test_a_row_that_is_not_there_is_an_error(anew: tuple[DecodedAnew, np.ndarray]) -> None:
+def test_a_row_that_is_not_there_is_an_error(anew: tuple[DecodedOnAccess, np.ndarray]) -> None:
     pixels, array = anew
     assert len(pixels) == len(array)
     with pytest.raises(IndexError):
@@ -143,18 +142,18 @@ def test_a_row_that_is_not_there_is_an_error(anew: tuple[DecodedAnew, np.ndarray
 def test_a_full_disk_is_not_filled_further(dataset_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10**9 + 1000))
-    assert isinstance(decoded(dataset_dir, "test", str(tmp_path / "cache"))[0], DecodedAnew)
+    assert isinstance(decoded(dataset_dir, "test", str(tmp_path / "cache"))[0], DecodedOnAccess)
     assert not caches(tmp_path / "cache")
 
 
 def test_the_least_recently_used_cache_of_another_data_set_makes_way(dataset_dir: Path, tmp_path: Path) -> None:
     folder = tmp_path / "cache"
-    one, two, three = (another(dataset_dir, tmp_path / name, name) for name in "abc")
+    first, two, three = (another(dataset_dir, tmp_path / name, name) for name in "abc")
     room = 2.5 * size_gb(dataset_dir, "test")
-    mapped = {used: decoded(used, "test", str(folder), room)[0] for used in (one, two)}
+    mapped = {used: decoded(used, "test", str(folder), room)[0] for used in (first, two)}
     for path in folder.glob("[!.]*"):
         os.utime(path, (0, 0) if path.name.startswith("a") else (1, 1))
-    decoded(one, "test", str(folder), room)  # the older one, used again
+    decoded(first, "test", str(folder), room)  # the older one, used again
     decoded(three, "test", str(folder), room)
     assert caches(folder) == {f"{'a' * 16}-test", f"{'c' * 16}-test"}
     assert np.array_equal(mapped[two], decoded(two, "test", "")[0])  # who had mapped it goes on reading
@@ -171,7 +170,7 @@ def test_using_a_cache_makes_it_young(dataset_dir: Path, tmp_path: Path) -> None
 def test_splits_of_one_data_set_do_not_push_each_other_out(dataset_dir: Path, tmp_path: Path) -> None:
     room = size_gb(dataset_dir, "train") + 0.5 * size_gb(dataset_dir, "test")
     decoded(dataset_dir, "train", str(tmp_path), room)
-    assert isinstance(decoded(dataset_dir, "test", str(tmp_path), room)[0], DecodedAnew)
+    assert isinstance(decoded(dataset_dir, "test", str(tmp_path), room)[0], DecodedOnAccess)
     assert isinstance(decoded(dataset_dir, "train", str(tmp_path), room)[0], np.memmap)
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asl_pkg.config.schema import FolderData, Settings
-from asl_pkg.data.datamodule import Batches, ImageData, Images
-from asl_pkg.data.decoding import DecodedAnew
+from asl_pkg.data.datamodule import Batches, ImageData, SplitImages
+from asl_pkg.data.decoding import DecodedOnAccess
 from asl_pkg.pull import pull
 from tests.support.making import public_folder
 
@@ -46,7 +46,7 @@ def test_a_batch_holds_the_images_that_were_asked_for(rows: list[int]) -> None:
     pixels = np.arange(4 * 2 * 2 * 3, dtype=np.uint8).reshape(4, 2, 2, 3)
     pixels.flags.writeable = False  # as a mapped cache is
     landmarks = np.random.default_rng(0).random((4, 21, 2), np.float32)
-    batch = Images(pixels, np.array([5, 6, 7, 8]), landmarks)[np.array(rows)]
+    batch = SplitImages(pixels, np.array([5, 6, 7, 8]), landmarks)[np.array(rows)]
     assert np.array_equal(batch.landmarks, landmarks[rows])
     assert np.array_equal(batch.pixels, pixels[rows])
     assert batch.labels.tolist() == [5 + row for row in rows]
@@ -61,7 +61,7 @@ def test_batches_decoded_anew_are_those_of_the_cache(tmp_path: Path) -> None:
         for name, room in (("roomy", 1.0), ("full", 0.0))
     )
     assert isinstance(kept.train_split.pixels, np.memmap)
-    assert isinstance(anew.train_split.pixels, DecodedAnew)
-    for one, other in zip(kept.train_dataloader(), anew.train_dataloader(), strict=True):
-        assert torch.equal(one.pixels, other.pixels)
-        assert torch.equal(one.rows, other.rows)
+    assert isinstance(anew.train_split.pixels, DecodedOnAccess)
+    for batch, other in zip(kept.train_dataloader(), anew.train_dataloader(), strict=True):
+        assert torch.equal(batch.pixels, other.pixels)
+        assert torch.equal(batch.rows, other.rows)

@@ -15,13 +15,13 @@ def test_other_peoples_images_come_with_their_classes_and_without_what_is_damage
     assert thumbnails.shape == (len(contract.CLASSES), 32, 32, 3)
     assert sorted(labels) == list(range(len(contract.CLASSES)))
     assert len(paths) == len(labels)
-    assert [one.path for one in rejected] == ["asl_alphabet_train/C/C99.jpg"]
+    assert [file.path for file in rejected] == ["asl_alphabet_train/C/C99.jpg"]
 
 
 def test_more_unfit_ones_than_the_user_allows_are_refused(tmp_path: Path) -> None:
     root = public_folder(tmp_path, 1)
     (root / "asl_alphabet_train/C/C99.jpg").symlink_to("none")
-    with pytest.raises(DataError, match=r"1 of 30 .*max_quarantined=0\.01.*a link to nothing"):
+    with pytest.raises(DataError, match=r"1 of 30 .*max_quarantined=0\.01.*a broken link"):
         read_external(str(root), 0.01)
 
 

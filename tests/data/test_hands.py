@@ -14,11 +14,11 @@ from asl_pkg.contract import CLASSES, IMAGE_PX
 from asl_pkg.data.hands.flesh import flesh_out
 from asl_pkg.data.hands.generator import Frame, make_recording
 from asl_pkg.data.hands.hand_shapes import POSES
-from asl_pkg.data.hands.render import LIGHT_ROWS, render
+from asl_pkg.data.hands.render import LIGHT_ROWS, render_hand
 from asl_pkg.data.hands.sdf import distance, touched
 from asl_pkg.data.hands.signer import make_signer
 from asl_pkg.data.hands.skeleton import ANGLES, pose_hand, rotation
-from asl_pkg.data.hands.stage import Stage, aim, project
+from asl_pkg.data.hands.stage import RecordingStage, aim, project
 
 ROOT = Path(__file__).parents[2]
 SEED = 3
@@ -123,9 +123,9 @@ def test_every_landmark_lies_on_the_hand(letter: str) -> None:
     person = make_signer(np.random.SeedSequence(SEED, spawn_key=(2,)))
     skeleton = pose_hand(person.bones, POSES[letter])
     light, look = np.ones((LIGHT_ROWS, 3)), person.look
-    stage = Stage(np.zeros((1, 1, 3)), light, 0.7, np.zeros(2))
+    stage = RecordingStage(np.zeros((1, 1, 3)), light, 0.7, np.zeros(2))
     camera = aim(skeleton, stage, person.camera.distance)
-    hand = render(flesh_out(skeleton, person.build), skeleton.rotation, camera, light, look, IMAGE_PX)
+    hand = render_hand(flesh_out(skeleton, person.build), skeleton.rotation, camera, light, look, IMAGE_PX)
     columns, rows = np.clip(project(skeleton.joints, camera).astype(int), 0, IMAGE_PX - 1).T
     assert (hand[rows, columns, 3] > 0.5).all()
 

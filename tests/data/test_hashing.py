@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asl_pkg.data.hashing import CHUNK, dataset_digest, dhash, file_digest
+from asl_pkg.data.hashing import DIGEST_CHUNK_BYTES, dataset_digest, dhash, file_digest
 from tests.support.making import noise
 
 ROWS = st.lists(
@@ -14,8 +14,8 @@ ROWS = st.lists(
 )
 
 
-def distance(one: int, two: int) -> int:
-    return (one ^ two).bit_count()
+def distance(first: int, second: int) -> int:
+    return (first ^ second).bit_count()
 
 
 def test_near_duplicates_have_near_hashes_and_others_do_not() -> None:
@@ -25,7 +25,7 @@ def test_near_duplicates_have_near_hashes_and_others_do_not() -> None:
         darker = (pixels * 0.9).astype(np.uint8)
         assert distance(dhash(pixels), dhash(darker)) <= 5
         hashes.append(dhash(pixels))
-    assert min(distance(one, two) for one in hashes for two in hashes if one is not two) > 5
+    assert min(distance(first, second) for first in hashes for second in hashes if first is not second) > 5
 
 
 def test_a_slope_to_the_right_is_all_ones() -> None:
@@ -43,12 +43,12 @@ def test_the_digest_does_not_know_the_order(rows: list[tuple[str, int, str, str]
 
 @given(ROWS, ROWS)
 def test_other_rows_have_another_digest(
-    one: list[tuple[str, int, str, str]], two: list[tuple[str, int, str, str]]
+    first: list[tuple[str, int, str, str]], second: list[tuple[str, int, str, str]]
 ) -> None:
-    assert (dataset_digest(one) == dataset_digest(two)) == (sorted(one) == sorted(two))
+    assert (dataset_digest(first) == dataset_digest(second)) == (sorted(first) == sorted(second))
 
 
-@pytest.mark.parametrize("size", [0, 1, CHUNK, CHUNK + 1])
+@pytest.mark.parametrize("size", [0, 1, DIGEST_CHUNK_BYTES, DIGEST_CHUNK_BYTES + 1])
 def test_a_files_digest_is_its_sha256(tmp_path: Path, size: int) -> None:
     (tmp_path / "x").write_bytes(b"x" * size)
     assert file_digest(tmp_path / "x", "x") == hashlib.sha256(b"x" * size).hexdigest()

@@ -14,7 +14,7 @@ COUNT = 10
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest_module, "PART", 3)
+    monkeypatch.setattr(ingest_module, "PART_IMAGES", 3)
 
 
 def shown(number: int) -> Sample:
@@ -57,7 +57,7 @@ def test_names_that_differ_in_case_or_unicode_form_only_are_reported_also_across
     ingest(Source(lambda start: (item for item, _ in zip(read(start), range(3), strict=False)), 3, ""), tmp_path)
     arrived = ingest(Source(read, len(names), ""), tmp_path)
     assert arrived.paths == names[:3]
-    assert [one.path for one in arrived.rejected] == names[3:]
+    assert [file.path for file in arrived.rejected] == names[3:]
 
 
 def test_thumbnails_are_the_images_at_a_glance(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_the_share_of_unfit_files_is_limited() -> None:
         (["drive download.zip"], "in", "data=archive data.path='in/drive download.zip'"),
         (["a-001.zip", "a-002.zip"], "in", "unpack the archives into one folder"),
         (["x.tar.gz"], "", "unpack the archives"),
-        (["sign_mnist_train.csv"], "in", "a table of pixels"),
+        (["sign_mnist_train.csv"], "in", "the table of pixels"),
         (["notes.txt"], "in", "no image"),
         ([], "in", "it is empty"),
     ],

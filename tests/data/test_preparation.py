@@ -190,7 +190,7 @@ def test_threads_get_the_same_pixels() -> None:
     files = [encoded(noise(seed, 150)) for seed in range(40)]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(prepare, files))
-    assert all(np.array_equal(one, prepare(file)) for one, file in zip(together, files, strict=True))
+    assert all(np.array_equal(image, prepare(file)) for image, file in zip(together, files, strict=True))
 
 
 def test_the_source_of_bytes_does_not_matter(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ import pytest
 
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle, open_bundle
-from asl_pkg.bundle.s3_store import S3Store
 from asl_pkg.bundle.serving_state import Serving
+from asl_pkg.bundle.store import Store, open_store
 from tests.conftest import PROJECT
 
 if TYPE_CHECKING:
@@ -105,11 +105,11 @@ def releases(exported: "Exported", tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="module")
-def stored(store: str, releases: list[Bundle], tmp_path_factory: pytest.TempPathFactory) -> S3Store:
+def stored(store: str, releases: list[Bundle], tmp_path_factory: pytest.TempPathFactory) -> Store:
     """The store with both releases; the gates are not what is looked at here."""
     report = tmp_path_factory.mktemp("report")
     (report / contract.REPORT_FILE).write_text("{}")
-    found = S3Store(store)
+    found = open_store(store)
     for bundle in releases:
         found.put(bundle.release, bundle.folder, report)
     return found

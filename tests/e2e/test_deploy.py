@@ -26,7 +26,7 @@ from asl_pkg.inference.v2_client import Client
 from asl_pkg.k8s.client import Cluster
 from asl_pkg.k8s.port_forward import pod_urls
 from asl_pkg.key import make_keys
-from asl_pkg.storage.s3 import connect, split_url
+from asl_pkg.storage.s3 import s3_client, split_url
 from asl_pkg.validate import validate
 from tests.e2e.conftest import TRANSFORMER_IMAGE, Kubectl
 from tests.support.exported import Exported, plant, promise_otherwise, report_on, settings, sibling
@@ -108,7 +108,7 @@ def assert_no_candidate(cluster: Cluster, timeout_s: float = 300) -> None:
 def change_object(store: str, release: str, change: Callable[[bytes], bytes]) -> bytes:
     """Change the model of a release in the store; what it was."""
     bucket, prefix = split_url(store)
-    client, key = connect(), f"{prefix}/{contract.KUBERNETES_NAME}/{release}/{contract.MODEL_FILE}"
+    client, key = s3_client(), f"{prefix}/{contract.KUBERNETES_NAME}/{release}/{contract.MODEL_FILE}"
     before = client.get_object(Bucket=bucket, Key=key)["Body"].read()
     client.put_object(Bucket=bucket, Key=key, Body=change(before))
     return bytes(before)

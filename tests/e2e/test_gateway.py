@@ -20,7 +20,7 @@ import yaml
 
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle
-from asl_pkg.bundle.s3_store import S3Store
+from asl_pkg.bundle.store import Store
 from asl_pkg.config.schema import DeploySettings
 from asl_pkg.deployment import http_route
 from asl_pkg.deployment.kserve import KServeTarget
@@ -40,7 +40,7 @@ PERCENT = 20
 
 
 @pytest.fixture(scope="module")
-def place(namespace: str, stored: S3Store, releases: list[Bundle]) -> KServeTarget:
+def place(namespace: str, stored: Store, releases: list[Bundle]) -> KServeTarget:
     """Where they are stored, and the first one serves."""
     settings = DeploySettings(namespace=namespace, timeout_s=WAIT_S, canary_percent=PERCENT)
     place = KServeTarget(stored, Cluster(namespace), settings)

@@ -12,12 +12,12 @@ import yaml
 
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle
-from asl_pkg.bundle.s3_store import S3Store
+from asl_pkg.bundle.store import open_store
 from asl_pkg.bundle.triton_config import config_pbtxt
 from asl_pkg.config.schema import ExportSettings
 from asl_pkg.deployment.inference_service import inference_service
 from asl_pkg.inference.v2_client import Client
-from asl_pkg.storage.s3 import connect, split_url
+from asl_pkg.storage.s3 import s3_client, split_url
 from tests.conftest import PROJECT
 from tests.e2e.conftest import Kubectl, serving
 from tests.support.tiny import make_bundle
@@ -41,7 +41,7 @@ def serve(kubectl: Kubectl, namespace: str, store: str, bundles: list[Bundle]) -
     """Upload a bundle and have it served, as `asl deploy` writes it."""
 
     def run(bundle: Bundle) -> None:
-        releases = S3Store(store)
+        releases = open_store(store)
         releases.put(bundle.release, bundle.folder, bundle.folder / "extras")
         uri = releases.uri(bundle.release)
         manifest = inference_service(contract.KUBERNETES_NAME, namespace, uri, serving(bundle))
@@ -228,7 +228,7 @@ def pod(name: str, namespace: str, image: str, script: str) -> str:
 def test_a_byte_changed_in_the_store_is_refused_by_name_and_no_wrong_answer_is_given(
     kubectl: Kubectl, namespace: str, store: str, bundles: list[Bundle], url: Callable[[], str]
 ) -> None:
-    client, (bucket, prefix) = connect(), split_url(store)
+    client, (bucket, prefix) = s3_client(), split_url(store)
     key = f"{prefix}/{contract.KUBERNETES_NAME}/{bundles[1].release}/{contract.MODEL_FILE}"
     good = (bundles[1].folder / contract.MODEL_FILE).read_bytes()
     bad = bytearray(good)
@@ -280,7 +280,7 @@ def test_the_deployer_creates_the_candidate_by_name_and_nothing_else(
     kubectl: Kubectl, namespace: str, store: str, bundles: list[Bundle]
 ) -> None:
     def create(name: str) -> subprocess.CompletedProcess[str]:
-        manifest = inference_service(name, namespace, S3Store(store).uri(bundles[1].release), serving(bundles[1]))
+        manifest = inference_service(name, namespace, open_store(store).uri(bundles[1].release), serving(bundles[1]))
         who = f"--as=system:serviceaccount:{namespace}:{contract.DEPLOYER_ACCOUNT}"
         command = ["kubectl", "apply", "--server-side", "--dry-run=server", who, "-f", "-"]
         return subprocess.run(command, input=yaml.safe_dump(manifest), capture_output=True, text=True)

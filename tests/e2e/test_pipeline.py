@@ -31,7 +31,7 @@ from asl_pkg.errors import AslError
 from asl_pkg.k8s.client import Cluster
 from asl_pkg.k8s.pending_pods import step_of
 from asl_pkg.orchestration.failed_step import RUN_LABEL
-from asl_pkg.storage.s3 import connect, upload
+from asl_pkg.storage.s3_folder import S3Folder
 from tests.conftest import PROJECT
 from tests.e2e.conftest import HANDS, LENIENT, VARIABLES, Kubectl
 from tests.support.archives import zipped
@@ -186,7 +186,7 @@ def test_the_run_here_from_the_same_archive_has_the_same_data_and_like_figures_a
     }
     key = f"e2e-{uuid.uuid4().hex[:6]}/letters.zip"
     chosen = [f"data=s3://{BUCKET}/{key}"]
-    upload(connect(), zipped(tmp_path / "letters.zip", names), BUCKET, key)
+    S3Folder(BUCKET, "").put_file(zipped(tmp_path / "letters.zip", names), key)
     there = artefacts(kubectl, run(*chosen))
     here = pipeline.run(
         [one for one in [*common, *chosen] if not one.startswith(("store", "checkpoint_uri"))], tmp_path
@@ -202,7 +202,7 @@ def test_the_run_here_from_the_same_archive_has_the_same_data_and_like_figures_a
         print(f"{name:10} there {figures[0]:.3f}   here {figures[1]:.3f}")
         assert abs(figures[0] - figures[1]) < TOLERANCE
     names[next(iter(names))] = names[list(names)[-1]]
-    upload(connect(), zipped(tmp_path / "letters.zip", names), BUCKET, key)
+    S3Folder(BUCKET, "").put_file(zipped(tmp_path / "letters.zip", names), key)
     again = run(*chosen)
     assert ran(cluster, again) >= CACHED
     assert json.loads(artefacts(kubectl, again)[f"pull/dataset/{contract.DATASET_FILE}"]())["digest"] != info["digest"]

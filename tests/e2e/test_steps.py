@@ -23,7 +23,7 @@ from asl_pkg.deployment.inference_service import serving_of
 from asl_pkg.k8s import trainjob
 from asl_pkg.k8s.client import Cluster
 from asl_pkg.pipeline import COMPILED
-from asl_pkg.storage.folder import S3Folder
+from asl_pkg.storage.s3_folder import S3Folder
 from tests.conftest import PROJECT
 from tests.e2e.conftest import HANDS, LENIENT, Kubectl, secret
 from tests.support.transformers import until
@@ -47,8 +47,8 @@ KFP_POD_NAME = {"name": "KFP_POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": 
 STAND_IN = f"""
 import json, os, subprocess
 from pathlib import Path
-from asl_pkg.storage.folder import S3Folder
-kept, root, step = S3Folder(os.environ["ARTEFACTS"]), Path({ARTEFACTS!r}), os.environ["STEP"]
+from asl_pkg.storage.s3_folder import S3Folder
+kept, root, step = S3Folder.open(os.environ["ARTEFACTS"]), Path({ARTEFACTS!r}), os.environ["STEP"]
 asked = json.loads(os.environ["EXECUTOR_INPUT"])
 for group in asked["inputs"]["artifacts"].values():
     path = Path(group["artifacts"][0]["uri"])
@@ -61,8 +61,8 @@ print({SAYS!r} + Path(asked["outputs"]["outputFile"]).read_text())
 TORCHRUN = f"""
 import os, subprocess
 from pathlib import Path
-from asl_pkg.storage.folder import S3Folder
-S3Folder(os.environ["ARTEFACTS"]).download("pull/dataset", Path("/tmp/dataset"))
+from asl_pkg.storage.s3_folder import S3Folder
+S3Folder.open(os.environ["ARTEFACTS"]).download("pull/dataset", Path("/tmp/dataset"))
 subprocess.run(["torchrun", "--nnodes=2", "--node-rank=" + os.environ["JOB_COMPLETION_INDEX"], "--nproc-per-node=1",
     "--master-addr={WORKERS}-0.{WORKERS}", "--master-port=29500", "-m", "asl_pkg.commands", "train",
     "dataset_dir=/tmp/dataset", "model.width=4", "trainer.max_epochs=2", "trainer.workers=2"], check=True)
@@ -267,7 +267,7 @@ def test_train_makes_a_trainjob_of_two_pods_and_brings_back_what_they_learnt(
     assert "2 pods" in log
     assert "epoch   2 of 2" in log
     assert not kubectl("-n", steps.name, "get", "trainjobs", "-o", "name")
-    assert not list(S3Folder(state(steps)).names()), "what it needed on the way is removed"
+    assert not list(S3Folder.open(state(steps)).names()), "what it needed on the way is removed"
 
 
 def test_a_trainjob_whose_second_pod_is_killed_goes_on_after_the_last_whole_epoch(

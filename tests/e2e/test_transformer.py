@@ -16,7 +16,7 @@ import pytest
 
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle
-from asl_pkg.bundle.s3_store import S3Store
+from asl_pkg.bundle.store import Store
 from asl_pkg.config.schema import DeploySettings
 from asl_pkg.deployment.kserve import KServeTarget
 from asl_pkg.k8s.client import Cluster
@@ -36,7 +36,7 @@ WAIT_S = 300
 
 
 @pytest.fixture(scope="module")
-def place(namespace: str, stored: S3Store) -> KServeTarget:
+def place(namespace: str, stored: Store) -> KServeTarget:
     """Where they are stored and can be switched to."""
     settings = DeploySettings(namespace=namespace, transformer_image=TRANSFORMER_IMAGE, timeout_s=WAIT_S)
     return KServeTarget(stored, Cluster(namespace), settings)

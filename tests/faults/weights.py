@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import open_bundle
 from asl_pkg.bundle.serving_state import Serving
-from asl_pkg.bundle.store import release_folder, write_serving
+from asl_pkg.bundle.store import open_store, release_folder
 from asl_pkg.data.preparation import prepare
 from asl_pkg.export import export
 from asl_pkg.models.classifier import Classifier
@@ -51,7 +51,7 @@ def beside_champion(planter: Planter) -> Planter:
     def asked(good: Good, folder: Path) -> Case:
         store, champion = folder / "store", open_bundle(good.bundle)
         shutil.copytree(good.bundle, release_folder(store, champion.release))
-        write_serving(store, Serving(champion.release, champion.digest, "", None))
+        open_store(str(store)).write_serving(Serving(champion.release, champion.digest, "", None))
         case = planter(good, folder)
         return dataclasses.replace(case, settings=dataclasses.replace(case.settings, store=str(store)))
 

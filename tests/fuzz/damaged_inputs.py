@@ -54,9 +54,9 @@ def run(bundle: Bundle) -> list[Outcome]:
         good = np.random.default_rng(5).integers(0, 256, (1, contract.IMAGE_PX, contract.IMAGE_PX, 3), np.uint8)
         before = {url: _ask(url, good) for url in (server.http_url, server.grpc_url)}
         for request in damaged_http.damaged_requests():
-            outcomes.append(_timed("HTTP", request.name, lambda one=request: damaged_http.send(server.http_url, one)))
+            outcomes.append(_timed("HTTP", request.name, lambda sent=request: damaged_http.send(server.http_url, sent)))
         for name, message in damaged_grpc.damaged_requests():
-            outcomes.append(_timed("gRPC", name, lambda one=message: damaged_grpc.send(server.grpc_url, one)))
+            outcomes.append(_timed("gRPC", name, lambda sent=message: damaged_grpc.send(server.grpc_url, sent)))
         for url, answer in before.items():
             same = np.array_equal(_ask(url, good), answer)
             outcomes.append(Outcome("afterwards", url, "" if same else "another answer than before", 0.0))
@@ -66,14 +66,16 @@ def run(bundle: Bundle) -> list[Outcome]:
 def table(outcomes: list[Outcome]) -> str:
     """The outcomes by channel, and every fault on a line of its own."""
     lines = [f"{'channel':12} {'inputs':>6} {'clear errors':>12} {'known limits':>12} {'slowest':>8}"]
-    for channel in dict.fromkeys(one.channel for one in outcomes):
-        group = [one for one in outcomes if one.channel == channel]
-        known = sum((one.channel, one.name) in KNOWN_LIMITS for one in group)
-        fine = sum(not one.fault for one in group) - known
-        slowest_s = max(one.seconds for one in group)
+    for channel in dict.fromkeys(outcome.channel for outcome in outcomes):
+        group = [outcome for outcome in outcomes if outcome.channel == channel]
+        known = sum((outcome.channel, outcome.name) in KNOWN_LIMITS for outcome in group)
+        fine = sum(not outcome.fault for outcome in group) - known
+        slowest_s = max(outcome.seconds for outcome in group)
         lines.append(f"{channel:12} {len(group):6} {fine:12} {known:12} {slowest_s:6.2f} s")
     lines += [f"known: {channel}: {name}: {why}" for (channel, name), why in KNOWN_LIMITS.items()]
-    return "\n".join(lines + [f"FAULT: {one.channel}: {one.name}: {one.fault}" for one in outcomes if one.fault])
+    return "\n".join(
+        lines + [f"FAULT: {outcome.channel}: {outcome.name}: {outcome.fault}" for outcome in outcomes if outcome.fault]
+    )
 
 
 def _images(bundle: Bundle) -> Iterator[Outcome]:
@@ -82,7 +84,7 @@ def _images(bundle: Bundle) -> Iterator[Outcome]:
         for file, content in damaged_images.damaged_images():
             path = Path(name, file)
             path.write_bytes(content)
-            yield _timed("asl infer", file, lambda one=path: _fault_of_answer(settings, one))
+            yield _timed("asl infer", file, lambda image=path: _fault_of_answer(settings, image))
             path.unlink()
 
 
@@ -108,4 +110,4 @@ def _ask(url: str, pixels: np.ndarray) -> np.ndarray:
 if __name__ == "__main__":
     found = run(open_bundle(Path(sys.argv[1])))
     print(table(found))
-    sys.exit(any(one.fault for one in found))
+    sys.exit(any(outcome.fault for outcome in found))

@@ -10,4 +10,4 @@ from tests.fuzz.damaged_inputs import run, table
 def test_every_damaged_input_gets_a_clear_error_and_the_server_still_answers(bundle: Bundle) -> None:
     outcomes = run(bundle)
     assert len(outcomes) > 200
-    assert not any(one.fault for one in outcomes), table(outcomes)
+    assert not any(outcome.fault for outcome in outcomes), table(outcomes)

@@ -14,8 +14,8 @@ from asl_pkg.config.load import load, overrides_of
 from asl_pkg.errors import SettingError
 from asl_pkg.k8s import trainjob
 from asl_pkg.k8s.trainjob import DATASET, TRAINING
-from asl_pkg.storage.folder import S3Folder
-from asl_pkg.storage.s3 import connect
+from asl_pkg.storage.s3 import s3_client
+from asl_pkg.storage.s3_folder import S3Folder
 from asl_pkg.train import train
 from tests.support.s3_server import s3_server
 from tests.support.training_fixtures import small_settings
@@ -73,8 +73,8 @@ def test_two_pods_train_as_two_workers_here_do_and_the_first_one_keeps_the_resul
     with s3_server() as server:
         for name, value in server.items():
             monkeypatch.setenv(name, value)
-        connect().create_bucket(Bucket="training")
-        work = S3Folder(WORK)
+        s3_client().create_bucket(Bucket="training")
+        work = S3Folder.open(WORK)
         work.upload(dataset_dir, DATASET)
         command = ["torchrun", "--nnodes=2", "--nproc-per-node=1", "--master-addr=127.0.0.1", "--master-port=29517"]
         nodes = [

@@ -19,8 +19,8 @@ from asl_pkg.config.schema import TrainSettings
 from asl_pkg.errors import DataError
 from asl_pkg.models.checkpoint import read
 from asl_pkg.models.classifier import Classifier
-from asl_pkg.models.resume import CheckpointStore, FolderCheckpoints, ResumeCallback, open_checkpoint_store
-from asl_pkg.storage.s3 import connect
+from asl_pkg.models.resume import CheckpointStore, ResumeCallback, open_checkpoint_store
+from asl_pkg.storage.s3 import s3_client
 from asl_pkg.train import train
 from tests.conftest import PROJECT
 from tests.support.s3_server import s3_server
@@ -125,9 +125,8 @@ def test_the_best_epoch_may_lie_before_the_kill_and_an_early_stop_after_it(
 ) -> None:
     settings = resumable(in_tmp_path / "states", patience_epochs=1)
     with monkeypatch.context() as patch:
-        patch.setattr(
-            FolderCheckpoints, "remove", lambda self: None
-        )  # as if it was killed between its last epoch and its end
+        # As if it was killed between its last epoch and its end.
+        patch.setattr(CheckpointStore, "remove", lambda self: None)
         train(settings, dataset_dir, in_tmp_path / "whole")
     train(settings, dataset_dir, in_tmp_path / "ended")
     stop_in_epoch_2(settings, dataset_dir, in_tmp_path / "stopped")
@@ -165,7 +164,7 @@ def somewhere(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
     for name, value in request.getfixturevalue("server").items():
         monkeypatch.setenv(name, value)
     bucket = f"states-{uuid.uuid4().hex[:8]}"
-    connect().create_bucket(Bucket=bucket)
+    s3_client().create_bucket(Bucket=bucket)
     return open_checkpoint_store(f"s3://{bucket}/some/prefix/", "key")
 
 

@@ -79,7 +79,7 @@ def test_a_bundle_is_not_named_as_the_graph_beside_it(tmp_path: Path) -> None:
 def test_a_data_set_does_not_replace_the_one_that_it_is_made_of(tmp_path: Path) -> None:
     with outputs.replaced(tmp_path / "set", outputs.DATASET):
         pass
-    with unchanged(tmp_path), pytest.raises(SettingError, match="is read"):
+    with unchanged(tmp_path), pytest.raises(SettingError, match="an input of this run"):
         pull(Settings(data=FolderData(path=str(tmp_path / "set"))), tmp_path / "set")
 
 

@@ -11,7 +11,7 @@ import pytest
 from asl_pkg import contract
 from asl_pkg.errors import SettingError
 from asl_pkg.storage import outputs
-from asl_pkg.storage.outputs import BUNDLE, CHECKPOINTS, DATASET, DECODED, MONITOR, PLOTS, REPORT, TRAINING, Kind
+from asl_pkg.storage.outputs import BUNDLE, CHECKPOINTS, DATASET, DECODED, MONITOR, PLOTS, REPORT, TRAINING, OutputKind
 
 WHOLE = (DATASET, BUNDLE, REPORT, CHECKPOINTS, PLOTS, DECODED)
 DATASET_FACTS = {"schema_version": 2, "digest": "d", "fingerprint": "f", "split_by": "signer"}
@@ -51,7 +51,7 @@ def unchanged(root: Path) -> Iterator[None]:
     assert snapshot(root) == before
 
 
-def write(folder: Path, kind: Kind, text: str = "new") -> None:
+def write(folder: Path, kind: OutputKind, text: str = "new") -> None:
     with outputs.replaced(folder, kind) as beside:
         (beside / "file").write_text(text)
         if kind is BUNDLE:
@@ -59,7 +59,7 @@ def write(folder: Path, kind: Kind, text: str = "new") -> None:
             (beside / contract.BUNDLE_FILE).write_text(json.dumps(said))
 
 
-def former(folder: Path, kind: Kind) -> None:
+def former(folder: Path, kind: OutputKind) -> None:
     for name, facts in FACTS[kind].items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,7 +135,7 @@ CONTENTS = [
 
 @pytest.mark.parametrize("kind", WHOLE, ids=lambda kind: kind.what)
 @pytest.mark.parametrize("content", CONTENTS, ids=lambda content: content.__name__)
-def test_what_is_not_ours_stays_as_it_is(tmp_path: Path, kind: Kind, content: Callable[[Path], None]) -> None:
+def test_what_is_not_ours_stays_as_it_is(tmp_path: Path, kind: OutputKind, content: Callable[[Path], None]) -> None:
     folder = tmp_path / "set"
     content(folder)
     with unchanged(tmp_path), pytest.raises(SettingError, match=kind.setting or "move it away"):
@@ -145,7 +145,7 @@ def test_what_is_not_ours_stays_as_it_is(tmp_path: Path, kind: Kind, content: Ca
 @pytest.mark.parametrize("kind", WHOLE, ids=lambda kind: kind.what)
 @pytest.mark.parametrize("name", ["new/set", "empty", "./there/../set"])
 def test_what_is_not_there_or_empty_is_written_and_replaced_by_the_next_run(
-    tmp_path: Path, kind: Kind, name: str
+    tmp_path: Path, kind: OutputKind, name: str
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "there").mkdir()
@@ -156,7 +156,7 @@ def test_what_is_not_there_or_empty_is_written_and_replaced_by_the_next_run(
 
 
 @pytest.mark.parametrize("kind", WHOLE, ids=lambda kind: kind.what)
-def test_what_the_version_without_markers_wrote_is_replaced(tmp_path: Path, kind: Kind) -> None:
+def test_what_the_version_without_markers_wrote_is_replaced(tmp_path: Path, kind: OutputKind) -> None:
     former(tmp_path / "work/set", kind)
     write(tmp_path / "work/set", kind)
     assert (tmp_path / "work/set/file").read_text() == "new"
@@ -164,7 +164,7 @@ def test_what_the_version_without_markers_wrote_is_replaced(tmp_path: Path, kind
 
 
 @pytest.mark.parametrize("kind", WHOLE, ids=lambda kind: kind.what)
-def test_a_users_file_in_what_the_version_without_markers_wrote_stays(tmp_path: Path, kind: Kind) -> None:
+def test_a_users_file_in_what_the_version_without_markers_wrote_stays(tmp_path: Path, kind: OutputKind) -> None:
     former(tmp_path / "work/set", kind)
     (tmp_path / "work/set/notes.txt").write_text("mine")
     with unchanged(tmp_path), pytest.raises(SettingError, match=r"notes\.txt"):
@@ -207,20 +207,20 @@ def test_a_mount_point_is_refused() -> None:
 @pytest.mark.parametrize("read", ["set", "set/train.parquet"])
 def test_what_is_read_is_not_replaced_even_if_it_is_ours(tmp_path: Path, read: str) -> None:
     write(tmp_path / "set", DATASET)
-    with unchanged(tmp_path), pytest.raises(SettingError, match="is read"):
+    with unchanged(tmp_path), pytest.raises(SettingError, match="an input of this run"):
         outputs.claim(tmp_path / "set", DATASET, [str(tmp_path / read)])
 
 
 @pytest.mark.parametrize("around", [DATASET, BUNDLE, REPORT], ids=lambda kind: kind.what)
 @pytest.mark.parametrize("kind", [REPORT, TRAINING], ids=lambda kind: kind.what)
-def test_nothing_is_put_into_what_is_whole(tmp_path: Path, around: Kind, kind: Kind) -> None:
+def test_nothing_is_put_into_what_is_whole(tmp_path: Path, around: OutputKind, kind: OutputKind) -> None:
     write(tmp_path / "set", around)
     with unchanged(tmp_path), pytest.raises(SettingError, match=f"lies in a {around.what}"):
         outputs.claim(tmp_path / "set/deep/er", kind)
 
 
 @pytest.mark.parametrize("kind", [TRAINING, MONITOR], ids=lambda kind: kind.what)
-def test_beside_others_only_files_of_our_names_are_in_the_way(tmp_path: Path, kind: Kind) -> None:
+def test_beside_others_only_files_of_our_names_are_in_the_way(tmp_path: Path, kind: OutputKind) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     assert outputs.claim(tmp_path, kind) == tmp_path
     outputs.mark(tmp_path, kind)

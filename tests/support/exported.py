@@ -64,17 +64,17 @@ def rows(split: str, signers: int) -> pa.Table:
     """One image of each class by each signer; of a training split, which nobody learns from here, patchwork."""
     shown = [(label, signer) for signer in range(signers) for label in range(CLASSES)]
     pixels = [patchwork(label) if split == "train" else image(label, signer) for label, signer in shown]
-    data = [png(one) for one in pixels]
+    data = [png(image) for image in pixels]
     columns = {
         "image": [
-            {"bytes": one, "path": f"{label}/{signer}.png"} for one, (label, signer) in zip(data, shown, strict=True)
+            {"bytes": file, "path": f"{label}/{signer}.png"} for file, (label, signer) in zip(data, shown, strict=True)
         ],
         "label": [label for label, _ in shown],
         "signer": [f"{split} signer {signer}" for _, signer in shown],
         "group": [f"block {signer}" for _, signer in shown],
         "split": [split for _ in shown],
-        "sha256": [hashlib.sha256(one).hexdigest() for one in data],
-        "dhash": pa.array([dhash(one) for one in pixels], pa.uint64()),
+        "sha256": [hashlib.sha256(file).hexdigest() for file in data],
+        "dhash": pa.array([dhash(image) for image in pixels], pa.uint64()),
         "landmarks_3d": pa.nulls(len(pixels), pa.list_(pa.list_(pa.float32()))),
     }
     return pa.table(columns)

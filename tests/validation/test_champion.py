@@ -7,7 +7,7 @@ import pytest
 
 from asl_pkg import contract
 from asl_pkg.bundle.serving_state import Serving
-from asl_pkg.bundle.store import champion, release_folder, write_serving
+from asl_pkg.bundle.store import champion, open_store, release_folder
 from asl_pkg.errors import BundleError
 from asl_pkg.metrics.classification import paired_loss
 from asl_pkg.validate import validate
@@ -85,7 +85,7 @@ def test_the_champion_is_what_served_before(serving: Serving | None, expected: s
 def test_a_damaged_champion_is_no_reason_to_skip_the_comparison(exported: Exported, tmp_path: Path) -> None:
     chosen = settings()
     chosen.store = str(tmp_path)
-    write_serving(tmp_path, Serving("0123456789ab", "b", "r", None))
+    open_store(str(tmp_path)).write_serving(Serving("0123456789ab", "b", "r", None))
     release_folder(tmp_path, "0123456789ab").mkdir()
     with pytest.raises(BundleError, match="release 0123456789ab serves and cannot be compared with: no bundle in"):
         validate(chosen, exported.bundle, exported.dataset, exported.checkpoint, tmp_path / "report")

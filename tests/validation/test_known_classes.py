@@ -1,6 +1,5 @@
 """A model that knows a part of the classes: the others have probability 0, and every gate that can be asked is."""
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import torch
 
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle, open_bundle
-from asl_pkg.class_sets import KEY, described, known_classes
+from asl_pkg.class_sets import KNOWN_CLASSES_KEY, describe_classes, known_classes
 from asl_pkg.data.dataset import read_info, write_info
 from asl_pkg.errors import BundleError
 from asl_pkg.export import export, metadata
@@ -42,7 +41,7 @@ OTHERS = [label for label in range(len(contract.CLASSES)) if label not in ROWS]
 
 def of(known: list[str] | None) -> Classifier:
     made = classifier()
-    said = dict(made.hparams) | ({KEY: known} if known else {})
+    said = dict(made.hparams) | ({KNOWN_CLASSES_KEY: known} if known else {})
     again = Classifier(said).eval()
     again.load_state_dict(made.state_dict())
     return again
@@ -119,22 +118,22 @@ def test_the_temperature_is_fitted_on_the_known_classes(some: Classifier) -> Non
 def test_a_checkpoint_that_knows_no_classes_in_order_is_refused(tmp_path: Path, known: list[str]) -> None:
     path = save(of(KNOWN), tmp_path)
     checkpoint = torch.load(path, weights_only=True)
-    checkpoint["hyper_parameters"][KEY] = known
+    checkpoint["hyper_parameters"][KNOWN_CLASSES_KEY] = known
     torch.save(checkpoint, path)
-    with pytest.raises(BundleError, match=KEY):
+    with pytest.raises(BundleError, match=KNOWN_CLASSES_KEY):
         load_checkpoint(path)
 
 
 def test_what_says_nothing_of_its_classes_knows_all() -> None:
     assert known_classes({}) == list(contract.CLASSES)
-    assert described(known_classes({})) == ""
-    assert described(KNOWN) == "4 of 29 classes: A, C, Z, space"
-    assert described(contract.CLASSES[:26]) == "26 of 29 classes: no del, nothing, space"
+    assert describe_classes(known_classes({})) == ""
+    assert describe_classes(KNOWN) == "4 of 29 classes: A, C, Z, space"
+    assert describe_classes(contract.CLASSES[:26]) == "26 of 29 classes: no del, nothing, space"
 
 
 @pytest.mark.parametrize(("known", "asks"), [(KNOWN, False), ([*KNOWN[:3], "nothing"], True), (None, True)])
 def test_empty_scenes_and_noise_are_asked_where_nothing_is_known(known: list[str] | None, asks: bool) -> None:
-    bundle = {KEY: known} if known else {}
+    bundle = {KNOWN_CLASSES_KEY: known} if known else {}
     names = required_gates({"data": {"unseen_signers": True}, "external": None, "bundle": bundle})
     assert {"empty_scenes" in names, "noise" in names} == {asks}
 
@@ -150,7 +149,7 @@ def partial(some: Classifier, tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = folder / "dataset" / f"{split}-00000-of-00001.parquet"
         table = pq.read_table(path)
         pq.write_table(table.filter(pa.compute.is_in(table["label"], pa.array(ROWS))), path)
-    write_info(folder / "dataset", dataclasses.replace(read_info(folder / "dataset"), known_classes=KNOWN))
+    write_info(folder / "dataset", read_info(folder / "dataset").model_copy(update={"known_classes": KNOWN}))
     return folder
 
 
@@ -179,10 +178,10 @@ def test_a_bundle_says_which_classes_it_knows_and_its_report_too(partial: Path, 
     assert not failed & {"contract", "finite", "parity", "independence", "accuracy", "recall", "macro_f1", "champion"}
     assert body["external"]["unknown"] == {"B": 2}
     assert (body["external"]["images"], body["external"]["accuracy"]["value"]) == (2, 1.0)
-    assert described(KNOWN) in body["headline"]
+    assert describe_classes(KNOWN) in body["headline"]
     for name in (contract.REPORT_PAGE, contract.MODEL_CARD):
         text = (tmp_path / "report" / name).read_text()
-        assert described(KNOWN) in text
+        assert describe_classes(KNOWN) in text
         assert "nothing" in text
 
 
@@ -192,13 +191,13 @@ def test_a_release_of_other_classes_is_compared_on_those_that_both_know(partial:
     info = read_info(partial / "dataset")
     served = ExportModule(load_checkpoint(partial / "training" / contract.BEST_CHECKPOINT)).eval()
     answers = ask(open_session(bundle.model_path), served, partial / "dataset", info, chosen.data)
-    other = Bundle(bundle.folder, bundle.manifest | {KEY: ["A", "B", "space"]})
+    other = Bundle(bundle.folder, bundle.manifest | {KNOWN_CLASSES_KEY: ["A", "B", "space"]})
     found = compare_with_champion(other, bundle, answers, 100, 1)
     assert found.loss is not None
     assert found.loss.value == 0
     assert "2 classes that both know" in found.classes
     assert "no longer knows: B" in champion_finding(found, "signer").detail
-    strange = Bundle(bundle.folder, bundle.manifest | {KEY: ["B", "D"]})
+    strange = Bundle(bundle.folder, bundle.manifest | {KNOWN_CLASSES_KEY: ["B", "D"]})
     nothing = champion_finding(compare_with_champion(strange, bundle, answers, 100, 1), "signer")
     assert (nothing.measured, "nothing to compare" in nothing.detail) == (0, True)
 
@@ -207,4 +206,4 @@ def test_a_bundle_that_says_other_classes_than_its_graph_breaks_the_contract(par
     bundle = open_bundle(partial / "bundle")
     assert contract_faults(bundle) == []
     for known in (["A", "C", "Z"], list(contract.CLASSES), ["Z", "A"]):
-        assert contract_faults(Bundle(bundle.folder, bundle.manifest | {KEY: known}))
+        assert contract_faults(Bundle(bundle.folder, bundle.manifest | {KNOWN_CLASSES_KEY: known}))

@@ -1,1 +1,1 @@
-"""What arrived and what it is worth: audit.json, audit.html and the contact sheet."""
+"""The audit of a data set: audit.json, audit.html and the contact sheet."""

@@ -1,17 +1,17 @@
-"""The audit: what arrived, what stayed out and why, how it was split, and what a figure on this split is worth."""
+"""The audit of a data set: its files, its splits, what was left out and why, and what an accuracy on it is worth."""
 
 import contextlib
 import ctypes
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asl_pkg import contract
-from asl_pkg.class_sets import described
-from asl_pkg.data.audit import measures as measures
+from asl_pkg.class_sets import describe_classes
+from asl_pkg.data.audit import measures
+from asl_pkg.data.audit.audit_json import Audit, Leakage, ListedLabelIssues, ListedSuspect, NearDuplicates, NearPair
 from asl_pkg.data.audit.label_issues import LabelIssues, find_label_issues
 from asl_pkg.data.audit.leakage_probe import leakage_probe, leakage_summary
 from asl_pkg.data.audit.page import View, audit_html
@@ -28,74 +28,109 @@ _, _, TEST = contract.SPLITS
 
 @dataclass(frozen=True)
 class Findings:
-    """What pull found out.
+    """What pull found.
 
     Args:
-        info: what dataset.json says.
-        arrival: what passed and what did not.
-        placed: where the images that passed went.
-        looks: of the same images.
+        info: contents of dataset.json.
+        ingested: images that passed, and rejected files.
+        result: split of each image that passed.
+        similarity: index of the same images.
         sheet: the contact sheet, a JPEG file.
-        external: other people's images, where there are any.
+        external: images of data.external, if any.
     """
 
     info: DatasetInfo
-    arrival: IngestedData
-    placed: SplitResult
-    looks: SimilarityIndex
+    ingested: IngestedData
+    result: SplitResult
+    similarity: SimilarityIndex
     sheet: bytes
     external: ExternalSet | None = None
 
 
-def write_audit(folder: Path, findings: Findings) -> dict[str, Any]:
+def write_audit(folder: Path, findings: Findings) -> Audit:
     """Write audit.json and the page that shows it.
 
     Args:
         folder: the data set's folder.
-        findings: what to tell.
+        findings: what pull found.
 
     Returns:
-        What audit.json holds.
+        Contents of audit.json.
     """
-    thumbnails = findings.arrival.thumbnails
-    labels = np.array(findings.arrival.column("label"))
-    splits = np.array([place.split for place in findings.placed.places])
-    doubts = _label_errors(findings, thumbnails, labels, splits)
+    thumbnails = findings.ingested.thumbnails
+    labels = np.array(findings.ingested.column("label"))
+    splits = np.array([assignment.split for assignment in findings.result.assignments])
+    label_issues = _label_issues(findings, thumbnails, labels, splits)
     _give_back()
-    scores = _honesty(findings, thumbnails, labels, splits)
+    leakage = _leakage(findings, thumbnails, labels, splits)
     _give_back()
-    pairs = measures.nearest_pairs(findings.looks, splits)
-    stretches = measures.stretches(findings.placed.shots, splits)
-    audit = {
-        "digest": findings.info.digest,
-        "known_classes": findings.info.known_classes,
-        "honesty": scores,
-        "meaning": meaning(findings.info, _drawn(findings, splits)),
-        **_counts(findings, labels, splits),
-        "near_duplicates": _near_duplicates(findings, labels, splits, pairs),
-        "recordings": measures.recordings(stretches),
-        "label_errors": _doubts(doubts, findings.arrival.paths),
-        "brightness": measures.brightness(thumbnails, splits),
-        **_files(findings, splits),
-    }
+    pairs = measures.nearest_pairs(findings.similarity, splits)
+    stretches = measures.stretches(findings.result.samples, splits)
+    audit = _audit(findings, labels, splits, leakage, label_issues, pairs, stretches)
     _give_back()
-    view = View(findings.info, audit, findings.sheet, thumbnails, labels, splits, pairs, doubts, stretches)
-    write_json(folder / contract.AUDIT_FILE, audit)
+    view = View(findings.info, audit, findings.sheet, thumbnails, labels, splits, pairs, label_issues, stretches)
+    write_json(folder / contract.AUDIT_FILE, audit.model_dump(mode="json", by_alias=True))
     write_text(folder / contract.AUDIT_PAGE, audit_html(view))
     return audit
+
+
+def _audit(
+    findings: Findings,
+    labels: NDArray[np.int64],
+    splits: NDArray[np.str_],
+    leakage: Leakage,
+    label_issues: LabelIssues,
+    pairs: list[measures.Pair],
+    stretches: list[measures.Stretch],
+) -> Audit:
+    info, ingested, assignments = findings.info, findings.ingested, findings.result.assignments
+    kept = np.flatnonzero(np.isin(splits, contract.SPLITS))
+    shapes = list(zip(ingested.column("width_px"), ingested.column("height_px"), strict=True))
+    sizes_px, other_sizes = measures.sizes([shapes[row] for row in kept])
+    sha256 = ingested.column("sha256")
+    external = findings.external.rejected if findings.external else []
+    return Audit(
+        digest=info.digest,
+        known_classes=info.known_classes,
+        leakage=leakage,
+        meaning=meaning(info, _synthetic_signers(findings, splits)),
+        images=sum(assignment.kept for assignment in assignments),
+        counts=info.counts,
+        imbalance=measures.imbalance(info.counts, info.known_classes),
+        signers=info.signers,
+        people=info.people,
+        groups={
+            split: len({assignment.group for assignment in assignments if assignment.split == split})
+            for split in contract.SPLITS
+        },
+        guard=measures.by_class(labels[splits == GUARD]),
+        near_duplicates=_near_duplicates(findings, labels, splits, pairs),
+        recordings=measures.recordings(stretches),
+        label_issues=_listed_label_issues(label_issues, ingested.paths),
+        brightness=measures.brightness(ingested.thumbnails, splits),
+        quarantined=measures.reasons(file for file in ingested.rejected if file.quarantined),
+        skipped=measures.reasons(file for file in ingested.rejected if not file.quarantined),
+        external_quarantined=measures.reasons(file for file in external if file.quarantined),
+        external_skipped=measures.reasons(file for file in external if not file.quarantined),
+        private=sum(ingested.column("private")),
+        file_bytes=measures.file_bytes(np.array(ingested.column("size_bytes"))[kept]),
+        sizes_px=sizes_px,
+        other_sizes=other_sizes,
+        same_bytes=measures.same_bytes([sha256[row] for row in kept], splits[kept].tolist()),
+    )
 
 
 def meaning(info: DatasetInfo, drawn: int = 0) -> str:
     """Say in a sentence or two what an accuracy on the test split is worth.
 
     Args:
-        info: what dataset.json says.
-        drawn: how many of the test split's signers are synthetic.
+        info: contents of dataset.json.
+        drawn: number of synthetic signers in the test split.
 
     Returns:
-        Plain words for people.
+        The sentences.
     """
-    some = described(info.known_classes)
+    some = describe_classes(info.known_classes)
     return f"{_worth(info, drawn)} The data set has {some}." if some else _worth(info, drawn)
 
 
@@ -107,7 +142,7 @@ def _worth(info: DatasetInfo, drawn: int) -> str:
             f"No signer of the test split is in training: an accuracy there says how well the model reads the hands of "
             f"{people} people it has never seen."
             + (f" {which} are drawn hands, not photographs." if drawn else "")
-            + (f" It says nothing of {', '.join(info.unmeasurable)}." if info.unmeasurable else "")
+            + (f" It says nothing about {', '.join(info.unmeasurable)}." if info.unmeasurable else "")
         )
     if info.split_by == "signer":
         return (
@@ -129,104 +164,71 @@ def _worth(info: DatasetInfo, drawn: int) -> str:
 
 
 def _give_back() -> None:
-    """Return freed memory to the system, where the C library can: it keeps what models and searches took."""
+    """Return freed memory to the system where the C library can; it keeps what models and searches used."""
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _drawn(findings: Findings, splits: NDArray[np.str_]) -> int:
-    """Count the test split's signers whose hands are drawn."""
-    images = findings.arrival.table.select(["landmarks_3d"]).append_column("signer", [findings.placed.signers])
+def _synthetic_signers(findings: Findings, splits: NDArray[np.str_]) -> int:
+    """Count the synthetic signers of the test split."""
+    images = findings.ingested.table.select(["landmarks_3d"]).append_column("signer", [findings.result.signers])
     return drawn_signers(images.filter(splits == TEST))
 
 
-def _honesty(
+def _leakage(
     findings: Findings, thumbnails: NDArray[np.uint8], labels: NDArray[np.int64], splits: NDArray[np.str_]
-) -> dict[str, Any]:
+) -> Leakage:
     by_signer = findings.info.split_by == "signer"
-    groups = findings.placed.signers if by_signer else [place.group for place in findings.placed.places]
+    groups = findings.result.signers if by_signer else [assignment.group for assignment in findings.result.assignments]
     external = findings.external and findings.external[:2]
     scores = leakage_probe(thumbnails, labels, splits, np.array(groups), findings.info.seed, external)
-    return {
-        "sentence": leakage_summary(scores),
-        "group": findings.info.split_by,
-        "scores": [asdict(score) | {"too_few": score.too_few} for score in scores],
-    }
+    return Leakage(sentence=leakage_summary(scores), group=findings.info.split_by, scores=scores)
 
 
-def _label_errors(
+def _label_issues(
     findings: Findings, thumbnails: NDArray[np.uint8], labels: NDArray[np.int64], splits: NDArray[np.str_]
 ) -> LabelIssues:
     kept = np.flatnonzero(np.isin(splits, contract.SPLITS))
-    groups = np.array([place.group for place in findings.placed.places])
+    groups = np.array([assignment.group for assignment in findings.result.assignments])
     return find_label_issues(thumbnails, labels, groups, kept, findings.info.seed)
-
-
-def _counts(findings: Findings, labels: NDArray[np.int64], splits: NDArray[np.str_]) -> dict[str, Any]:
-    places = findings.placed.places
-    return {
-        "images": sum(place.kept for place in places),
-        "counts": findings.info.counts,
-        "imbalance": measures.imbalance(findings.info.counts, findings.info.known_classes),
-        "signers": findings.info.signers,
-        "people": findings.info.people,
-        "groups": {split: len({one.group for one in places if one.split == split}) for split in contract.SPLITS},
-        "guard": measures.by_class(labels[splits == GUARD]),
-    }
 
 
 def _near_duplicates(
     findings: Findings, labels: NDArray[np.int64], splits: NDArray[np.str_], pairs: list[measures.Pair]
-) -> dict[str, Any]:
-    paths = findings.arrival.paths
-    return {
-        "dropped": measures.by_class(labels[splits == NEAR_DUPLICATE]),
-        "unmeasurable": findings.info.unmeasurable,
-        "remaining": measures.twins_across(findings.looks, splits),
-        "nearest": [
-            {
-                "paths": [paths[row] for row in (pair.first, pair.second)],
-                "splits": [str(splits[row]) for row in (pair.first, pair.second)],
-                "bits": pair.bits,
-                "correlation": round(pair.correlation, 4),
-            }
-            for pair in pairs
-        ],
-    }
+) -> NearDuplicates:
+    paths = findings.ingested.paths
+    nearest = [
+        NearPair(
+            paths=[paths[row] for row in pair[:2]],
+            splits=[str(splits[row]) for row in pair[:2]],
+            bits=pair.bits,
+            correlation=round(pair.correlation, 4),
+        )
+        for pair in pairs
+    ]
+    return NearDuplicates(
+        dropped=measures.by_class(labels[splits == NEAR_DUPLICATE]),
+        unmeasurable=findings.info.unmeasurable,
+        remaining=measures.count_near_duplicates(findings.similarity, splits),
+        nearest=nearest,
+    )
 
 
-def _doubts(doubts: LabelIssues, paths: list[str]) -> dict[str, Any]:
-    return {
-        "judged": doubts.judged,
-        "agreed": round(doubts.agreed, 4),
-        "across_groups": doubts.across_groups,
-        "disputed": doubts.disputed,
-        "suspects": [
-            {
-                "path": paths[one.position],
-                "label": contract.CLASSES[one.label],
-                "neighbours_say": contract.CLASSES[one.voted],
-                "votes": one.votes,
-                "voters": one.voters,
-            }
-            for one in doubts.suspects
-        ],
-    }
-
-
-def _files(findings: Findings, splits: NDArray[np.str_]) -> dict[str, Any]:
-    arrival = findings.arrival
-    external = findings.external.rejected if findings.external else []
-    kept = np.flatnonzero(np.isin(splits, contract.SPLITS))
-    shapes = list(zip(arrival.column("width_px"), arrival.column("height_px"), strict=True))
-    sha256 = arrival.column("sha256")
-    return {
-        "quarantined": measures.reasons(one for one in arrival.rejected if one.quarantined),
-        "skipped": measures.reasons(one for one in arrival.rejected if not one.quarantined),
-        "external_quarantined": measures.reasons(one for one in external if one.quarantined),
-        "external_skipped": measures.reasons(one for one in external if not one.quarantined),
-        "private": sum(arrival.column("private")),
-        "file_bytes": measures.file_bytes(np.array(arrival.column("size_bytes"))[kept]),
-        **measures.sizes([shapes[row] for row in kept]),
-        "same_bytes": measures.same_bytes([sha256[row] for row in kept], splits[kept].tolist()),
-    }
+def _listed_label_issues(label_issues: LabelIssues, paths: list[str]) -> ListedLabelIssues:
+    suspects = [
+        ListedSuspect(
+            path=paths[suspect.position],
+            label=contract.CLASSES[suspect.label],
+            neighbours_say=contract.CLASSES[suspect.voted],
+            votes=suspect.votes,
+            voters=suspect.voters,
+        )
+        for suspect in label_issues.suspects
+    ]
+    return ListedLabelIssues(
+        judged=label_issues.judged,
+        agreed=round(label_issues.agreed, 4),
+        across_groups=label_issues.across_groups,
+        disputed=label_issues.disputed,
+        suspects=suspects,
+    )

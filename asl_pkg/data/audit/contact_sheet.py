@@ -1,4 +1,4 @@
-"""The contact sheet: several images of each class on one page, for eyes."""
+"""The contact sheet: several images of each class on one page."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -8,19 +8,19 @@ from PIL import Image, ImageDraw, ImageFont
 from asl_pkg import contract
 from asl_pkg.data.preparation import prepare
 
-IMAGES = 8  # of each class
+IMAGES_PER_CLASS = 8
 THUMB_PX = 96
 GAP_PX = 4
-LABEL_PX = 104  # width of a class's name
-COLUMNS = 2  # of classes
-BACKGROUND, INK = (250, 250, 248), (30, 30, 30)
+LABEL_PX = 104  # width of the column of class names
+COLUMNS = 2  # each with half of the classes
+BACKGROUND, TEXT_COLOUR = (250, 250, 248), (30, 30, 30)
 
 
 def contact_sheet(images: Mapping[int, Sequence[bytes]]) -> bytes:
-    """Lay out images with the name of their class.
+    """Lay out images beside the name of their class.
 
     Args:
-        images: image files by label, at most IMAGES each, of at least one class.
+        images: image files by label, at most IMAGES_PER_CLASS each, of at least one class.
 
     Returns:
         A JPEG file's bytes.
@@ -28,16 +28,16 @@ def contact_sheet(images: Mapping[int, Sequence[bytes]]) -> bytes:
     shown = [label for label, own in images.items() if own]
     rows = -(-len(shown) // COLUMNS)
     cell = THUMB_PX + GAP_PX
-    column_px = LABEL_PX + IMAGES * cell + GAP_PX
+    column_px = LABEL_PX + IMAGES_PER_CLASS * cell + GAP_PX
     sheet = Image.new("RGB", (COLUMNS * column_px, rows * cell + GAP_PX), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
-    for place, label in enumerate(shown):
+    for index, label in enumerate(shown):
         name = contract.CLASSES[label]
-        left = place // rows * column_px
-        top = GAP_PX + place % rows * cell
+        left = index // rows * column_px
+        top = GAP_PX + index % rows * cell
         size = 40 if len(name) == 1 else 24
         middle = (left + LABEL_PX // 2, top + THUMB_PX // 2)
-        draw.text(middle, name, INK, ImageFont.load_default(size), anchor="mm")
+        draw.text(middle, name, TEXT_COLOUR, ImageFont.load_default(size), anchor="mm")
         for number, data in enumerate(images.get(label, ())):
             thumb = Image.fromarray(prepare(data)).resize((THUMB_PX, THUMB_PX))
             sheet.paste(thumb, (left + LABEL_PX + number * cell, top))

@@ -1,4 +1,4 @@
-"""Images that may be labelled wrong: those most like them, of other recordings, agree on another label."""
+"""Images that may be labelled wrong: their nearest images in other recordings agree on another label."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from sklearn.neighbors import NearestNeighbors
 from asl_pkg.data.audit.leakage_probe import stratified_sample
 from asl_pkg.metrics.hog import embedding
 
-MAX_REFERENCES = 6000  # images that may be neighbours; every image is looked at
-SEARCHED = 8192  # images whose neighbours are searched at once
-CANDIDATES = 64  # nearest images, those of the same recording among them
+MAX_REFERENCES = 6000  # images that may be neighbours; every image is judged
+SEARCHED = 8192  # images searched at once
+CANDIDATES = 64  # nearest images, with those of the same recording
 VOTERS = 7
-AGREEMENT = 5  # voters of one label that make a verdict
-GUIDE = 0.5  # neighbours of other groups that name fewer labels right are no guide: then all neighbours vote
+AGREEMENT = 5  # voters with one label that make a verdict
+GUIDE = 0.5  # if neighbours in other groups name fewer labels right, all neighbours vote
 LISTED = 12
 
 
@@ -23,12 +23,12 @@ class Suspect:
     """An image whose neighbours disagree with its label.
 
     Args:
-        position: of the image.
-        neighbour: position of the nearest image with the label that the neighbours have.
-        label: its own.
-        voted: the label that the neighbours have.
-        votes: how many of them.
-        voters: out of how many.
+        position: position of the image.
+        neighbour: position of the nearest image with the label of most neighbours.
+        label: label of the image.
+        voted: label of most neighbours.
+        votes: number of neighbours with that label.
+        voters: number of neighbours that voted.
     """
 
     position: int
@@ -41,14 +41,14 @@ class Suspect:
 
 @dataclass(frozen=True)
 class LabelIssues:
-    """What the neighbours say.
+    """Votes of the neighbours on all labels.
 
     Args:
-        judged: images that have enough neighbours of other groups.
-        agreed: share of them whose neighbours' most frequent label is their own.
-        across_groups: neighbours of the image's own group had no vote.
-        disputed: how many have neighbours that agree on another label.
-        suspects: the most suspect of those, at most LISTED.
+        judged: number of images with enough neighbours in other groups.
+        agreed: share of them whose own label is the most frequent one of their neighbours.
+        across_groups: whether only neighbours in other groups voted.
+        disputed: number of images whose neighbours agree on another label.
+        suspects: the clearest of those, at most LISTED.
     """
 
     judged: int
@@ -67,19 +67,19 @@ def find_label_issues(
 ) -> LabelIssues:
     """Let the nearest images vote on each label (Wilson 1972, https://doi.org/10.1109/TSMC.1972.4309137).
 
-    Neighbours of the image's own group have no vote where its class has other groups: they are near-copies and, where
-    a whole recording lies in the wrong folder, share the error. Where recordings differ so much that the others' votes
-    are mostly wrong, all neighbours vote.
+    Neighbours in the image's own group have no vote where its class has other groups: they are near-copies and, where
+    a whole recording lies in the wrong folder, share the error. Where recordings differ so much that votes from other
+    groups are mostly wrong, all neighbours vote.
 
     Args:
         thumbnails: RGB [n, 32, 32, 3].
-        labels: class of each [n].
-        groups: recording or block of each [n].
-        rows: of the images that are judged, by one another, rising [m].
-        seed: of the sample of possible neighbours.
+        labels: class of each image [n].
+        groups: recording or block of each image [n].
+        rows: rows of the images to judge by one another, in rising order [m].
+        seed: seed of the sample of possible neighbours.
 
     Returns:
-        How often neighbours agree with the label, and the images where they most clearly do not.
+        How often neighbours agree with the label, and the images where they clearly do not.
     """
     if len(rows) <= VOTERS:
         return LabelIssues(0, 0.0, True, 0, [])
@@ -88,12 +88,12 @@ def find_label_issues(
     group_of = np.unique(groups, return_inverse=True)[1].astype(np.int32)
     others = neighbour != rows[:, None]
     alone = _alone(labels[rows], group_of[rows])
-    strangers = others & ((group_of[neighbour] != group_of[rows, None]) | alone[:, None])
-    ballot = _votes(labels, rows, distance, neighbour, strangers)
-    across_groups = ballot.agreed >= GUIDE
+    elsewhere = others & ((group_of[neighbour] != group_of[rows, None]) | alone[:, None])
+    votes = _votes(labels, rows, distance, neighbour, elsewhere)
+    across_groups = votes.agreed >= GUIDE
     if not across_groups:
-        ballot = _votes(labels, rows, distance, neighbour, others)
-    return _verdict(labels, ballot, across_groups)
+        votes = _votes(labels, rows, distance, neighbour, others)
+    return _verdict(labels, votes, across_groups)
 
 
 @dataclass(frozen=True)
@@ -101,12 +101,12 @@ class _Votes:
     """The votes on the images that enough neighbours may judge.
 
     Args:
-        judged: positions [m].
-        label: of each [m].
+        judged: positions of the images [m].
+        label: their labels [m].
         voters: positions of the neighbours that vote, the nearest first [m, VOTERS].
-        away: mean distance to them [m].
-        voted: their most frequent label [m].
-        votes: how many have it [m].
+        away: mean distance to the voters [m].
+        voted: most frequent label of the voters [m].
+        votes: number of voters with it [m].
     """
 
     judged: NDArray[np.int64]
@@ -137,34 +137,34 @@ def _votes(
     return _Votes(judged, labels[judged], voters, away, votes.argmax(axis=1), votes.max(axis=1))
 
 
-def _verdict(labels: NDArray[np.int64], ballot: _Votes, across_groups: bool) -> LabelIssues:
-    """List the disputed images, those with most votes against them first, then those with the nearest voters."""
-    disputed = np.flatnonzero((ballot.voted != ballot.label) & (ballot.votes >= AGREEMENT))
-    worst = disputed[np.lexsort((ballot.away[disputed], -ballot.votes[disputed]))][:LISTED]
+def _verdict(labels: NDArray[np.int64], votes: _Votes, across_groups: bool) -> LabelIssues:
+    """List the disputed images: most votes against them first, then the nearest voters."""
+    disputed = np.flatnonzero((votes.voted != votes.label) & (votes.votes >= AGREEMENT))
+    worst = disputed[np.lexsort((votes.away[disputed], -votes.votes[disputed]))][:LISTED]
     suspects = [
         Suspect(
-            position=int(ballot.judged[row]),
-            neighbour=int(ballot.voters[row][labels[ballot.voters[row]] == ballot.voted[row]][0]),
-            label=int(ballot.label[row]),
-            voted=int(ballot.voted[row]),
-            votes=int(ballot.votes[row]),
+            position=int(votes.judged[row]),
+            neighbour=int(votes.voters[row][labels[votes.voters[row]] == votes.voted[row]][0]),
+            label=int(votes.label[row]),
+            voted=int(votes.voted[row]),
+            votes=int(votes.votes[row]),
             voters=VOTERS,
         )
         for row in worst
     ]
-    return LabelIssues(len(ballot.judged), ballot.agreed, across_groups, len(disputed), suspects)
+    return LabelIssues(len(votes.judged), votes.agreed, across_groups, len(disputed), suspects)
 
 
 def _neighbours(
     thumbnails: NDArray[np.uint8], rows: NDArray[np.int64], references: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Distances and rows of the references most like each image, the nearest first [m, CANDIDATES]."""
+    """Distances and rows of the nearest references of each image, the nearest first [m, CANDIDATES]."""
     embedded = embedding(thumbnails, rows, references)
     known = embedded[np.searchsorted(rows, references)]
     search = NearestNeighbors(n_neighbors=min(CANDIDATES, len(references)), algorithm="brute").fit(known)
     distance = np.empty((len(rows), search.n_neighbors), np.float32)
     neighbour = np.empty(distance.shape, np.int32)
-    for start in range(0, len(rows), SEARCHED):  # the search answers in numbers of twice the size
+    for start in range(0, len(rows), SEARCHED):  # the search returns 64-bit numbers
         part = slice(start, start + SEARCHED)
         distance[part], found = search.kneighbors(embedded[part])
         neighbour[part] = references[found]
@@ -172,6 +172,6 @@ def _neighbours(
 
 
 def _alone(labels: NDArray[np.int64], group_of: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Whether each image's class has one group only."""
+    """Whether each image's class has only one group."""
     pairs = np.unique(np.stack([labels, group_of]), axis=1)
     return np.bincount(pairs[0])[labels] == 1

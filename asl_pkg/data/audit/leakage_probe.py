@@ -1,54 +1,24 @@
-"""How much a split flatters: the same small model scored on a random split, on ours, and on other people's images."""
+"""How much a split flatters: one small model, scored on a random split, on our split and on an external set."""
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.svm import SVC
 
 from asl_pkg import contract
+from asl_pkg.data.audit.audit_json import Score
 from asl_pkg.data.hashing import THUMBNAIL_PX
-from asl_pkg.metrics.classification import FEWEST_GROUPS
+from asl_pkg.metrics.classification import accuracy, confusion_by_group, interval
 from asl_pkg.metrics.hog import embedding
 
 TRAIN, _, TEST = contract.SPLITS
 MARGIN = 10.0  # C of the support vector machine
-MAX_IMAGES = 6000  # learned from and scored: seconds, and still dense enough for near-copies of 87,000 to meet
+MAX_IMAGES = 6000  # trained on and scored: takes seconds, and near-copies among 87,000 still meet
 MAX_EXTERNAL = 2000
 RESAMPLES = 1000
-RANDOM, OURS, EXTERNAL = "random split", "our split", "external set"
-
-
-@dataclass(frozen=True)
-class Score:
-    """A row of the honesty table.
-
-    Args:
-        split: RANDOM, OURS or EXTERNAL.
-        accuracy: of the small model on the images held out.
-        low: 2.5th percentile over resamples.
-        high: 97.5th percentile.
-        train: images learned from.
-        test: images scored.
-        unit: what was resampled, `group` or `image`.
-        units: how many of them.
-    """
-
-    split: str
-    accuracy: float
-    low: float
-    high: float
-    train: int
-    test: int
-    unit: str
-    units: int
-
-    @property
-    def too_few(self) -> bool:
-        """Whether the interval cannot be trusted, because there are too few groups."""
-        return self.units < FEWEST_GROUPS
+RANDOM_SPLIT, OUR_SPLIT, EXTERNAL_SET = "random split", "our split", "external set"
 
 
 def leakage_probe(
@@ -63,14 +33,14 @@ def leakage_probe(
 
     Args:
         thumbnails: RGB [n, 32, 32, 3].
-        labels: class of each [n].
-        splits: of each [n]; the images of train and test are used, at most MAX_IMAGES of them.
-        groups: whatever stays together [n]: a signer, recording or block.
-        seed: of the sample, the random split and the resampling.
-        external: other people's thumbnails [m, 32, 32, 3] and labels [m].
+        labels: class of each image [n].
+        splits: split of each image [n]; at most MAX_IMAGES images of train and test are used.
+        groups: signer, recording or block of each image, whichever stays together [n].
+        seed: seed of the sample, the random split and the resampling.
+        external: thumbnails [m, 32, 32, 3] and labels [m] of the external set.
 
     Returns:
-        A row a split; none where there is too little to learn from or nothing to score.
+        A row per split; none where there are too few images to train on or none to score.
     """
     rng = np.random.default_rng(seed)
     used = stratified_sample(np.flatnonzero(np.isin(splits, (TRAIN, TEST))), labels, splits, MAX_IMAGES, rng)
@@ -84,20 +54,20 @@ def leakage_probe(
     shuffled, images = _shuffled_within(labels, held_out, rng), np.arange(len(used))
     train = int((~held_out).sum())
     scores = []
-    for split, test, unit, units in ((RANDOM, shuffled, "image", images), (OURS, held_out, "group", groups)):
+    for split, test, unit, units in ((RANDOM_SPLIT, shuffled, "image", images), (OUR_SPLIT, held_out, "group", groups)):
         model = _fitted(features[~test], labels[~test])
-        scores.append(_score(split, model.predict(features[test]) == labels[test], train, unit, units[test], rng))
+        scores.append(_score(split, model.predict(features[test]) == labels[test], train, unit, units[test], seed))
     if len(outside):
-        right = model.predict(features_outside) == truth_outside  # by the model that learned from our split
-        scores.append(_score(EXTERNAL, right, train, "image", np.arange(len(outside)), rng))
+        right = model.predict(features_outside) == truth_outside  # by the model that was trained on our split
+        scores.append(_score(EXTERNAL_SET, right, train, "image", np.arange(len(outside)), seed))
     return scores
 
 
 def leakage_summary(scores: Sequence[Score]) -> str:
-    """Say what the headline would have been had we cheated.
+    """Say how much accuracy a random split would have claimed.
 
     Args:
-        scores: the honesty table.
+        scores: the leakage table.
 
     Returns:
         One sentence.
@@ -121,14 +91,14 @@ def stratified_sample(
     """Choose images so that each class and stratum keeps its share, and at least one.
 
     Args:
-        positions: of the images to choose from.
+        positions: positions of the images to choose from.
         labels: class of each image, by position.
         strata: a second property that keeps its shares, by position.
-        most: about how many to choose.
-        rng: chooses.
+        most: approximate number of images to choose.
+        rng: random generator.
 
     Returns:
-        Positions, in order; all of them where there are no more than `most`.
+        Positions, in order; all of them if there are at most `most`.
     """
     if len(positions) <= most:
         return positions
@@ -144,7 +114,7 @@ def stratified_sample(
 def _shuffled_within(
     labels: NDArray[np.int64], held_out: NDArray[np.bool_], rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Hold out as many images of each class, chosen at random."""
+    """Hold out as many images of each class as our split does, at random."""
     shuffled = held_out.copy()
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
@@ -154,14 +124,14 @@ def _shuffled_within(
 
 def _fitted(features: NDArray[np.float32], labels: NDArray[np.int64]) -> SVC:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # scikit-learn doubts that two images a class are classification
+        warnings.simplefilter("ignore", UserWarning)  # scikit-learn warns where classes have two images each
         return SVC(C=MARGIN).fit(features, labels)
 
 
 def _outside(
     external: tuple[NDArray[np.uint8], NDArray[np.int64]] | None, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """At most MAX_EXTERNAL of other people's images and their labels, none where there are none."""
+    """At most MAX_EXTERNAL images of the external set and their labels; none without a set."""
     if external is None:
         return np.zeros((0, THUMBNAIL_PX, THUMBNAIL_PX, 3), np.uint8), np.zeros(0, np.int64)
     thumbnails, labels = external
@@ -169,19 +139,19 @@ def _outside(
     return thumbnails[chosen], labels[chosen]
 
 
-def _score(
-    split: str, right: NDArray[np.bool_], train: int, unit: str, units: NDArray, rng: np.random.Generator
-) -> Score:
-    """Resample whole units with replacement, one fewer than there are and weighted up (Rao and Wu 1988).
-
-    https://doi.org/10.1080/01621459.1988.10478591
-    """
+def _score(split: str, right: NDArray[np.bool_], train: int, unit: str, units: NDArray, seed: int) -> Score:
+    """Score a model on some images; whole units are resampled."""
     _, unit_of = np.unique(units, return_inverse=True)
-    images = np.bincount(unit_of)
-    hits = np.bincount(unit_of, right)
-    count = len(images)
-    low, high = 0.0, 1.0  # a single unit tells nothing about others
-    if count > 1:
-        weights = rng.multinomial(count - 1, np.full(count, 1 / count), size=RESAMPLES)
-        low, high = np.percentile((weights @ hits) / (weights @ images), [2.5, 97.5])
-    return Score(split, float(right.mean()), float(low), float(high), train, len(right), unit, count)
+    truth = np.zeros(len(right), np.int64)
+    found = interval(accuracy, confusion_by_group(truth, (~right).astype(np.int64), unit_of), RESAMPLES, seed)
+    single = found.groups == 1  # tells nothing about others
+    return Score(
+        split=split,
+        accuracy=found.value,
+        low=0.0 if single else found.low,
+        high=1.0 if single else found.high,
+        train=train,
+        test=len(right),
+        unit=unit,
+        units=found.groups,
+    )

@@ -1,4 +1,4 @@
-"""audit.html: the audit for people, one file with everything in it."""
+"""audit.html: the audit as one self-contained page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asl_pkg import contract
+from asl_pkg.data.audit.audit_json import Audit
 from asl_pkg.data.audit.label_issues import LabelIssues
 from asl_pkg.data.audit.measures import Pair, Stretch
 from asl_pkg.data.audit.plots import along_frames, brightness_plot, strip
@@ -18,33 +19,33 @@ from asl_pkg.data.split.splitting import GUARD, NEAR_DUPLICATE
 from asl_pkg.reporting.html import data_uri, image_uri, render
 
 TEMPLATE = Path(__file__).with_name("audit.html.jinja")
-QUALITY = 92  # of the thumbnails' JPEG
+QUALITY = 92  # JPEG quality of the thumbnails
 
 
 @dataclass(frozen=True)
 class View:
-    """What the page shows beside audit.json.
+    """What the page shows.
 
     Args:
-        info: what dataset.json says.
+        info: contents of dataset.json.
         audit: contents of audit.json.
         sheet: the contact sheet, a JPEG file.
-        thumbnails: of all images [n, 32, 32, 3].
-        labels: of all images [n].
-        splits: where all images went [n].
-        pairs: nearest across splits.
-        doubts: about labels.
-        stretches: of all recordings, by class.
+        thumbnails: thumbnails of all images [n, 32, 32, 3].
+        labels: labels of all images [n].
+        splits: splits of all images [n].
+        pairs: nearest pairs across splits.
+        label_issues: images that may be labelled wrong.
+        stretches: stretches of all recordings, by class.
     """
 
     info: DatasetInfo
-    audit: dict[str, Any]
+    audit: Audit
     sheet: bytes
     thumbnails: NDArray[np.uint8]
     labels: NDArray[np.int64]
     splits: NDArray[np.str_]
     pairs: Sequence[Pair]
-    doubts: LabelIssues
+    label_issues: LabelIssues
     stretches: Sequence[Stretch]
 
 
@@ -68,7 +69,7 @@ def audit_html(view: View) -> str:
         pairs=_pairs(view),
         suspects=_suspects(view),
         strips=_strips(view),
-        brightness=brightness_plot(view.audit["brightness"]),
+        brightness=brightness_plot(view.audit.brightness),
     )
 
 
@@ -77,32 +78,35 @@ def _pairs(view: View) -> list[dict[str, Any]]:
         {
             "images": [image_uri(view.thumbnails[row], QUALITY) for row in pair[:2]],
             "classes": [contract.CLASSES[view.labels[row]] for row in pair[:2]],
-            **listed,
+            **listed.model_dump(),
         }
-        for pair, listed in zip(view.pairs, view.audit["near_duplicates"]["nearest"], strict=True)
+        for pair, listed in zip(view.pairs, view.audit.near_duplicates.nearest, strict=True)
     ]
 
 
 def _suspects(view: View) -> list[dict[str, Any]]:
     return [
-        {"images": [image_uri(view.thumbnails[row], QUALITY) for row in (one.position, one.neighbour)], **listed}
-        for one, listed in zip(view.doubts.suspects, view.audit["label_errors"]["suspects"], strict=True)
+        {
+            "images": [image_uri(view.thumbnails[row], QUALITY) for row in (suspect.position, suspect.neighbour)],
+            **listed.model_dump(),
+        }
+        for suspect, listed in zip(view.label_issues.suspects, view.audit.label_issues.suspects, strict=True)
     ]
 
 
 def _strips(view: View) -> list[dict[str, Any]]:
     rows = []
-    for label, found in groupby(view.stretches, key=lambda one: one.label):
+    for label, found in groupby(view.stretches, key=lambda stretch: stretch.label):
         own = list(found)
         name = contract.CLASSES[label]
         rows.append(
             {
                 "class": name,
                 "drawing": strip(own),
-                "recordings": view.audit["recordings"][name]["count"],
-                "first": min(one.first_frame for one in own),
-                "last": max(one.last_frame for one in own),
-                "along_frames": along_frames(sorted(own, key=lambda one: one.first_frame)),
+                "recordings": view.audit.recordings[name].count,
+                "first": min(stretch.first_frame for stretch in own),
+                "last": max(stretch.last_frame for stretch in own),
+                "along_frames": along_frames(sorted(own, key=lambda stretch: stretch.first_frame)),
             }
         )
     return rows

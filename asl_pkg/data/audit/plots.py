@@ -1,19 +1,19 @@
-"""The audit's drawings, as SVG: a path a colour, so that a page with thousands of recordings stays small."""
+"""Plots of the audit as SVG: one path per colour, so that a page with thousands of recordings stays small."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
 
 from markupsafe import Markup
 
 from asl_pkg import contract
+from asl_pkg.data.audit.audit_json import Brightness
 from asl_pkg.data.audit.measures import Stretch
 
-WIDTH, HEIGHT = 1000, 16  # of a strip, in its own units: the page stretches it
+WIDTH, HEIGHT = 1000, 16  # of a strip, in its own units; the page stretches it
 PLOT_HEIGHT = 150
-MOST_STRETCHES = 300  # of a class; with more, neighbours of one split are joined whatever their recording
-MOST_CUTS = 60  # of a class; more would hide what lies between them
+MOST_STRETCHES = 300  # per class; with more, neighbours of one split are joined whatever their recording
+MOST_CUTS = 60  # per class; more would hide what lies between them
 Span = tuple[float, float]  # from and to
 
 
@@ -23,17 +23,17 @@ def along_frames(stretches: Sequence[Stretch]) -> bool:
 
 
 def strip(stretches: Sequence[Stretch]) -> Markup:
-    """Draw where the images of a class went, along the frame numbers, with a cut where a new recording begins.
+    """Draw the splits of a class along its frame numbers, with a cut where a recording begins.
 
-    Where recordings share frame numbers they lie one after the other, each as long as it has images.
+    Recordings that share frame numbers follow one another, each as long as it has images.
 
     Args:
-        stretches: of one class, by recording and frame.
+        stretches: stretches of one class, by recording and frame.
 
     Returns:
-        SVG; its CSS classes are the names of the splits.
+        SVG whose CSS classes are the names of the splits.
     """
-    ordered = sorted(stretches, key=lambda one: one.first_frame)
+    ordered = sorted(stretches, key=lambda stretch: stretch.first_frame)
     frames = along_frames(ordered)
     bars = ordered if frames else list(stretches)
     if len(bars) > MOST_STRETCHES:
@@ -54,20 +54,20 @@ def strip(stretches: Sequence[Stretch]) -> Markup:
     )
 
 
-def brightness_plot(brightness: Mapping[str, Mapping[str, Any]]) -> Markup:
-    """Draw how the mean grey level of the images is distributed in each split.
+def brightness_plot(brightness: Mapping[str, Brightness]) -> Markup:
+    """Plot the distribution of the images' mean grey level in each split.
 
     Args:
-        brightness: see audit_measures.brightness.
+        brightness: see measures.brightness.
 
     Returns:
         SVG, dark on the left.
     """
-    top = max((max(found["shares"]) for found in brightness.values()), default=1.0)
+    top = max((max(found.shares) for found in brightness.values()), default=1.0)
     lines = []
     for split in contract.SPLITS:
         if split in brightness:
-            shares = brightness[split]["shares"]
+            shares = brightness[split].shares
             step = WIDTH / len(shares)
             points = [
                 f"{(bin_ + 0.5) * step:.1f},{PLOT_HEIGHT * (1 - 0.95 * share / top):.1f}"
@@ -80,29 +80,29 @@ def brightness_plot(brightness: Mapping[str, Mapping[str, Any]]) -> Markup:
 
 
 def _frame_spans(bars: Sequence[Stretch]) -> list[Span]:
-    """From the first frame of each to the first of the next in its recording, for not every frame need be there."""
+    """From the first frame of each bar to the first of the next one in its recording: frames may be missing."""
     following = [*bars[1:], None]
     return [
-        (one.first_frame, after.first_frame if after and after.recording == one.recording else one.last_frame + 1)
-        for one, after in zip(bars, following, strict=True)
+        (bar.first_frame, after.first_frame if after and after.recording == bar.recording else bar.last_frame + 1)
+        for bar, after in zip(bars, following, strict=True)
     ]
 
 
 def _image_spans(bars: Sequence[Stretch]) -> list[Span]:
     spans: list[Span] = []
-    for one in bars:
+    for bar in bars:
         start = spans[-1][1] if spans else 0
-        spans.append((start, start + one.images))
+        spans.append((start, start + bar.images))
     return spans
 
 
 def _joined(bars: Sequence[Stretch]) -> list[Stretch]:
     """Join neighbours of one split, whatever their recording."""
     together: list[Stretch] = []
-    for one in bars:
-        if together and together[-1].split == one.split:
+    for bar in bars:
+        if together and together[-1].split == bar.split:
             last = together[-1]
-            together[-1] = last._replace(last_frame=one.last_frame, images=last.images + one.images)
+            together[-1] = last._replace(last_frame=bar.last_frame, images=last.images + bar.images)
         else:
-            together.append(one)
+            together.append(bar)
     return together

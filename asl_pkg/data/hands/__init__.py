@@ -1,1 +1,1 @@
-"""Images of synthetic hands: an articulated skeleton, flesh around it, a light, a camera and a room."""
+"""Images of synthetic hands: an articulated skeleton with flesh, a light, a camera and a room."""

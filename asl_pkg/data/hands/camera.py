@@ -1,4 +1,4 @@
-"""From light to pixels: the hand before its background, then what a camera does to both."""
+"""From light to pixels: the hand in front of its background, then the effects of a camera on both."""
 
 import numpy as np
 from PIL import Image
@@ -13,10 +13,10 @@ def develop(hand: np.ndarray | None, background: np.ndarray, camera: Camera, rng
     """Take the image.
 
     Args:
-        hand: float32 [n, n, 4], linear RGB and coverage, or None where there is none.
+        hand: float32 [n, n, 4], linear RGB and coverage; None without a hand.
         background: float32 [n, n, 3], sRGB in 0..1.
-        camera: the signer's.
-        rng: of the sensor's noise.
+        camera: camera of the signer.
+        rng: random generator of the sensor's noise.
 
     Returns:
         uint8 [n, n, 3], RGB.
@@ -32,7 +32,7 @@ def develop(hand: np.ndarray | None, background: np.ndarray, camera: Camera, rng
 
 
 def _sense(image: Image.Image, camera: Camera, rng: np.random.Generator) -> np.ndarray:
-    """The sensor: it has fewer pixels than the image, and each of them errs a little."""
+    """Apply the sensor: it has fewer pixels than the image, with some noise."""
     coarse = image.resize((camera.resolution_px,) * 2, Image.Resampling.BILINEAR)
     pixels = np.asarray(coarse, np.float32)
     grain = rng.standard_normal(pixels.shape, np.float32) * (camera.noise * 255.0)

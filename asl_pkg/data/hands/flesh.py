@@ -19,8 +19,8 @@ BULGE = 9  # four times what is added to the radius midway
 FLATTENED = 10  # how many times thinner toward the palm than sideways
 PALMAR = 11  # 3: unit vector out of the palm's side
 MELT = 14  # how far a finger's first capsule melts into the palm
-PART = 15  # which part of the hand it is
-GROUP = 16  # which piece of flesh it belongs to
+HAND_PART = 15  # which part of the hand it is
+PIECE = 16  # which piece of flesh it belongs to
 ROOT = 17  # 1 for the first capsule of a finger
 COLUMNS = 18
 
@@ -28,7 +28,7 @@ COLUMNS = 18
 PALM, FOREARM, PROXIMAL, MIDDLE, DISTAL, SLEEVE, METACARPAL = range(7)
 
 # Groups, for distance: palm and forearm, then one a finger from the thumb on, the sleeve last
-PALM_GROUP = 0
+PALM_PIECE = 0
 
 FINGER_MELT = 0.02  # how far capsules of one finger melt, hand lengths
 PALM_MELT = 0.07  # and those of the palm
@@ -68,7 +68,7 @@ def flesh_out(skeleton: Skeleton, build: Build) -> np.ndarray:
     groups += [_sleeve(skeleton, build)]
     for number, group in enumerate(groups):
         for row in group:
-            row[GROUP] = number
+            row[PIECE] = number
     return np.array([row for group in groups for row in group])
 
 
@@ -100,7 +100,7 @@ def _capsule(
         *palmar,
         melt,
         part,
-        PALM_GROUP,
+        PALM_PIECE,
         float(melt > 0.0),
     )
     return np.array([*start, *along, *tail])

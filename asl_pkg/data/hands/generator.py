@@ -1,4 +1,4 @@
-"""Recordings of synthetic signers: what `asl pull` makes images with."""
+"""Recordings of synthetic signers: the generator of `asl pull data=synthetic`."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ import numpy as np
 from asl_pkg.contract import CLASSES, IMAGE_PX
 from asl_pkg.data.hands.camera import develop
 from asl_pkg.data.hands.flesh import flesh_out, stray_arm
-from asl_pkg.data.hands.render import render
+from asl_pkg.data.hands.render import render_hand
 from asl_pkg.data.hands.signer import Signer, make_signer
 from asl_pkg.data.hands.skeleton import pose_hand
-from asl_pkg.data.hands.stage import MARGIN_PX, Stage, aim, project, set_stage
+from asl_pkg.data.hands.stage import SWAY_MARGIN_PX, RecordingStage, aim, project, set_stage
 from asl_pkg.data.hands.vary import drift, recorded_pose
 
-ARM_SHARE = 0.3  # of the recordings of `nothing`, those with an arm across the image
+ARM_SHARE = 0.3  # of the recordings of `nothing` show an arm across the image
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,17 @@ class Frame:
 
 
 def make_recording(seed: int, signer: int, label: int, recording: int, frames: int) -> list[Frame]:
-    """Make a short recording of one signer who shows one letter.
+    """Make a short recording of one signer and one letter.
 
     The pose drifts from frame to frame, so that neighbours are near-duplicates. The same arguments give the same
     pixels, in any order, process or thread, on one machine and set of versions.
 
     Args:
-        seed: of the whole data set.
-        signer: number of the person.
+        seed: seed of the whole data set.
+        signer: number of the signer.
         label: index of the letter in `contract.CLASSES`.
         recording: number of this recording of the letter by the signer.
-        frames: how many frames.
+        frames: number of frames.
 
     Returns:
         The frames in order.
@@ -54,7 +54,7 @@ def make_recording(seed: int, signer: int, label: int, recording: int, frames: i
 
 
 def _signed(
-    signer: Signer, stage: Stage, poses: np.ndarray, sways: np.ndarray, sensor: np.random.Generator
+    signer: Signer, stage: RecordingStage, poses: np.ndarray, sways: np.ndarray, sensor: np.random.Generator
 ) -> list[Frame]:
     """Frames of a right hand in the poses [frames, 26]."""
     start = aim(pose_hand(signer.bones, poses[0]), stage, signer.camera.distance)
@@ -63,7 +63,7 @@ def _signed(
         skeleton = pose_hand(signer.bones, pose)
         camera = start + [0.0, 0.0, *sway[2:]]
         capsules = flesh_out(skeleton, signer.build)
-        hand = render(capsules, skeleton.rotation, camera, stage.light, signer.look, IMAGE_PX)
+        hand = render_hand(capsules, skeleton.rotation, camera, stage.light, signer.look, IMAGE_PX)
         pixels = develop(hand, _window(stage, sway), signer.camera, sensor)
         away = skeleton.joints * [1.0, -1.0, -1.0]
         flat = project(skeleton.joints, camera)
@@ -72,7 +72,7 @@ def _signed(
 
 
 def _empty(
-    signer: Signer, stage: Stage, sways: np.ndarray, rng: np.random.Generator, sensor: np.random.Generator
+    signer: Signer, stage: RecordingStage, sways: np.ndarray, rng: np.random.Generator, sensor: np.random.Generator
 ) -> list[Frame]:
     """Frames without a hand: the room, or the room with an arm across it."""
     hand = None
@@ -80,18 +80,18 @@ def _empty(
         distance = signer.camera.distance
         camera = np.array([distance, distance * stage.hand_share * IMAGE_PX, *(rng.uniform(0.0, 1.0, 2) * IMAGE_PX)])
         capsules = stray_arm(rng.uniform(0.0, 360.0), signer.build)
-        hand = render(capsules, np.eye(3), camera, stage.light, signer.look, IMAGE_PX)
+        hand = render_hand(capsules, np.eye(3), camera, stage.light, signer.look, IMAGE_PX)
     return [Frame(develop(hand, _window(stage, sway), signer.camera, sensor), None, None) for sway in sways]
 
 
-def _window(stage: Stage, sway: np.ndarray) -> np.ndarray:
+def _window(stage: RecordingStage, sway: np.ndarray) -> np.ndarray:
     """The part of the background that the swaying camera sees."""
-    x, y = np.clip(np.rint(MARGIN_PX + sway[:2]).astype(int), 0, 2 * MARGIN_PX)
+    x, y = np.clip(np.rint(SWAY_MARGIN_PX + sway[:2]).astype(int), 0, 2 * SWAY_MARGIN_PX)
     return stage.background[y : y + IMAGE_PX, x : x + IMAGE_PX]
 
 
 def _mirrored(frame: Frame) -> Frame:
-    """The same with the other hand."""
+    """The frame with the other hand."""
     pixels = np.ascontiguousarray(frame.pixels[:, ::-1])
     if frame.landmarks_2d is None or frame.landmarks_3d is None:
         return Frame(pixels, None, None)

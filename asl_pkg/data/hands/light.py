@@ -1,4 +1,4 @@
-"""How much light reaches a point of the hand: the lamp past other fingers, the room's into its hollows."""
+"""Light that reaches a point of the hand: the lamp's, shaded by other fingers, and the room's."""
 
 import numpy as np
 
@@ -74,7 +74,7 @@ def lamp_share(
 
 @jit
 def interpolate(row: int, column: int, shares: np.ndarray, geometry: np.ndarray) -> tuple[float, float]:
-    """Shares at a pixel from the grid's points around it, those at another depth left out of account."""
+    """Shares at a pixel from the grid points around it; points at another depth count little."""
     lamp, room, total = 0.0, 0.0, 1e-9
     depth = geometry[row, column, DEPTH]
     for i in range(row // GRID, min(row // GRID + 2, shares.shape[0])):

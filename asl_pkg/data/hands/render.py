@@ -1,4 +1,4 @@
-"""Images of a fleshed hand: what each pixel sees, the light that reaches it, and the skin's answer."""
+"""Rendering of a hand: what each pixel sees, the light there, and the colour of the skin."""
 
 import zlib
 from collections.abc import Callable
@@ -13,7 +13,8 @@ from asl_pkg.data.hands.skin import step, surface
 from asl_pkg.data.hands.trace import CAPSULE, COVER, DEPTH, EYE, NORMAL, ray, trace
 
 # Rows of a light, float64 [LIGHT_ROWS, 3]
-TO_LIGHT, KEY, SKY, GROUND = range(4)  # unit vector to the lamp, in the viewer's axes; linear RGB of lamp and ambient
+# The unit vector to the lamp, in the viewer's axes; linear RGB of the lamp and of the ambient light
+TO_LIGHT, KEY_LIGHT, SKY, GROUND = range(4)
 LIGHT_ROWS = 4
 
 # Light scatters under the skin, red the farthest: it softens and warms the edge of a shadow.
@@ -48,18 +49,18 @@ def lit(
     rim = (1.0 + min(nx * dx + ny * dy + nz * dz, 0.0)) ** 4
     shine = gloss * (0.05 * half**18 * lamp + 0.05 * rim * room) * step(-0.1, 0.2, facing)
     return (
-        red * received(0, facing, ny, lamp, room**0.7, light) + shine * light[KEY, 0],
-        green * received(1, facing, ny, lamp, room, light) + shine * light[KEY, 1],
-        blue * received(2, facing, ny, lamp, room, light) + shine * light[KEY, 2],
+        red * received(0, facing, ny, lamp, room**0.7, light) + shine * light[KEY_LIGHT, 0],
+        green * received(1, facing, ny, lamp, room, light) + shine * light[KEY_LIGHT, 1],
+        blue * received(2, facing, ny, lamp, room, light) + shine * light[KEY_LIGHT, 2],
     )
 
 
 @jit
 def received(colour: int, facing: float, up: float, lamp: float, room: float, light: np.ndarray) -> float:
-    """Light of one colour that a point takes in."""
+    """Light of one colour that a point receives."""
     wrapped = max((facing + WRAP[colour]) / (1.0 + WRAP[colour]), 0.0)
     ambient = light[GROUND, colour] + (light[SKY, colour] - light[GROUND, colour]) * (0.5 + 0.5 * up)
-    return light[KEY, colour] * wrapped * (BLEED[colour] + (1.0 - BLEED[colour]) * lamp) + room * ambient
+    return light[KEY_LIGHT, colour] * wrapped * (BLEED[colour] + (1.0 - BLEED[colour]) * lamp) + room * ambient
 
 
 def _fingerprint() -> int:
@@ -70,8 +71,8 @@ def _fingerprint() -> int:
 def _compiled(fingerprint: int) -> Callable[..., np.ndarray]:
     """The renderer, compiled on its first call, or taken from Numba's cache on disk.
 
-    That cache notices changes of this file alone, though it holds what other files contributed: the fingerprint, which
-    is a part of its key since the function refers to it, makes it notice those too.
+    The cache notices changes only of this file, though it contains code of other files. The function refers to the
+    fingerprint, which so becomes part of the key and makes it notice those too.
     """
 
     def image_of(
@@ -103,10 +104,10 @@ def _compiled(fingerprint: int) -> Callable[..., np.ndarray]:
 _render = _compiled(_fingerprint())
 
 
-def render(
+def render_hand(
     capsules: np.ndarray, turn: np.ndarray, camera: np.ndarray, light: np.ndarray, look: np.ndarray, size: int
 ) -> np.ndarray:
-    """Render a hand before nothing.
+    """Render a hand without a background.
 
     Args:
         capsules: float64 [n, COLUMNS], see flesh.py.

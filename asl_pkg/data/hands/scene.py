@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from asl_pkg.data.hands.surfaces import blinds, blobs, carpet, garden, ink, muted, planks, shown, textured, wall
+from asl_pkg.data.hands.surfaces import blinds, blobs, carpet, garden, ink, muted, planks, textured, to_image, wall
 
 Paint = Callable[[np.random.Generator, int], Image.Image]
 
@@ -14,8 +14,8 @@ def make_background(rng: np.random.Generator, room: np.random.Generator, size: i
     """Paint a background.
 
     Args:
-        rng: of the recording.
-        room: of the signer, whose places look alike.
+        rng: random generator of the recording.
+        room: random generator of the signer, whose backgrounds are alike.
         size: side in pixels.
 
     Returns:
@@ -89,7 +89,7 @@ def _clutter(rng: np.random.Generator, size: int) -> Image.Image:
 def _lit(rng: np.random.Generator, size: int, colour: np.ndarray) -> Image.Image:
     """A surface that is brighter on one side, stained a little."""
     stains = 1.0 + 0.35 * rng.uniform(-1.0, 1.0, (3, 3, 1))
-    return shown(colour * stains).resize((size, size), Image.Resampling.BICUBIC)
+    return to_image(colour * stains).resize((size, size), Image.Resampling.BICUBIC)
 
 
 def _outline(rng: np.random.Generator, size: int) -> list[tuple[float, float]]:

@@ -13,12 +13,12 @@ from asl_pkg.data.hands.flesh import (
     BULGE,
     FINGER_MELT,
     FLATTENED,
-    GROUP,
     INVERSE_SQUARE,
     MELT,
-    PALM_GROUP,
     PALM_MELT,
+    PALM_PIECE,
     PALMAR,
+    PIECE,
     RADIUS,
     ROOT,
     START,
@@ -26,7 +26,7 @@ from asl_pkg.data.hands.flesh import (
 )
 
 FAR = 1e9
-jit = numba.njit(nogil=True, fastmath=True)  # not cached on disk: `render.render` is, with all that it calls
+jit = numba.njit(nogil=True, fastmath=True)  # not cached on disk: `render.render_hand` is, with all that it calls
 
 
 @jit
@@ -72,16 +72,16 @@ def distance(x: float, y: float, z: float, capsules: np.ndarray, chosen: np.ndar
         The distance in hand lengths, negative inside.
     """
     palm, best = FAR, FAR
-    finger, group = FAR, float(PALM_GROUP)
+    finger, group = FAR, float(PALM_PIECE)
     for i in chosen:
         c = capsules[i]
         d = capsule(x, y, z, c)
-        if c[GROUP] == PALM_GROUP:
+        if c[PIECE] == PALM_PIECE:
             palm = melt(palm, d, PALM_MELT)
             continue
-        if c[GROUP] != group:
+        if c[PIECE] != group:
             best = min(best, finger)
-            finger, group = FAR, c[GROUP]
+            finger, group = FAR, c[PIECE]
         if c[ROOT] > 0.0:
             best = min(best, melt(palm, d, c[MELT]))
         finger = melt(finger, d, FINGER_MELT)
@@ -146,22 +146,22 @@ def touched(
 ) -> tuple[float, float, float, float]:
     """Unit normal at a point of the surface, the gradient of `distance`, and the row of the nearest capsule."""
     palm = best = finger = (FAR, 0.0, 0.0, 0.0)
-    group, least, which = float(PALM_GROUP), FAR, 0.0
+    group, least, which = float(PALM_PIECE), FAR, 0.0
     for i in chosen:
         c = capsules[i]
-        one = slope(x, y, z, c)
-        if one[0] < least:
-            least, which = one[0], float(i)
-        if c[GROUP] == PALM_GROUP:
-            palm = melt_slopes(palm, one, PALM_MELT)
+        own = slope(x, y, z, c)
+        if own[0] < least:
+            least, which = own[0], float(i)
+        if c[PIECE] == PALM_PIECE:
+            palm = melt_slopes(palm, own, PALM_MELT)
             continue
-        if c[GROUP] != group:
+        if c[PIECE] != group:
             best = finger if finger[0] < best[0] else best
-            finger, group = (FAR, 0.0, 0.0, 0.0), c[GROUP]
+            finger, group = (FAR, 0.0, 0.0, 0.0), c[PIECE]
         if c[ROOT] > 0.0:
-            joined = melt_slopes(palm, one, c[MELT])
+            joined = melt_slopes(palm, own, c[MELT])
             best = joined if joined[0] < best[0] else best
-        finger = melt_slopes(finger, one, FINGER_MELT)
+        finger = melt_slopes(finger, own, FINGER_MELT)
     best = finger if finger[0] < best[0] else best
     best = palm if palm[0] < best[0] else best
     length = np.sqrt(best[1] * best[1] + best[2] * best[2] + best[3] * best[3]) + 1e-12

@@ -29,7 +29,7 @@ LEFT_HANDED_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Camera:
-    """How a signer's camera sees: all but where the hand is."""
+    """A signer's camera, without its position."""
 
     distance: float  # from the hand, hand lengths: near ones exaggerate perspective
     white_balance: np.ndarray  # float32 [3], gains of red, green, blue
@@ -60,7 +60,7 @@ def make_signer(seed: np.random.SeedSequence) -> Signer:
     """Draw a person.
 
     Args:
-        seed: of all that is random about the person.
+        seed: seed of all that is random about the person.
 
     Returns:
         The signer.

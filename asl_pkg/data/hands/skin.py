@@ -6,11 +6,11 @@ from asl_pkg.data.hands.flesh import (
     ALONG,
     DISTAL,
     FOREARM,
+    HAND_PART,
     INVERSE_SQUARE,
     METACARPAL,
     PALM,
     PALMAR,
-    PART,
     PROXIMAL,
     RADIUS,
     SLEEVE,
@@ -24,7 +24,7 @@ LOOK_ROWS = 5
 
 
 @jit
-def noise(x: float, y: float, z: float) -> float:
+def value_noise(x: float, y: float, z: float) -> float:
     """Value noise in -1..1: random numbers at the whole points of a grid, smoothly interpolated."""
     fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
     ix, iy, iz = int(fx), int(fy), int(fz)
@@ -106,9 +106,11 @@ def surface(
     hx = px * turn[0, 0] + py * turn[1, 0] + pz * turn[2, 0]
     hy = px * turn[0, 1] + py * turn[1, 1] + pz * turn[2, 1]
     hz = px * turn[0, 2] + py * turn[1, 2] + pz * turn[2, 2]
-    part = int(c[PART])
+    part = int(c[HAND_PART])
     if part == SLEEVE:
-        weave = 1.0 + look[TEXTURE, 2] * (noise(hx * 9, hy * 9, hz * 9) + 0.5 * noise(hx * 60, hy * 60, hz * 60))
+        weave = 1.0 + look[TEXTURE, 2] * (
+            value_noise(hx * 9, hy * 9, hz * 9) + 0.5 * value_noise(hx * 60, hy * 60, hz * 60)
+        )
         return look[CLOTH, 0] * weave, look[CLOTH, 1] * weave, look[CLOTH, 2] * weave, 0.0
     qx, qy, qz = px - c[START], py - c[START + 1], pz - c[START + 2]
     t = (qx * c[ALONG] + qy * c[ALONG + 1] + qz * c[ALONG + 2]) * c[INVERSE_SQUARE]
@@ -127,7 +129,7 @@ def surface(
         ay = c[ALONG + 2] * c[PALMAR] - c[ALONG] * c[PALMAR + 2]
         az = c[ALONG] * c[PALMAR + 1] - c[ALONG + 1] * c[PALMAR]
         bed = nail(t, (qx * ax + qy * ay + qz * az) / (length * c[RADIUS]), palm)
-    blotch = noise(hx * 14, hy * 14, hz * 14) + 0.6 * noise(hx * 45, hy * 45, hz * 45)
+    blotch = value_noise(hx * 14, hy * 14, hz * 14) + 0.6 * value_noise(hx * 45, hy * 45, hz * 45)
     light = (1.0 - look[TEXTURE, 0] * dark) * (1.0 + 0.5 * look[TEXTURE, 1] * blotch)
     flush = look[TEXTURE, 1] * blotch + 0.25 * look[TEXTURE, 0] * dark
     red = mix(look[BACK_SKIN, 0], look[PALM_SKIN, 0], inner)

@@ -18,7 +18,7 @@ def ink(colour: np.ndarray) -> tuple[int, ...]:
     return tuple(int(255 * share) for share in np.clip(colour, 0.0, 1.0))
 
 
-def shown(pixels: np.ndarray) -> Image.Image:
+def to_image(pixels: np.ndarray) -> Image.Image:
     """The image of pixels in 0..1 [height, width, 3]."""
     return Image.fromarray((np.clip(pixels, 0.0, 1.0) * 255.0).astype(np.uint8))
 
@@ -27,7 +27,7 @@ def clouds(rng: np.random.Generator, size: int, cells: tuple[int, int], channels
     """Smooth noise in -1..1 [size, size, channels] from a coarse grid of random numbers."""
     grids = rng.uniform(-1.0, 1.0, (channels, *cells)).astype(np.float32)
     scaled = [Image.fromarray(grid).resize((size, size), Image.Resampling.BICUBIC) for grid in grids]
-    return np.stack([np.asarray(one) for one in scaled], axis=-1)
+    return np.stack([np.asarray(channel) for channel in scaled], axis=-1)
 
 
 def textured(rng: np.random.Generator, size: int, colour: np.ndarray, grain: float) -> Image.Image:
@@ -35,7 +35,7 @@ def textured(rng: np.random.Generator, size: int, colour: np.ndarray, grain: flo
     stains = clouds(rng, size, (4, 4)) * 0.04 + clouds(rng, size, (16, 16)) * 0.02
     fine = rng.normal(0.0, grain, (size // 2, size // 2)).astype(np.float32)
     fine = np.asarray(Image.fromarray(fine).resize((size, size), Image.Resampling.BILINEAR))[..., None]
-    return shown(colour + stains + fine)
+    return to_image(colour + stains + fine)
 
 
 def wall(rng: np.random.Generator, size: int) -> Image.Image:
@@ -57,7 +57,7 @@ def planks(rng: np.random.Generator, size: int) -> Image.Image:
     grain = clouds(rng, wide, (90, 4)) * 0.08 + clouds(rng, wide, (30, 3)) * 0.05
     pixels = tones.astype(np.float32) + grain
     pixels[:: wide // boards + 1] *= 0.6
-    image = shown(pixels)
+    image = to_image(pixels)
     return _crop(image.rotate(rng.uniform(0, 180), Image.Resampling.BILINEAR), size)
 
 
@@ -75,7 +75,7 @@ def blinds(rng: np.random.Generator, size: int) -> Image.Image:
     share = (1.0 / (1.0 + np.exp(-wave))).astype(np.float32)[:, None, None]
     bright, dark = muted(rng, 0.55, 1.0), muted(rng, 0.1, 0.7)
     pixels = dark + (bright - dark) * share + clouds(rng, wide, (4, 4)) * 0.1
-    image = shown(pixels)
+    image = to_image(pixels)
     turn = rng.choice([0.0, 90.0]) + rng.normal(0.0, 6.0)
     return _crop(image.rotate(turn, Image.Resampling.BILINEAR), size)
 
@@ -89,10 +89,10 @@ def garden(rng: np.random.Generator, size: int) -> Image.Image:
     y = np.linspace(0.0, 1.0, size, dtype=np.float32)[:, None, None]
     sky = 1.0 / (1.0 + np.exp((y - rng.uniform(-0.2, 0.6)) * 30 + 3 * clouds(rng, size, (10, 10))))
     pixels = (green + leaves) * (1 - sky) + np.array([0.85, 0.9, 0.97], np.float32) * sky
-    return shown(pixels)
+    return to_image(pixels)
 
 
 def blobs(rng: np.random.Generator, size: int) -> Image.Image:
     """A room far out of focus: soft patches of colour."""
     pixels = muted(rng, 0.2, 0.8) + clouds(rng, size, (5, 5), 3) * 0.06 + clouds(rng, size, (4, 6)) * 0.3
-    return shown(pixels)
+    return to_image(pixels)

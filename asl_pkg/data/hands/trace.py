@@ -5,10 +5,10 @@ import numpy as np
 from asl_pkg.data.hands.flesh import (
     ALONG,
     FINGER_MELT,
-    GROUP,
     MELT,
-    PALM_GROUP,
     PALM_MELT,
+    PALM_PIECE,
+    PIECE,
     RADIUS,
     START,
     TAPER,
@@ -78,7 +78,7 @@ def near_tile(left: int, top: int, capsules: np.ndarray, camera: np.ndarray) -> 
         t = ((u - x) * along_x + (v - y) * along_y) / (along_x * along_x + along_y * along_y + 1e-9)
         t = min(max(t, 0.0), 1.0)
         gap = np.sqrt((u - x - t * along_x) ** 2 + (v - y - t * along_y) ** 2)
-        reach = c[RADIUS] + max(c[TAPER], 0.0) + max(c[MELT], PALM_MELT if c[GROUP] == PALM_GROUP else FINGER_MELT)
+        reach = c[RADIUS] + max(c[TAPER], 0.0) + max(c[MELT], PALM_MELT if c[PIECE] == PALM_PIECE else FINGER_MELT)
         if gap < TILE + 1.15 * reach * max(first, last):
             rows[count] = i
             count += 1

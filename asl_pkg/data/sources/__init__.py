@@ -1,4 +1,4 @@
-"""Where images come from: a provider a file, imported when it is asked for."""
+"""Sources of images: one module each, imported on use."""
 
 import dataclasses
 import hashlib
@@ -27,18 +27,18 @@ HOW_NOT_WHAT = ("batch_size", "cache_dir", "cache_gb", "external")  # settings t
 
 
 def open_source(settings: DataSettings, seed: int, downloads: Path) -> Source:
-    """Open the source that the settings name; nothing but its listing is read yet.
+    """Open a source; only its listing is read.
 
     Args:
         settings: `data` of the settings.
-        seed: of what the source makes by chance.
-        downloads: folder for what a remote source fetches; a later pull finds there what an earlier one left.
+        seed: seed of what the source generates at random.
+        downloads: folder for downloads of a remote source; a later pull reuses them.
 
     Returns:
-        Its files, to be read once; what is not of the classes that the settings choose is left out.
+        Its files, to be read once; files of classes that were not chosen are rejected.
 
     Raises:
-        DataError: it is missing or is not what it has to be.
+        DataError: it is missing or not valid.
         SettingError: `data.classes` names no classes.
     """
     chosen_labels(settings.classes)  # before anything is listed
@@ -82,8 +82,8 @@ def _opened(settings: DataSettings, seed: int, downloads: Path) -> Source:
     raise DataError(f"data={settings.name}: no such source")
 
 
-def described(settings: DataSettings) -> dict[str, Any]:
-    """Give the settings of a source as a data set may tell them: URLs without passwords and signatures.
+def describe_source(settings: DataSettings) -> dict[str, Any]:
+    """Settings of a source for dataset.json: URLs without passwords and signatures.
 
     Args:
         settings: `data` of the settings.
@@ -97,17 +97,17 @@ def described(settings: DataSettings) -> dict[str, Any]:
 
 
 def fingerprint(settings: DataSettings, seed: int, source: Source) -> str:
-    """Name what a pull would give: the same for the same settings, seed and contents of the source.
+    """Identify the result of a pull: the same for the same settings, seed and contents of the source.
 
     Args:
         settings: `data` of the settings.
-        seed: of the source and the splits.
-        source: the opened source; it is not read.
+        seed: seed of the source and the splits.
+        source: the opened source, which is not read.
 
     Returns:
         SHA-256 as hex digits.
     """
-    what = {name: value for name, value in described(settings).items() if name not in HOW_NOT_WHAT}
+    what = {name: value for name, value in describe_source(settings).items() if name not in HOW_NOT_WHAT}
     table = Path(what.get("signers_csv") or "-")
     if table.is_file():
         what["signers_csv"] = sha256(table)

@@ -1,4 +1,4 @@
-"""A zip or tar archive, read as a stream: nothing is ever unpacked to the disk."""
+"""A zip or tar archive, read as a stream: nothing is unpacked to the disk."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from asl_pkg.errors import DataError
 
 
 def open_source(settings: ArchiveData) -> Source:
-    """Open an archive on this machine.
+    """Open a local archive.
 
     Args:
-        settings: `path` names the archive.
+        settings: `path` is the archive.
 
     Returns:
         Its members, in its own order.
@@ -23,7 +23,7 @@ def open_source(settings: ArchiveData) -> Source:
     """
     path = Path(settings.path)
     if not settings.path or not path.is_file():
-        raise DataError(f"no archive {settings.path!r}: `asl pull data=archive data.path=FILE` reads one")
+        raise DataError(f"no archive {settings.path!r}: run `asl pull data=archive data.path=FILE`")
     return open_archive(path, str(path), file_digest(path, str(path)))
 
 
@@ -32,15 +32,15 @@ def open_archive(path: Path, name: str, state: str) -> Source:
 
     Args:
         path: the file.
-        name: what errors call it: where it came from.
+        name: its origin, for errors.
         state: its SHA-256.
 
     Returns:
         Its members, in its own order.
 
     Raises:
-        DataError: it is not an archive, or a member's name or kind could do harm. Members of a tar are known only when
-            they are reached: it is raised then.
+        DataError: it is not an archive, or a member's name or kind could do harm. Members of a tar are checked when
+            they are read.
     """
     # By its first bytes, not by an end that may belong to another archive inside it.
     with path.open("rb") as file:
@@ -51,5 +51,5 @@ def open_archive(path: Path, name: str, state: str) -> Source:
         return tar_archive.open_source(path, name, state)
     raise DataError(
         f"{name} is not an archive, expected .zip, .tar, .tar.gz, .tar.bz2, .tar.xz or .tar.zst; unpack other "
-        "kinds and take data=folder"
+        "kinds and use data=folder"
     )

@@ -1,6 +1,6 @@
-"""What a DVC repository tracks, fetched from its remote.
+"""Files that a DVC repository tracks, fetched from its remote.
 
-DVC trusts most remotes to give what was put there; here every file is checked against the MD5 that Git knows.
+DVC trusts most remotes; here every file is checked against the MD5 in Git.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from asl_pkg.config.schema import DvcData
 from asl_pkg.data.sample import Source
-from asl_pkg.data.sources.dvc_repository import failures_reported, opened, reason
+from asl_pkg.data.sources.dvc_repository import failures_reported, opened, root_cause
 from asl_pkg.data.sources.local import open_path
 from asl_pkg.errors import DataError
 from asl_pkg.progress import patiently, track
@@ -27,35 +27,35 @@ if TYPE_CHECKING:
     from dvc.repo import Repo
     from dvc_data.hashfile.db import HashFileDB
 
-BATCH = 256  # files fetched at once, checked and given their names before the next
+BATCH = 256  # files fetched together, then checked and renamed
 
 
 class Wanted(NamedTuple):
-    """A file to fetch: its name for people, the MD5 that Git knows (a listing's ends in .dir), and where it goes."""
+    """A file to fetch: its name for messages, its MD5 in Git (a listing's ends in .dir), and its target."""
 
     name: str
     md5: str
     path: Path
 
     def is_at(self, path: Path, hash_name: str) -> bool:
-        """Whether a file is this one; DVC before version 3 took line ends of text files as on Unix."""
+        """Whether a file is this one; DVC before version 3 hashed text files with Unix line ends."""
         from dvc_data.hashfile.hash import file_md5
 
         return path.is_file() and file_md5(str(path), name=hash_name) == self.md5.removesuffix(".dir")
 
 
 def open_source(settings: DvcData, downloads: Path) -> Source:
-    """Fetch what is tracked and open it as the folder, archive or Parquet that it is.
+    """Fetch what is tracked and open it as a folder, archive or Parquet.
 
     Args:
         settings: `repository`, `revision`, `path` and `remote`.
-        downloads: what an earlier pull left there is taken where its MD5 is right.
+        downloads: folder for the files; those of an earlier pull are reused where their MD5 is right.
 
     Returns:
-        Its files; the state is the MD5 in Git.
+        Its files, with the MD5 in Git as the state.
 
     Raises:
-        DataError: no such repository, revision or file; the remote lacks a file or gives another than Git knows.
+        DataError: there is no such repository, revision or file; or the remote lacks a file or has another one.
     """
     with opened(with_secrets(settings.repository), settings.revision) as repo:
         out = _tracked(repo, settings)
@@ -79,7 +79,7 @@ def open_source(settings: DvcData, downloads: Path) -> Source:
 
 
 def _tracked(repo: "Repo", settings: DvcData) -> "Output":
-    """Find what .dvc files and pipelines of the repository track under this name."""
+    """Find what the repository's .dvc files and pipelines track under this name."""
     from dvc.exceptions import DvcException
 
     path = repo.fs.join(repo.root_dir, settings.path)
@@ -92,24 +92,26 @@ def _tracked(repo: "Repo", settings: DvcData) -> "Output":
         known = ", ".join(sorted(repo.fs.relpath(out.fs_path, repo.root_dir) for out in repo.index.outs)) or "nothing"
         raise DataError(f"{settings.repository} does not track {settings.path!r}, but: {known}") from error
     if not outs[0].hash_info:
-        raise DataError(f"{settings.path}: Git knows no MD5 of it, expected what `dvc add` or `asl data track` writes")
+        raise DataError(f"{settings.path}: Git has no MD5 of it, expected a file of `dvc add` or `asl data track`")
     return outs[0]
 
 
 def _remote(repo: "Repo", name: str | None, hash_name: str) -> "HashFileDB":
-    """Find the remote; for a folder without one DVC takes that folder's cache."""
+    """Find the remote; for a folder without one DVC uses its cache."""
     from dvc.config import ConfigError, NoRemoteError
 
     try:
         return repo.cloud.get_remote_odb(name, "asl pull", hash_name)
     except NoRemoteError as error:
-        raise DataError(f"{repo.url} has no DVC remote: `dvc remote add -d NAME URL` there sets one") from error
+        raise DataError(f"{repo.url} has no DVC remote: run `dvc remote add -d NAME URL` there") from error
     except ConfigError as error:
-        raise DataError(f"data.remote={name or ''}: {reason(error)}; `dvc remote list` shows the remotes") from error
+        raise DataError(
+            f"data.remote={name or ''}: {root_cause(error)}; `dvc remote list` shows the remotes"
+        ) from error
 
 
 def _safe(name: str) -> str:
-    """Refuse a name that could be written outside the folder: no DVC makes one."""
+    """Refuse a name that leads out of the folder; DVC writes none."""
     fault = fault_of(name) if PurePosixPath(name).parts else "is not a name of a file"
     if fault:
         raise DataError(f"tracked file {name!r} {fault}")
@@ -119,13 +121,13 @@ def _safe(name: str) -> str:
 def _entries(listing: Wanted, folder: Path) -> list[Wanted]:
     try:
         entries = json.loads(listing.path.read_bytes())
-        return [Wanted(one["relpath"], one["md5"], folder / _safe(one["relpath"])) for one in entries]
+        return [Wanted(entry["relpath"], entry["md5"], folder / _safe(entry["relpath"])) for entry in entries]
     except (ValueError, LookupError, TypeError) as error:
-        raise DataError(f"{listing.name} is none of DVC's, expected a JSON list of relpath and md5") from error
+        raise DataError(f"{listing.name} is not a listing of DVC, expected a JSON list of relpath and md5") from error
 
 
 def _fetch_imported(out: "Output", path: Path, parts: Path) -> None:
-    """Bring what `dvc import` tracks from the repository that it is from, at the commit that was imported."""
+    """Fetch what `dvc import` tracks from its own repository, at the imported commit."""
     if path.exists() and _is_imported(out, path):
         return
     (source,) = out.stage.deps
@@ -141,7 +143,7 @@ def _fetch_imported(out: "Output", path: Path, parts: Path) -> None:
         pass
     if not _is_imported(out, parts):
         raise DataError(
-            f"{what} gives another MD5 than Git knows, {out.hash_info.value}: `dvc update` takes what is there now"
+            f"{what} has another MD5 than Git, {out.hash_info.value}: run `dvc update` to import what is there now"
         )
     shutil.rmtree(path, ignore_errors=True)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -158,7 +160,7 @@ def _copied(source: "Dependency", files: Iterator[tuple[str, Path]], what: str) 
 
 
 def _is_imported(out: "Output", path: Path) -> bool:
-    """Whether a file or folder is the one that Git knows, by DVC's own way to make its MD5."""
+    """Whether a file or folder has the MD5 in Git, as DVC computes it."""
     from dvc.fs import LocalFileSystem
     from dvc_data.hashfile.build import build
 
@@ -168,9 +170,9 @@ def _is_imported(out: "Output", path: Path) -> bool:
 
 
 def _fetch(odb: "HashFileDB", wanted: Sequence[Wanted], downloads: Path) -> None:
-    """Fetch what is not there yet; a killed pull goes on here."""
+    """Fetch the missing files; a killed pull resumes here."""
     checked = track(wanted, len(wanted), "Checking what is there", "files")
-    missing = [one for one in checked if not one.is_at(one.path, odb.hash_name)]
+    missing = [file for file in checked if not file.is_at(file.path, odb.hash_name)]
     for _ in track(_fetched(odb, iter(missing), downloads / "parts"), len(missing), "Fetching from DVC", "files"):
         pass
 
@@ -183,15 +185,13 @@ def _fetched(odb: "HashFileDB", missing: Iterator[Wanted], parts: Path) -> Itera
         remote = f"the DVC remote {odb.fs.protocol}:{odb.path}"
         with failures_reported(remote):
             try:
-                odb.fs.get([odb.oid_to_path(one.md5) for one in batch], [str(path) for path in arrived])
+                odb.fs.get([odb.oid_to_path(file.md5) for file in batch], [str(path) for path in arrived])
             except FileNotFoundError as error:
-                lost = [one.name for one in batch if not odb.fs.exists(odb.oid_to_path(one.md5))]
-                raise DataError(
-                    f"{', '.join(lost[:3])} is not in {remote}: `dvc push` from where it is puts it there"
-                ) from error
-        for one, path in zip(batch, arrived, strict=True):
-            if not one.is_at(path, odb.hash_name):
-                raise DataError(f"{one.name} from {remote} is damaged: Git knows it with MD5 {one.md5}")
-            one.path.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(one.path)
-            yield one
+                lost = [file.name for file in batch if not odb.fs.exists(odb.oid_to_path(file.md5))]
+                raise DataError(f"{', '.join(lost[:3])} is not in {remote}: run `dvc push` where it is") from error
+        for file, path in zip(batch, arrived, strict=True):
+            if not file.is_at(path, odb.hash_name):
+                raise DataError(f"{file.name} from {remote} is damaged: its MD5 in Git is {file.md5}")
+            file.path.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(file.path)
+            yield file

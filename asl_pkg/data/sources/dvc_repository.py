@@ -1,4 +1,4 @@
-"""A DVC repository through DVC's own Python API; its many kinds of errors become one line."""
+"""A DVC repository through DVC's Python API; any of its errors becomes one line."""
 
 import logging
 import re
@@ -19,8 +19,8 @@ PATH_OF_OWNER = re.compile(r"(?:path|repository at) '([^']+?)/?(?:\.git/?)?'")
 
 
 def silence() -> None:
-    """Keep DVC from logging what comes as an error too or what names commands of its own."""
-    import dvc  # noqa: F401, sets its loggers up
+    """Keep DVC from logging errors that are raised too, and advice that names its own commands."""
+    import dvc  # noqa: F401, sets up its loggers
 
     for name in ("dvc", "dvc_data", "dvc_objects"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -28,11 +28,11 @@ def silence() -> None:
 
 @contextmanager
 def opened(repository: str, revision: str = "") -> Iterator["Repo"]:
-    """Open a DVC repository; the clone of a Git URL goes when it is closed.
+    """Open a DVC repository; the clone of a Git URL is removed when it is closed.
 
     Args:
         repository: a folder in it, or a Git URL.
-        revision: branch, tag or commit; empty takes the working tree, of a URL the default branch.
+        revision: branch, tag or commit; empty for the working tree, or the default branch of a URL.
 
     Yields:
         The repository.
@@ -53,11 +53,11 @@ def opened(repository: str, revision: str = "") -> Iterator["Repo"]:
             raise DataError(f"{repository}: unknown revision {revision!r}, expected a branch, tag or commit") from error
         except (NotDvcRepoError, CloneError) as error:
             raise DataError(
-                f"{repository} is not a DVC repository ({reason(error)}): expected a folder where "
+                f"{repository} is not a DVC repository ({root_cause(error)}): expected a folder where "
                 "`git init && dvc init` was run, or a Git URL"
             ) from error
-        except Exception as error:  # of Git's libraries: each has kinds of its own, with no ancestor in common
-            raise DataError(f"{repository}: {_mended(error, repository)}") from error
+        except Exception as error:  # Git's libraries have no common base class of errors
+            raise DataError(f"{repository}: {_explain(error, repository)}") from error
         with repo, failures_reported(repository):
             yield repo
     finally:
@@ -69,7 +69,7 @@ def failures_reported(what: str) -> Iterator[None]:
     """Report any failure of DVC or of a remote in one line.
 
     Args:
-        what: failed.
+        what: name of what failed.
 
     Raises:
         DataError: says so.
@@ -78,31 +78,31 @@ def failures_reported(what: str) -> Iterator[None]:
         yield
     except DataError:
         raise
-    except Exception as error:  # each kind of remote has exceptions of its own, with no ancestor in common
-        raise DataError(f"{what}: {_mended(error, what)}") from error
+    except Exception as error:  # the kinds of remotes have no common base class of errors
+        raise DataError(f"{what}: {_explain(error, what)}") from error
 
 
-def _mended(error: BaseException, repository: str) -> str:
-    """Say why Git or DVC failed, and the command that mends what is not the repository's fault."""
-    text = reason(error)
+def _explain(error: BaseException, repository: str) -> str:
+    """Say why Git or DVC failed, with the command that fixes what is not the repository's fault."""
+    text = root_cause(error)
     if OWNER.search(text):
         named = PATH_OF_OWNER.search(text)
         folder = named[1] if named else str(Path(repository).absolute())
         command = f"git config --global --add safe.directory {shlex.quote(folder)}"
-        return f"another user owns this repository, which Git does not open then: `{command}` trusts it"
+        return f"another user owns this repository, so Git refuses it; run `{command}` to trust it"
     if shutil.which("git") is None:
-        return f"{text}; git is missing on this machine: `apt install git` or the like brings it"
+        return f"{text}; git is not installed: run `apt install git` or similar"
     return text
 
 
-def reason(error: BaseException) -> str:
-    """Say in one line why DVC failed, from the error that began it.
+def root_cause(error: BaseException) -> str:
+    """Say in one line why DVC failed.
 
     Args:
-        error: as raised.
+        error: the error as raised.
 
     Returns:
-        Its text, its kind where it has none.
+        Text of its first cause, or the class where that has no text.
     """
     while error.__cause__:
         error = error.__cause__

@@ -18,7 +18,7 @@ from asl_pkg.data.sample import Source
 from asl_pkg.data.sources.archive import open_archive
 from asl_pkg.errors import DataError
 from asl_pkg.network import reach_directly
-from asl_pkg.storage.download import CHUNK, BrokenConnectionError, HttpPart, download
+from asl_pkg.storage.download import DOWNLOAD_CHUNK_BYTES, BrokenConnectionError, HttpPart, download
 from asl_pkg.urls import public, with_secrets
 
 CONNECT_S, READ_S = 10, 60
@@ -36,14 +36,14 @@ def open_source(settings: HttpData, downloads: Path) -> Source:
     """Download the archive, or the rest of it, and open it.
 
     Args:
-        settings: `path` is the URL; user and password in it, HTTPS_PROXY and ~/.netrc are heeded.
-        downloads: folder where the file stays until the data set is complete.
+        settings: `path` is the URL; a user and password in it, HTTPS_PROXY and ~/.netrc apply.
+        downloads: folder that keeps the file until the data set is complete.
 
     Returns:
         Its members, in its own order.
 
     Raises:
-        DataError: the server does not give it, it has another SHA-256, or it is not an archive that can be read safely.
+        DataError: the server does not send it, it has another SHA-256, or it is not an archive that is safe to read.
     """
     url = with_secrets(settings.path)
     _require_url(url)
@@ -54,7 +54,9 @@ def open_source(settings: HttpData, downloads: Path) -> Source:
     digest = file_digest(file, name)
     if settings.sha256 and digest != settings.sha256.strip().lower():
         file.unlink()
-        raise DataError(f"{name} has SHA-256 {digest}, expected {settings.sha256}: it is removed; check data.sha256")
+        raise DataError(
+            f"{name} has SHA-256 {digest}, expected {settings.sha256}: the file was removed; check data.sha256"
+        )
     return open_archive(file, name, digest)
 
 
@@ -70,7 +72,7 @@ def _require_url(url: str) -> None:
 
 @contextmanager
 def _ask(url: str, start: int, version: str) -> Iterator[HttpPart]:
-    # Not compressed on the way: sizes and the SHA-256 are of the file as it lies there.
+    # Without compression: sizes and the SHA-256 are of the file itself.
     headers = {"Accept-Encoding": "identity"}
     if start:
         headers |= {"Range": f"bytes={start}-", "If-Range": version}
@@ -82,27 +84,27 @@ def _ask(url: str, start: int, version: str) -> Iterator[HttpPart]:
                 return
         with _ask(url, 0, "") as answer:
             yield answer
-    except requests.exceptions.ProxyError as error:  # as one that is refused: it will be refused again
+    except requests.exceptions.ProxyError as error:  # a retry would be refused too
         raise DataError(
-            f"{public(url)}: the proxy that http_proxy or https_proxy names does not let it through: mend or unset "
-            "them, or name the server in no_proxy"
+            f"{public(url)}: the proxy of http_proxy or https_proxy does not let it through: correct or unset "
+            "them, or add the server to no_proxy"
         ) from error
     except requests.exceptions.SSLError as error:
         raise DataError(f"{public(url)}: {type(error).__name__}, expected a server with a valid certificate") from error
     except PASSING as error:
         if start == 0 and (hopeless := _hopeless(error)):
             raise DataError(f"{public(url)}: {hopeless}, expected https://HOST/ARCHIVE") from error
-        raise BrokenConnectionError(f"{public(url)}: no connection or a broken one ({type(error).__name__})") from error
+        raise BrokenConnectionError(f"{public(url)}: no connection, or it broke ({type(error).__name__})") from error
     except requests.RequestException as error:
         raise DataError(f"{public(url)}: {type(error).__name__}, expected https://HOST/ARCHIVE") from error
 
 
 def _hopeless(error: BaseException) -> str:
-    """What will not pass by waiting: a host that does not exist, a port where nobody listens."""
+    """Errors that a retry cannot fix: no such host, or nothing listens on the port."""
     found: BaseException | None = error
     while found is not None:
         if isinstance(found, ConnectionRefusedError):
-            return "nobody listens there"
+            return "connection refused"
         if isinstance(found, socket.gaierror) and found.errno == socket.EAI_NONAME:
             return "no such host"
         found = found.__cause__ or found.__context__
@@ -110,9 +112,9 @@ def _hopeless(error: BaseException) -> str:
 
 
 def _answer(response: requests.Response, start: int, version: str) -> HttpPart | None:
-    """Read the headers of an answer; None where the server has less than what is here already."""
+    """Read the headers of a response; None where the server has less than we have already."""
     code = response.status_code
-    chunks = response.raw.stream(CHUNK, decode_content=False)
+    chunks = response.raw.stream(DOWNLOAD_CHUNK_BYTES, decode_content=False)
     if code == HTTPStatus.PARTIAL_CONTENT:
         found = re.fullmatch(rf"bytes {start}-\d+/(\d+)", response.headers.get("Content-Range", ""))
         return HttpPart(start, int(found[1]), version, chunks) if found else None
@@ -125,7 +127,7 @@ def _answer(response: requests.Response, start: int, version: str) -> HttpPart |
         raise DataError(f"{public(response.url)}: the server answered {code} {response.reason}, expected the archive")
     if response.headers.get("Content-Type", "").startswith("text/html"):
         raise DataError(
-            f"{public(response.url)}: the server sent a web page, expected the archive: take the direct link to the "
+            f"{public(response.url)}: the server sent a web page, expected the archive: use the direct link to the "
             "file, or download it and use data=archive data.path=FILE"
         )
     length = response.headers.get("Content-Length", "")
@@ -133,6 +135,6 @@ def _answer(response: requests.Response, start: int, version: str) -> HttpPart |
 
 
 def _version(response: requests.Response) -> str:
-    """What If-Range may carry: a strong ETag or a date (RFC 9110, 13.1.5)."""
+    """Value for If-Range: a strong ETag or a date (RFC 9110, 13.1.5)."""
     tag = response.headers.get("ETag", "")
     return tag if tag.startswith('"') else response.headers.get("Last-Modified", "")

@@ -1,4 +1,4 @@
-"""What a file claims to be: an image, something else, or what file managers and tools leave beside images."""
+"""Kinds of files by name: images, other files, and litter of file managers and tools."""
 
 import re
 from pathlib import PurePath
@@ -8,20 +8,20 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-# By format: JPEG, PNG, WebP, BMP, GIF, TIFF, JPEG 2000, Netpbm, AVIF: what `prepare` reads.
-READ = _set(
+# Formats that `prepare` reads: JPEG, PNG, WebP, BMP, GIF, TIFF, JPEG 2000, Netpbm, AVIF.
+READ_SUFFIXES = _set(
     ".jpg .jpeg .jpe .jfif .jif .mpo .png .apng .webp .bmp .dib .gif .tif .tiff .jp2 .j2k .j2c .jpc .jpf .jpx "
     ".ppm .pgm .pbm .pnm .avif"
 )
-# Of cameras and image programs; what is in such a file may still be one of the formats above.
-UNREAD = _set(
+# Of cameras and image programs; such a file may still contain one of the formats above.
+UNREAD_SUFFIXES = _set(
     ".heic .heif .heics .heifs .hif .tga .icb .vda .vst .ico .cur .icns .psd .psb .xcf .kra .svg .svgz .eps .ai .jxl "
     ".jxr .wdp .exr .hdr .pfm .pam .pcx .dcx .sgi .rgb .rgba .bw .ras .sun .dds .qoi .xbm .xpm .wmf .emf .pict .pct "
     ".dng .cr2 .cr3 .crw .nef .nrw .arw .srf .sr2 .raf .orf .rw2 .pef .srw .raw .3fr .erf .kdc .mrw .x3f .avifs"
 )
 ARCHIVES = _set(".zip .tar .gz .tgz .zst .bz2 .tbz2 .xz .txz .7z .rar")
 TABLES = _set(".csv .tsv")
-# Never looked into: labels, texts, videos, sounds, arrays, models, programs.
+# Never opened: labels, texts, videos, sounds, arrays, models, programs.
 OTHERS = (
     ARCHIVES
     | TABLES
@@ -52,34 +52,35 @@ OTHER_MAGICS = re.compile(
 
 
 def is_litter(path: PurePath) -> bool:
-    """Whether a file or folder is what a file manager, editor or version control leaves."""
+    """Whether a file or folder is litter of a file manager, editor or version control."""
     return is_litter_file(path) or any(LITTER_FOLDERS.fullmatch(part) for part in path.parts)
 
 
 def is_litter_file(path: PurePath) -> bool:
-    """Whether a file's own name is one of those."""
+    """Whether the file itself is litter, whatever its folders."""
     return LITTER_FILES.fullmatch(path.name) is not None
 
 
-def claims_image(path: PurePath) -> bool:
-    """Whether a file has the name of an image, in a format that is read or not."""
-    return path.suffix.lower() in READ | UNREAD
+def has_image_name(path: PurePath) -> bool:
+    """Whether a file is named as an image, in a format that is read or not."""
+    return path.suffix.lower() in READ_SUFFIXES | UNREAD_SUFFIXES
 
 
-def claims_other(path: PurePath) -> bool:
-    """Whether a file has the name of what is not an image; its contents are not asked."""
+def has_other_name(path: PurePath) -> bool:
+    """Whether a file is named as something else than an image; its contents do not matter."""
     return path.suffix.lower() in OTHERS or path.name.lower() in UNNAMED_OTHERS
 
 
 def holds_image(path: PurePath, data: bytes) -> bool:
-    """Whether a file is to be read as an image: by its name, else by its first bytes."""
+    """Whether a file is read as an image: by its name, else by its first bytes."""
     suffix = path.suffix.lower()
-    if suffix in READ or COMMON_MAGICS.match(data):
+    if suffix in READ_SUFFIXES or COMMON_MAGICS.match(data):
         return True
-    return suffix not in UNREAD and OTHER_MAGICS.match(data) is not None  # a camera's raw file begins as a TIFF
+    # A camera's raw file begins as a TIFF.
+    return suffix not in UNREAD_SUFFIXES and OTHER_MAGICS.match(data) is not None
 
 
 def extension(path: PurePath) -> str:
-    """A file's extension for people, such as `.heic`."""
+    """Extension of a file for messages, such as `.heic`."""
     suffix = path.suffix.lower()
     return suffix if PLAIN_SUFFIX.fullmatch(suffix) else "another extension" if suffix else "no extension"

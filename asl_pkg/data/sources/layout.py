@@ -1,91 +1,91 @@
-"""The layout of public sets: …/<CLASS>/<name><frame>.<ext>, with any number of parent folders."""
+"""The layout of public data sets: …/<CLASS>/<name><frame>.<ext>, with any number of parent folders."""
 
 import re
 from pathlib import PurePosixPath
 
-from asl_pkg.data.preparation import EXPECTED, MAX_BYTES
+from asl_pkg.data.preparation import EXPECTED_FORMATS, MAX_IMAGE_BYTES
 from asl_pkg.data.sample import UNKNOWN_SIGNER, RejectedFile, Sample, label_of, resembled_class
 from asl_pkg.data.sources import kinds
 
-TOO_LARGE = f"more than {MAX_BYTES >> 20} MiB"  # the reason of every source
-LITTER = "left by a file manager or a tool, or hidden"
+TOO_LARGE = f"more than {MAX_IMAGE_BYTES >> 20} MiB"  # the same reason in every source
+LEFT_BY_TOOLS = "left by a file manager or a tool, or hidden"
 NO_CLASS = "not in a folder named after a class"
-BELOW_CLASS = "not in a folder named after a class but in one below such a folder: move it up"
-POINTERS = (b"version https://git-lfs.github.com/", b"/annex/objects/")  # of a clone without the contents
-FRAME_DIGITS = 18  # more do not fit into 64 bits; the last ones tell neighbours apart
+BELOW_CLASS = "not in a folder named after a class but in a folder below one: move it up"
+POINTERS = (b"version https://git-lfs.github.com/", b"/annex/objects/")  # in a clone without the contents
+FRAME_DIGITS = 18  # more do not fit into 64 bits; the last digits tell neighbours apart
 NUMBER = re.compile(r"\d+(?!.*\d)")  # the last one
 
 
-def shown(path: str) -> str:
-    """A name as text that can be written anywhere: what is not UTF-8 becomes a question mark."""
+def printable(path: str) -> str:
+    """A name that can be written anywhere: what is not UTF-8 becomes a question mark."""
     return path.encode(errors="replace").decode()
 
 
 def no_image(path: str) -> RejectedFile | None:
-    """Say why a file cannot be an image, from its name alone.
+    """Reject a file that cannot be an image, by its name alone.
 
     Args:
-        path: with slashes.
+        path: name of the file, with slashes.
 
     Returns:
-        The rejection; None where it claims to be one, and where only the contents tell.
+        The rejection; None where it is named as an image, or only its contents tell.
     """
     name = PurePosixPath(path)
     if kinds.is_litter(name):
-        return RejectedFile(shown(path), LITTER, quarantined=False)
-    return _no_image(path) if kinds.claims_other(name) else None
+        return RejectedFile(printable(path), LEFT_BY_TOOLS, quarantined=False)
+    return _no_image(path) if kinds.has_other_name(name) else None
 
 
 def rejection_of(path: str) -> RejectedFile | None:
-    """Say why a file of the source cannot be an image of a class, from its name alone.
+    """Reject a file that cannot be an image of a class, by its name alone.
 
     Args:
-        path: in the source, with slashes.
+        path: name in the source, with slashes.
 
     Returns:
-        The rejection; None where the name is right, and where only the contents tell (`item`).
+        The rejection; None where the name is right, or only the contents tell (`item`).
     """
     if rejected := no_image(path):
         return rejected
-    if path != shown(path):
-        return RejectedFile(shown(path), "a name that is not UTF-8")
+    if path != printable(path):
+        return RejectedFile(printable(path), "a name that is not UTF-8")
     name = PurePosixPath(path)
-    if kinds.claims_image(name) and label_of(name.parent.name) is None:
+    if kinds.has_image_name(name) and label_of(name.parent.name) is None:
         return _of_no_class(path)
     return None
 
 
 def too_large(path: str) -> RejectedFile:
-    """Reject a file of more than MAX_BYTES; `rejection_of` finds nothing against its name."""
-    return RejectedFile(path, TOO_LARGE) if kinds.claims_image(PurePosixPath(path)) else _no_image(path)
+    """Reject a file of more than MAX_IMAGE_BYTES; `rejection_of` has accepted its name."""
+    return RejectedFile(path, TOO_LARGE) if kinds.has_image_name(PurePosixPath(path)) else _no_image(path)
 
 
 def item(path: str, data: bytes) -> Sample | RejectedFile:
-    """Make an image of a file, or say why it is none.
+    """Turn a file into a sample, or reject it.
 
     Args:
-        path: in the source, with slashes; `rejection_of` finds nothing against it.
-        data: the file's bytes. They decide where the name does not end as that of an image that is read.
+        path: name in the source, with slashes; `rejection_of` has accepted it.
+        data: bytes of the file; they decide where the extension does not.
 
     Returns:
-        The image, or the rejection.
+        The sample, or the rejection.
     """
     name = PurePosixPath(path)
     if not kinds.holds_image(name, data):
         return _no_image(path)
     if data.startswith(POINTERS):
-        return RejectedFile(path, "a pointer in place of the image: `git lfs pull` or `git annex get` brings it")
+        return RejectedFile(path, "a pointer instead of the image: run `git lfs pull` or `git annex get`")
     if label_of(name.parent.name) is None:
         return _of_no_class(path)
     return sample_of(path, data)
 
 
 def _of_no_class(path: str) -> RejectedFile:
-    """Say what became of an image whose folder names no class, and what name the folder needs if that is certain."""
+    """Reject an image whose folder names no class; says which name the folder probably needs."""
     *above, folder = ("", *PurePosixPath(path).parent.parts)
     reason = NO_CLASS
     if near := resembled_class(folder):
-        reason = f"in a folder {folder!r}, which names no class: rename it to {near!r} if that is what it shows"
+        reason = f"in a folder {folder!r}, which names no class: rename it to {near!r} if it shows that"
     elif any(label_of(part) is not None for part in above):
         reason = BELOW_CLASS
     return RejectedFile(path, reason, no_class=True)
@@ -93,20 +93,22 @@ def _of_no_class(path: str) -> RejectedFile:
 
 def _no_image(path: str) -> RejectedFile:
     name = PurePosixPath(path)
-    if name.suffix.lower() in kinds.UNREAD:
-        return RejectedFile(shown(path), f"an image in a format that is not read ({kinds.extension(name)}), {EXPECTED}")
-    return RejectedFile(shown(path), f"not an image ({kinds.extension(name)})", quarantined=False)
+    if name.suffix.lower() in kinds.UNREAD_SUFFIXES:
+        return RejectedFile(
+            printable(path), f"an image in a format that is not read ({kinds.extension(name)}), {EXPECTED_FORMATS}"
+        )
+    return RejectedFile(printable(path), f"not an image ({kinds.extension(name)})", quarantined=False)
 
 
 def sample_of(path: str, data: bytes) -> Sample:
-    """Make an image of a file whose name says its class and frame.
+    """Make the sample of an image file from its name.
 
     Args:
-        path: in the source, with slashes; `rejection_of` finds nothing against it.
-        data: the file's bytes.
+        path: name in the source, with slashes; `rejection_of` has accepted it.
+        data: bytes of the file.
 
     Returns:
-        The image; its sequence is its path without the frame number.
+        The sample; its sequence is its path without the frame number.
     """
     name = PurePosixPath(path)
     label = label_of(name.parent.name)

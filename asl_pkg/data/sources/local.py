@@ -1,4 +1,4 @@
-"""Whatever kind of source lies at a path of this machine."""
+"""A local path, opened as the kind of source that it is."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def open_path(path: Path) -> Source:
         Its files.
 
     Raises:
-        DataError: it is none of them.
+        DataError: it is neither.
     """
     from asl_pkg.data.sources import archive, folder, parquet
 

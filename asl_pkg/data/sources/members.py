@@ -1,4 +1,4 @@
-"""Members of archives: what would be read must be harmless, what would not be read is left out and counted."""
+"""Members of archives: those to be read must be harmless; the others are left out and counted."""
 
 from pathlib import PurePosixPath
 
@@ -8,18 +8,18 @@ from asl_pkg.data.sources.layout import rejection_of
 from asl_pkg.errors import DataError
 from asl_pkg.storage.safe_names import fault_of
 
-TWICE = "there twice with the same contents, read once"
+TWICE = "a duplicate with the same contents, read once"
 LINK_TO_NOTHING = "a link to nothing in the archive"
 LINK_TO_FOLDER = "a link to a folder of the archive, whose files are read where they are"
 LINK_OR_DEVICE = "is a link or device, expected plain files"
 
 
 def require_harmless_folder(archive: str, name: str) -> None:
-    """Refuse a folder that leads out; the root, which some programs list as `/`, does not.
+    """Refuse a folder that leads out of the data set; the root, which some programs list as `/`, does not.
 
     Args:
-        archive: what errors call it.
-        name: of the member.
+        archive: name of the archive, for errors.
+        name: name of the member.
 
     Raises:
         DataError: it leads out.
@@ -29,34 +29,34 @@ def require_harmless_folder(archive: str, name: str) -> None:
 
 
 def unused(archive: str, name: str) -> RejectedFile | None:
-    """Say why a file of an archive is left out, from its name alone.
+    """Leave out a file of an archive by its name alone.
 
     Args:
-        archive: what errors call it.
-        name: with slashes.
+        archive: name of the archive, for errors.
+        name: name of the member, with slashes.
 
     Returns:
-        The rejection; None where the file has to be looked at.
+        The rejection; None where the file has to be read.
 
     Raises:
         DataError: the name is dangerous, and the file may be an image.
     """
     path = PurePosixPath(name)
     if rejected := refuse_or_leave(
-        archive, name, fault_of(name), not (kinds.is_litter(path) or kinds.claims_other(path))
+        archive, name, fault_of(name), not (kinds.is_litter(path) or kinds.has_other_name(path))
     ):
         return rejected
     return rejection_of(name)
 
 
 def refuse_or_leave(archive: str, name: str, fault: str | None, refused: bool) -> RejectedFile | None:
-    """Refuse an archive for a member's fault, or leave that member out.
+    """Refuse an archive because of a faulty member, or leave that member out.
 
     Args:
-        archive: what errors call it.
-        name: of the member.
-        fault: to follow "member NAME"; None where there is none.
-        refused: the member would be used.
+        archive: name of the archive, for errors.
+        name: name of the member.
+        fault: text that follows "member NAME"; None without a fault.
+        refused: whether the member would be used.
 
     Returns:
         The rejection; None without a fault.
@@ -74,6 +74,6 @@ def link_without_file(name: str, is_folder: bool) -> RejectedFile:
     return RejectedFile(name, LINK_TO_FOLDER, quarantined=False) if is_folder else RejectedFile(name, LINK_TO_NOTHING)
 
 
-def claims_image(name: str) -> bool:
+def member_has_image_name(name: str) -> bool:
     """Whether a member has an image's name."""
-    return kinds.claims_image(PurePosixPath(name))
+    return kinds.has_image_name(PurePosixPath(name))

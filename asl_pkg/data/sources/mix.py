@@ -1,4 +1,4 @@
-"""Several sources as one: whoever is unknown in a part is a signer of the part's name."""
+"""Several sources as one: unknown signers of a part get the part's name."""
 
 import dataclasses
 import functools
@@ -24,15 +24,15 @@ def open_source(settings: MixData, seed: int, downloads: Path) -> Source:
     """Open every part.
 
     Args:
-        settings: `path` lists them, as `ann=signer1.zip,bob=s3://bucket/x,synthetic`.
-        seed: of what a part makes by chance.
-        downloads: folder for what remote parts fetch, one sub-folder each.
+        settings: `path` lists the parts, as `ann=signer1.zip,bob=s3://bucket/x,synthetic`.
+        seed: seed of what a part generates at random.
+        downloads: folder for downloads of remote parts, one sub-folder each.
 
     Returns:
-        Their files, part by part in the order of the list; no part decides a split, since none knows the others.
+        Their files, part by part in the order of the list; no part chooses splits, since none knows the others.
 
     Raises:
-        DataError: the list is none, or a part is missing or is not what it has to be.
+        DataError: it is not a list, or a part is missing or not valid.
     """
     parts = [
         (name, _open(text, seed, downloads / name, settings.classes))
@@ -45,7 +45,7 @@ def open_source(settings: MixData, seed: int, downloads: Path) -> Source:
 
 
 def _listed(text: str) -> list[tuple[str, str]]:
-    """Take the list apart into (name, source)."""
+    """Split the list into (name, source)."""
     parts = []
     for part in filter(None, map(str.strip, text.split(","))):
         name, equals, source = part.partition("=")
@@ -83,10 +83,10 @@ def _read(parts: Sequence[Part], start: int) -> Iterator[Sample | RejectedFile]:
         start -= skipped
         if skipped and skipped == source.total:
             continue
-        found = skipped  # of which an earlier pull knows
+        found = skipped  # an earlier pull has them
         for item in source.read(skipped):
             found += isinstance(item, Sample)
-            if start:  # of a source that knows only by reading how many there are
+            if start:  # the source's size is known only by reading it
                 start -= 1
             else:
                 yield _named(name, item)

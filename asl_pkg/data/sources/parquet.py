@@ -1,4 +1,4 @@
-"""Parquet files of images: our own data sets and those of Hugging Face, read a few images at a time."""
+"""Parquet files of images: our data sets and those of Hugging Face, read a few images at a time."""
 
 import dataclasses
 import hashlib
@@ -20,7 +20,7 @@ import pyarrow.parquet
 from asl_pkg import contract
 from asl_pkg.config.schema import ParquetData
 from asl_pkg.data.hashing import file_digest
-from asl_pkg.data.preparation import MAX_BYTES
+from asl_pkg.data.preparation import MAX_IMAGE_BYTES
 from asl_pkg.data.sample import UNKNOWN_SIGNER, RejectedFile, Sample, Source, label_of
 from asl_pkg.data.sources.layout import TOO_LARGE, sample_of
 from asl_pkg.data.sources.tree import files_under
@@ -28,30 +28,30 @@ from asl_pkg.errors import DataError
 from asl_pkg.progress import track
 
 SUFFIX = ".parquet"
-SHARD = re.compile(r"(.*)-\d{5}-of-(\d{5})\.parquet")  # Hugging Face's names, and ours
+SHARD = re.compile(r"(.*)-\d{5}-of-(\d{5})\.parquet")  # names by Hugging Face and by us
 ROWS = 32  # decoded at once
-BUFFER_BYTES = 2**20  # read at once: without it a column of a whole row group
-LANDMARKS = {"landmarks_2d": 2, "landmarks_3d": 3}  # columns of our own data sets, and the coordinates of each point
+BUFFER_BYTES = 2**20  # read at once; without it, a column of a whole row group is
+LANDMARKS = {"landmarks_2d": 2, "landmarks_3d": 3}  # columns of our data sets, and coordinates per point
 POINTS = pa.list_(pa.list_(pa.float32()))
 
 
 def open_source(settings: ParquetData) -> Source:
-    """Open the files and read what their columns are.
+    """Open the files and read their columns' names and types.
 
     Args:
-        settings: `path` names a .parquet file or a folder of them.
+        settings: `path` is a .parquet file or a folder of them.
 
     Returns:
-        Their rows, file by file in the order of the names. Columns: image (struct of bytes and path) and label (text,
-        or a number with names in Hugging Face's metadata); signer, group and landmarks where they are there.
+        Their rows, file by file in the order of their names. Columns: image (struct of bytes and path) and label (text,
+        or a number with names in Hugging Face's metadata); optionally signer, group and landmarks.
 
     Raises:
-        DataError: there is none, a shard is missing, one is damaged, or labels are numbers that nobody names.
+        DataError: there is no file, a shard is missing or damaged, or labels are numbers without names.
     """
     path = Path(settings.path)
     files = _files(path) if path.is_dir() else [path]
     if not settings.path or not files or not path.exists():
-        raise DataError(f"no Parquet in {settings.path!r}: `asl pull data=parquet data.path=FOLDER` reads it")
+        raise DataError(f"no Parquet in {settings.path!r}: run `asl pull data=parquet data.path=FOLDER`")
     _require_all_shards(files)
     names = [_label_names(file) for file in track(files, len(files), "Reading labels", "files")]
     total = sum(_rows_of(file) for file in files)
@@ -61,12 +61,16 @@ def open_source(settings: ParquetData) -> Source:
 
 
 def _files(folder: Path) -> list[Path]:
-    """The Parquet files of a folder; one that cannot be reached would be rows that nobody misses."""
+    """Parquet files of a folder; one that cannot be reached is an error, since its rows would be lost unnoticed."""
     found = files_under(folder)
-    lost = [one.rejected for one in found if one.rejected and (one.rejected.quarantined or one.path.endswith(SUFFIX))]
+    lost = [
+        entry.rejected
+        for entry in found
+        if entry.rejected and (entry.rejected.quarantined or entry.path.endswith(SUFFIX))
+    ]
     if lost:
-        raise DataError(f"{folder}: {ascii(lost[0].path)} cannot be reached, and may hide a .parquet file or be one")
-    return sorted(folder / one.path for one in found if one.path.endswith(SUFFIX))
+        raise DataError(f"{folder}: {ascii(lost[0].path)} cannot be read, and may be or contain a .parquet file")
+    return sorted(folder / entry.path for entry in found if entry.path.endswith(SUFFIX))
 
 
 def _require_all_shards(files: Sequence[Path]) -> None:
@@ -93,7 +97,7 @@ def _rows_of(file: Path) -> int:
 
 
 def _label_names(file: Path) -> Sequence[str]:
-    """Find which class each number means: a number alone says nothing, unless the numbers are just ours."""
+    """Names of the numeric labels; without names only the numbers of all our classes are accepted."""
     with _opened(file) as parquet:
         schema = parquet.schema_arrow
         columns = {field.name: field.type for field in schema}
@@ -130,7 +134,7 @@ def _items(files: Sequence[Path], names: Sequence[Sequence[str]], start: int) ->
 
 
 def _columns(schema: pa.Schema) -> list[str]:
-    """Choose what to read; landmarks only where they are stored as ours are."""
+    """Choose the columns to read; landmarks only where they are stored as we store them."""
     ours = [name for name in LANDMARKS if name in schema.names and schema.field(name).type == POINTS]
     return [name for name in ("image", "label", "signer", "group") if name in schema.names] + ours
 
@@ -145,12 +149,14 @@ def _item(row: dict[str, Any], names: Sequence[str], split: str, where: str) -> 
     path = PurePosixPath(image.get("path") or where)
     if not image.get("bytes"):
         return RejectedFile(str(path), "no bytes in column image")
-    if len(image["bytes"]) > MAX_BYTES:
+    if len(image["bytes"]) > MAX_IMAGE_BYTES:
         return RejectedFile(str(path), TOO_LARGE)
     label = _label(row.get("label"), names)
     if label is None:
         return RejectedFile(str(path), _unnamed(row.get("label"), names), no_class=True)
-    if label_of(path.parent.name) != label:  # Hugging Face keeps the last part of a path: A1.jpg of train and of test
+    if (
+        label_of(path.parent.name) != label
+    ):  # Hugging Face keeps only the last part of a path: A1.jpg may be in train and in test
         path = PurePosixPath(split) / path.parent / contract.CLASSES[label] / path.name
     found = sample_of(str(path), image["bytes"])
     named = row.get("signer")
@@ -165,7 +171,7 @@ def _item(row: dict[str, Any], names: Sequence[str], split: str, where: str) -> 
 
 
 def _unnamed(value: Any, names: Sequence[str]) -> str:
-    """Why a label is none; a few labels are shown, which nobody can count by the thousand."""
+    """Reason for a label that names no class, with the label in short form."""
     said = names[value] if isinstance(value, int) and 0 <= value < len(names) else value
     return f"label {reprlib.repr(said)} names no class"
 

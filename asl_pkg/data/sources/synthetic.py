@@ -1,4 +1,4 @@
-"""Synthetic hands: signers make recordings of every letter; some signers are for the test alone."""
+"""Synthetic hands: signers make recordings of every letter; some signers are only in the test."""
 
 import io
 import itertools
@@ -18,19 +18,19 @@ from asl_pkg.data.chosen import chosen_labels
 from asl_pkg.data.hands.generator import make_recording
 from asl_pkg.data.sample import Sample, Source
 
-JPEG_QUALITY = 90  # of common cameras
-AHEAD = 64  # recordings a worker: enough to keep all busy while a batch is checked, few enough for memory
+JPEG_QUALITY = 90  # as common cameras use
+AHEAD = 64  # recordings per worker: keeps all busy while a batch is checked, and fits into memory
 
 
 def open_source(settings: SyntheticData, seed: int) -> Source:
-    """Prepare to make images; none is made yet.
+    """Prepare the generator; no image is made yet.
 
     Args:
-        settings: how many signers, recordings and frames.
-        seed: of every image.
+        settings: number of signers, recordings and frames.
+        seed: seed of all images.
 
     Returns:
-        The images signer by signer, each with its split and landmarks.
+        The images, signer by signer, with splits and landmarks.
     """
     counts = (settings.train_signers, settings.validation_signers, settings.test_signers)
     splits = [split for split, count in zip(contract.SPLITS, counts, strict=True) for _ in range(count)]
@@ -49,8 +49,8 @@ def _recordings(settings: SyntheticData, splits: list[str], seed: int, start: in
     tasks = itertools.islice(everything, start, None)
     workers = os.cpu_count() or 1
     pending: deque[Future[list[Sample]]] = deque()
-    # Processes, because a third of an image's work holds Python's lock: beyond three cores threads would wait for it.
-    # Not forked, because the caller has threads.
+    # Processes: a third of the work holds Python's lock, so threads would wait for it beyond three cores.
+    # Not forked: the caller has threads.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_parent) as pool:
         try:
@@ -65,7 +65,7 @@ def _recordings(settings: SyntheticData, splits: list[str], seed: int, start: in
 
 
 def _end_with_parent() -> None:
-    """Let a worker end when a pull is killed: nobody is left to tell it, and it would wait for work for ever."""
+    """End a worker when its pull is killed; it would wait for work forever."""
 
     def watch() -> None:
         parent = multiprocessing.parent_process()

@@ -1,4 +1,4 @@
-"""A tar archive, plain or compressed by gzip, bzip2, xz or Zstandard, read strictly from its first byte to its last."""
+"""A tar archive, plain or compressed by gzip, bzip2, xz or Zstandard, read strictly from first to last byte."""
 
 import bz2
 import functools
@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 
 import zstandard
 
-from asl_pkg.data.preparation import MAX_BYTES
+from asl_pkg.data.preparation import MAX_IMAGE_BYTES
 from asl_pkg.data.sample import RejectedFile, Sample, Source
 from asl_pkg.data.sources import limits, members
 from asl_pkg.data.sources.layout import item, too_large
@@ -32,14 +32,14 @@ LONG_HEADERS = (
     tarfile.XGLTYPE,
     tarfile.SOLARIS_XHDTYPE,
 )
-# What tarfile lets through where a header's fields contradict one another, besides its own errors.
+# Errors that tarfile lets through, beside its own, where fields of a header contradict one another.
 BROKEN_HEADER = (ValueError, IndexError, KeyError, OverflowError, RecursionError)
 Header = TypeVar("Header", bound=tarfile.TarInfo)
 DAMAGED = (tarfile.TarError, zstandard.ZstdError, zlib.error, lzma.LZMAError, EOFError, OSError, *BROKEN_HEADER)
 
 
 class StrictHeader(tarfile.TarInfo):
-    """Headers by the letter: tarfile alone takes a broken one, and none at all, for the end of the archive."""
+    """Strict headers: tarfile takes a broken or missing one for the end of the archive."""
 
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
@@ -60,7 +60,7 @@ class StrictHeader(tarfile.TarInfo):
 
     @classmethod
     def _frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str, **options: Any) -> Self:
-        """Read the fields of a header: later patch releases of Python, and Debian's, call this one."""
+        """Read the fields of a header; later patch releases of Python, and Debian's, call this one."""
         return _checked(super()._frombuf(buf, encoding, errors, **options))  # type: ignore[misc]
 
     def _proc_gnusparse_10(self, *_: Any) -> None:
@@ -94,12 +94,12 @@ class _Measured(io.BufferedIOBase):
 
 
 def is_tar(path: Path) -> bool:
-    """Say whether a file begins as a tar archive or as a compressed one."""
+    """Whether a file begins like a tar archive, or like a compressed one."""
     with path.open("rb") as file:
         head = file.read(tarfile.BLOCKSIZE)
     if head.startswith(PACKED):
         return True
-    try:  # not tarfile.is_tarfile: that reads what the first header asks for
+    try:  # not tarfile.is_tarfile: it reads as much as the first header says
         tarfile.TarInfo.frombuf(head, tarfile.ENCODING, "surrogateescape")
     except tarfile.HeaderError:
         return False
@@ -107,15 +107,15 @@ def is_tar(path: Path) -> bool:
 
 
 def open_source(path: Path, name: str, state: str) -> Source:
-    """Open a tar archive; its members are known only when they are reached.
+    """Open a tar archive; its members are known only when they are read.
 
     Args:
         path: the file.
-        name: what errors call it.
+        name: its origin, for errors.
         state: its SHA-256.
 
     Returns:
-        Its members, in its own order; reading raises DataError where one could do harm or the archive is damaged.
+        Its members, in its own order; reading raises DataError where a member could do harm or the archive is damaged.
     """
     return Source(lambda start: itertools.islice(_items(path, name), start, None), None, state)
 
@@ -142,7 +142,7 @@ def _items(path: Path, name: str) -> Iterator[Sample | RejectedFile]:
 
 
 def _members(path: Path, name: str) -> Iterator[tuple[tarfile.TarInfo, Callable[[], bytes]]]:
-    """Each member, and how to read its contents as long as the next one is not asked for."""
+    """Yield each member with a function that reads its contents before the next one is requested."""
     count = 0
     try:
         with path.open("rb") as packed, _unpacked(packed) as stream:
@@ -155,7 +155,7 @@ def _members(path: Path, name: str) -> Iterator[tuple[tarfile.TarInfo, Callable[
                         raise limits.too_many(name)
                     if member.size < 0:  # as extended attributes may say
                         raise tarfile.ReadError(f"member {member.name!r} has a size of {member.size:,} bytes")
-                    if member.size > measured.left_bytes:  # tarfile would seek for hours in nothing
+                    if member.size > measured.left_bytes:  # tarfile would seek for hours
                         raise limits.bomb(name)
                     yield member, functools.partial(_contents, file, member, name)
                 _require_nothing_more(file, name)
@@ -172,24 +172,24 @@ def _contents(file: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> byte
 
 
 def _slashed(name: str) -> str:
-    """Backslashes are separators where no slash is one; else they are letters, as Unix has it."""
+    """Backslashes are separators where there is no slash; else they are part of the name, as on Unix."""
     return name if "/" in name else slashed(name)
 
 
 class _Seen:
-    """What the members so far say of those to come.
+    """Members read so far, for the checks of later ones.
 
     Args:
-        archive: what errors call it.
+        archive: its origin, for errors.
     """
 
     def __init__(self, archive: str) -> None:
         self.archive = archive
         self.digests: dict[PurePosixPath, bytes] = {}  # of files' contents
-        self.links: dict[PurePosixPath, str] = {}  # to what is a file of the archive, if anything
+        self.links: dict[PurePosixPath, str] = {}  # names of their targets, which may not exist
 
     def items(self, member: tarfile.TarInfo, read: Callable[[], bytes]) -> Iterator[Sample | RejectedFile]:
-        """What a member is; nothing of a folder, and of a link whose file is known at the end only."""
+        """Yield the sample or rejection of a member; nothing for a folder, nor yet for a link to a file."""
         name = _slashed(member.name)
         if member.isdir():
             members.require_harmless_folder(self.archive, name)
@@ -200,17 +200,17 @@ class _Seen:
         elif not member.isreg() or member.issparse():
             if rejected := self._link_or_device(name):
                 yield rejected
-        elif member.size > MAX_BYTES:
+        elif member.size > MAX_IMAGE_BYTES:
             yield self._once(name, str(member.size).encode()) or too_large(name)
         else:
             data = read()
             yield self._once(name, hashlib.sha256(data).digest()) or item(name, data)
 
     def _link_or_device(self, name: str) -> RejectedFile | None:
-        return members.refuse_or_leave(self.archive, name, members.LINK_OR_DEVICE, members.claims_image(name))
+        return members.refuse_or_leave(self.archive, name, members.LINK_OR_DEVICE, members.member_has_image_name(name))
 
     def _link(self, name: str, member: tarfile.TarInfo) -> Iterator[RejectedFile]:
-        """A hard link names its file as the archive does, a symbolic one as seen from its own folder."""
+        """A hard link's target is relative to the archive, a symbolic one's to its own folder."""
         target = linked("" if member.islnk() else name, _slashed(member.linkname))
         rejected = self._link_or_device(name) if target is None else self._once(name, target.encode(errors="replace"))
         if rejected:
@@ -219,17 +219,17 @@ class _Seen:
             self.links[PurePosixPath(name)] = target
 
     def _once(self, name: str, contents: bytes) -> RejectedFile | None:
-        """Leave out what is there already with the same contents."""
+        """Leave out a duplicate with the same contents."""
         path = PurePosixPath(name)
         before = self.digests.setdefault(path, contents)
         if before is contents:
             return None
         if before == contents:
             return RejectedFile(name, members.TWICE, quarantined=False)
-        raise DataError(f"{self.archive}: member {name!r} is there twice, expected each name once")
+        raise DataError(f"{self.archive}: member {name!r} occurs twice, expected each name once")
 
     def file_of(self, link: PurePosixPath) -> PurePosixPath | None:
-        """The file that a link leads to, through other links too."""
+        """The file that a link leads to, possibly through other links."""
         passed = {link}
         while link in self.links:
             link = PurePosixPath(self.links[link])
@@ -254,12 +254,12 @@ def _linked(path: Path, archive: str, seen: _Seen) -> Iterator[Sample | Rejected
         left_bytes -= member.size * len(wanted)
         if left_bytes < 0:
             raise limits.bomb(archive)
-        data = read() if wanted and member.size <= MAX_BYTES else b""
-        yield from (item(name, data) if member.size <= MAX_BYTES else too_large(name) for name in wanted)
+        data = read() if wanted and member.size <= MAX_IMAGE_BYTES else b""
+        yield from (item(name, data) if member.size <= MAX_IMAGE_BYTES else too_large(name) for name in wanted)
 
 
 def _require_nothing_more(file: tarfile.TarFile, name: str) -> None:
-    """Refuse what lies behind the end, where only some programs look; reading on also proves a gzip's checksum."""
+    """Refuse data after the end, which only some programs read; reading on also checks a gzip's checksum."""
     while data := file.fileobj.read(CHUNK):
         if data.count(0) != len(data):
-            raise DataError(f"{name}: damaged archive (it goes on behind its end)")
+            raise DataError(f"{name}: damaged archive (it has data after its end)")

@@ -1,4 +1,4 @@
-"""What lies in a folder, at any depth and behind links, each folder once; what cannot be reached is told."""
+"""Files of a folder, at any depth and behind links; each folder once. What cannot be read is reported."""
 
 import os
 import stat
@@ -9,23 +9,23 @@ from typing import NamedTuple
 
 from asl_pkg.data.sample import RejectedFile
 from asl_pkg.data.sources import kinds
-from asl_pkg.data.sources.layout import LITTER, no_image, shown
+from asl_pkg.data.sources.layout import LEFT_BY_TOOLS, no_image, printable
 from asl_pkg.progress import track
 
 TWICE = "a link to a folder that is read already"
-AROUND = "a link to a folder around this one, which is not followed"
-BROKEN_LINK = "a link to nothing: `git annex get`, `dvc checkout` or a mount brings what it leads to"
+AROUND = "a link to a parent folder, which is not followed"
+BROKEN_LINK = "a broken link: run `git annex get` or `dvc checkout`, or mount its target"
 NO_FILE = "a device or pipe, expected a file"
 
 
 class Found(NamedTuple):
-    """A file of a folder, or what stays out of it.
+    """A file of a folder, or a rejected entry.
 
     Args:
-        path: below the folder, with slashes.
-        size_bytes: of the file.
+        path: path below the folder, with slashes.
+        size_bytes: size of the file.
         changed_ns: time of its last change.
-        rejected: why it cannot be read; None for a file.
+        rejected: why it is rejected; None for a file.
     """
 
     path: str
@@ -41,23 +41,23 @@ def files_under(root: Path) -> list[Found]:
         root: the folder.
 
     Returns:
-        Its files in the order of their names, those behind links to files and folders too. A folder that is reached
-        twice is read where it really lies, or at its first link.
+        Its files in the order of their names, also those behind links. A folder that is reached twice is read at its
+        real path, or at its first link.
     """
     return sorted(track(_Walk(root).found(), None, f"Listing {root}", "files"), key=lambda found: found.path)
 
 
 def _unreachable(path: str, reason: str) -> Found:
-    """What claims to be an image, or may be one, and cannot be read."""
-    return Found(path, rejected=no_image(path) or RejectedFile(shown(path), reason))
+    """An entry that is or may be an image and cannot be read."""
+    return Found(path, rejected=no_image(path) or RejectedFile(printable(path), reason))
 
 
 def _lost_folder(path: str, error: OSError) -> Found:
-    return Found(path, rejected=RejectedFile(shown(path), f"a folder that cannot be read ({error.strerror})"))
+    return Found(path, rejected=RejectedFile(printable(path), f"a folder that cannot be read ({error.strerror})"))
 
 
 class _Walk:
-    """One walk through a folder: plain folders first, so that a link never takes their files from them."""
+    """One walk through a folder: plain folders first, so that files are found there and not behind links."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -78,7 +78,7 @@ class _Walk:
             identity = _identity((self.root / folder).stat())
             if identity in self.seen | self.around:
                 reason = AROUND if identity in self.around else TWICE
-                yield Found(folder, rejected=RejectedFile(shown(folder), reason, quarantined=False))
+                yield Found(folder, rejected=RejectedFile(printable(folder), reason, quarantined=False))
                 return
             with os.scandir(self.root / folder) as entries:
                 listed = sorted(entries, key=lambda entry: entry.name)
@@ -92,7 +92,7 @@ class _Walk:
     def _entry(self, path: str, entry: os.DirEntry[str]) -> Iterator[Found]:
         try:
             if _is_litter(path, entry):
-                yield Found(path, rejected=RejectedFile(shown(path), LITTER, quarantined=False))
+                yield Found(path, rejected=RejectedFile(printable(path), LEFT_BY_TOOLS, quarantined=False))
                 return
             status = entry.stat()
         except OSError as error:
@@ -108,7 +108,7 @@ class _Walk:
 
 
 def _is_litter(path: str, entry: os.DirEntry[str]) -> bool:
-    """A hidden folder may be anybody's: only what tools name so is never looked into."""
+    """Only folders with names of tools are skipped; other hidden folders may hold images."""
     if kinds.LITTER_FOLDERS.fullmatch(entry.name):
         return True
     return kinds.is_litter_file(PurePosixPath(path)) and not entry.is_dir()

@@ -1,4 +1,4 @@
-"""A zip archive: its list of members is checked before a single one is read."""
+"""A zip archive: its list of members is checked before any is read."""
 
 import stat
 import zipfile
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from asl_pkg.data.preparation import MAX_BYTES
+from asl_pkg.data.preparation import MAX_IMAGE_BYTES
 from asl_pkg.data.sample import RejectedFile, Sample, Source
 from asl_pkg.data.sources import limits, members
 from asl_pkg.data.sources.layout import item, too_large
@@ -16,38 +16,38 @@ from asl_pkg.errors import DataError
 from asl_pkg.progress import patiently
 from asl_pkg.storage.safe_names import MAX_NAME, linked, slashed
 
-MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # of a first member; of an archive without one
+MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # of a first member; of an empty archive
 MAGIC_BYTES = 4
-LOCAL_HEADER_BYTES = 30  # its name and extra fields come on top
+LOCAL_HEADER_BYTES = 30  # without name and extra fields
 DOS_FOLDER = 0x10
-# zipfile unpacks LZMA and bzip2 without a limit: a few bytes would fill the memory.
+# zipfile unpacks LZMA and bzip2 without limit: a few bytes could fill the memory.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 BROKEN_MEMBER = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, ValueError, RuntimeError)
 
 
 class Member(NamedTuple):
-    """A file as it is to be read: a link has the name of its own and the contents of another."""
+    """A file to read: a link has its own name and the contents of its target."""
 
     name: str
     info: zipfile.ZipInfo
 
 
-Listed = Member | RejectedFile
+ListedMember = Member | RejectedFile
 
 
 def open_source(path: Path, name: str, state: str) -> Source:
-    """Open a zip and check the names, kinds, sizes and places of all members that would be read.
+    """Open a zip and check names, kinds, sizes and offsets of all members to be read.
 
     Args:
         path: the file.
-        name: what errors call it.
+        name: its origin, for errors.
         state: its SHA-256.
 
     Returns:
         Its files, in its own order.
 
     Raises:
-        DataError: it is damaged, or a member that would be read could do harm.
+        DataError: it is damaged, or a member to be read could do harm.
     """
     index = check_index(path, name)
     try:
@@ -62,9 +62,9 @@ def open_source(path: Path, name: str, state: str) -> Source:
     return Source(lambda start: _items(path, listed[start:]), len(listed), state)
 
 
-def _files(file: zipfile.ZipFile, archive: str) -> Iterator[Listed]:
+def _files(file: zipfile.ZipFile, archive: str) -> Iterator[ListedMember]:
     for info in file.infolist():
-        # zipfile cuts a name at its first NUL, and what it shows then is not what is there.
+        # zipfile cuts a name at its first NUL: the rest would be hidden.
         name = slashed(info.orig_filename)
         if _is_folder(info, name):
             members.require_harmless_folder(archive, name)
@@ -78,7 +78,7 @@ def _is_folder(info: zipfile.ZipInfo, name: str) -> bool:
 
 
 def _left_out(info: zipfile.ZipInfo, name: str, archive: str) -> RejectedFile | None:
-    """What cannot be read; refused where it is named as an image."""
+    """Leave out a member that cannot be read; refused if it is named as an image."""
     fault = None
     if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFLNK):
         fault = members.LINK_OR_DEVICE
@@ -86,11 +86,11 @@ def _left_out(info: zipfile.ZipInfo, name: str, archive: str) -> RejectedFile | 
         fault = "is encrypted, expected an archive without a password"
     elif info.compress_type not in METHODS:
         fault = f"is compressed by method {info.compress_type}, expected stored or deflated"
-    return members.refuse_or_leave(archive, name, fault, members.claims_image(name))
+    return members.refuse_or_leave(archive, name, fault, members.member_has_image_name(name))
 
 
-def _once(listed: Iterator[Listed], archive: str) -> Iterator[Listed]:
-    """Leave out what is there twice with the same contents."""
+def _once(listed: Iterator[ListedMember], archive: str) -> Iterator[ListedMember]:
+    """Leave out duplicates with the same contents."""
     seen: dict[PurePosixPath, Member] = {}
     for member in listed:
         if isinstance(member, RejectedFile):
@@ -106,12 +106,12 @@ def _once(listed: Iterator[Listed], archive: str) -> Iterator[Listed]:
         ):
             yield RejectedFile(member.name, members.TWICE, quarantined=False)
         else:
-            raise DataError(f"{archive}: member {member.name!r} is there twice, expected each name once")
+            raise DataError(f"{archive}: member {member.name!r} occurs twice, expected each name once")
 
 
-def _links_resolved(file: zipfile.ZipFile, listed: Iterator[Listed], archive: str) -> list[Listed]:
+def _links_resolved(file: zipfile.ZipFile, listed: Iterator[ListedMember], archive: str) -> list[ListedMember]:
     found = list(listed)
-    files = {str(PurePosixPath(one.name)): one.info for one in found if isinstance(one, Member)}
+    files = {str(PurePosixPath(member.name)): member.info for member in found if isinstance(member, Member)}
     folders = {str(folder) for name in files for folder in PurePosixPath(name).parents}
     return [
         _target(file, member, files, folders, archive)
@@ -123,14 +123,14 @@ def _links_resolved(file: zipfile.ZipFile, listed: Iterator[Listed], archive: st
 
 def _target(
     file: zipfile.ZipFile, link: Member, files: dict[str, zipfile.ZipInfo], folders: set[str], archive: str
-) -> Listed:
-    """Follow a link, and links that it leads to."""
+) -> ListedMember:
+    """Follow a link, possibly through other links."""
     path, info, passed = link.name, link.info, set[str]()
     while stat.S_ISLNK(info.external_attr >> 16):
         target = linked(path, _link_text(file, info))
         if target is None:
             left_out = members.refuse_or_leave(
-                archive, link.name, members.LINK_OR_DEVICE, members.claims_image(link.name)
+                archive, link.name, members.LINK_OR_DEVICE, members.member_has_image_name(link.name)
             )
             return left_out or link
         if target not in files or target in passed:
@@ -141,7 +141,7 @@ def _target(
 
 
 def _link_text(file: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
-    """Where a link leads; empty where it does not say so in the bytes that a name may have."""
+    """Target of a link; empty where it is not a valid name."""
     try:
         with file.open(info) as stream:
             text = stream.read(MAX_NAME + 1)
@@ -151,7 +151,7 @@ def _link_text(file: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
 
 
 def _require_apart(infos: Sequence[zipfile.ZipInfo], index_start: int, name: str) -> None:
-    """Refuse members that share bytes: so 46 MB become 4.5 PB (D. Fifield, "A better zip bomb", WOOT 2019)."""
+    """Refuse members that share bytes: 46 MB can become 4.5 PB (D. Fifield, "A better zip bomb", WOOT 2019)."""
     end = index_start
     distinct = {id(info): info for info in infos}.values()
     for info in sorted(distinct, key=lambda info: info.header_offset, reverse=True):
@@ -160,12 +160,12 @@ def _require_apart(infos: Sequence[zipfile.ZipInfo], index_start: int, name: str
         end = info.header_offset
 
 
-def _items(path: Path, listed: Sequence[Listed]) -> Iterator[Sample | RejectedFile]:
+def _items(path: Path, listed: Sequence[ListedMember]) -> Iterator[Sample | RejectedFile]:
     with zipfile.ZipFile(path) as file:
         for member in listed:
             if isinstance(member, RejectedFile):
                 yield member
-            elif member.info.file_size > MAX_BYTES:
+            elif member.info.file_size > MAX_IMAGE_BYTES:
                 yield too_large(member.name)
             else:
                 yield _item(file, *member)
@@ -174,7 +174,7 @@ def _items(path: Path, listed: Sequence[Listed]) -> Iterator[Sample | RejectedFi
 def _item(file: zipfile.ZipFile, name: str, info: zipfile.ZipInfo) -> Sample | RejectedFile:
     try:
         with file.open(info) as stream:
-            data = stream.read()  # at most the declared size, whatever there is
+            data = stream.read()  # never more than the declared size
     except BROKEN_MEMBER as error:
         return RejectedFile(name, f"damaged in the archive ({type(error).__name__})")
     if len(data) != info.file_size:

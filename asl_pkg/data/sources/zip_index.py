@@ -1,4 +1,4 @@
-"""The index of a zip, checked before Python's zipfile loads it: that trusts what the file says of itself."""
+"""The index of a zip, checked before Python's zipfile loads it, which trusts the file's own figures."""
 
 import struct
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ MAX_INDEX_BYTES = 256 * limits.MAX_MEMBERS
 
 @dataclass(frozen=True)
 class Index:
-    """Where a zip's list of members lies.
+    """Location of a zip's list of members.
 
     Args:
-        members: how many it should list.
-        start: its first byte in the file.
-        end: the byte after its last.
+        members: number of members that it should list.
+        start: offset of its first byte.
+        end: offset after its last byte.
     """
 
     members: int
@@ -41,13 +41,13 @@ def check_index(path: Path, name: str) -> Index:
 
     Args:
         path: the zip.
-        name: what errors call it.
+        name: its origin, for errors.
 
     Returns:
-        The index; it lies where its end record says and lists as many members.
+        The index, which agrees with its end record.
 
     Raises:
-        DataError: it does not, or lists too many.
+        DataError: it does not agree, or lists too many members.
     """
     with path.open("rb") as file:
         try:
@@ -57,20 +57,20 @@ def check_index(path: Path, name: str) -> Index:
         if index.members > limits.MAX_MEMBERS or index.end - index.start > MAX_INDEX_BYTES:
             raise limits.too_many(name)
         if index.start != declared_start or index.start < 0:
-            raise DataError(f"{name}: damaged archive (its index is not where its end says: something is hidden)")
+            raise DataError(f"{name}: damaged archive (its index is not where its end record says: it may hide data)")
         file.seek(index.start)
         found = _count(file.read(index.end - index.start))
     if found != index.members:
-        raise DataError(f"{name}: damaged archive (it lists {found:,} members, its end says {index.members:,})")
+        raise DataError(f"{name}: damaged archive (it lists {found:,} members, its end record says {index.members:,})")
     return index
 
 
 def _read_end(file: IO[bytes]) -> tuple[Index, int]:
-    """Read the index's place as its size gives it, and its first byte as the end record says."""
+    """Read the index's location by its size, and its offset by the end record."""
     size = file.seek(0, 2)
     tail_start = file.seek(max(0, size - END.size - MAX_COMMENT))
     tail = file.read()
-    position = len(tail) - END.size  # as zipfile: the plain case first, then the last one before a comment
+    position = len(tail) - END.size  # as zipfile: first without a comment, then the last record before one
     if position < 0 or tail[position : position + 4] != END_MAGIC or tail[-2:] != bytes(2):
         position = tail.rfind(END_MAGIC)
     if position < 0:

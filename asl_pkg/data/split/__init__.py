@@ -1,1 +1,1 @@
-"""Who and what belongs together, and which split it goes to."""
+"""Splits: which images stay together, and which split they go to."""

@@ -1,4 +1,4 @@
-"""Each image's place in a data set: signers and recordings found, splits made, near-duplicates left out."""
+"""Assignment of images to splits: find signers and recordings, split, leave out near-duplicates."""
 
 import functools
 from collections import Counter, defaultdict
@@ -19,144 +19,156 @@ from asl_pkg.data.split.signers_table import read_table, rows_of_images
 from asl_pkg.data.split.splitting import GUARD, MIN_GROUPS, NEAR_DUPLICATE, SampleMeta, SplitAssignment
 
 TRAIN, VALIDATION, TEST = contract.SPLITS
-MOST_LOST = 0.3  # share of a class's training images that look like held-out ones: beyond it nothing is measured
+MOST_LOST = 0.3  # largest share of a class's training images that may look like held-out ones
 
 
 @dataclass(frozen=True)
 class SplitResult:
-    """Where the images go.
+    """Splits of all images.
 
     Args:
-        split_by: `signer`, `recording` or `block`: the weakest that any class is held out by.
-        people: the signers of all images, and what is doubtful about them.
-        shots: what the splits were made from.
-        places: of each image.
-        unmeasurable: names of the classes that the test does not hold, or whose images look too much like training's.
-        unvalidated: names of the classes that the validation does not hold, since too few signers show them.
+        split_by: `signer`, `recording` or `block`: the weakest unit that any class is held out by.
+        people: signers of all images, and what is doubtful about them.
+        samples: facts that the splits were made from.
+        assignments: split and group of each image.
+        unmeasurable: names of classes that the test lacks, or whose images look too much like training's.
+        unvalidated: names of classes that validation lacks, since too few signers show them.
     """
 
     split_by: str
     people: People
-    shots: list[SampleMeta]
-    places: list[SplitAssignment]
+    samples: list[SampleMeta]
+    assignments: list[SplitAssignment]
     unmeasurable: list[str]
     unvalidated: list[str] = field(default_factory=list)
 
     @property
     def signers(self) -> list[str]:
-        """Of each image."""
+        """Signer of each image."""
         return self.people.signers
 
     @property
     def unseen_signers(self) -> bool:
         """Whether it is certain that no signer of a held-out image is in training."""
         signers: dict[bool, set[str]] = {True: set(), False: set()}
-        for signer, at in zip(self.signers, self.places, strict=True):
-            if at.kept:
-                signers[at.split == TRAIN].add(signer)
+        for signer, assignment in zip(self.signers, self.assignments, strict=True):
+            if assignment.kept:
+                signers[assignment.split == TRAIN].add(signer)
         return not (
-            self.people.doubts or signers[True] & signers[False] or UNKNOWN_SIGNER in set().union(*signers.values())
+            self.people.warnings or signers[True] & signers[False] or UNKNOWN_SIGNER in set().union(*signers.values())
         )
 
 
-def assign_splits(arrival: IngestedData, data: DataSettings, seed: int, looks: SimilarityIndex) -> SplitResult:
-    """Choose the strictest way to split that a source allows.
+def assign_splits(ingested: IngestedData, data: DataSettings, seed: int, similarity: SimilarityIndex) -> SplitResult:
+    """Split by the strictest unit that the source allows.
 
     Args:
-        arrival: what passed.
-        data: how to split it.
-        seed: of the choice.
-        looks: of all images.
+        ingested: images that passed.
+        data: settings of the split.
+        seed: seed of the choice.
+        similarity: index of all images.
 
     Returns:
-        The place of each image.
+        Split and group of each image.
 
     Raises:
-        DataError: a class has too few groups, or the user's table or the folders of signers fit in part only.
+        DataError: a class has too few groups, or the signers' table or folders fit only some images.
     """
     if isinstance(data, FolderData):
-        shots, people = _shots(arrival, data)
-        placed = _by_signer(shots, people, data, seed, looks) or _by_recording(shots, people, data, seed, looks)
+        samples, people = _samples(ingested, data)
+        result = _by_signer(samples, people, data, seed, similarity) or _by_recording(
+            samples, people, data, seed, similarity
+        )
     else:
-        shots = [SampleMeta(*values) for values in _columns(arrival)]
-        people = people_of_source([shot.signer for shot in shots], "the source")
-        placed = _placed("signer", shots, people, _split_of_source(arrival), looks)
-    labels, splits = [shot.label for shot in shots], [one.split for one in placed.places]
-    mended = functools.partial(_remedy, shots, data, seed) if isinstance(data, FolderData) else None
-    splitting.require_every_class(labels, splits, [*placed.unmeasurable, *placed.unvalidated], mended)
-    return placed
+        samples = [SampleMeta(*values) for values in _columns(ingested)]
+        people = people_of_source([sample.signer for sample in samples], "the source")
+        result = _result("signer", samples, people, _split_of_source(ingested), similarity)
+    labels, splits = [sample.label for sample in samples], [assignment.split for assignment in result.assignments]
+    mended = functools.partial(_remedy, samples, data, seed) if isinstance(data, FolderData) else None
+    splitting.require_every_class(labels, splits, [*result.unmeasurable, *result.unvalidated], mended)
+    return result
 
 
-def _remedy(shots: list[SampleMeta], data: FolderData, seed: int, lacking: Collection[int]) -> str:
+def _remedy(samples: list[SampleMeta], data: FolderData, seed: int, lacking: Collection[int]) -> str:
     shares = (data.validation_share, data.test_share)
-    return splitting.remedy(shots, lacking, data.block_frames, data.guard_frames, *shares, seed)
+    return splitting.remedy(samples, lacking, data.block_frames, data.guard_frames, *shares, seed)
 
 
 def _by_signer(
-    shots: list[SampleMeta], people: People, data: FolderData, seed: int, looks: SimilarityIndex
+    samples: list[SampleMeta], people: People, data: FolderData, seed: int, similarity: SimilarityIndex
 ) -> SplitResult | None:
-    """Hold out whole signers, where there are enough of them; some classes may then have none to be held out."""
-    if len({shot.signer for shot in shots} - {UNKNOWN_SIGNER}) < MIN_GROUPS:
+    """Hold out whole signers if there are enough; some classes may then have none held out."""
+    if len({sample.signer for sample in samples} - {UNKNOWN_SIGNER}) < MIN_GROUPS:
         return None
     shares = (data.validation_share, data.test_share)
-    placed = _placed("signer", shots, people, splitting.by_signer(shots, *shares, seed), looks)
-    held_out = _missing(placed, VALIDATION) | _missing(placed, TEST)
-    if not _missing(placed, TRAIN) and held_out <= set(placed.unmeasurable):
-        return _alike(placed)
-    places = splitting.by_signer_and_class(shots, *shares, seed)
-    return _alike(_without_some(_placed("signer", shots, people, places, looks))) if places else None
+    result = _result("signer", samples, people, splitting.by_signer(samples, *shares, seed), similarity)
+    held_out = _missing(result, VALIDATION) | _missing(result, TEST)
+    if not _missing(result, TRAIN) and held_out <= set(result.unmeasurable):
+        return _alike(result)
+    assignments = splitting.by_signer_and_class(samples, *shares, seed)
+    return _alike(_without_some(_result("signer", samples, people, assignments, similarity))) if assignments else None
 
 
 def _by_recording(
-    shots: list[SampleMeta], people: People, data: FolderData, seed: int, looks: SimilarityIndex
+    samples: list[SampleMeta], people: People, data: FolderData, seed: int, similarity: SimilarityIndex
 ) -> SplitResult:
     """Hold out whole recordings, or blocks of frames of a class with too few of them."""
-    split_by, places = _split(shots, data, seed)
-    placed = _placed(split_by, shots, people, places, looks)
-    if split_by == "block" and (lossy := _lossy([shot.label for shot in shots], places, placed.places)):
-        split_by, places = _split(shots, data, seed, lossy)  # blocks of one recording look alike, recordings may not
-        placed = _placed(split_by, shots, people, places, looks)
-    return placed
+    split_by, assignments = _split(samples, data, seed)
+    result = _result(split_by, samples, people, assignments, similarity)
+    if split_by == "block" and (lossy := _lossy([sample.label for sample in samples], assignments, result.assignments)):
+        split_by, assignments = _split(
+            samples, data, seed, lossy
+        )  # blocks of one recording look alike, recordings may not
+        result = _result(split_by, samples, people, assignments, similarity)
+    return result
 
 
-def _placed(
-    split_by: str, shots: list[SampleMeta], people: People, places: Sequence[SplitAssignment], looks: SimilarityIndex
+def _result(
+    split_by: str,
+    samples: list[SampleMeta],
+    people: People,
+    assignments: Sequence[SplitAssignment],
+    similarity: SimilarityIndex,
 ) -> SplitResult:
-    """Leave out what looks alike."""
-    labels = [shot.label for shot in shots]
-    kept = _without_twins(labels, places, looks)
-    return SplitResult(split_by, people, shots, kept, _names(_lossy(labels, places, kept)))
+    """Leave out near-duplicates."""
+    labels = [sample.label for sample in samples]
+    kept = _without_near_duplicates(labels, assignments, similarity)
+    return SplitResult(split_by, people, samples, kept, _names(_lossy(labels, assignments, kept)))
 
 
-def _missing(placed: SplitResult, split: str) -> set[str]:
-    """Classes of which a split has no image."""
-    found = {shot.label for shot, at in zip(placed.shots, placed.places, strict=True) if at.split == split}
-    return set(_names({shot.label for shot in placed.shots} - found))
+def _missing(result: SplitResult, split: str) -> set[str]:
+    """Classes without images in a split."""
+    found = {
+        sample.label
+        for sample, assignment in zip(result.samples, result.assignments, strict=True)
+        if assignment.split == split
+    }
+    return set(_names({sample.label for sample in result.samples} - found))
 
 
-def _without_some(placed: SplitResult) -> SplitResult:
-    """Say which classes too few signers show to be held out by signer."""
-    unvalidated, untested = (_missing(placed, split) - set(placed.unmeasurable) for split in (VALIDATION, TEST))
+def _without_some(result: SplitResult) -> SplitResult:
+    """Note the classes that too few signers show to hold some out."""
+    unvalidated, untested = (_missing(result, split) - set(result.unmeasurable) for split in (VALIDATION, TEST))
     said = [
         f"too few signers show {', '.join(_ordered(classes))}: the {split} has none"
         for split, classes in ((VALIDATION, unvalidated), (TEST, untested))
         if classes
     ]
-    people = replace(placed.people, found="; ".join([placed.people.found, *said]))
-    unmeasurable = _ordered(untested.union(placed.unmeasurable))
-    return replace(placed, people=people, unmeasurable=unmeasurable, unvalidated=_ordered(unvalidated))
+    people = replace(result.people, found="; ".join([result.people.found, *said]))
+    unmeasurable = _ordered(untested.union(result.unmeasurable))
+    return replace(result, people=people, unmeasurable=unmeasurable, unvalidated=_ordered(unvalidated))
 
 
-def _alike(placed: SplitResult) -> SplitResult:
-    """Doubt that signers are different people where many of their images look the same; empty walls may."""
-    twins = sum(
-        at.split == NEAR_DUPLICATE and contract.CLASSES[shot.label] != "nothing"
-        for shot, at in zip(placed.shots, placed.places, strict=True)
+def _alike(result: SplitResult) -> SplitResult:
+    """Warn where many images of different signers look the same; images of `nothing` may."""
+    alike = sum(
+        assignment.split == NEAR_DUPLICATE and contract.CLASSES[sample.label] != "nothing"
+        for sample, assignment in zip(result.samples, result.assignments, strict=True)
     )
-    if twins <= MOST_UNKNOWN * len(placed.shots):
-        return placed
-    doubt = f"{twins:,} images look the same as another signer's: the two may be one person; {SETTLES}"
-    return replace(placed, people=replace(placed.people, doubts=(*placed.people.doubts, doubt)))
+    if alike <= MOST_UNKNOWN * len(result.samples):
+        return result
+    warning = f"{alike:,} images look the same as another signer's: they may be one person; {SETTLES}"
+    return replace(result, people=replace(result.people, warnings=(*result.people.warnings, warning)))
 
 
 def _names(labels: Collection[int]) -> list[str]:
@@ -167,13 +179,13 @@ def _ordered(names: Collection[str]) -> list[str]:
     return [name for name in contract.CLASSES if name in names]
 
 
-def _columns(arrival: IngestedData) -> zip:
-    return zip(*(arrival.column(name) for name in ("label", "signer", "sequence", "frame")), strict=True)
+def _columns(ingested: IngestedData) -> zip:
+    return zip(*(ingested.column(name) for name in ("label", "signer", "sequence", "frame")), strict=True)
 
 
-def _split_of_source(arrival: IngestedData) -> list[SplitAssignment]:
-    """The splits that the source itself chose."""
-    columns = (arrival.column(name) for name in ("source_split", "signer", "sequence"))
+def _split_of_source(ingested: IngestedData) -> list[SplitAssignment]:
+    """Splits that the source itself chose."""
+    columns = (ingested.column(name) for name in ("source_split", "signer", "sequence"))
     return [
         SplitAssignment(split or TRAIN, f"{signer}/{sequence}")
         for split, signer, sequence in zip(*columns, strict=True)
@@ -181,31 +193,31 @@ def _split_of_source(arrival: IngestedData) -> list[SplitAssignment]:
 
 
 def _split(
-    shots: Sequence[SampleMeta], data: FolderData, seed: int, uncut: Collection[int] = ()
+    samples: Sequence[SampleMeta], data: FolderData, seed: int, uncut: Collection[int] = ()
 ) -> tuple[str, list[SplitAssignment]]:
     shares = (data.validation_share, data.test_share)
-    places, whole = splitting.by_recording(shots, data.block_frames, data.guard_frames, *shares, seed, uncut)
-    return "recording" if whole == {shot.label for shot in shots} else "block", places
+    assignments, whole = splitting.by_recording(samples, data.block_frames, data.guard_frames, *shares, seed, uncut)
+    return "recording" if whole == {sample.label for sample in samples} else "block", assignments
 
 
-def _shots(arrival: IngestedData, data: FolderData) -> tuple[list[SampleMeta], People]:
-    """What splitting needs to know, signers and recordings found where nobody says."""
-    labels, signers, sequences, frames = (list(column) for column in zip(*_columns(arrival), strict=True))
+def _samples(ingested: IngestedData, data: FolderData) -> tuple[list[SampleMeta], People]:
+    """Facts for splitting; signers and recordings are searched for where they are unknown."""
+    labels, signers, sequences, frames = (list(column) for column in zip(*_columns(ingested), strict=True))
     if data.signers_csv:
-        people, sequences = _people_of_table(arrival, Path(data.signers_csv), signers, sequences)
+        people, sequences = _people_of_table(ingested, Path(data.signers_csv), signers, sequences)
     elif set(signers) == {UNKNOWN_SIGNER}:
-        people = people_of_folders(arrival.paths)
+        people = people_of_folders(ingested.paths)
     else:
         mixed = isinstance(data, MixData)
         people = people_of_source(signers, "the parts of the mix" if mixed else "the column signer", mixed)
-        people = replace(people, doubts=(*people.doubts, *_doubts_of_data_set(data)))
-    shots = _numbered(list(map(SampleMeta, labels, people.signers, sequences, frames)), arrival.paths)
-    found = find_recordings(shots, arrival.thumbnails)
-    return [shot._replace(recording=number) for shot, number in zip(shots, found, strict=True)], people
+        people = replace(people, warnings=(*people.warnings, *_warnings_of_data_set(data)))
+    samples = _numbered(list(map(SampleMeta, labels, people.signers, sequences, frames)), ingested.paths)
+    found = find_recordings(samples, ingested.thumbnails)
+    return [sample._replace(recording=number) for sample, number in zip(samples, found, strict=True)], people
 
 
-def _doubts_of_data_set(data: FolderData) -> list[str]:
-    """What was doubtful about the signers of a data set of ours that is pulled again: its columns do not tell."""
+def _warnings_of_data_set(data: FolderData) -> list[str]:
+    """Warnings about the signers of our own data set that is pulled again: its columns do not keep them."""
     folder = Path(data.path)
     if not isinstance(data, ParquetData) or not (folder / contract.DATASET_FILE).is_file():
         return []
@@ -213,11 +225,11 @@ def _doubts_of_data_set(data: FolderData) -> list[str]:
 
 
 def _people_of_table(
-    arrival: IngestedData, path: Path, signers: Sequence[str], sequences: Sequence[str]
+    ingested: IngestedData, path: Path, signers: Sequence[str], sequences: Sequence[str]
 ) -> tuple[People, list[str]]:
-    """What the user's table says; whom it does not name keeps what the source says."""
-    table, others = read_table(path), [one.path for one in arrival.rejected]
-    rows, misfits = rows_of_images(path, table, arrival.paths, others)
+    """Signers and recordings of the user's table; others keep those of the source."""
+    table, others = read_table(path), [file.path for file in ingested.rejected]
+    rows, misfits = rows_of_images(path, table, ingested.paths, others)
     named = [row.signer if row else signer for row, signer in zip(rows, signers, strict=True)]
     recordings, _ = spelled_once([row.recording if row else "" for row in rows])
     people = people_of_source(named, f"{path.name}; {misfits}" if misfits else path.name)
@@ -225,43 +237,47 @@ def _people_of_table(
     return people, chosen
 
 
-def _numbered(shots: list[SampleMeta], paths: Sequence[str]) -> list[SampleMeta]:
-    """Give images whose names have no number in common a place in the order of their names.
+def _numbered(samples: list[SampleMeta], paths: Sequence[str]) -> list[SampleMeta]:
+    """Number images without a sequence in the order of their names.
 
-    They may well be neighbours: as sequences of their own they would be split at random.
+    They may be neighbours: as single sequences they would be split at random.
     """
-    sizes = Counter((shot.label, shot.signer, shot.sequence) for shot in shots)
+    sizes = Counter((sample.label, sample.signer, sample.sequence) for sample in samples)
     alone = defaultdict(list)
-    for row, shot in enumerate(shots):
-        if sizes[shot.label, shot.signer, shot.sequence] == 1:
-            alone[shot.label, shot.signer].append(row)
+    for row, sample in enumerate(samples):
+        if sizes[sample.label, sample.signer, sample.sequence] == 1:
+            alone[sample.label, sample.signer].append(row)
     for rows in alone.values():
         for number, row in enumerate(sorted(rows, key=paths.__getitem__)):
-            shots[row] = shots[row]._replace(sequence="", frame=number)
-    return shots
+            samples[row] = samples[row]._replace(sequence="", frame=number)
+    return samples
 
 
-def _without_twins(
-    labels: Sequence[int], places: Sequence[SplitAssignment], looks: SimilarityIndex
+def _without_near_duplicates(
+    labels: Sequence[int], assignments: Sequence[SplitAssignment], similarity: SimilarityIndex
 ) -> list[SplitAssignment]:
-    """Leave out what looks the same as a held-out image.
+    """Leave out images that look the same as a held-out one.
 
-    A class of which nothing would be left in some split, as an empty wall, is learnt but not held out at all.
+    A class that would lose all its images in some split, such as empty walls, is trained on but not held out.
     """
-    kept = splitting.without_near_duplicates(places, looks)
-    before, after = (Counter(zip(labels, (one.split for one in some), strict=True)) for some in (places, kept))
+    kept = splitting.without_near_duplicates(assignments, similarity)
+    before, after = (
+        Counter(zip(labels, (assignment.split for assignment in some), strict=True)) for some in (assignments, kept)
+    )
     gone = {label for (label, split), count in before.items() if count and split != GUARD and not after[label, split]}
     if not gone:
         return kept
-    learnt = [
-        SplitAssignment(NEAR_DUPLICATE, one.group) if label in gone and one.split not in (TRAIN, GUARD) else one
-        for label, one in zip(labels, places, strict=True)
+    trained = [
+        SplitAssignment(NEAR_DUPLICATE, assignment.group)
+        if label in gone and assignment.split not in (TRAIN, GUARD)
+        else assignment
+        for label, assignment in zip(labels, assignments, strict=True)
     ]
-    return splitting.without_near_duplicates(learnt, looks)
+    return splitting.without_near_duplicates(trained, similarity)
 
 
 def _lossy(labels: Sequence[int], before: Sequence[SplitAssignment], after: Sequence[SplitAssignment]) -> list[int]:
-    """Classes that lost a large share of training, or all that was held out, to near-duplicates."""
+    """Classes that lost a large share of training, or all their held-out images, to near-duplicates."""
     had: Counter[tuple[int, str]] = Counter()
     lost: Counter[tuple[int, str]] = Counter()
     for label, old, new in zip(labels, before, after, strict=True):

@@ -1,4 +1,4 @@
-"""What the name of a folder says: a person, or a part of a set as `train`, `session2` or `images`."""
+"""Meaning of a folder's name: a person, or a part of a data set such as `train`, `session2` or `images`."""
 
 import re
 import unicodedata
@@ -7,7 +7,7 @@ from enum import Enum
 from functools import cache
 from typing import NamedTuple
 
-# Words of folders that name no person. What stands in one piece, as `traindata`, is made of those of three letters.
+# Words in folder names that name no person. Joined words, such as `traindata`, consist of words of at least 3 letters.
 HALVES = """
     train training trn trainset test testing tst val valid validation validate validating dev devel development eval
     evaluate evaluation holdout hold held heldout out unseen learn learning cv final public private
@@ -72,44 +72,44 @@ PEOPLE = """
 
 OTHERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"}
-)  # that Unicode does not take apart
+)  # letters that Unicode does not decompose
 UMLAUT = re.compile(r"(?<=[aou])e")  # Mueller is Müller
 
 CAMEL = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 TOKEN = re.compile(r"[^\W\d_]+|\d+")
-DECIMAL = re.compile(r"\s*(\d+)\.0*\s*")  # a number as programs for tables write it once a cell is empty
-SIZE = re.compile(r"\d+\s*[x×]\s*\d+|\d+p", re.IGNORECASE)  # as 64x64 and 720p
+DECIMAL = re.compile(r"\s*(\d+)\.0*\s*")  # a number as spreadsheets write it in a column with empty cells
+SIZE = re.compile(r"\d+\s*[x×]\s*\d+|\d+p", re.IGNORECASE)  # such as 64x64 and 720p
 DAY = re.compile(r"(19|20)\d{6}|(19|20)\d\d\D+\d{1,2}\D+\d{1,2}|\d{1,2}\D+\d{1,2}\D+(19|20)\d\d")
 
 
-class Kind(Enum):
-    """What a name is."""
+class NameKind(Enum):
+    """Kind of a folder's name."""
 
-    PART = "of a set: a half, a session, a camera …"
-    NUMBER = "a number or a letter with one: a person or a part"
-    NAME = "of a person, as far as anybody can tell"
-    PERSON = "said to be a person, as user_1"
-    HOLDER = "of persons, as users"
+    PART = "part of a data set: a split, a session, a camera …"
+    NUMBER = "a number, or a letter with one: a person or a part"
+    NAME = "probably a person's name"
+    PERSON = "named as a person, such as user_1"
+    HOLDER = "contains persons, such as users"
 
 
-class Name(NamedTuple):
-    """What a folder's name says.
+class FolderName(NamedTuple):
+    """A folder's name.
 
     Args:
-        kind: what it is.
-        key: the same for every spelling of the name of one person; empty for a PART.
-        stem: the key without numbers and the halves that are joined to it.
-        words: of a NAME, without numbers.
+        kind: kind of the name.
+        key: the same for every spelling of one person's name; empty for a PART.
+        stem: the key without numbers and without joined words for splits.
+        words: words of a NAME, without numbers.
     """
 
-    kind: Kind
+    kind: NameKind
     key: str = ""
     stem: str = ""
     words: frozenset[str] = frozenset()
 
 
 def folded(text: str) -> str:
-    """Give a text without the differences in case, accents, width and Unicode form that people make."""
+    """A text without differences in case, accents, width and Unicode form."""
     return _without_marks(text).casefold().translate(OTHERS)
 
 
@@ -126,18 +126,18 @@ HALF_WORDS = frozenset(folded(HALVES).split())
 LINKS = frozenset(FILLERS.split())
 HUMANS = frozenset(PEOPLE.split())
 ENDS = tuple(sorted({word for word in HALF_WORDS if len(word) >= 3}, key=len, reverse=True))
-LONG_HUMANS = tuple(sorted(word for word in HUMANS if len(word) >= 4))  # that may end a longer word, as `testsubject`
+LONG_HUMANS = tuple(sorted(word for word in HUMANS if len(word) >= 4))  # may end a longer word, such as `testsubject`
 
 
 def person_key(text: str) -> str:
-    """Give what is the same for every spelling of a person's name.
+    """Key that is the same for every spelling of a person's name.
 
     Args:
-        text: as somebody wrote it.
+        text: name as written.
 
     Returns:
-        Its words and numbers, without signs, blanks and leading zeros, in any order where it has no number, as in
-        `Smith, John`; empty where it has neither.
+        Its words and numbers, without punctuation, blanks and leading zeros; words without a number are sorted, as for
+        `Smith, John`. Empty where it has neither.
     """
     return _key([_token(token) for token in TOKEN.findall(_whole(folded(text)))])
 
@@ -157,26 +157,26 @@ def _key(tokens: Sequence[str]) -> str:
 
 
 def names_half(name: str) -> bool:
-    """Whether a name is that of a half, as `test`, and of nobody."""
-    return set(TOKEN.findall(folded(name))) & HALF_WORDS != set() and read_name(name).kind is Kind.PART
+    """Whether a name is that of a split, such as `test`, and not a person's."""
+    return set(TOKEN.findall(folded(name))) & HALF_WORDS != set() and read_name(name).kind is NameKind.PART
 
 
 @cache
-def read_name(folder: str) -> Name:
+def read_name(folder: str) -> FolderName:
     """Read a folder's name.
 
     Args:
         folder: one component of a path.
 
     Returns:
-        What it says.
+        Its meaning.
     """
     plain = _without_marks(folder)
     tokens = [_singular(_token(folded(token))) for token in TOKEN.findall(CAMEL.sub(" ", plain))]
     if DAY.search(folder) or SIZE.fullmatch(folder.strip()):
         tokens = [token for token in tokens if not _is_mark(token)]
     kept: list[str] = []
-    part = False  # what came last is a word for a part: a number after it is the part's
+    part = False  # the last token names a part: a number after it belongs to the part
     for token in tokens:
         if _is_part(token):
             part = True
@@ -186,19 +186,19 @@ def read_name(folder: str) -> Name:
     words = [token for token in kept if not _is_mark(token)]
     key = _key(kept)
     if HUMANS & set(kept):
-        return Name(Kind.PERSON, key, key) if set(kept) - HUMANS else Name(Kind.HOLDER)
+        return FolderName(NameKind.PERSON, key, key) if set(kept) - HUMANS else FolderName(NameKind.HOLDER)
     if words:
-        return Name(Kind.NAME, key, UMLAUT.sub("", _without_halves("".join(words))), frozenset(words))
-    return Name(Kind.NUMBER, key, key) if kept == tokens and kept else Name(Kind.PART)
+        return FolderName(NameKind.NAME, key, UMLAUT.sub("", _without_halves("".join(words))), frozenset(words))
+    return FolderName(NameKind.NUMBER, key, key) if kept == tokens and kept else FolderName(NameKind.PART)
 
 
 def _is_mark(token: str) -> bool:
-    """Whether a token only counts: a number, or a single Latin letter."""
+    """Whether a token is a number or a single Latin letter."""
     return token.isdecimal() or (len(token) == 1 and token.isascii())
 
 
 def _singular(token: str) -> str:
-    """The word for people that a token is or ends with, as `users` and `testsubject`; else the token."""
+    """The word for people that a token is or ends with, such as `users` and `testsubject`; else the token."""
     singular = token.removesuffix("s")
     found = {token, singular} & HUMANS
     ends = [word for word in LONG_HUMANS if singular.endswith(word) and _joined(singular.removesuffix(word), JOINED)]
@@ -210,13 +210,13 @@ def _is_part(token: str) -> bool:
 
 
 def _joined(token: str, words: frozenset[str]) -> bool:
-    """Whether a token is nothing but such words, each with or without its plural."""
+    """Whether a token consists only of such words, singular or plural."""
     rests = [token.removeprefix(word) for word in words if token.startswith(word)]
     return any(rest in ("", "s") or _joined(rest, words) or _joined(rest.removeprefix("s"), words) for rest in rests)
 
 
 def _without_halves(word: str) -> str:
-    """A name without the half that is joined to it, as annTrain and trainann."""
+    """A name without a joined word for a split, such as annTrain and trainann."""
     for end in ENDS:
         for rest in (word.removesuffix(end), word.removeprefix(end)):
             if rest != word and len(rest) >= 2:

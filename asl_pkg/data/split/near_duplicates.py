@@ -1,6 +1,6 @@
-"""Images that look the same on both sides of a split: found by their hashes, confirmed on pixels.
+"""Images that look the same on both sides of a split: found by hashes, confirmed on pixels.
 
-Every hash is compared with every held-out one, 64 bits at a time: for 87,000 images that takes seconds.
+Every hash is compared with every held-out one, 64 bits at a time: seconds for 87,000 images.
 """
 
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_BITS = 5  # of 64 in which the hashes of twins may differ
-LEAST_CORRELATION = 0.95  # of the grey thumbnails of twins …
-MOST_DIFFERENCE = 3.0  # … or their mean difference in grey levels: an empty wall has no pattern that could correlate
-ROWS = 64  # images whose hashes are compared with all others at once: tens of MB for 87,000
-PAIRS = 1024  # compared on pixels at once: likewise
+MAX_BITS = 5  # of 64 by which hashes of near-duplicates may differ
+LEAST_CORRELATION = 0.95  # of the grey thumbnails of near-duplicates …
+MOST_DIFFERENCE = 3.0  # … or their mean difference in grey levels: empty walls have no pattern to correlate
+ROWS = 64  # images compared by hash with all others at once: tens of MB for 87,000
+PAIRS = 1024  # pairs compared on pixels at once
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class SimilarPairs:
     """Pairs of images with near hashes.
 
     Args:
-        rows: of the first images [n].
-        others: of the second ones [n].
-        bits: in which their hashes differ [n].
-        correlation: of their grey thumbnails [n].
-        difference: of their grey thumbnails, mean, in grey levels [n].
+        rows: rows of the first images [n].
+        others: rows of the second images [n].
+        bits: number of bits by which their hashes differ [n].
+        correlation: correlation of their grey thumbnails [n].
+        difference: mean difference of their grey thumbnails, in grey levels [n].
     """
 
     rows: NDArray[np.int64]
@@ -35,8 +35,8 @@ class SimilarPairs:
     difference: NDArray[np.float32]
 
     @property
-    def twins(self) -> NDArray[np.bool_]:
-        """Which of them look the same [n]."""
+    def near_duplicates(self) -> NDArray[np.bool_]:
+        """Which pairs look the same [n]."""
         alike = (self.correlation >= LEAST_CORRELATION) | (self.difference <= MOST_DIFFERENCE)
         return np.asarray((self.bits <= MAX_BITS) & alike)
 
@@ -52,10 +52,10 @@ def near_hashes(
     Args:
         hashes: uint64 [a].
         others: uint64 [b].
-        max_bits: in which they may differ.
+        max_bits: largest number of bits by which they may differ.
 
     Yields:
-        Positions in `hashes` and in `others`, and the bits of each pair, some at a time.
+        Positions in `hashes` and in `others`, and the differing bits, some pairs at a time.
     """
     for start in range(0, len(hashes), ROWS):
         bits = np.bitwise_count(hashes[start : start + ROWS][:, None] ^ others)
@@ -64,7 +64,7 @@ def near_hashes(
 
 
 class SimilarityIndex:
-    """What all images look like, made for comparing.
+    """Index of all images for comparison.
 
     Args:
         hashes: uint64 [n], see hashing.dhash.
@@ -79,9 +79,9 @@ class SimilarityIndex:
         """Compare some images with others.
 
         Args:
-            rows: int [a], of the images.
-            others: int [b], of those that they are compared with.
-            max_bits: in which hashes may differ.
+            rows: int [a], rows of the images.
+            others: int [b], rows of the images to compare with.
+            max_bits: largest number of bits by which hashes may differ.
 
         Yields:
             The pairs with near hashes, some at a time.
@@ -91,21 +91,21 @@ class SimilarityIndex:
                 part = slice(begin, begin + PAIRS)
                 yield self._compared(rows[first[part]], others[second[part]], bits[part])
 
-    def twins(self, rows: np.ndarray, others: np.ndarray) -> NDArray[np.int64]:
-        """Find those of `rows` that have a twin among `others`, in rising order."""
-        found = [pairs.rows[pairs.twins] for pairs in self.near(rows, others)]
+    def near_duplicates(self, rows: np.ndarray, others: np.ndarray) -> NDArray[np.int64]:
+        """Find those of `rows` that have a near-duplicate among `others`, in rising order."""
+        found = [pairs.rows[pairs.near_duplicates] for pairs in self.near(rows, others)]
         return np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
 
     def most_alike(self, rows: np.ndarray, others: np.ndarray, count: int) -> SimilarPairs | None:
         """Find the pairs that look most alike, at most one for each of `rows`.
 
         Args:
-            rows: int [a], of the images.
-            others: int [b], of those that they are compared with.
-            count: how many pairs at most.
+            rows: int [a], rows of the images.
+            others: int [b], rows of the images to compare with.
+            count: largest number of pairs.
 
         Returns:
-            The pairs, the most alike first; None where no hashes are near.
+            The pairs, most alike first; None where no hashes are near.
         """
         best: SimilarPairs | None = None
         for pairs in self.near(rows, others, 2 * MAX_BITS):
@@ -124,7 +124,7 @@ class SimilarityIndex:
         return SimilarPairs(rows, others, bits, correlation, difference)
 
     def _grey(self, rows: np.ndarray) -> NDArray[np.float32]:
-        """Whole grey levels of some images [n, side * side], made when asked for: those of all would take 90 MB."""
+        """Whole grey levels of images [n, side * side], computed on demand: those of all images would take 90 MB."""
         colours = self.thumbnails[rows]
         grey = colours[..., 0].astype(np.uint16)
         grey += colours[..., 1]
@@ -132,7 +132,7 @@ class SimilarityIndex:
         return (grey // 3).reshape(len(rows), -1).astype(np.float32)
 
 
-def _joined(one: SimilarPairs, other: SimilarPairs) -> SimilarPairs:
+def _joined(pairs: SimilarPairs, other: SimilarPairs) -> SimilarPairs:
     return SimilarPairs(
-        *(np.concatenate(columns) for columns in zip(vars(one).values(), vars(other).values(), strict=True))
+        *(np.concatenate(columns) for columns in zip(vars(pairs).values(), vars(other).values(), strict=True))
     )

@@ -1,7 +1,7 @@
-"""Where one recording ends and the next begins, found from frame numbers and from what the images look like.
+"""Boundaries between recordings, found from frame numbers and from the images themselves.
 
-Public sets number the frames of a class through, over several recordings in other rooms or another light. Within one
-the background stays for a while; a hand that moves changes few parts of the image, a new room most of them.
+Public data sets number the frames of a class continuously, over several recordings in other rooms or another light.
+Within a recording the background stays for a while; a moving hand changes few parts of the image, a new room most.
 """
 
 from collections import defaultdict
@@ -11,31 +11,31 @@ import numpy as np
 
 from asl_pkg.data.split.splitting import SampleMeta
 
-CELLS = 4  # the image is looked at in 4 x 4 parts
-WINDOW = 10  # images before and after a place that are compared there
+CELLS = 4  # an image is compared in 4 x 4 parts
+WINDOW = 10  # images compared before and after a boundary
 LEAST_CHANGE = 25.0  # grey levels by which most parts change where a recording ends …
-LEAST_RATIO = 4.5  # … and how many times the usual change of the sequence that is
-LEAST_GAP = 20  # times the usual step of frame numbers: a larger gap ends a recording
-FRAMES_GAP = 100  # frames, however small the usual step
+LEAST_RATIO = 4.5  # … and how many times the usual change of the sequence
+LEAST_GAP = 20  # times the usual step of frame numbers; a larger gap ends a recording
+FRAMES_GAP = 100  # frames; smaller gaps end no recording
 
 
-def find_recordings(shots: Sequence[SampleMeta], thumbnails: np.ndarray) -> list[int]:
+def find_recordings(samples: Sequence[SampleMeta], thumbnails: np.ndarray) -> list[int]:
     """Number the recordings of each sequence.
 
     Args:
-        shots: all images.
+        samples: all images.
         thumbnails: uint8 [n, side, side, 3] of all images, side a multiple of CELLS.
 
     Returns:
         For each image the number of its recording within its label, signer and sequence, from 0.
     """
     rows_of = defaultdict(list)
-    for row, shot in enumerate(shots):
-        rows_of[shot.label, shot.signer, shot.sequence].append(row)
-    recordings = np.zeros(len(shots), int)
+    for row, sample in enumerate(samples):
+        rows_of[sample.label, sample.signer, sample.sequence].append(row)
+    recordings = np.zeros(len(samples), int)
     for rows in rows_of.values():
-        rows.sort(key=lambda row: shots[row].frame)
-        frames = np.array([shots[row].frame for row in rows])
+        rows.sort(key=lambda row: samples[row].frame)
+        frames = np.array([samples[row].frame for row in rows])
         recordings[rows] = _number(frames, _cells(thumbnails[rows]))
     return recordings.tolist()
 
@@ -48,7 +48,7 @@ def _cells(thumbnails: np.ndarray) -> np.ndarray:
 
 
 def _number(frames: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Number of the recording of each image of a sequence in order."""
+    """Recording number of each image of a sequence."""
     cuts = np.zeros(len(frames), bool)
     steps = np.diff(frames)
     if len(steps):
@@ -64,7 +64,7 @@ def _runs(cuts: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _changes(cells: np.ndarray) -> list[int]:
-    """Places where what most parts look like changes for longer than a window, the strongest of each neighbourhood."""
+    """Positions where most parts change for longer than a window; the strongest in each neighbourhood."""
     if len(cells) < 2 * WINDOW:
         return []
     windows = np.lib.stride_tricks.sliding_window_view(cells, WINDOW, axis=0)
@@ -80,7 +80,7 @@ def _changes(cells: np.ndarray) -> list[int]:
 
 
 def _sharpest(cells: np.ndarray, peak: int) -> int:
-    """The place near a peak where one image differs most from the one before it."""
+    """The position near a peak where an image differs most from the one before it."""
     start, end = max(1, peak - WINDOW // 2), min(len(cells), peak + WINDOW // 2)
     steps = np.median(np.abs(cells[start:end] - cells[start - 1 : end - 1]).mean(axis=2), axis=1)
     return start + int(steps.argmax())

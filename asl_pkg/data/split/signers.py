@@ -1,7 +1,7 @@
 """Whose hand an image shows: what the source, the user's table or the folders say, and what remains doubtful.
 
-A person in training and in the test makes a figure that promises too much. So whatever could split a person is put
-together, and what cannot be known for certain is a doubt, which forbids to call the test's signers unseen.
+A person in both training and test makes an accuracy too high. So all that could be one person is grouped, and whatever
+is uncertain becomes a warning; with a warning the test's signers are not called unseen.
 """
 
 import itertools
@@ -13,14 +13,14 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from asl_pkg.data.sample import UNKNOWN_SIGNER, label_of
-from asl_pkg.data.split.folder_names import Kind, Name, names_half, person_key, read_name
+from asl_pkg.data.split.folder_names import FolderName, NameKind, names_half, person_key, read_name
 from asl_pkg.data.split.splitting import MIN_GROUPS
 from asl_pkg.errors import DataError
 
-MOST_UNKNOWN = 0.01  # share of the images that no signer's folder and no row of the table may leave out
+MOST_UNKNOWN = 0.01  # largest share of images without a signer's folder or a row in the table
 EXAMPLES = 3
-SETTLES = "data.signers_csv=FILE with columns path,signer settles it"
-NOBODY = "nobody says who the signers are"
+SETTLES = "set data.signers_csv=FILE with columns path,signer to settle it"
+NOBODY = "the signers are unknown"
 NOBODYS = set(
     map(
         person_key,
@@ -31,8 +31,8 @@ NOBODYS = set(
         ],
     )
 )
-NEGATIVE = re.compile(r"\s*[-\u2212]\d+(\.0*)?\s*")  # stands for an unknown number
-RARE = 0.1  # of another's images: one with so few, whose name differs by a letter, may be misspelled
+NEGATIVE = re.compile(r"\s*[-\u2212]\d+(\.0*)?\s*")  # used for an unknown number
+RARE = 0.1  # of another signer's images: one with fewer, whose name differs by a letter, may be misspelled
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,19 @@ class People:
     """Whose hands a data set shows.
 
     Args:
-        signers: of each image; UNKNOWN_SIGNER where nobody says.
-        found: how they were found, for people.
-        doubts: what remains uncertain, a sentence each; with any of them nobody is called unseen.
+        signers: signer of each image; UNKNOWN_SIGNER if unknown.
+        found: how they were found.
+        warnings: what remains uncertain, one sentence each; with any, no signer is called unseen.
     """
 
     signers: list[str]
     found: str
-    doubts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def said(self) -> list[str]:
-        """All of it, for people."""
-        return [self.found, *self.doubts]
+        """How they were found, and all warnings."""
+        return [self.found, *self.warnings]
 
 
 class Folder(NamedTuple):
@@ -62,23 +62,24 @@ class Folder(NamedTuple):
     images: int
     example: str
     depth: int
-    names: tuple[tuple[int, Name], ...]
+    names: tuple[tuple[int, FolderName], ...]
 
     @property
     def keys(self) -> list[str]:
-        """What may name the signer, from the outermost level."""
+        """Keys of the names that may be the signer's, from the outermost level."""
         return [name.key for _, name in self.names]
 
 
 def spelled_once(names: Sequence[str], mixed: bool = False) -> tuple[list[str], list[list[str]]]:
-    """Write each name in one way: those that differ in case, blanks, signs, accents or Unicode form are the same.
+    """Unify spellings: names that differ in case, blanks, punctuation, accents or Unicode form are the same.
 
     Args:
-        names: as people wrote them.
-        mixed: they begin with the name of a part of a mix, as it is, and a slash.
+        names: names as written.
+        mixed: whether they begin with the name of a part of a mix and a slash.
 
     Returns:
-        The names, each as most often written, UNKNOWN_SIGNER for what is none; and the spellings that are one name.
+        The names in their most frequent spelling, UNKNOWN_SIGNER for those that name nobody; and the spellings that
+        were unified.
     """
     spellings: dict[str, Counter[str]] = defaultdict(Counter)
     read = [_read(name, mixed) for name in names]
@@ -91,7 +92,7 @@ def spelled_once(names: Sequence[str], mixed: bool = False) -> tuple[list[str], 
 
 
 def _read(name: str, mixed: bool) -> tuple[str, str]:
-    """What is the same for every spelling of a name, and the name; for what is none, that of its part of a mix."""
+    """Key and name; for a name of nobody, those of its part of a mix."""
     part, _, own = name.partition("/") if mixed else ("", "", name)
     key = person_key(own)
     if key in NOBODYS or NEGATIVE.fullmatch(own):
@@ -100,23 +101,23 @@ def _read(name: str, mixed: bool) -> tuple[str, str]:
 
 
 def people_of_source(signers: Sequence[str], how: str, mixed: bool = False) -> People:
-    """Take the signers that somebody named.
+    """Use the signers that the source or the table names.
 
     Args:
-        signers: of each image, as the source or the table has them.
-        how: where the names are from.
-        mixed: they begin with the name of a part, which says that the parts show different people.
+        signers: signer of each image, as the source or the table has it.
+        how: origin of the names.
+        mixed: whether they begin with the name of a part: the parts then show different people.
 
     Returns:
-        The signers, each spelled in one way.
+        The signers, with unified spellings.
     """
     named, together = spelled_once(signers, mixed)
-    doubts = [f"{' and '.join(map(repr, spellings))} were taken for one signer" for spellings in together[:EXAMPLES]]
-    said = f"{_listed(set(named) - {UNKNOWN_SIGNER})} from {how}" + (f"; {'; '.join(doubts)}" if doubts else "")
-    return People(named, said, (*_unknown_doubts(named, mixed), *_name_doubts(named, mixed)))
+    warnings = [f"{' and '.join(map(repr, spellings))} were taken for one signer" for spellings in together[:EXAMPLES]]
+    said = f"{_listed(set(named) - {UNKNOWN_SIGNER})} from {how}" + (f"; {'; '.join(warnings)}" if warnings else "")
+    return People(named, said, (*_unknown_warnings(named, mixed), *_name_warnings(named, mixed)))
 
 
-def _unknown_doubts(named: Sequence[str], mixed: bool) -> Iterable[str]:
+def _unknown_warnings(named: Sequence[str], mixed: bool) -> Iterable[str]:
     unknown = sum(name == UNKNOWN_SIGNER for name in named)
     if unknown:
         yield f"nobody says whose hand {unknown:,} of {len(named):,} images show, perhaps another's; {SETTLES}"
@@ -126,8 +127,8 @@ def _unknown_doubts(named: Sequence[str], mixed: bool) -> Iterable[str]:
             yield f"some images of {part!r} have a signer and others have none, who may be one of them; {SETTLES}"
 
 
-def _name_doubts(named: Sequence[str], mixed: bool) -> Iterable[str]:
-    """Doubt names of a table or source that differ as the parts of one person do, or by a slip of the hand."""
+def _name_warnings(named: Sequence[str], mixed: bool) -> Iterable[str]:
+    """Warn about names that may be parts of the data set, or one person's with a suffix or a typing error."""
     images = Counter(name.partition("/")[0] if mixed else name for name in named if name != UNKNOWN_SIGNER)
     names = sorted(images)
     if halves := [name for name in names if names_half(name)]:
@@ -144,12 +145,12 @@ def _name_doubts(named: Sequence[str], mixed: bool) -> Iterable[str]:
 
 
 def _own_key(name: str) -> str:
-    """What is left of a name without the words of sessions, halves and the like."""
+    """Key of a name without words for sessions, splits and the like."""
     return read_name(name).key
 
 
 def _slip(name: str, other: str) -> bool:
-    """Whether words differ by one letter that is another, too many or missing, or by two that changed places."""
+    """Whether words differ by one changed, added or missing letter, or by two swapped ones."""
     short, long = sorted((name, other), key=len)
     if len(long) - len(short) > 1 or any(char.isdecimal() for char in name + other):
         return False
@@ -159,33 +160,33 @@ def _slip(name: str, other: str) -> bool:
 
 
 def people_of_folders(paths: Sequence[str]) -> People:
-    """Take the folders above the class folders for signers: …/<SIGNER>/<CLASS>/<name>.
+    """Use the folders above the class folders as signers: …/<SIGNER>/<CLASS>/<name>.
 
-    Halves, sessions, days, cameras and the like may stand above or below the signer's folder: the same name under
-    several of them is the same person. Where several levels may name the people, what shares a name at any of them
-    stays together.
+    Folders for splits, sessions, days, cameras and the like may lie above or below the signer's: the same name in
+    several of them is the same person. Where several levels may name people, images that share a name at any level
+    stay together.
 
     Args:
-        paths: of all images in the source.
+        paths: paths of all images in the source.
 
     Returns:
-        The signers: the folders as they are where each has one, else their names. UNKNOWN_SIGNER where there is one
-        such folder only, where they are halves of one set, or where it is not clear which of them name people.
+        The signers: paths of their folders if each has one, else their names. UNKNOWN_SIGNER where there is only one
+        such folder, where the folders are parts of one data set, or where it is not clear which of them name people.
 
     Raises:
-        DataError: a part of the images, more than MOST_UNKNOWN, lies in no signer's folder.
+        DataError: more than MOST_UNKNOWN of the images lie in no signer's folder.
     """
     above = [PurePosixPath(path).parent.parent.as_posix() for path in paths]
     folders = _without_common(_folders(paths, above))
-    group_of, doubts = _groups(folders)
+    group_of, warnings = _groups(folders)
     signers = group_of.values()
     if len(set(signers)) < 2:
-        return People([UNKNOWN_SIGNER] * len(paths), NOBODY if doubts else _nobody(folders), tuple(doubts))
+        return People([UNKNOWN_SIGNER] * len(paths), NOBODY if warnings else _nobody(folders), tuple(warnings))
     outside = [folder for folder in folders if folder.path not in group_of]
-    doubts += _outside_doubts(folders, outside, len(set(signers)))
+    warnings += _outside_warnings(folders, outside, len(set(signers)))
     known = _named(folders, group_of)
     found = f"{_listed(set(known.values()))} from the folders above the classes"
-    return People([known.get(folder, UNKNOWN_SIGNER) for folder in above], found, tuple(doubts))
+    return People([known.get(folder, UNKNOWN_SIGNER) for folder in above], found, tuple(warnings))
 
 
 def _folders(paths: Sequence[str], above: Sequence[str]) -> list[Folder]:
@@ -204,26 +205,31 @@ def _folders(paths: Sequence[str], above: Sequence[str]) -> list[Folder]:
     return [folder._replace(names=_said(folder.names) if said else _guessed(folder.names)) for folder in found]
 
 
-def _said(names: Sequence[tuple[int, Name]]) -> tuple[tuple[int, Name], ...]:
-    """The names that are said to be a person's: user_1, or what follows users."""
-    persons = [(level, name) for level, name in names if name.kind is Kind.PERSON]
-    holders = [level for level, name in names if name.kind is Kind.HOLDER]
+def _said(names: Sequence[tuple[int, FolderName]]) -> tuple[tuple[int, FolderName], ...]:
+    """Names marked as a person's: user_1, or the level below users."""
+    persons = [(level, name) for level, name in names if name.kind is NameKind.PERSON]
+    holders = [level for level, name in names if name.kind is NameKind.HOLDER]
     below = [(level, name) for level, name in _guessed(names) if holders and level > holders[-1]]
-    return tuple(persons or [(level, name._replace(kind=Kind.PERSON)) for level, name in below[:1]])
+    return tuple(persons or [(level, name._replace(kind=NameKind.PERSON)) for level, name in below[:1]])
 
 
-def _guessed(names: Sequence[tuple[int, Name]]) -> tuple[tuple[int, Name], ...]:
-    return tuple((level, name) for level, name in names if name.kind in (Kind.NAME, Kind.NUMBER, Kind.PERSON))
+def _guessed(names: Sequence[tuple[int, FolderName]]) -> tuple[tuple[int, FolderName], ...]:
+    return tuple(
+        (level, name) for level, name in names if name.kind in (NameKind.NAME, NameKind.NUMBER, NameKind.PERSON)
+    )
 
 
 def _without_common(folders: Sequence[Folder]) -> list[Folder]:
-    """Leave out the names that all images share: they tell no signer from another."""
+    """Leave out names that all images share: they do not distinguish signers."""
     common = set.intersection(*(set(folder.keys) for folder in folders)) if folders else set()
-    return [folder._replace(names=tuple(one for one in folder.names if one[1].key not in common)) for folder in folders]
+    return [
+        folder._replace(names=tuple(level_name for level_name in folder.names if level_name[1].key not in common))
+        for folder in folders
+    ]
 
 
 def _groups(folders: Sequence[Folder]) -> tuple[dict[str, str], list[str]]:
-    """Put the folders together that may show one person; gives the group of each that has a name, and doubts."""
+    """Group the folders that may show one person; returns the group of each named folder, and warnings."""
     named = [folder for folder in folders if folder.names]
     bare = [folder for folder in folders if not folder.names and folder.depth]
     several = max((len(folder.names) for folder in named), default=0) > 1
@@ -237,27 +243,32 @@ def _groups(folders: Sequence[Folder]) -> tuple[dict[str, str], list[str]]:
     groups = _together(named)
     if several and len(set(groups.values())) < MIN_GROUPS:
         return _of_names_only(named)
-    doubts = []
+    warnings = []
     if len({len(folder.names) for folder in named}) > 1:
         longer = max(named, key=lambda folder: len(folder.names))
-        doubts.append(_unclear([longer.path], "has more levels than other signers' folders"))
-    return groups, doubts + _weak(named) + _alike(named, groups)
+        warnings.append(_unclear([longer.path], "has more levels than other signers' folders"))
+    return groups, warnings + _weak(named) + _alike(named, groups)
 
 
 def _of_names_only(named: Sequence[Folder]) -> tuple[dict[str, str], list[str]]:
-    """Of several levels take the one that has names, if the others have numbers: it may still be the wrong one."""
-    doubt = _unclear([named[0].path, named[-1].path], "may name the people at either level")
+    """Use the level with names where the others have numbers; it may still be the wrong one."""
+    warning = _unclear([named[0].path, named[-1].path], "may name the people at either level")
     words = [
-        folder._replace(names=tuple(one for one in folder.names if one[1].kind is not Kind.NUMBER)) for folder in named
+        folder._replace(
+            names=tuple(level_name for level_name in folder.names if level_name[1].kind is not NameKind.NUMBER)
+        )
+        for folder in named
     ]
     if all(len(folder.names) == 1 for folder in words):
-        return _together(words), [doubt]
-    return {}, [doubt]
+        return _together(words), [warning]
+    return {}, [warning]
 
 
 def _together(named: Sequence[Folder]) -> dict[str, str]:
-    """The group of each folder: those that share a name at any level, or a stem as ann1 and ann2, are one."""
-    stems: dict[int, set[str]] = defaultdict(set)  # where all folders of a level have one, as siteA, it tells nothing
+    """Group of each folder: folders that share a name at any level, or a stem such as ann1 and ann2, are one group."""
+    stems: dict[int, set[str]] = defaultdict(
+        set
+    )  # a stem that all folders of a level share, such as site1, says nothing
     for folder in named:
         for position, (_, name) in enumerate(folder.names):
             stems[position].add(name.stem)
@@ -271,24 +282,24 @@ def _together(named: Sequence[Folder]) -> dict[str, str]:
     for folder in named:
         for position, (_, name) in enumerate(folder.names):
             parent[root(("name", name.key))] = root(folder.path)
-            if len(stems[position]) > 1 and name.kind is Kind.NAME:
+            if len(stems[position]) > 1 and name.kind is NameKind.NAME:
                 parent[root(("stem", name.stem))] = root(folder.path)
     return {folder.path: str(root(folder.path)) for folder in named}
 
 
 def _weak(named: Sequence[Folder]) -> list[str]:
-    """Doubt names that are as good for a session as for a person."""
+    """Warn about names that fit sessions as well as people."""
     names = [name for folder in named for _, name in folder.names]
     examples = sorted({PurePosixPath(folder.path).parts[level] for folder in named for level, _ in folder.names})
-    if all(name.kind is Kind.NUMBER for name in names):
+    if all(name.kind is NameKind.NUMBER for name in names):
         return [_unclear(examples, "may be people or parts of the set")]
-    if all(name.kind is Kind.NAME for name in names) and len({name.stem for name in names}) == 1:
+    if all(name.kind is NameKind.NAME for name in names) and len({name.stem for name in names}) == 1:
         return [_unclear(examples, "may be several people or the same one")]
     return []
 
 
 def _alike(named: Sequence[Folder], groups: Mapping[str, str]) -> list[str]:
-    """Doubt names that share a word, as ann_home and ann_work, unless all share it: they may be one person's."""
+    """Warn about names that share a word, such as ann_home and ann_work, unless all do: they may be one person's."""
     holders: dict[str, dict[str, str]] = defaultdict(dict)
     for folder in named:
         for level, name in folder.names:
@@ -303,7 +314,7 @@ def _unclear(examples: Sequence[str], what: str) -> str:
     return f"it is not clear who the people are: {', '.join(examples[:EXAMPLES])} {what}; {SETTLES}"
 
 
-def _outside_doubts(folders: Sequence[Folder], outside: Sequence[Folder], groups: int) -> list[str]:
+def _outside_warnings(folders: Sequence[Folder], outside: Sequence[Folder], groups: int) -> list[str]:
     if not outside:
         return []
     images, total = sum(folder.images for folder in outside), sum(folder.images for folder in folders)
@@ -318,7 +329,7 @@ def _outside_doubts(folders: Sequence[Folder], outside: Sequence[Folder], groups
 
 
 def _named(folders: Sequence[Folder], group_of: dict[str, str]) -> dict[str, str]:
-    """The signer of each folder: its path where each signer has one folder, else the name that the folders share."""
+    """Signer of each folder: its path if each signer has one folder, else the name that the folders share."""
     if len(set(group_of.values())) == len(group_of):
         return {path: path for path in group_of}
     names: dict[str, set[str]] = defaultdict(set)
@@ -331,7 +342,7 @@ def _named(folders: Sequence[Folder], group_of: dict[str, str]) -> dict[str, str
 
 def _nobody(folders: Sequence[Folder]) -> str:
     several = [folder for folder in folders if folder.depth]
-    return f"{NOBODY}: {_some(several)} are taken for parts of one set" if len(several) > 1 else NOBODY
+    return f"{NOBODY}: {_some(several)} are taken for parts of one data set" if len(several) > 1 else NOBODY
 
 
 def _some(folders: Sequence[Folder]) -> str:

@@ -1,4 +1,4 @@
-"""The user's table of signers, as people and spreadsheets write them, and which image each of its rows means."""
+"""The user's table of signers, as people and spreadsheets write it, and the image that each row means."""
 
 import csv
 import io
@@ -15,19 +15,19 @@ from asl_pkg.errors import DataError
 COLUMNS = ("path", "signer", "recording")
 EXPECTED = "expected path,signer or path,signer,recording"
 DELIMITERS = ",;\t|"
-NESTED = 2  # names that tell an image from another: its class folder's and its own
+NESTED = 2  # path components that identify an image: class folder and file name
 
 Parts = tuple[str, ...]
 
 
-class Row(NamedTuple):
+class SignerRow(NamedTuple):
     """A row of the table.
 
     Args:
-        line: of the file, for people.
-        path: as written.
-        signer: as written, without blanks around it.
-        recording: likewise; empty where there is none.
+        line: line number in the file, for messages.
+        path: path as written.
+        signer: signer as written, without surrounding blanks.
+        recording: recording as written; empty if there is none.
     """
 
     line: int
@@ -36,18 +36,18 @@ class Row(NamedTuple):
     recording: str
 
 
-def read_table(path: Path) -> list[Row]:
+def read_table(path: Path) -> list[SignerRow]:
     """Read the user's table.
 
     Args:
-        path: a CSV file with a header: path (as in the source), signer, and recording if known. Comma, semicolon, tab
-            or bar between them, UTF-8 or UTF-16.
+        path: a CSV file with a header: path (as in the source), signer, and recording if known. Separated by comma,
+            semicolon, tab or bar; UTF-8 or UTF-16.
 
     Returns:
         Its rows.
 
     Raises:
-        DataError: there is no such file, or it is no such table.
+        DataError: there is no such file, or it is not such a table.
     """
     try:
         lines = list(enumerate(_text(path.read_bytes()).splitlines(keepends=True), 1))
@@ -61,60 +61,60 @@ def read_table(path: Path) -> list[Row]:
 def _text(data: bytes) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16")
-    if b"\0" in data[:2]:  # without a mark: no path begins with a NUL
+    if b"\0" in data[:2]:  # without a byte order mark: no path begins with a NUL
         return data.decode("utf-16-be" if data[:1] == b"\0" else "utf-16-le")
     return data.decode("utf-8-sig")
 
 
-def _rows(path: Path, lines: Sequence[tuple[int, str]]) -> Iterator[Row]:
+def _rows(path: Path, lines: Sequence[tuple[int, str]]) -> Iterator[SignerRow]:
     header = lines[0][1] if lines else ""
     delimiter = max(DELIMITERS, key=header.count)
     reader = csv.reader(
         io.StringIO("".join(text for _, text in lines), newline=""), delimiter=delimiter, skipinitialspace=True
     )
     names = [_cell(name).casefold() for name in next(reader, [])]
-    places = {name: names.index(name) for name in COLUMNS if name in names}
-    if not {"path", "signer"} <= places.keys():
+    columns = {name: names.index(name) for name in COLUMNS if name in names}
+    if not {"path", "signer"} <= columns.keys():
         raise DataError(f"{path}: columns {', '.join(names) or 'none'}, {EXPECTED}")
     if twice := [name for name in COLUMNS if names.count(name) > 1]:
-        raise DataError(f"{path}: column {twice[0]} stands there twice, {EXPECTED}")
+        raise DataError(f"{path}: column {twice[0]} occurs twice, {EXPECTED}")
     first = lines[0][0]
     for cells in reader:
         if any(map(_cell, cells[len(names) :])):
             raise DataError(
                 f"{path}, line {reader.line_num + first - 1}: {len(cells)} cells, expected {len(names)}: "
-                f"a {delimiter!r} in a name needs quotes around it"
+                f"put quotes around a name with {delimiter!r} in it"
             )
-        values = {name: _cell(cells[at]) if at < len(cells) else "" for name, at in places.items()}
+        values = {name: _cell(cells[at]) if at < len(cells) else "" for name, at in columns.items()}
         if any(values.values()):
-            yield Row(reader.line_num + first - 1, values["path"], values["signer"], values.get("recording", ""))
+            yield SignerRow(reader.line_num + first - 1, values["path"], values["signer"], values.get("recording", ""))
 
 
 def _cell(text: str) -> str:
-    """What a cell says, without blanks, quotes that stand alone, and marks of byte order."""
+    """Text of a cell, without blanks, stray quotes and byte order marks."""
     return text.strip(" \t\r\n\v\f\u00a0\u200b\u2060\ufeff").strip("'\"").strip()
 
 
 def rows_of_images(
-    path: Path, rows: Sequence[Row], images: Sequence[str], others: Sequence[str]
-) -> tuple[list[Row | None], str]:
+    path: Path, rows: Sequence[SignerRow], images: Sequence[str], others: Sequence[str]
+) -> tuple[list[SignerRow | None], str]:
     """Find the row of each image.
 
-    A path may be written otherwise than in the source: case, blanks, Unicode form, backslashes, `./`, another top
-    folder, one more or one less. An exact match goes first.
+    A path may differ from the source in case, blanks, Unicode form, backslashes, `./` and leading folders. An exact
+    match goes first.
 
     Args:
-        path: of the table.
-        rows: of the table.
+        path: path of the table.
+        rows: its rows.
         images: paths of all images in the source.
-        others: of the files that stayed out: rows may name them too.
+        others: paths of rejected files, which rows may name too.
 
     Returns:
-        For each image its row, None where none names it; and how far the table does not fit, empty where it does.
+        The row of each image, None if there is none; and how the table does not fit, empty if it does.
 
     Raises:
-        DataError: the table names none, or leaves out more than MOST_UNKNOWN of the images, or as many of its rows name
-            nothing, or rows say different things of one image.
+        DataError: the table names no image, or lacks more than MOST_UNKNOWN of the images, or more than MOST_UNKNOWN
+            of its rows name nothing, or rows contradict one another.
     """
     found, astray = _matched(path, rows, [*images, *others])
     unnamed = [image for image in images if image not in found]
@@ -123,11 +123,11 @@ def rows_of_images(
         raise DataError(f"{path} names no image of the source{came}, expected paths such as {images[0]}")
     misfits = _misfits(unnamed, len(images), astray, len(rows))
     if len(unnamed) > MOST_UNKNOWN * len(images) or len(astray) > MOST_UNKNOWN * len(rows):
-        raise DataError(f"{path} fits in part: {misfits}; an image whose signer nobody knows takes an empty signer")
+        raise DataError(f"{path} fits in part: {misfits}; leave the signer empty where it is unknown")
     return [_agreed(path, image, found[image]) if image in found else None for image in images], misfits
 
 
-def _misfits(unnamed: Sequence[str], images: int, astray: Sequence[Row], rows: int) -> str:
+def _misfits(unnamed: Sequence[str], images: int, astray: Sequence[SignerRow], rows: int) -> str:
     """Counts and examples in both directions."""
     said = []
     if unnamed:
@@ -138,13 +138,15 @@ def _misfits(unnamed: Sequence[str], images: int, astray: Sequence[Row], rows: i
     return "; ".join(said)
 
 
-def _matched(path: Path, rows: Sequence[Row], files: Sequence[str]) -> tuple[dict[str, list[Row]], list[Row]]:
-    """The rows of each file that has any, and the rows that name none."""
+def _matched(
+    path: Path, rows: Sequence[SignerRow], files: Sequence[str]
+) -> tuple[dict[str, list[SignerRow]], list[SignerRow]]:
+    """Rows of each file, and the rows that name none."""
     exact = set(files)
     index: dict[Parts, list[str]] = defaultdict(list)
     for file in files:
         index[_parts(file)].append(file)
-    found: dict[str, list[Row]] = defaultdict(list)
+    found: dict[str, list[SignerRow]] = defaultdict(list)
     rest = []
     for row in rows:
         same = [row.path] if row.path in exact else index.get(_parts(row.path), [])
@@ -154,7 +156,7 @@ def _matched(path: Path, rows: Sequence[Row], files: Sequence[str]) -> tuple[dic
             found[same[0]].append(row)
         else:
             rest.append(row)
-    elsewhere = len(rest) > len(rows) / 2  # a few rows for images that are gone must not fit other ones
+    elsewhere = len(rest) > len(rows) / 2  # a few rows of missing images must not match other images
     moved = _moved(path, [_parts(row.path) for row in rest], index) if elsewhere else {}
     astray = []
     for row in rest:
@@ -167,7 +169,7 @@ def _matched(path: Path, rows: Sequence[Row], files: Sequence[str]) -> tuple[dic
 
 
 def _parts(path: str) -> Parts:
-    """A path's names, each in the form that is the same for every way to write it."""
+    """Components of a path, each in a normal form."""
     text = unicodedata.normalize("NFC", path).casefold().replace("\\", "/")
     return tuple(
         part
@@ -177,7 +179,7 @@ def _parts(path: str) -> Parts:
 
 
 def _moved(path: Path, rows: Sequence[Parts], index: dict[Parts, list[str]]) -> dict[Parts, list[str]]:
-    """Find what rows mean whose paths begin otherwise than the source's: all of them in the same way."""
+    """Match rows whose paths have other leading folders than the source, the same for all of them."""
     tails: dict[Parts, list[Parts]] = defaultdict(list)
     lengths = {length for row in rows for length in range(NESTED, len(row) + 1)}
     for parts in index:
@@ -192,15 +194,15 @@ def _moved(path: Path, rows: Sequence[Parts], index: dict[Parts, list[str]]) -> 
         return {}
     (first, most), *others = votes.most_common(2)
     if others and others[0][1] == most:
-        one, other = ("/".join(beginning) or "nothing" for _, beginning in (first, others[0][0]))
-        raise DataError(f"{path}: its paths fit the source in several ways, with {one!r} or with {other!r} before them")
+        first_start, other = ("/".join(beginning) or "nothing" for _, beginning in (first, others[0][0]))
+        raise DataError(f"{path}: its paths match the source in two ways, with {first_start!r} or {other!r} in front")
     before, after = first
     moved = {row: after + row[len(before) :] for row in rows if row[: len(before)] == before}
     return {row: index[target] for row, target in moved.items() if target in index}
 
 
-def _agreed(path: Path, image: str, rows: Sequence[Row]) -> Row:
-    """The row of an image, where several say the same of it."""
+def _agreed(path: Path, image: str, rows: Sequence[SignerRow]) -> SignerRow:
+    """The row of an image; several rows must agree."""
     first = rows[0]
     for row in rows[1:]:
         if [person_key(text) for text in row[2:]] != [person_key(text) for text in first[2:]]:

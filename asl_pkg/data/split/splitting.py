@@ -1,6 +1,6 @@
 """Splits without leaks: whole signers, else whole recordings, else blocks of frames; a guard gap between neighbours.
 
-Frames that follow one another are near-copies. A random split puts them on both sides and measures memory.
+Consecutive frames are near-copies. A random split puts them on both sides and measures memory.
 """
 
 import itertools
@@ -17,19 +17,20 @@ from asl_pkg.data.sample import UNKNOWN_SIGNER
 from asl_pkg.data.split.near_duplicates import SimilarityIndex
 from asl_pkg.errors import DataError
 
-GUARD = "guard"  # left out: too near to a frame of another split
+GUARD = "guard"  # left out: too close to a frame of another split
 NEAR_DUPLICATE = "near-duplicate"  # left out: looks the same as a held-out image
-MIN_GROUPS = 3  # signers, recordings or blocks: one for each split
-LARGEST = 0.3  # of a class's images: without a recording of that share for training its recordings are cut up …
-# … and of all images: a signer of a greater share is learnt from wherever three others are left
+MIN_GROUPS = 3  # signers, recordings or blocks: one per split
+# Share of a class's images: unless training gets a recording that large, the recordings are cut into blocks. Share of
+# all images: a signer with more is in training if three others are left.
+LARGEST = 0.3
 TRAIN, VALIDATION, TEST = SPLITS = contract.SPLITS
-DRAWS = 10  # of the signers to begin with, where they are chosen by the classes that they show
+DRAWS = 10  # random starts where signers are chosen by the classes that they show
 
 U = TypeVar("U", bound=Hashable)
 
 
 class SampleMeta(NamedTuple):
-    """What splitting needs to know of an image: its class, signer, run of frames, position and recording there."""
+    """Facts of an image for splitting: class, signer, sequence, position and recording in it."""
 
     label: int
     signer: str
@@ -39,7 +40,7 @@ class SampleMeta(NamedTuple):
 
 
 class SplitAssignment(NamedTuple):
-    """Where an image goes: its split, GUARD or TWIN, and the group that stays together there."""
+    """Split of an image, GUARD or NEAR_DUPLICATE, and the group that stays together."""
 
     split: str
     group: str
@@ -51,7 +52,7 @@ class SplitAssignment(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Images that stay together: a recording, or a window of its frame numbers."""
+    """Images that stay together: a recording, or a block of its frame numbers."""
 
     label: int
     signer: str
@@ -67,48 +68,50 @@ class Block(NamedTuple):
 
 
 def by_signer(
-    shots: Sequence[SampleMeta], validation_share: float, test_share: float, seed: int
+    samples: Sequence[SampleMeta], validation_share: float, test_share: float, seed: int
 ) -> list[SplitAssignment]:
-    """Hold out whole signers, not those who show a large part of what there is to learn if others are left.
+    """Hold out whole signers; those with a large share of the images stay in training if others are left.
 
     Args:
-        shots: all images, of at least MIN_GROUPS signers.
-        validation_share: of the signers, at least one of them.
-        test_share: of the signers, at least one of them.
-        seed: of the choice.
+        samples: all images, of at least MIN_GROUPS signers.
+        validation_share: share of the signers, at least one signer.
+        test_share: share of the signers, at least one signer.
+        seed: seed of the choice.
 
     Returns:
-        The place of each image, in their order; its group is its signer's sequence.
+        Split and group of each image; the group is the signer's sequence.
 
     Raises:
         DataError: there are fewer signers.
     """
     rng = np.random.default_rng(seed)
-    return _of_signers(shots, _allot(_candidates(shots), validation_share, test_share, rng))
+    return _of_signers(samples, _allot(_candidates(samples), validation_share, test_share, rng))
 
 
 def by_signer_and_class(
-    shots: Sequence[SampleMeta], validation_share: float, test_share: float, seed: int
+    samples: Sequence[SampleMeta], validation_share: float, test_share: float, seed: int
 ) -> list[SplitAssignment] | None:
-    """Hold out whole signers so that training has every class and the test, then validation, as many as can be.
+    """Hold out whole signers so that training has every class, and the test, then validation, as many as possible.
 
     Args:
-        shots: as `by_signer`.
-        validation_share: likewise; one signer where training would else lack a class.
+        samples: as in `by_signer`.
+        validation_share: as in `by_signer`; one signer if training would otherwise lack a class.
         test_share: likewise.
-        seed: of the choice.
+        seed: seed of the choice.
 
     Returns:
-        The place of each image; None where training would lack a class, or a split more than half of them.
+        Split and group of each image; None if training would lack a class, or a split more than half of them.
 
     Raises:
         DataError: there are fewer signers.
     """
-    candidates = _candidates(shots)
+    candidates = _candidates(samples)
     row_of = {signer: row for row, signer in enumerate(candidates)}
-    shows = np.zeros((len(candidates) + 1, len(contract.CLASSES)), np.int64)  # the last row: who is always learnt from
-    for shot in shots:
-        shows[row_of.get(shot.signer, -1), shot.label] = 1
+    shows = np.zeros(
+        (len(candidates) + 1, len(contract.CLASSES)), np.int64
+    )  # the last row: signers who are always in training
+    for sample in samples:
+        shows[row_of.get(sample.signer, -1), sample.label] = 1
     all_classes = int(shows.any(axis=0).sum())
     rng = np.random.default_rng(seed)
     for shares in ((validation_share, test_share), (0.0, 0.0)):
@@ -116,13 +119,13 @@ def by_signer_and_class(
         split_of, covered = max(drawn, key=lambda found: _worth(found[1]))
         if covered[TRAIN] == all_classes and 2 * min(covered.values()) > all_classes:
             return _of_signers(
-                shots, {candidates[row]: split for row, split in split_of.items() if row < len(candidates)}
+                samples, {candidates[row]: split for row, split in split_of.items() if row < len(candidates)}
             )
     return None
 
 
 def by_recording(
-    shots: Sequence[SampleMeta],
+    samples: Sequence[SampleMeta],
     block_frames: int,
     guard_frames: int,
     validation_share: float,
@@ -130,31 +133,31 @@ def by_recording(
     seed: int,
     uncut: Collection[int] = (),
 ) -> tuple[list[SplitAssignment], set[int]]:
-    """Hold out whole recordings of each class, or blocks of neighbouring frames of a class with too few of them.
+    """Hold out whole recordings of each class, or blocks of neighbouring frames where it has too few recordings.
 
-    Where two blocks of different splits meet, the frames of the later one nearer than the guard are left out.
+    Where two blocks of different splits meet, frames of the later one within the guard are left out.
 
     Args:
-        shots: all images.
+        samples: all images.
         block_frames: length of a block.
         guard_frames: frames of different splits in one sequence are further apart than this.
-        validation_share: of the groups of each class, at least one of them.
-        test_share: of the groups of each class, at least one of them.
-        seed: of the choice.
-        uncut: classes whose recordings stay whole wherever there are enough, however small each of them is.
+        validation_share: share of the groups of each class, at least one group.
+        test_share: share of the groups of each class, at least one group.
+        seed: seed of the choice.
+        uncut: classes whose recordings stay whole if there are enough, however small they are.
 
     Returns:
-        The place of each image, in their order, its group being its recording or block; and the classes of which
-        whole recordings are held out.
+        Split and group of each image, the group being its recording or block; and the classes of which whole
+        recordings are held out.
 
     Raises:
-        DataError: a class has too few blocks for all splits; says what mends it.
+        DataError: a class has too few blocks for all splits; says what fixes it.
     """
     images_of: dict[int, Counter[Block]] = defaultdict(Counter)
-    for shot in shots:
-        images_of[shot.label][_recording(shot)] += 1
+    for sample in samples:
+        images_of[sample.label][_recording(sample)] += 1
     whole = {label for label, recordings in images_of.items() if _divisible(recordings, label in uncut)}
-    blocks = [_recording(shot) if shot.label in whole else _window(shot, block_frames) for shot in shots]
+    blocks = [_recording(sample) if sample.label in whole else _window(sample, block_frames) for sample in samples]
     blocks_of_class: dict[int, set[Block]] = defaultdict(set)
     for block in blocks:
         blocks_of_class[block.label].add(block)
@@ -162,7 +165,7 @@ def by_recording(
         said = ", ".join(
             f"{contract.CLASSES[label]} has {images_of[label].total():,} in {count}" for label, count in few.items()
         )
-        mended = remedy(shots, few, block_frames, guard_frames, validation_share, test_share, seed)
+        mended = remedy(samples, few, block_frames, guard_frames, validation_share, test_share, seed)
         raise DataError(
             f"too few images in a row to hold some out of every class: {said} blocks of data.block_frames="
             f"{block_frames} frames, expected at least {MIN_GROUPS} blocks: {mended}"
@@ -171,16 +174,16 @@ def by_recording(
     for label, own in sorted(blocks_of_class.items()):
         first = max(sorted(own), key=images_of[label].__getitem__) if label in whole else None
         split_of |= _allot(sorted(own), validation_share, test_share, np.random.default_rng([seed, label]), first)
-    guarded = _guarded(shots, [split_of[block] for block in blocks], guard_frames)
-    places = [
+    guarded = _guarded(samples, [split_of[block] for block in blocks], guard_frames)
+    assignments = [
         SplitAssignment(GUARD if index in guarded else split_of[block], block.group)
         for index, block in enumerate(blocks)
     ]
-    return places, whole
+    return assignments, whole
 
 
 def remedy(
-    shots: Sequence[SampleMeta],
+    samples: Sequence[SampleMeta],
     lacking: Collection[int],
     block_frames: int,
     guard_frames: int,
@@ -188,23 +191,23 @@ def remedy(
     test_share: float,
     seed: int,
 ) -> str:
-    """Find the settings with which every class is in every split: each is tried before it is named.
+    """Find settings with which every class is in every split; they are tried before they are suggested.
 
     Args:
-        shots: all images.
-        lacking: classes of which a split has none.
-        block_frames: as it is.
-        guard_frames: as it is.
-        validation_share: as `by_recording`.
-        test_share: as `by_recording`.
-        seed: of the choice.
+        samples: all images.
+        lacking: classes that a split lacks.
+        block_frames: current setting.
+        guard_frames: current setting.
+        validation_share: as in `by_recording`.
+        test_share: as in `by_recording`.
+        seed: seed of the choice.
 
     Returns:
-        What the user is to do.
+        Advice for the user.
     """
-    images = Counter(shot.label for shot in shots)
+    images = Counter(sample.label for sample in samples)
     small = {label for label in lacking if images[label] < MIN_GROUPS}
-    enough = [shot for shot in shots if shot.label not in small]
+    enough = [sample for sample in samples if sample.label not in small]
     lengths = sorted({block_frames // part for part in range(1, block_frames + 1)}, reverse=True)
     pairs = ((length, guard) for length in lengths for guard in (guard_frames, length // 3, 0) if guard <= guard_frames)
     tried = (pair for pair in pairs if _serves(enough, *pair, validation_share, test_share, seed))
@@ -218,58 +221,62 @@ def remedy(
             return f"add images of {', '.join(names[0])}"
         texts.insert(0, f"data.classes={','.join(names[1])}, which leaves {', '.join(names[0])} out,")
         return f"add images, or set {' '.join(texts).rstrip(',')}"
-    return f"{' '.join(texts)} would do"
+    return f"set {' '.join(texts)}"
 
 
 def _serves(
-    shots: Sequence[SampleMeta],
+    samples: Sequence[SampleMeta],
     block_frames: int,
     guard_frames: int,
     validation_share: float,
     test_share: float,
     seed: int,
 ) -> bool:
-    """Whether every class gets into every split with these settings."""
-    blocks = {shot.label: set[Block]() for shot in shots}
-    for shot in shots:
-        blocks[shot.label].add(_window(shot, block_frames))
+    """Whether these settings put every class into every split."""
+    blocks = {sample.label: set[Block]() for sample in samples}
+    for sample in samples:
+        blocks[sample.label].add(_window(sample, block_frames))
     if min(map(len, blocks.values())) < MIN_GROUPS:
         return False
-    places, _ = by_recording(shots, block_frames, guard_frames, validation_share, test_share, seed)
-    return {(shot.label, at.split) for shot, at in zip(shots, places, strict=True)} >= {
+    assignments, _ = by_recording(samples, block_frames, guard_frames, validation_share, test_share, seed)
+    return {(sample.label, assignment.split) for sample, assignment in zip(samples, assignments, strict=True)} >= {
         (label, split) for label in blocks for split in SPLITS
     }
 
 
-def _recording(shot: SampleMeta) -> Block:
-    return Block(shot.label, shot.signer, shot.sequence, shot.recording, None)
+def _recording(sample: SampleMeta) -> Block:
+    return Block(sample.label, sample.signer, sample.sequence, sample.recording, None)
 
 
-def _window(shot: SampleMeta, block_frames: int) -> Block:
-    return Block(shot.label, shot.signer, shot.sequence, shot.recording, shot.frame // block_frames)
+def _window(sample: SampleMeta, block_frames: int) -> Block:
+    return Block(sample.label, sample.signer, sample.sequence, sample.recording, sample.frame // block_frames)
 
 
 def _divisible(recordings: Counter[Block], uncut: bool) -> bool:
-    """Whether a class has recordings enough, and training gets a fair share of it with the largest."""
+    """Whether a class has enough recordings, and the largest gives training a fair share."""
     fair = uncut or max(recordings.values()) >= LARGEST * recordings.total()
     return len(recordings) >= MIN_GROUPS and fair
 
 
-def without_near_duplicates(places: Sequence[SplitAssignment], looks: SimilarityIndex) -> list[SplitAssignment]:
-    """Leave out the images that look the same as a held-out one: of training for both, of validation for the test.
+def without_near_duplicates(
+    assignments: Sequence[SplitAssignment], similarity: SimilarityIndex
+) -> list[SplitAssignment]:
+    """Leave out training images that look the same as a held-out one, and validation images that look like a test one.
 
     Args:
-        places: of all images.
-        looks: of all images.
+        assignments: split and group of all images.
+        similarity: index of all images.
 
     Returns:
-        The places, TWIN for what is left out.
+        The assignments, with NEAR_DUPLICATE for images left out.
     """
-    splits = np.array([place.split for place in places], object)
+    splits = np.array([assignment.split for assignment in assignments], object)
     for split, held_out in ((VALIDATION, [TEST]), (TRAIN, [VALIDATION, TEST])):
         rows, others = np.flatnonzero(splits == split), np.flatnonzero(np.isin(splits, held_out))
-        splits[looks.twins(rows, others)] = NEAR_DUPLICATE
-    return [SplitAssignment(split, place.group) for split, place in zip(splits.tolist(), places, strict=True)]
+        splits[similarity.near_duplicates(rows, others)] = NEAR_DUPLICATE
+    return [
+        SplitAssignment(split, assignment.group) for split, assignment in zip(splits.tolist(), assignments, strict=True)
+    ]
 
 
 def require_every_class(
@@ -278,16 +285,16 @@ def require_every_class(
     unmeasurable: Sequence[str] = (),
     mended: Callable[[set[int]], str] | None = None,
 ) -> None:
-    """Refuse splits in which a class that there is is missing.
+    """Refuse splits that lack a class of the data set.
 
     Args:
-        labels: of all images.
-        splits: of all images.
+        labels: labels of all images.
+        splits: splits of all images.
         unmeasurable: names of classes that need not be held out.
-        mended: what the user is to do about some classes.
+        mended: gives advice for the missing classes.
 
     Raises:
-        DataError: names what is missing where.
+        DataError: says which split lacks which class.
     """
     present = set(zip(splits, labels, strict=True))
     images = Counter(labels)
@@ -312,7 +319,7 @@ def require_every_class(
 def _allot(
     units: Sequence[U], validation_share: float, test_share: float, rng: np.random.Generator, first: U | None = None
 ) -> dict[U, str]:
-    """Give each of at least three units to a split, at least one to each; `first` to training."""
+    """Assign at least three units to the splits, at least one to each; `first` goes to training."""
     test = min(max(1, round(len(units) * test_share)), len(units) - 2)
     validation = min(max(1, round(len(units) * validation_share)), len(units) - test - 1)
     splits = [TEST] * test + [VALIDATION] * validation + [TRAIN] * (len(units) - test - validation)
@@ -323,29 +330,31 @@ def _allot(
     return dict(zip(order, splits, strict=True))
 
 
-def _candidates(shots: Sequence[SampleMeta]) -> list[str]:
-    """The signers who may be held out: not those who show a large part of what there is, if others are left."""
-    images = Counter(shot.signer for shot in shots if shot.signer != UNKNOWN_SIGNER)
+def _candidates(samples: Sequence[SampleMeta]) -> list[str]:
+    """Signers who may be held out: not those with a large share of the images, if others are left."""
+    images = Counter(sample.signer for sample in samples if sample.signer != UNKNOWN_SIGNER)
     if len(images) < MIN_GROUPS:
         raise DataError(f"{len(images)} signers, expected at least {MIN_GROUPS} to hold out whole ones")
-    others = sorted(signer for signer, count in images.items() if count <= LARGEST * len(shots))
+    others = sorted(signer for signer, count in images.items() if count <= LARGEST * len(samples))
     return others if len(others) >= MIN_GROUPS else sorted(images)
 
 
-def _of_signers(shots: Sequence[SampleMeta], split_of: Mapping[str, str]) -> list[SplitAssignment]:
-    """Place whole signers; whoever is not to be held out, and whose signer nobody knows, is learnt from."""
-    return [SplitAssignment(split_of.get(shot.signer, TRAIN), f"{shot.signer}/{shot.sequence}") for shot in shots]
+def _of_signers(samples: Sequence[SampleMeta], split_of: Mapping[str, str]) -> list[SplitAssignment]:
+    """Assign whole signers; unknown signers and those not held out go to training."""
+    return [
+        SplitAssignment(split_of.get(sample.signer, TRAIN), f"{sample.signer}/{sample.sequence}") for sample in samples
+    ]
 
 
 def _covering(shows: NDArray[np.int64], allotted: Sequence[tuple[int, str]]) -> tuple[dict[int, str], dict[str, int]]:
-    """Let signers of different splits change places as long as that brings classes to splits that lack them.
+    """Swap signers of different splits as long as that brings classes to splits that lack them.
 
     Args:
-        shows: whether each signer shows each class [signers + 1, classes], the last row for who is always learnt from.
-        allotted: each signer's row and split.
+        shows: whether each signer shows each class [signers + 1, classes]; the last row is always in training.
+        allotted: row and split of each signer.
 
     Returns:
-        The split of each row, and how many classes each split has.
+        The split of each row, and the number of classes in each split.
     """
     split_of = dict(allotted) | {len(shows) - 1: TRAIN}
     counts = {split: shows[[row for row, own in split_of.items() if own == split]].sum(axis=0) for split in SPLITS}
@@ -354,17 +363,17 @@ def _covering(shows: NDArray[np.int64], allotted: Sequence[tuple[int, str]]) -> 
     improved = True
     while improved:
         improved = False
-        tried = set()  # signers who show the same classes are as good as one another
-        for one, other in itertools.combinations(rows, 2):
-            here, there = split_of[one], split_of[other]
-            change = kinds[one], here, kinds[other], there
-            if here == there or kinds[one] == kinds[other] or change in tried:
+        tried = set()  # signers who show the same classes are interchangeable
+        for row, other in itertools.combinations(rows, 2):
+            here, there = split_of[row], split_of[other]
+            change = kinds[row], here, kinds[other], there
+            if here == there or kinds[row] == kinds[other] or change in tried:
                 continue
             tried.add(change)
-            moved = shows[other] - shows[one]
+            moved = shows[other] - shows[row]
             changed = counts | {here: counts[here] + moved, there: counts[there] - moved}
             if _worth(_covered(changed)) > _worth(_covered(counts)):
-                counts, split_of[one], split_of[other], improved = changed, there, here, True
+                counts, split_of[row], split_of[other], improved = changed, there, here, True
                 tried.clear()
     return split_of, _covered(counts)
 
@@ -374,16 +383,16 @@ def _covered(counts: Mapping[str, NDArray[np.int64]]) -> dict[str, int]:
 
 
 def _worth(covered: Mapping[str, int]) -> tuple[int, ...]:
-    """Classes in training, which may lack none, then in the test, then in validation."""
+    """Number of classes in training, which must have all, then in the test, then in validation."""
     return covered[TRAIN], covered[TEST], covered[VALIDATION]
 
 
-def _guarded(shots: Sequence[SampleMeta], splits: Sequence[str], guard_frames: int) -> set[int]:
-    """Find the images to leave out: nearer than the guard to the last one kept, which is of another split."""
+def _guarded(samples: Sequence[SampleMeta], splits: Sequence[str], guard_frames: int) -> set[int]:
+    """Find images to leave out: within the guard of the last kept image, which is in another split."""
     guarded = set()
     kept: dict[Hashable, tuple[int, str]] = {}
-    for index in sorted(range(len(shots)), key=lambda index: (shots[index].frame, shots[index].recording)):
-        label, signer, sequence, frame, _ = shots[index]
+    for index in sorted(range(len(samples)), key=lambda index: (samples[index].frame, samples[index].recording)):
+        label, signer, sequence, frame, _ = samples[index]
         last_frame, last_split = kept.get((label, signer, sequence), (frame, splits[index]))
         if last_split != splits[index] and frame - last_frame <= guard_frames:
             guarded.add(index)

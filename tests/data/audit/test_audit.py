@@ -71,17 +71,17 @@ def image(label: int, frame: int) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def findings() -> Findings:
-    places = [(label, frame) for label in range(len(contract.CLASSES)) for frame in range(len(SPLITS))]
-    table = pa.Table.from_pylist([image(*place) for place in places], PARTS_SCHEMA)
+    assignments = [(label, frame) for label in range(len(contract.CLASSES)) for frame in range(len(SPLITS))]
+    table = pa.Table.from_pylist([image(*place) for place in assignments], PARTS_SCHEMA)
     rejected = [RejectedFile(f"A/{number}.jpg", "empty file") for number in range(7)] + [
         RejectedFile("x.txt", "text", False)
     ]
-    arrival = IngestedData(table, rejected)
-    shots = [SampleMeta(label, "unknown", "", frame, frame // 4) for label, frame in places]
-    where = [SplitAssignment(SPLITS[frame], f"{label}/{frame // 2}") for label, frame in places]
-    placed = SplitResult("block", People(["unknown"] * len(places), ""), shots, where, [])
-    looks = SimilarityIndex(table["dhash"].to_numpy(), arrival.thumbnails)
-    return Findings(info(), arrival, placed, looks, encoded(noise(0)))
+    ingested = IngestedData(table, rejected)
+    samples = [SampleMeta(label, "unknown", "", frame, frame // 4) for label, frame in assignments]
+    where = [SplitAssignment(SPLITS[frame], f"{label}/{frame // 2}") for label, frame in assignments]
+    result = SplitResult("block", People(["unknown"] * len(assignments), ""), samples, where, [])
+    similarity = SimilarityIndex(table["dhash"].to_numpy(), ingested.thumbnails)
+    return Findings(info(), ingested, result, similarity, encoded(noise(0)))
 
 
 @pytest.fixture(scope="module")
@@ -148,8 +148,11 @@ def test_the_page_warns_of_private_exif(audit: dict, page: str) -> None:
 
 
 def test_a_pair_across_splits_is_counted_shown_and_warned_of(findings: Findings, tmp_path: Path) -> None:
-    places = [one._replace(split="test") if row == 1 else one for row, one in enumerate(findings.placed.places)]
-    write_audit(tmp_path, replace(findings, placed=replace(findings.placed, places=places)))
+    assignments = [
+        assignment._replace(split="test") if row == 1 else assignment
+        for row, assignment in enumerate(findings.result.assignments)
+    ]
+    write_audit(tmp_path, replace(findings, result=replace(findings.result, assignments=assignments)))
     near = json.loads((tmp_path / contract.AUDIT_FILE).read_text())["near_duplicates"]
     assert near["remaining"] == 1
     assert near["nearest"][0] == {
@@ -167,7 +170,7 @@ def test_classes_that_cannot_be_measured_are_named(findings: Findings, tmp_path:
 
 
 def test_other_peoples_images_are_scored_too(findings: Findings, tmp_path: Path) -> None:
-    thumbnails, labels = findings.arrival.thumbnails, np.array(findings.arrival.column("label"))
+    thumbnails, labels = findings.ingested.thumbnails, np.array(findings.ingested.column("label"))
     write_audit(tmp_path, replace(findings, external=ExternalSet(thumbnails, labels, [], [])))
     audit = json.loads((tmp_path / contract.AUDIT_FILE).read_text())
     assert audit["honesty"]["scores"][2]["split"] == "external set"
@@ -198,20 +201,20 @@ def test_the_meaning_of_signers_says_how_many_and_whether_they_are_drawn(drawn: 
 def test_doubts_about_signers_are_told_and_no_one_is_called_unseen(findings: Findings, tmp_path: Path) -> None:
     doubtful = info(split_by="signer", people=["3 signers", "1 and 2 may be parts"])
     audit = write_audit(tmp_path, replace(findings, info=doubtful))
-    assert audit["people"] == ["3 signers", "1 and 2 may be parts"]
-    assert "not certain that training saw none of them: 1 and 2 may be parts" in audit["meaning"]
+    assert audit.people == ["3 signers", "1 and 2 may be parts"]
+    assert "not certain that training saw none of them: 1 and 2 may be parts" in audit.meaning
     assert "Doubtful signers:</b> 1 and 2 may be parts" in (tmp_path / contract.AUDIT_PAGE).read_text()
 
 
 def test_unseen_signers_promise_nothing_of_classes_that_are_not_held_out() -> None:
-    assert "It says nothing of del, space." in meaning(info(unseen_signers=True, unmeasurable=["del", "space"]))
+    assert "It says nothing about del, space." in meaning(info(unseen_signers=True, unmeasurable=["del", "space"]))
 
 
 def test_signers_whose_joints_are_known_in_space_are_drawn(findings: Findings, tmp_path: Path) -> None:
-    table = findings.arrival.table
-    known = [[[0.0] * 3] * 21 if path.startswith("A/") else None for path in findings.arrival.paths]
+    table = findings.ingested.table
+    known = [[[0.0] * 3] * 21 if path.startswith("A/") else None for path in findings.ingested.paths]
     field = PARTS_SCHEMA.field("landmarks_3d")
     table = table.set_column(table.schema.get_field_index(field.name), field, pa.array(known, field.type))
-    drawn = replace(findings, info=info(unseen_signers=True), arrival=replace(findings.arrival, table=table))
-    assert "drawn hands" in write_audit(tmp_path, drawn)["meaning"]
-    assert "drawn hands" not in write_audit(tmp_path, replace(findings, info=info(unseen_signers=True)))["meaning"]
+    drawn = replace(findings, info=info(unseen_signers=True), ingested=replace(findings.ingested, table=table))
+    assert "drawn hands" in write_audit(tmp_path, drawn).meaning
+    assert "drawn hands" not in write_audit(tmp_path, replace(findings, info=info(unseen_signers=True))).meaning

@@ -27,10 +27,10 @@ def test_planted_wrong_labels_are_found_and_nothing_else(images: tuple[np.ndarra
     wrong = labels.copy()
     wrong[list(PLANTED)] = list(PLANTED.values())
     found = find_label_issues(thumbnails, wrong, groups, everything(labels), seed=0)
-    assert {one.position: one.label for one in found.suspects} == PLANTED
-    assert [one.voted for one in found.suspects] == [labels[one.position] for one in found.suspects]
+    assert {suspect.position: suspect.label for suspect in found.suspects} == PLANTED
+    assert [suspect.voted for suspect in found.suspects] == [labels[suspect.position] for suspect in found.suspects]
     assert found.disputed == len(PLANTED)
-    assert all(wrong[one.neighbour] == one.voted for one in found.suspects)
+    assert all(wrong[suspect.neighbour] == suspect.voted for suspect in found.suspects)
 
 
 def test_a_recording_in_the_wrong_folder_cannot_vouch_for_itself(images: tuple[np.ndarray, ...]) -> None:
@@ -38,7 +38,7 @@ def test_a_recording_in_the_wrong_folder_cannot_vouch_for_itself(images: tuple[n
     wrong = np.where(groups == "2/1", 4, labels)
     found = find_label_issues(thumbnails, wrong, groups, everything(labels), seed=0)
     assert found.across_groups
-    assert {one.position for one in found.suspects} == set(np.flatnonzero(groups == "2/1"))
+    assert {suspect.position for suspect in found.suspects} == set(np.flatnonzero(groups == "2/1"))
 
 
 def test_right_labels_raise_no_doubt(images: tuple[np.ndarray, ...]) -> None:
@@ -79,5 +79,5 @@ def test_images_that_were_left_out_neither_vote_nor_are_judged(images: tuple[np.
     wrong[list(PLANTED)] = list(PLANTED.values())
     rows = np.setdiff1d(everything(labels), [10])
     found = find_label_issues(thumbnails, wrong, groups, rows, seed=0)
-    assert {one.position for one in found.suspects} == {50, 100}
+    assert {suspect.position for suspect in found.suspects} == {50, 100}
     assert found.judged == len(rows)

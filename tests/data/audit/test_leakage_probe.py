@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
+from asl_pkg.data.audit.audit_json import Score
 from asl_pkg.data.audit.leakage_probe import (
-    EXTERNAL,
-    OURS,
-    RANDOM,
-    Score,
+    EXTERNAL_SET,
+    OUR_SPLIT,
+    RANDOM_SPLIT,
     leakage_probe,
     leakage_summary,
     stratified_sample,
@@ -50,7 +50,7 @@ def independent() -> dict[str, np.ndarray]:
 
 def test_a_random_split_of_near_copies_flatters_and_the_sentence_says_how_much() -> None:
     by_chance, ours = leakage_probe(**videos(), seed=0)
-    assert (by_chance.split, ours.split) == (RANDOM, OURS)
+    assert (by_chance.split, ours.split) == (RANDOM_SPLIT, OUR_SPLIT)
     assert by_chance.accuracy > 0.9
     assert ours.accuracy < 0.5
     assert f"boasted {by_chance.accuracy:.0%}" in leakage_summary([by_chance, ours])
@@ -67,14 +67,14 @@ def test_both_splits_have_the_same_sizes_and_the_interval_holds_the_figure() -> 
     by_chance, ours = leakage_probe(**videos(), seed=0)
     assert (by_chance.train, by_chance.test) == (ours.train, ours.test) == (192, 48)
     assert (by_chance.units, ours.units, ours.unit) == (48, CLASSES, "group")
-    assert all(one.low <= one.accuracy <= one.high for one in (by_chance, ours))
+    assert all(score.low <= score.accuracy <= score.high for score in (by_chance, ours))
     assert ours.too_few
 
 
 def test_other_peoples_images_get_a_row_of_their_own() -> None:
     data = independent()
     *_, outside = leakage_probe(**data, seed=0, external=(data["thumbnails"][::3], data["labels"][::3]))
-    assert (outside.split, outside.unit, outside.test) == (EXTERNAL, "image", 80)
+    assert (outside.split, outside.unit, outside.test) == (EXTERNAL_SET, "image", 80)
     assert outside.accuracy > 0.8
 
 
@@ -121,5 +121,8 @@ def test_a_sample_keeps_the_shares_and_every_class_in_every_split() -> None:
 
 def test_a_gap_within_the_intervals_is_no_proof() -> None:
     row = {"train": 90, "test": 10, "unit": "image", "units": 10}
-    scores = [Score(RANDOM, 0.8, 0.6, 0.9, **row), Score(OURS, 0.7, 0.5, 0.85, **row)]
+    scores = [
+        Score(split=RANDOM_SPLIT, accuracy=0.8, low=0.6, high=0.9, **row),
+        Score(split=OUR_SPLIT, accuracy=0.7, low=0.5, high=0.85, **row),
+    ]
     assert "no difference" in leakage_summary(scores)

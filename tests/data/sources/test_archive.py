@@ -9,7 +9,7 @@ import pytest
 from asl_pkg.contract import CLASSES
 from asl_pkg.data.sample import RejectedFile, Sample
 from asl_pkg.data.sources import limits
-from asl_pkg.data.sources.layout import LITTER as LITTER_REASON
+from asl_pkg.data.sources.layout import LEFT_BY_TOOLS as LITTER_REASON
 from asl_pkg.errors import DataError
 from tests.support.archives import MAKERS, read, tarred, zipped
 from tests.support.making import encoded, noise, public_files
@@ -107,7 +107,7 @@ def test_a_name_that_is_there_twice_is_read_once_or_refused_where_the_contents_d
     same = read(listed(tmp_path / name, ("A/1.jpg", JPEG), ("A/1.jpg", JPEG)))
     assert [type(item) for item in same] == [Sample, RejectedFile]
     assert not same[1].quarantined
-    with pytest.raises(DataError, match=r"'A/1\.jpg' is there twice"):
+    with pytest.raises(DataError, match=r"'A/1\.jpg' occurs twice"):
         read(listed(tmp_path / name, ("A/1.jpg", JPEG), ("A/1.jpg", JPEG[:-1] + b"x")))
 
 
@@ -161,7 +161,7 @@ def test_half_a_character_of_another_encoding_is_no_separator(tmp_path: Path) ->
     assert found.count("/") == 2
 
 
-LITTER = (
+LEFT_BY_TOOLS = (
     "__MACOSX/A/._1.jpg", "A/._1.jpg", "A/.DS_Store", "A/Thumbs.db", "desktop.ini", ".picasa.ini",
     "A/@eaDir/1.jpg/S.jpg", "#recycle/A/1.jpg", ".git/objects/ab", "A/.ipynb_checkpoints/1-checkpoint.jpg", "A/1.jpg~",
     "~$x.docx", ".~lock.x#",
@@ -170,7 +170,7 @@ LITTER = (
 
 @every_kind
 def test_litter_and_labels_are_left_out_and_told_whatever_they_hold(name: str, tmp_path: Path) -> None:
-    others = dict.fromkeys([*LITTER, "labels.csv", "LICENSE", "A/video.mp4", "A/notes"], b"not an image")
+    others = dict.fromkeys([*LEFT_BY_TOOLS, "labels.csv", "LICENSE", "A/video.mp4", "A/notes"], b"not an image")
     items = read(MAKERS[name](tmp_path / name, others | {"A/1.jpg": JPEG}))
     left_out = [item for item in items if isinstance(item, RejectedFile)]
     assert paths(items) == ["A/1.jpg"]

@@ -161,8 +161,8 @@ def tar_endless_sparse_map() -> bytes:
 
 
 def nested_headers() -> bytes:
-    one = header("././@LongLink", 2, tarfile.GNUTYPE_LONGNAME) + blocks(b"A\0")
-    return one * 3000 + tar_of(header())
+    long_name = header("././@LongLink", 2, tarfile.GNUTYPE_LONGNAME) + blocks(b"A\0")
+    return long_name * 3000 + tar_of(header())
 
 
 GZIP_BOMB = gzip.compress(bytes(2**20), 9)
@@ -187,7 +187,7 @@ HOSTILE: dict[str, tuple[Build, str]] = {
     "zip: encrypted": (lambda: patched(zip_named("A/1.jpg"), CENTRAL, 8, "<H", 1), "'A/1.jpg' is encrypted"),
     "zip: LZMA": (lambda: zip_of(compress_type=zipfile.ZIP_LZMA), "'A/1.jpg' is compressed by method 14"),
     "zip: unknown method": (lambda: patched(zip_named("A/1.jpg"), CENTRAL, 10, "<H", 99), "'A/1.jpg' is compressed by"),
-    "zip: same name spelled otherwise": (lambda: zip_named("A/1.jpg", "A/./1.jpg"), "'A/./1.jpg' is there twice"),
+    "zip: same name spelled otherwise": (lambda: zip_named("A/1.jpg", "A/./1.jpg"), "'A/./1.jpg' occurs twice"),
     "zip: overlapping": (zip_overlapping, "jpg' overlaps"),
     "zip: member inside another": (zip_in_another, "'A/1.jpg' overlaps"),
     "zip: member behind the end": (
@@ -198,12 +198,15 @@ HOSTILE: dict[str, tuple[Build, str]] = {
         lambda: patched(zip_named("A/1.jpg", "A/2.jpg"), END, 8, "<2H", 1, 1),
         "lists 2",
     ),
-    "zip: fewer members than declared": (lambda: patched(zip_named("A/1.jpg"), END, 8, "<2H", 9, 9), "end says 9"),
+    "zip: fewer members than declared": (
+        lambda: patched(zip_named("A/1.jpg"), END, 8, "<2H", 9, 9),
+        "end record says 9",
+    ),
     "zip: absurd number of members": (lambda: zip_64(2**60, 0, 4), "members"),
     "zip: absurd index": (lambda: zip_64(1, 2**60, 4), "members"),
     "zip: 64-bit end elsewhere": (lambda: b"PK\x03\x04PK" + zip_64(1, 0, 0)[4:], "64-bit end"),
-    "zip: index elsewhere": (lambda: patched(zip_named("A/1.jpg"), END, 16, "<L", 3), "something is hidden"),
-    "zip: one zip behind another": (lambda: zip_named("A/1.jpg") + zip_named("A/2.jpg"), "something is hidden"),
+    "zip: index elsewhere": (lambda: patched(zip_named("A/1.jpg"), END, 16, "<L", 3), "it may hide data"),
+    "zip: one zip behind another": (lambda: zip_named("A/1.jpg") + zip_named("A/2.jpg"), "it may hide data"),
     "zip: damaged index": (lambda: zip_named("A/1.jpg").replace(CENTRAL, b"PK\x01\x03"), "damaged"),
     "zip: truncated": (lambda: zip_named("A/1.jpg")[:-30], "its end is missing"),
     "zip: bomb of many members": (lambda: zip_bomb(40, 2**21), "decompression bomb"),
@@ -254,7 +257,7 @@ HOSTILE: dict[str, tuple[Build, str]] = {
     "tar: broken header midway": (tar_broken_midway, "damaged"),
     "tar: truncated in a member": (lambda: tar_named("A/1.jpg")[:1700], "damaged"),
     "tar: without its end": (lambda: tar_named("A/1.jpg")[:-1024], "its end is missing"),
-    "tar: members behind the end": (lambda: tar_named("A/1.jpg") + tar_named("../A/1.jpg"), "behind its end"),
+    "tar: members behind the end": (lambda: tar_named("A/1.jpg") + tar_named("../A/1.jpg"), "after its end"),
     "tar: size of the next member too": (
         lambda: tar_of(header(size=1025 + len(JPEG)), JPEG, header("A/2.jpg", len(JPEG)), JPEG),
         "damaged",

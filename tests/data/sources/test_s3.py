@@ -16,10 +16,10 @@ from botocore.exceptions import ClientError
 
 from asl_pkg.config.schema import FolderData, S3Data
 from asl_pkg.data.sample import RejectedFile, Sample, Source
-from asl_pkg.data.sources import open_source, s3
+from asl_pkg.data.sources import open_source
 from asl_pkg.errors import DataError
-from asl_pkg.storage import atomic, download
-from asl_pkg.storage.s3 import connect, has_bucket
+from asl_pkg.storage import atomic, download, s3_folder
+from asl_pkg.storage.s3 import has_bucket, s3_client
 from tests.support.archives import MAKERS, read, tarred, zipped
 from tests.support.making import encoded, noise, public_files, public_folder
 from tests.support.s3_server import s3_server
@@ -145,7 +145,7 @@ def test_an_object_that_comes_while_the_others_are_read_is_noticed_by_name(
     items = opened(f"s3://{bucket}/{prefix}", tmp_path).read(0)
     assert isinstance(next(items), Sample)
     put(client, bucket, prefix, {"A/late.jpg": JPEG})
-    with pytest.raises(DataError, match=rf"s3://{bucket}/{prefix}/A/late\.jpg came or changed .* pull again"):
+    with pytest.raises(DataError, match=rf"s3://{bucket}/{prefix}/A/late\.jpg appeared or changed .* pull again"):
         list(items)
 
 
@@ -243,7 +243,7 @@ def test_an_object_that_alone_is_refused_counts_as_unfit(
     code: str, client: Any, bucket: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(client, bucket, prefix, {"A/1.jpg": JPEG, "A/2.jpg": JPEG})
-    monkeypatch.setattr(s3, "connect", lambda: Refusing(client, "1.jpg", code))
+    monkeypatch.setattr(s3_folder, "s3_client", lambda: Refusing(client, "1.jpg", code))
     refused, whole = opened(f"s3://{bucket}/{prefix}", tmp_path).read(0)
     assert refused == RejectedFile("A/1.jpg", f"cannot be read ({code})")
     assert isinstance(whole, Sample)
@@ -253,7 +253,7 @@ def test_a_refusal_that_concerns_all_objects_ends_the_pull(
     client: Any, bucket: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(client, bucket, prefix, {"A/1.jpg": JPEG, "A/2.jpg": JPEG})
-    monkeypatch.setattr(s3, "connect", lambda: Refusing(client, "1.jpg", "ExpiredToken"))
+    monkeypatch.setattr(s3_folder, "s3_client", lambda: Refusing(client, "1.jpg", "ExpiredToken"))
     with pytest.raises(DataError, match="ExpiredToken"):
         list(opened(f"s3://{bucket}/{prefix}", tmp_path).read(0))
 
@@ -300,7 +300,7 @@ def test_what_the_users_aws_files_say_is_not_overridden(tmp_path: Path, monkeypa
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"):
         monkeypatch.delenv(name, raising=False)
-    config = connect().meta.config
+    config = s3_client().meta.config
     assert config.region_name == "eu-north-1"
     assert config.retries["mode"] == "adaptive"
     assert config.retries["total_max_attempts"] == 7
@@ -313,14 +313,14 @@ def test_a_server_named_in_the_users_aws_files_is_asked_by_path_as_it_has_no_nam
     (tmp_path / "config").write_text(f"[default]\nendpoint_url = {variables['AWS_ENDPOINT_URL']}\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.delenv("AWS_ENDPOINT_URL")
-    assert not has_bucket(connect(), f"asl-{uuid.uuid4().hex[:12]}")
+    assert not has_bucket(s3_client(), f"asl-{uuid.uuid4().hex[:12]}")
 
 
 def test_a_public_bucket_is_read_without_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with s3_server(public=True) as there:
         for name, value in there.items():
             monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name, raising=False)
-        client = connect()
+        client = s3_client()
         client.create_bucket(Bucket="open")
         for path, data in public_files(1):
             client.put_object(Bucket="open", Key=path, Body=data)

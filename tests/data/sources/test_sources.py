@@ -2,7 +2,7 @@ import pytest
 
 from asl_pkg.config.schema import DataSettings, FolderData, HttpData, MixData
 from asl_pkg.data.sample import Source
-from asl_pkg.data.sources import described, fingerprint
+from asl_pkg.data.sources import describe_source, fingerprint
 
 
 @pytest.mark.parametrize(
@@ -14,10 +14,10 @@ from asl_pkg.data.sources import described, fingerprint
     ],
 )
 def test_a_data_set_tells_no_password_and_no_signature(data: DataSettings, path: str) -> None:
-    assert described(data)["path"] == path
+    assert describe_source(data)["path"] == path
 
 
 def test_a_renewed_signature_is_the_same_source() -> None:
     source = Source(lambda start: iter(()), 0, "state")
-    one, other = (fingerprint(HttpData(path=f"https://host/a.zip?sig={sig}"), 7, source) for sig in "ab")
-    assert one == other
+    first, other = (fingerprint(HttpData(path=f"https://host/a.zip?sig={sig}"), 7, source) for sig in "ab")
+    assert first == other

@@ -71,7 +71,7 @@ def test_halves_in_any_spelling_are_no_people(tmp_path: Path) -> None:
     halves = dict.fromkeys(("trainData", "ValSet", "TESTimages"), contract.CLASSES)
     info = pulled(people_folder(tmp_path / "set", halves, each=4), tmp_path / "dataset")
     assert (info.split_by, info.unseen_signers) == ("recording", False)
-    assert "parts of one set" in info.people[0]
+    assert "parts of one data set" in info.people[0]
 
 
 def test_classes_that_one_signer_shows_are_learnt_and_called_unmeasurable(tmp_path: Path) -> None:
@@ -196,6 +196,8 @@ def test_twins_that_were_overlooked_stop_the_pull_by_name(tmp_path: Path, monkey
     for frame in range(FRAMES):
         (folder / f"asl_alphabet_train/B/B{frame}.jpg").write_bytes(encoded(noise(999_999)))
     monkeypatch.setattr(splitting, "without_near_duplicates", lambda places, looks: list(places))
-    with pytest.raises(DataError, match=r"look like images of another split, as .*/B/B\d+\.jpg and .*/B/B\d+\.jpg"):
+    with pytest.raises(
+        DataError, match=r"look like images of another split, such as .*/B/B\d+\.jpg and .*/B/B\d+\.jpg"
+    ):
         pulled(folder, tmp_path / "dataset")
     assert not (tmp_path / "dataset").exists()

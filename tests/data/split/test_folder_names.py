@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asl_pkg.data.split.folder_names import Kind, person_key, read_name
+from asl_pkg.data.split.folder_names import NameKind, person_key, read_name
 
 PARTS = [
     *(
@@ -119,7 +119,7 @@ ABROAD = [
 
 @pytest.mark.parametrize("name", PARTS + ABROAD)
 def test_a_part_of_a_set_is_no_person(name: str) -> None:
-    assert read_name(name).kind is Kind.PART
+    assert read_name(name).kind is NameKind.PART
 
 
 @pytest.mark.parametrize(
@@ -127,22 +127,22 @@ def test_a_part_of_a_set_is_no_person(name: str) -> None:
     ["ann", "Tes", "Valentina", "Trainor", "Testa", "Devon", "Setareh", "Camilla", "Takeda", "Newman", "李", "José"],
 )
 def test_names_that_only_begin_as_a_part_are_people(name: str) -> None:
-    assert read_name(name).kind is Kind.NAME
+    assert read_name(name).kind is NameKind.NAME
 
 
 @pytest.mark.parametrize("name", ["user_1", "User01", "user 1 train", "train_user1", "session2-user1", "testuser1"])
 def test_a_user_is_the_same_in_every_spelling_and_half(name: str) -> None:
-    assert read_name(name)[:2] == (Kind.PERSON, "user 1")
+    assert read_name(name)[:2] == (NameKind.PERSON, "user 1")
 
 
 @pytest.mark.parametrize("name", ["users", "by_user", "Subjects", "user_dataset"])
 def test_a_word_for_people_alone_holds_them(name: str) -> None:
-    assert read_name(name).kind is Kind.HOLDER
+    assert read_name(name).kind is NameKind.HOLDER
 
 
 @pytest.mark.parametrize("name", ["1", "007", "s1", "P02", "A"])
 def test_a_number_may_be_anything(name: str) -> None:
-    assert read_name(name).kind is Kind.NUMBER
+    assert read_name(name).kind is NameKind.NUMBER
 
 
 @pytest.mark.parametrize("name", ["ann_train", "AnnTest", "ann-session2", "day1_ann", "anntrain", "testann", "ann2"])
@@ -151,12 +151,12 @@ def test_a_person_s_parts_have_one_stem(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("name", "other"),
     [("Müller", "Mueller"), ("Smith, John", "john smith"), ("Søren", "Soren"), ("IŞIK", "ışık"), ("Łucja", "lucja")],
 )
-def test_a_person_may_be_spelled_as_keyboards_and_lists_do(one: str, other: str) -> None:
-    assert person_key(one) == person_key(other)
-    assert read_name(one).key == read_name(other).key
+def test_a_person_may_be_spelled_as_keyboards_and_lists_do(name: str, other: str) -> None:
+    assert person_key(name) == person_key(other)
+    assert read_name(name).key == read_name(other).key
 
 
 @settings(deadline=None)

@@ -21,15 +21,15 @@ def test_a_brighter_noisier_copy_is_a_twin_and_another_image_is_none() -> None:
     rng = np.random.default_rng(1)
     copy = np.clip(image(1) * 0.9 + 12 + rng.normal(0, 2, (SIDE, SIDE, 3)), 0, 255).astype(np.uint8)
     looks = looks_of([image(1), image(2), copy])
-    assert looks.twins(np.array([0, 1]), np.array([2])).tolist() == [0]
+    assert looks.near_duplicates(np.array([0, 1]), np.array([2])).tolist() == [0]
 
 
 def test_empty_walls_of_one_colour_are_twins() -> None:
     rng = np.random.default_rng(1)
     walls = [np.full((SIDE, SIDE, 3), tone, np.uint8) for tone in (120, 121, 200)]
     looks = SimilarityIndex(np.zeros(3, np.uint64), np.stack(walls) + rng.integers(0, 2, (3, SIDE, SIDE, 3), np.uint8))
-    assert looks.twins(np.array([0]), np.array([1, 2])).tolist() == [0]
-    assert looks.twins(np.array([2]), np.array([0, 1])).tolist() == []
+    assert looks.near_duplicates(np.array([0]), np.array([1, 2])).tolist() == [0]
+    assert looks.near_duplicates(np.array([2]), np.array([0, 1])).tolist() == []
 
 
 @settings(deadline=None)

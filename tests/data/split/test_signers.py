@@ -23,7 +23,7 @@ def found(*folders: str) -> list[str]:
 
 
 def certain(people: People) -> bool:
-    return not people.doubts and "unknown" not in people.signers
+    return not people.warnings and "unknown" not in people.signers
 
 
 def nested(*levels: Sequence[str]) -> list[str]:
@@ -104,13 +104,13 @@ def test_of_two_levels_that_may_be_people_the_coarser_stays_together() -> None:
 )
 def test_what_may_be_people_or_not_is_doubted_with_an_example_and_what_settles_it(folders: list[str]) -> None:
     people = people_of_folders(images(*folders))
-    assert any(folder.split("/")[0] in people.doubts[0] for folder in folders)
-    assert "data.signers_csv" in people.doubts[0]
+    assert any(folder.split("/")[0] in people.warnings[0] for folder in folders)
+    assert "data.signers_csv" in people.warnings[0]
 
 
 def test_folders_that_share_a_word_may_be_one_person_s() -> None:
     folders = nested(["ann_garden_shed", "ann_roof", "bob_garden_shed", "bob_roof", "cem_pier"])
-    assert "share a word" in people_of_folders(images(*folders)).doubts[0]
+    assert "share a word" in people_of_folders(images(*folders)).warnings[0]
     assert certain(people_of_folders(images("team ann", "team bob", "team cem")))
 
 
@@ -119,7 +119,7 @@ def test_images_outside_of_the_signers_folders_are_refused_beyond_a_small_share(
         people_of_folders([path.lstrip("/") for path in images("", *ANN_BOB_CEM)])
     people = people_of_folders(["A/A0.jpg", *images(*ANN_BOB_CEM, each=100)])
     assert people.signers[0] == "unknown"
-    assert "1 of 601 images" in people.doubts[0]
+    assert "1 of 601 images" in people.warnings[0]
 
 
 PERSONS = st.lists(st.sampled_from(["ann", "Bob", "cem", "Dörte", "user_1", "User 2"]), unique=True, min_size=1)
@@ -174,7 +174,7 @@ def test_spellings_of_one_name_are_one_signer_and_said() -> None:
 def test_a_name_that_says_nothing_is_a_doubt(name: str) -> None:
     people = people_of_source(["ann", "bob", "cem", name], "the column signer")
     assert people.signers[3] == "unknown"
-    assert "1 of 4 images" in people.doubts[0]
+    assert "1 of 4 images" in people.warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_a_name_that_says_nothing_is_a_doubt(name: str) -> None:
     ],
 )
 def test_names_that_may_be_one_person_s_are_doubted_in_a_table_too(names: list[str]) -> None:
-    assert "may be" in people_of_source(names, "signers.csv").doubts[0]
+    assert "may be" in people_of_source(names, "signers.csv").warnings[0]
 
 
 @pytest.mark.parametrize("names", [["anna", "ana", "bob"], [*["s12"] * 20, "s13", "s2"], ["Jan", "April", "Park"]])
@@ -204,7 +204,7 @@ def test_a_number_that_a_table_made_decimal_is_the_same_signer() -> None:
 def test_the_parts_of_a_mix_are_different_people_unless_a_part_knows_some_only() -> None:
     assert certain(people_of_source(["ann/p1", "bob/p1", "cem"], "the mix", True))
     people = people_of_source(["ann/p1", "ann/N/A", "ann", "bob", "cem"], "the mix", True)
-    assert "some images of 'ann'" in people.doubts[0]
+    assert "some images of 'ann'" in people.warnings[0]
 
 
 @settings(deadline=None)

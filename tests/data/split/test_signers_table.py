@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asl_pkg.data.split.signers_table import Row, read_table, rows_of_images
+from asl_pkg.data.split.signers_table import SignerRow, read_table, rows_of_images
 from asl_pkg.errors import DataError
 
 TABLE = Path("signers.csv")
@@ -16,12 +16,14 @@ def signer_of(image: str) -> str:
     return f"signer {image.split('/')[1]} {int(image[-5]) % 3}"
 
 
-def meant(paths: dict[str, str] | None = None) -> list[Row]:
+def meant(paths: dict[str, str] | None = None) -> list[SignerRow]:
     """A row for each image, its path written otherwise where that is said."""
-    return [Row(line, (paths or {}).get(image, image), signer_of(image), "") for line, image in enumerate(IMAGES, 2)]
+    return [
+        SignerRow(line, (paths or {}).get(image, image), signer_of(image), "") for line, image in enumerate(IMAGES, 2)
+    ]
 
 
-def signers(rows: list[Row], images: list[str] = IMAGES) -> list[str | None]:
+def signers(rows: list[SignerRow], images: list[str] = IMAGES) -> list[str | None]:
     found, _ = rows_of_images(TABLE, rows, images, ["set/README.txt"])
     return [row.signer if row else None for row in found]
 
@@ -29,7 +31,7 @@ def signers(rows: list[Row], images: list[str] = IMAGES) -> list[str | None]:
 def test_a_table_names_signers_and_recordings(tmp_path: Path) -> None:
     table = tmp_path / "signers.csv"
     table.write_text("path,signer,recording\nA/1.jpg,ann,morning\nA/2.jpg,,\n")
-    assert read_table(table) == [Row(2, "A/1.jpg", "ann", "morning"), Row(3, "A/2.jpg", "", "")]
+    assert read_table(table) == [SignerRow(2, "A/1.jpg", "ann", "morning"), SignerRow(3, "A/2.jpg", "", "")]
 
 
 @pytest.mark.parametrize(
@@ -121,22 +123,22 @@ def test_no_image_gets_a_signer_who_was_not_meant(
 
 def test_a_table_of_another_set_is_refused_with_paths_that_were_expected() -> None:
     with pytest.raises(DataError, match=r"names no image .* such as set/ann/A/A0.jpg"):
-        signers([Row(2, "elsewhere.jpg", "ann", "")])
+        signers([SignerRow(2, "elsewhere.jpg", "ann", "")])
 
 
 def test_a_table_that_fits_in_part_is_refused_beyond_a_small_share_with_counts_and_examples() -> None:
     with pytest.raises(DataError, match=r"1 of 20 images are in no row, as set/ann/A/A0.jpg"):
         signers(meant()[1:])
     with pytest.raises(DataError, match=r"1 of 21 rows name no image, as line 99 'set/ann/A/A9.jpg'"):
-        signers([*meant(), Row(99, "set/ann/A/A9.jpg", "ann", "")])
+        signers([*meant(), SignerRow(99, "set/ann/A/A9.jpg", "ann", "")])
     many = [f"A/{number}.jpg" for number in range(200)]
-    found, misfits = rows_of_images(TABLE, [Row(2, image, "ann", "") for image in many[1:]], many, [])
+    found, misfits = rows_of_images(TABLE, [SignerRow(2, image, "ann", "") for image in many[1:]], many, [])
     assert found[0] is None
     assert misfits == "1 of 200 images are in no row, as A/0.jpg"
 
 
 def test_a_row_for_a_file_that_stayed_out_names_something() -> None:
-    assert signers([*meant(), Row(99, "SET/readme.txt", "ann", "")])
+    assert signers([*meant(), SignerRow(99, "SET/readme.txt", "ann", "")])
 
 
 def test_the_same_image_twice_with_one_answer_is_fine_with_two_refused_naming_both() -> None:
@@ -148,5 +150,5 @@ def test_the_same_image_twice_with_one_answer_is_fine_with_two_refused_naming_bo
 
 def test_a_path_that_fits_in_several_ways_is_refused() -> None:
     images = [f"{half}/A/{number}.jpg" for half in ("train", "test") for number in range(5)]
-    with pytest.raises(DataError, match="fit the source in several ways, with 'train' or with 'test'"):
-        signers([Row(2 + number, f"A/{number}.jpg", "ann", "") for number in range(5)], images)
+    with pytest.raises(DataError, match="match the source in two ways, with 'train' or 'test'"):
+        signers([SignerRow(2 + number, f"A/{number}.jpg", "ann", "") for number in range(5)], images)

@@ -229,7 +229,9 @@ def test_a_class_with_too_few_blocks_is_named() -> None:
     shots = [SampleMeta(0, "x", "a", frame) for frame in range(90)] + [
         SampleMeta(27, "x", "b", frame) for frame in range(20)
     ]
-    with pytest.raises(DataError, match=r"nothing has 20 in 2 blocks of data\.block_frames=10 .*: data.block_frames=5"):
+    with pytest.raises(
+        DataError, match=r"nothing has 20 in 2 blocks of data\.block_frames=10 .*: set data.block_frames=5"
+    ):
         blocks(shots)
 
 

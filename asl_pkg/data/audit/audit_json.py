@@ -1,0 +1,281 @@
+"""audit.json: what it holds, and how it is read again. Versions before 0.2 called the images pictures."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, BeforeValidator, Field, computed_field
+
+from asl_pkg import contract
+from asl_pkg.errors import DataError
+from asl_pkg.metrics.classification import FEWEST_GROUPS
+from asl_pkg.storage.json_model import JsonModel, parse_json
+
+_IMAGES = AliasChoices("images", "pictures")
+
+
+def _unit(value: Any) -> Any:
+    return "image" if value == "picture" else value
+
+
+class Score(JsonModel):
+    """A row of the leakage table.
+
+    Args:
+        split: RANDOM_SPLIT, OUR_SPLIT or EXTERNAL_SET of leakage_probe.
+        accuracy: of the small model on the images held out.
+        low: 2.5th percentile over resamples.
+        high: 97.5th percentile.
+        train: images learned from.
+        test: images scored.
+        unit: what was resampled, `group` or `image`.
+        units: how many of them.
+    """
+
+    split: str
+    accuracy: float
+    low: float
+    high: float
+    train: int
+    test: int
+    unit: Annotated[str, BeforeValidator(_unit)]
+    units: int
+
+    @computed_field
+    def too_few(self) -> bool:
+        """Whether the interval cannot be trusted, because there are too few groups."""
+        return self.units < FEWEST_GROUPS
+
+
+class Leakage(JsonModel):
+    """How much a random split would flatter a model.
+
+    Args:
+        sentence: says so.
+        group: what our split keeps together: `signer`, `recording` or `block`.
+        scores: a row a split; empty where there are too few images.
+    """
+
+    sentence: str
+    group: str
+    scores: list[Score]
+
+
+class ClassCount(JsonModel):
+    """A class and its images over all splits."""
+
+    name: str = Field(validation_alias="class", serialization_alias="class")
+    images: int = Field(validation_alias=_IMAGES)
+
+
+class Imbalance(JsonModel):
+    """The largest and the smallest class.
+
+    Args:
+        largest: the class with most images.
+        smallest: the class with fewest.
+        ratio: of their images; None where the smallest has none.
+    """
+
+    largest: ClassCount
+    smallest: ClassCount
+    ratio: float | None
+
+
+class NearPair(JsonModel):
+    """Two images of different splits that look alike.
+
+    Args:
+        paths: their names in the source.
+        splits: where they are.
+        bits: in which their hashes differ.
+        correlation: of their grey levels.
+    """
+
+    paths: list[str]
+    splits: list[str]
+    bits: int
+    correlation: float
+
+
+class NearDuplicates(JsonModel):
+    """Images that look the same in two splits.
+
+    Args:
+        dropped: images left out for it, by class.
+        unmeasurable: classes that the test does not hold, or whose images there look too much like training's.
+        remaining: held-out images that still have a near-duplicate in another split.
+        nearest: the pairs across splits that look most alike.
+    """
+
+    dropped: dict[str, int]
+    unmeasurable: list[str]
+    remaining: int
+    nearest: list[NearPair]
+
+
+class Recording(JsonModel):
+    """A recording of a class.
+
+    Args:
+        name: of the recording.
+        first_frame: its first frame number.
+        last_frame: its last one.
+        images: by split, the guard and near-duplicates among them.
+    """
+
+    name: str
+    first_frame: int
+    last_frame: int
+    images: dict[str, int] = Field(validation_alias=_IMAGES)
+
+
+class ClassRecordings(JsonModel):
+    """How many recordings a class has, and the first of them."""
+
+    count: int
+    listed: list[Recording]
+
+
+class ListedSuspect(JsonModel):
+    """An image whose neighbours have another label.
+
+    Args:
+        path: its name in the source.
+        label: its class.
+        neighbours_say: the class of most of its neighbours.
+        votes: how many of them.
+        voters: out of how many.
+    """
+
+    path: str
+    label: str
+    neighbours_say: str
+    votes: int
+    voters: int
+
+
+class ListedLabelIssues(JsonModel):
+    """What the neighbours say of the labels; see label_issues.LabelIssues."""
+
+    judged: int
+    agreed: float
+    across_groups: bool
+    disputed: int
+    suspects: list[ListedSuspect]
+
+
+class Brightness(JsonModel):
+    """How light the images of a split are.
+
+    Args:
+        median: of the images' mean grey levels, 0 to 255.
+        low: their 5th percentile.
+        high: their 95th percentile.
+        shares: of the images in each of BRIGHTNESS_BINS equal bins.
+    """
+
+    median: float
+    low: float
+    high: float
+    shares: list[float]
+
+
+class ReasonCount(JsonModel):
+    """Why files stay out, how many, and a few of their names."""
+
+    reason: str
+    count: int
+    examples: list[str]
+
+
+class FileBytes(JsonModel):
+    """Sizes of the image files."""
+
+    total: int
+    smallest: int
+    median: int
+    largest: int
+
+
+class SameBytes(JsonModel):
+    """Images that have an identical file, within their split only and in another split."""
+
+    within_a_split: int
+    across_splits: int
+
+
+class Audit(JsonModel):
+    """Contents of audit.json.
+
+    Args:
+        digest: of the data set.
+        known_classes: classes that have images to learn from.
+        leakage: how much a random split would flatter; its key is `honesty`.
+        meaning: what an accuracy on the test split is worth.
+        images: number of images in the data set.
+        counts: images by split and class.
+        imbalance: the largest and the smallest class.
+        signers: number of signers by split.
+        people: how the signers were found, and what is doubtful about them.
+        groups: number of groups by split.
+        guard: images left out between splits, by class.
+        near_duplicates: images that look the same in two splits.
+        recordings: by class.
+        label_issues: images that may be labelled wrong; its key is `label_errors`.
+        brightness: by split.
+        quarantined: files that should have been images.
+        skipped: files that never claimed to be images.
+        external_quarantined: likewise, of data.external.
+        external_skipped: likewise, of data.external.
+        private: files that came with EXIF about place or person.
+        file_bytes: sizes of the image files.
+        sizes_px: images by width and height, the most frequent first.
+        other_sizes: how many more sizes there are.
+        same_bytes: images that have an identical file.
+    """
+
+    digest: str
+    known_classes: list[str] = list(contract.CLASSES)
+    leakage: Leakage = Field(validation_alias="honesty", serialization_alias="honesty")
+    meaning: str
+    images: int = Field(validation_alias=_IMAGES)
+    counts: dict[str, dict[str, int]]
+    imbalance: Imbalance
+    signers: dict[str, int]
+    people: list[str] = []
+    groups: dict[str, int]
+    guard: dict[str, int]
+    near_duplicates: NearDuplicates
+    recordings: dict[str, ClassRecordings]
+    label_issues: ListedLabelIssues = Field(validation_alias="label_errors", serialization_alias="label_errors")
+    brightness: dict[str, Brightness]
+    quarantined: list[ReasonCount]
+    skipped: list[ReasonCount]
+    external_quarantined: list[ReasonCount] = []
+    external_skipped: list[ReasonCount] = []
+    private: int
+    file_bytes: FileBytes
+    sizes_px: dict[str, int]
+    other_sizes: int
+    same_bytes: SameBytes
+
+
+def read_audit(dataset_dir: Path) -> Audit:
+    """Read audit.json.
+
+    Args:
+        dataset_dir: the data set.
+
+    Returns:
+        Its contents.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    path = dataset_dir / contract.AUDIT_FILE
+    try:
+        return parse_json(Audit, path.read_bytes())
+    except OSError as error:
+        raise DataError(f"no audit in {dataset_dir} ({error.strerror}): `asl pull` makes one") from error
+    except ValueError as error:
+        raise DataError(f"{path} is damaged ({error}): run `asl pull` again") from error

@@ -1,0 +1,292 @@
+"""A folder in S3: the objects under a prefix. Whatever this package reads from S3 or writes there goes through it."""
+
+import base64
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from botocore import exceptions
+
+from asl_pkg.errors import DataError
+from asl_pkg.storage.atomic import sha256
+from asl_pkg.storage.download import DOWNLOAD_CHUNK_BYTES, HttpPart
+from asl_pkg.storage.outputs import OutputKind
+from asl_pkg.storage.s3 import s3_client, s3_errors_translated, split_url
+from asl_pkg.storage.safe_names import fault_of
+
+
+@dataclass(frozen=True)
+class S3Object:
+    """An object as a listing describes it.
+
+    Args:
+        name: its key without the folder's prefix.
+        etag: changes with its contents.
+        size_bytes: its size.
+    """
+
+    name: str
+    etag: str
+    size_bytes: int
+
+
+class S3Folder:
+    """The objects under a prefix, reached with the usual AWS_* variables.
+
+    Args:
+        bucket: name of the bucket.
+        prefix: keys begin with it and a slash; empty for the whole bucket.
+
+    Raises:
+        DataError: the AWS_* variables contradict one another.
+    """
+
+    def __init__(self, bucket: str, prefix: str) -> None:
+        self.bucket = bucket
+        self.prefix = prefix
+        self.client = s3_client()
+
+    @classmethod
+    def open(cls, url: str) -> "S3Folder":
+        """Open the folder that a URL names.
+
+        Args:
+            url: s3://BUCKET/PREFIX; slashes around the prefix do not matter.
+
+        Returns:
+            The folder, which need not exist yet.
+
+        Raises:
+            DataError: it is not an S3 URL, or the AWS_* variables contradict one another.
+        """
+        bucket, prefix = split_url(url)
+        return cls(bucket, prefix.strip("/"))
+
+    def url(self, name: str = "") -> str:
+        """URL of a file."""
+        return f"s3://{self.bucket}/{self.key(name)}"
+
+    def key(self, name: str) -> str:
+        """Key of a file's object."""
+        return f"{self.prefix}/{name}" if self.prefix else name
+
+    def folder_uri(self, name: str) -> str:
+        """URL of a sub-folder, with a slash at its end: without it KServe would also take `<name>-report`."""
+        return self.url(f"{name}/")
+
+    def require(self) -> None:
+        """Refuse a bucket that does not exist or may not be used.
+
+        Raises:
+            DataError: says so.
+        """
+        with s3_errors_translated(self.url().rstrip("/")):
+            self.client.head_bucket(Bucket=self.bucket)
+
+    def objects(self, folder: str = "") -> Iterator[S3Object]:
+        """List the objects of a sub-folder, or all.
+
+        Args:
+            folder: name of the sub-folder, with a slash at its end.
+
+        Yields:
+            The objects, in the order of their keys.
+
+        Raises:
+            DataError: S3 refuses.
+        """
+        with s3_errors_translated(self.url(folder)):
+            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.key(folder))
+            for page in pages:
+                for found in page.get("Contents", []):
+                    yield S3Object(found["Key"].removeprefix(self.key("")), found["ETag"], found["Size"])
+
+    def names(self, folder: str = "") -> Iterator[str]:
+        """Names of the files in a sub-folder, or of all.
+
+        Raises:
+            DataError: S3 refuses.
+        """
+        return (found.name for found in self.objects(folder))
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file.
+
+        Raises:
+            DataError: S3 refuses.
+        """
+        return self._stored(name) is not None
+
+    def read(self, name: str, etag: str = "") -> bytes:
+        """Read a file.
+
+        Args:
+            name: of the file.
+            etag: refuses other contents than these; empty takes any.
+
+        Returns:
+            Its contents.
+
+        Raises:
+            BrokenConnectionError: the connection broke.
+            DataError: S3 refuses, or the contents are others.
+        """
+        with s3_errors_translated(self.url(name)):
+            wanted = {"IfMatch": etag} if etag else {}
+            return bytes(self.client.get_object(Bucket=self.bucket, Key=self.key(name), **wanted)["Body"].read())
+
+    @contextmanager
+    def part(self, name: str, start: int, etag: str) -> Iterator[HttpPart]:
+        """Open a file for `storage.download`.
+
+        Args:
+            name: of the file.
+            start: first byte wanted, if the contents are still these.
+            etag: of the contents that the caller has a part of; empty for none.
+
+        Yields:
+            The file from that byte on, or all of it.
+
+        Raises:
+            BrokenConnectionError: the connection broke.
+            DataError: S3 refuses.
+        """
+        with s3_errors_translated(self.url(name)):
+            head = self.client.head_object(Bucket=self.bucket, Key=self.key(name))
+            found, size = head["ETag"], head["ContentLength"]
+            if found != etag or start > size:
+                start = 0
+            if start == size:
+                yield HttpPart(start, size, found, iter(()))
+                return
+            body = self.client.get_object(
+                Bucket=self.bucket, Key=self.key(name), IfMatch=found, Range=f"bytes={start}-"
+            )["Body"]
+            yield HttpPart(start, size, found, body.iter_chunks(DOWNLOAD_CHUNK_BYTES))
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file in one step.
+
+        Raises:
+            DataError: S3 refuses.
+        """
+        with s3_errors_translated(self.url(name)):
+            self.client.put_object(Bucket=self.bucket, Key=self.key(name), Body=text.encode())
+
+    def fetch_file(self, name: str, target: Path) -> None:
+        """Download a file.
+
+        Raises:
+            DataError: S3 refuses.
+        """
+        with s3_errors_translated(self.url(name)):
+            self.client.download_file(self.bucket, self.key(name), str(target))
+
+    def put_file(self, source: Path, name: str) -> None:
+        """Upload a file in one step, unless the very same is there already.
+
+        Raises:
+            DataError: S3 refuses.
+        """
+        digest = sha256(source)
+        if self._stored(name) == (source.stat().st_size, digest):
+            return
+        with s3_errors_translated(self.url(name)), source.open("rb") as file:
+            self.client.put_object(
+                Bucket=self.bucket,
+                Key=self.key(name),
+                Body=file,
+                Metadata={"sha256": digest},
+                # The server refuses bytes with another checksum.
+                ChecksumSHA256=base64.b64encode(bytes.fromhex(digest)).decode(),
+            )
+
+    def remove_file(self, name: str) -> None:
+        """Remove a file, if there is one.
+
+        Raises:
+            DataError: S3 refuses.
+        """
+        with s3_errors_translated(self.url(name)):
+            self.client.delete_object(Bucket=self.bucket, Key=self.key(name))
+
+    def put_folder(self, source: Path, name: str, kind: OutputKind, last: str = "") -> None:
+        """Upload a folder file by file, whatever its kind.
+
+        Args:
+            source: the folder.
+            name: its name here.
+            kind: what it holds.
+            last: name of the file that goes last, and so tells that the others are there.
+
+        Raises:
+            DataError: S3 refuses.
+        """
+        self.upload(source, name, last)
+
+    @contextmanager
+    def opened(self, *names: str) -> Iterator[list[Path]]:
+        """Copies of the sub-folders, which go with the context.
+
+        Raises:
+            DataError: S3 refuses.
+        """
+        with tempfile.TemporaryDirectory(prefix="asl-s3-") as scratch:
+            copies = [Path(scratch, name) for name in names]
+            for name, copy in zip(names, copies, strict=True):
+                self.download(name, copy)
+            yield copies
+
+    def upload(self, source: Path, name: str, last: str = "") -> None:
+        """Upload a folder; what is there already is not sent again.
+
+        Args:
+            source: the folder.
+            name: its name here.
+            last: name of the file that goes last, and so tells that the others are there.
+
+        Raises:
+            DataError: S3 refuses.
+        """
+        paths = [path for path in source.rglob("*") if path.is_file()]
+        for path in sorted(paths, key=lambda path: path.name == last):
+            self.put_file(path, f"{name}/{path.relative_to(source).as_posix()}")
+
+    def download(self, name: str, target: Path) -> None:
+        """Download a folder.
+
+        Args:
+            name: its name here.
+            target: gets its files.
+
+        Raises:
+            DataError: S3 refuses, or an object has a name that no file may have.
+        """
+        for file in self.names(f"{name}/"):
+            if fault := fault_of(file):
+                raise DataError(f"s3://{self.bucket}/{self.prefix}/{ascii(file)} {fault}: remove it")
+            path = target / file.removeprefix(f"{name}/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.fetch_file(file, path)
+
+    def remove(self) -> None:
+        """Remove every file.
+
+        Raises:
+            DataError: S3 refuses.
+        """
+        for name in list(self.names()):
+            self.remove_file(name)
+
+    def _stored(self, name: str) -> tuple[int, str] | None:
+        """Size and SHA-256 of an object that `put_file` wrote; None where there is none."""
+        with s3_errors_translated(self.url(name)):
+            try:
+                head = self.client.head_object(Bucket=self.bucket, Key=self.key(name))
+            except exceptions.ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                    return None
+                raise
+        return head["ContentLength"], head["Metadata"].get("sha256", "")
