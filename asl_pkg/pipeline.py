@@ -15,7 +15,16 @@ from typing import Any
 from asl_pkg import urls
 from asl_pkg.bundle import signature
 from asl_pkg.config.load import load, with_homes
-from asl_pkg.config.schema import DataSettings, DvcData, FolderData, HttpData, PipelineSettings, SyntheticData
+from asl_pkg.config.schema import (
+    ArchiveData,
+    DataSettings,
+    DvcData,
+    FolderData,
+    HttpData,
+    ParquetData,
+    PipelineSettings,
+    SyntheticData,
+)
 from asl_pkg.config.text import settings_to_text
 from asl_pkg.errors import AslError, SettingError
 from asl_pkg.lineage.code_version import PROJECT, code_version
@@ -192,8 +201,8 @@ def source_version(data: DataSettings) -> str:
             return digest
         case DvcData(revision=commit) if re.fullmatch(r"[0-9a-f]{40}", commit):
             return commit
-        case FolderData(name="folder" | "archive" | "parquet", path=path, signers_csv=table):
-            return _listing(*(Path(one) for one in (path, table) if one))
+        case FolderData() | ArchiveData() | ParquetData():
+            return _listing(*(Path(path) for path in (data.path, data.signers_csv) if path))
     return uuid.uuid4().hex
 
 

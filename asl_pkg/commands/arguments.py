@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from asl_pkg.config.load import at_home, names
+from asl_pkg.config.load import at_home, setting_names
 from asl_pkg.config.schema import InferenceSettings
 
 
@@ -18,6 +18,6 @@ def split_paths_and_overrides(arguments: Sequence[str]) -> tuple[list[str], list
     Returns:
         The names and the settings.
     """
-    known = names(InferenceSettings)
+    known = setting_names(InferenceSettings)
     settings = [one for one in arguments if one.partition("=")[0] in known or ("=" in one and not Path(one).exists())]
     return [at_home(one) for one in arguments if one not in settings], settings

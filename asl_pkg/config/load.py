@@ -1,6 +1,7 @@
-"""From the YAML files and overrides such as `trainer.max_epochs=64` to settings that are checked.
+"""From overrides such as `trainer.max_epochs=64` to settings that are checked.
 
-What is unknown, of the wrong type or impossible is refused before any work starts.
+The defaults are those of the dataclasses. An unknown setting, or a value of the wrong type or out of range, is refused
+before any work starts.
 """
 
 import dataclasses
@@ -14,12 +15,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from asl_pkg.config.schema import FILES, GROUPS, SCHEMES, InferenceSettings, PipelineSettings, Settings, TrainSettings
+from asl_pkg.config.schema import GROUPS, SCHEMAS, SCHEMES, InferenceSettings, PipelineSettings, Settings, TrainSettings
 from asl_pkg.errors import SettingError
 
 PATHS = ("path", "path or URL")  # units of settings whose value may begin with `~`
 LISTS = "list"  # of NAME=PATH, as in data.mix
-CONFIGS = Path(__file__).parent / "yaml"
 T = TypeVar("T", Settings, TrainSettings, PipelineSettings, InferenceSettings)
 
 
@@ -36,9 +36,9 @@ def walk(schema: type, prefix: str = "") -> Iterator[tuple[str, dataclasses.Fiel
             yield name, one
 
 
-def names(schema: type) -> set[str]:
+def setting_names(schema: type) -> set[str]:
     """Every name that a setting on the command line can have."""
-    return {name for name, _ in walk(schema)} | ({one.name for one in dataclasses.fields(schema)} & set(GROUPS))
+    return {name for name, _ in walk(schema)} | set(_choices(schema))
 
 
 def kind_of(one: dataclasses.Field[Any]) -> type:
@@ -74,41 +74,60 @@ def overrides_of(settings: Settings) -> list[str]:
 
 
 def load(schema: type[T], overrides: Sequence[str] = ()) -> T:
-    """Compose the settings of one file.
+    """Compose settings from their defaults and overrides.
 
     Args:
-        schema: one of config.FILES.
+        schema: one of SCHEMAS.
         overrides: `name=value`, as on the command line; texts are taken literally.
 
     Returns:
         The settings, every one checked.
 
     Raises:
-        SettingError: a name is unknown, a value of the wrong type or impossible.
+        SettingError: a name is unknown, or a value is of the wrong type or out of range.
     """
-    from hydra import compose, initialize_config_dir
+    from hydra import compose, initialize
     from hydra.errors import HydraException
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     texts, others = _sort(overrides, schema)
     try:
-        with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-            composed = compose(FILES[schema], others)
-        chosen = {name: kinds[composed[name].name]() for name, kinds in GROUPS.items() if name in composed}
-        settings = cast(T, OmegaConf.to_object(OmegaConf.merge(schema(**chosen), composed)))
+        _register()
+        with initialize(None, version_base="1.3"):
+            settings = cast(T, OmegaConf.to_object(compose(schema.__name__, others)))
     except (HydraException, OmegaConfBaseException) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise SettingError(f"{' '.join(others)}: {reason}") from error
     for name, value in texts.items():
         *parents, last = name.split(".")
-        owner: Any = functools.reduce(getattr, parents, settings)
-        if not hasattr(owner, last):
-            raise SettingError(f"{name}: {parents[-1]}={owner.name} has no such setting")
-        setattr(owner, last, value)
+        setattr(functools.reduce(getattr, parents, settings), last, value)
     _check(settings)
     _expand(settings)
     return settings
+
+
+def _choices(schema: type) -> dict[str, str]:
+    """The default choice of each group."""
+    return {item.name: default_of(item).name for item in dataclasses.fields(schema) if item.name in GROUPS}
+
+
+@functools.cache
+def _register() -> None:
+    """Give Hydra the dataclasses: a schema names the choice of each of its groups, the groups hold the rest."""
+    from hydra.core.config_store import ConfigStore
+    from omegaconf import MISSING
+
+    store = ConfigStore.instance()
+    for group, choices in GROUPS.items():
+        for name, choice in choices.items():
+            store.store(group=group, name=name, node=choice)
+    for schema in SCHEMAS:
+        chosen = _choices(schema)
+        types = f"{schema.__name__}_types"
+        store.store(name=types, node=schema(**dict.fromkeys(chosen, MISSING)))
+        defaults = [types, *({group: choice} for group, choice in chosen.items()), "_self_"]
+        store.store(name=schema.__name__, node={"defaults": defaults})
 
 
 def at_home(path: str) -> str:
@@ -172,22 +191,27 @@ def _expand(settings: Any) -> None:
 
 def _sort(overrides: Sequence[str], schema: type) -> tuple[dict[str, str], list[str]]:
     """Check every name; set texts apart, which Hydra's grammar must not touch, from what Hydra shall parse."""
-    known = dict(walk(schema))
-    groups = {one.name for one in dataclasses.fields(schema)} & set(GROUPS)
+    known, chosen = dict(walk(schema)), _choices(schema)
     texts, others = {}, []
     for override in itertools.chain.from_iterable(map(_written_out, overrides)):
         name, equals, value = override.partition("=")
         if not equals:
             raise SettingError(f"{override!r} is not a setting; expected name=value")
-        if name in groups and value not in GROUPS[name]:
+        if name in chosen and value not in GROUPS[name]:
             raise SettingError(_impossible(override, value, list(GROUPS[name])))
-        if name not in groups and name not in known:
-            nearest = difflib.get_close_matches(name, sorted(names(schema)), 1, 0)[0]
+        if name not in chosen and name not in known:
+            nearest = difflib.get_close_matches(name, sorted(setting_names(schema)), 1, 0)[0]
             raise SettingError(f"unknown setting {name!r}: did you mean {nearest!r}? `asl VERB --help` lists them")
+        if name in chosen:
+            chosen[name] = value
         if name in known and kind_of(known[name]) is str:
             texts[name] = value
         else:
             others.append(override)
+    for name in (*texts, *(override.partition("=")[0] for override in others)):
+        group, _, last = name.partition(".")
+        if last and group in chosen and not hasattr(GROUPS[group][chosen[group]], last):
+            raise SettingError(f"{name}: {group}={chosen[group]} has no such setting")
     return texts, others
 
 

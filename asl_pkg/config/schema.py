@@ -1,4 +1,4 @@
-"""Typed settings: meaning, unit and range of each. The YAML files beside this module hold the values."""
+"""Typed settings: default, meaning, unit and range of each. Nothing else holds their defaults."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ def setting(
     """Declare a setting.
 
     Args:
-        default: the value where neither YAML nor the command line gives one.
+        default: the value unless the command line gives another.
         help: one line for people.
         unit: of the value, empty for a pure number or a name.
         low: the least value allowed.
@@ -29,15 +29,35 @@ def setting(
 
 
 @dataclass
-class DataSettings:
-    """Which images to train on, and how they are loaded."""
+class CacheSettings:
+    """Where decoded images are kept."""
 
-    name: str = setting("", "Kind of source; `data=NAME` selects it")
-    batch_size: int = setting(32, "Images in a training batch", "images", low=2, high=4096)
     cache_dir: str = setting(".cache/decoded", "Folder that caches decoded images; empty keeps them in memory", "path")
     cache_gb: float = setting(
         20.0, "Size limit of that cache; a larger data set is decoded again in each epoch", "GB", low=0
     )
+
+
+@dataclass
+class SplitSettings:
+    """How images are split by signer, recording or block of frames."""
+
+    block_frames: int = setting(
+        100, "Length of a block of neighbouring frames that stays in one split", "frames", low=1, high=100_000
+    )
+    guard_frames: int = setting(20, "Frames left out between blocks of different splits", "frames", low=0, high=10_000)
+    validation_share: float = setting(
+        0.15, "Share of the groups of each class for the validation split", low=0.01, high=0.5
+    )
+    test_share: float = setting(0.2, "Share of the groups of each class for the test split", low=0.01, high=0.5)
+
+
+@dataclass
+class DataSettings(CacheSettings):
+    """Which images to train on, and how they are loaded."""
+
+    name: str = setting("", "Kind of source; `data=NAME` selects it")
+    batch_size: int = setting(32, "Images in a training batch", "images", low=2, high=4096)
     external: str = setting(
         "", "Folder of other people's images, one sub-folder per class, to be scored as well", "path"
     )
@@ -63,26 +83,25 @@ class SyntheticData(DataSettings):
 
 
 @dataclass
-class FolderData(DataSettings):
-    """A folder with one sub-folder per class: …/<CLASS>/<name><frame>.jpg."""
+class PhotoData(SplitSettings, DataSettings):
+    """Photographs that somebody took: what every source of them can be told."""
 
-    name: str = setting("folder", "Kind of source", choices=["folder"])
-    path: str = setting("", "The folder, at any depth above the class folders", "path")
+    path: str = setting("", "Where the photographs are", "path")
     signers_csv: str = setting("", "CSV file with the columns path and signer, and optionally recording", "path")
-    block_frames: int = setting(
-        100, "Length of a block of neighbouring frames that stays in one split", "frames", low=1, high=100_000
-    )
-    guard_frames: int = setting(20, "Frames left out between blocks of different splits", "frames", low=0, high=10_000)
-    validation_share: float = setting(
-        0.15, "Share of the groups of each class for the validation split", low=0.01, high=0.5
-    )
-    test_share: float = setting(0.2, "Share of the groups of each class for the test split", low=0.01, high=0.5)
     max_quarantined: float = setting(0.05, "Share of unreadable images above which pull fails", low=0.0, high=1.0)
     strip_private: bool = setting(False, "Remove EXIF data that reveals a place or a person; pixels stay as they are")
 
 
 @dataclass
-class ArchiveData(FolderData):
+class FolderData(PhotoData):
+    """A folder with one sub-folder per class: …/<CLASS>/<name><frame>.jpg."""
+
+    name: str = setting("folder", "Kind of source", choices=["folder"])
+    path: str = setting("", "The folder, at any depth above the class folders", "path")
+
+
+@dataclass
+class ArchiveData(PhotoData):
     """A zip or tar archive of such a folder; the other settings are those of data=folder."""
 
     name: str = setting("archive", "Kind of source", choices=["archive"])
@@ -90,7 +109,7 @@ class ArchiveData(FolderData):
 
 
 @dataclass
-class HttpData(FolderData):
+class HttpData(PhotoData):
     """Such an archive on a web server; short form: `data=https://…`."""
 
     name: str = setting("http", "Kind of source", choices=["http"])
@@ -99,7 +118,7 @@ class HttpData(FolderData):
 
 
 @dataclass
-class S3Data(FolderData):
+class S3Data(PhotoData):
     """Such a folder or archive in S3, read with the usual AWS_* variables; short form: `data=s3://…`."""
 
     name: str = setting("s3", "Kind of source", choices=["s3"])
@@ -107,7 +126,7 @@ class S3Data(FolderData):
 
 
 @dataclass
-class DvcData(FolderData):
+class DvcData(PhotoData):
     """Such a folder or archive tracked by DVC; files are checked against the hashes in Git."""
 
     name: str = setting("dvc", "Kind of source", choices=["dvc"])
@@ -118,7 +137,7 @@ class DvcData(FolderData):
 
 
 @dataclass
-class ParquetData(FolderData):
+class ParquetData(PhotoData):
     """Parquet files with the columns image and label, ours or Hugging Face's; they are split again."""
 
     name: str = setting("parquet", "Kind of source", choices=["parquet"])
@@ -126,7 +145,7 @@ class ParquetData(FolderData):
 
 
 @dataclass
-class MixData(FolderData):
+class MixData(PhotoData):
     """Several sources, each with its own signers."""
 
     name: str = setting("mix", "Kind of source", choices=["mix"])
@@ -274,7 +293,7 @@ class DeploySettings:
 
 @dataclass
 class Settings:
-    """default.yaml: settings that the steps share."""
+    """Settings that the steps share."""
 
     seed: int = setting(7, "Random seed", low=0, high=2**31 - 1)
     data: DataSettings = field(default_factory=SyntheticData)
@@ -292,7 +311,7 @@ class Settings:
 
 @dataclass
 class TrainSettings(Settings):
-    """train.yaml: default.yaml, the network and how to train it."""
+    """The shared settings, the network and how to train it."""
 
     checkpoint_uri: str = setting(
         "",
@@ -337,7 +356,7 @@ class KfpSettings:
 
 @dataclass
 class PipelineSettings(TrainSettings):
-    """pipeline.yaml: train.yaml, and how the pipeline runs."""
+    """The settings of training, and how the pipeline runs."""
 
     runner: str = setting(
         "process",
@@ -363,7 +382,7 @@ class MonitorSettings:
 
 @dataclass
 class InferenceSettings:
-    """inference.yaml: which model answers, and how."""
+    """Which model answers, and how."""
 
     image_path: str = setting(
         "", "Image, folder or glob; may be given without `image_path=`; `-` reads standard input", "path"
@@ -398,12 +417,7 @@ class InferenceSettings:
     monitor: MonitorSettings = field(default_factory=MonitorSettings)
 
 
-FILES: dict[type, str] = {
-    Settings: "default",
-    TrainSettings: "train",
-    PipelineSettings: "pipeline",
-    InferenceSettings: "inference",
-}
+SCHEMAS = (Settings, TrainSettings, PipelineSettings, InferenceSettings)
 SCHEMES = {"http": "http", "https": "http", "s3": "s3"}  # `data=SCHEME://…` chooses the kind of source
 GROUPS: dict[str, dict[str, type]] = {
     "data": {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from asl_pkg import contract
-from asl_pkg.config.schema import DataSettings, FolderData, MixData, ParquetData
+from asl_pkg.config.schema import DataSettings, MixData, ParquetData, PhotoData, SplitSettings
 from asl_pkg.data.dataset import read_info
 from asl_pkg.data.ingest import IngestedData
 from asl_pkg.data.sample import UNKNOWN_SIGNER
@@ -74,7 +74,7 @@ def assign_splits(arrival: IngestedData, data: DataSettings, seed: int, looks: S
     Raises:
         DataError: a class has too few groups, or the user's table or the folders of signers fit in part only.
     """
-    if isinstance(data, FolderData):
+    if isinstance(data, PhotoData):
         shots, people = _shots(arrival, data)
         placed = _by_signer(shots, people, data, seed, looks) or _by_recording(shots, people, data, seed, looks)
     else:
@@ -82,18 +82,18 @@ def assign_splits(arrival: IngestedData, data: DataSettings, seed: int, looks: S
         people = people_of_source([shot.signer for shot in shots], "the source")
         placed = _placed("signer", shots, people, _split_of_source(arrival), looks)
     labels, splits = [shot.label for shot in shots], [one.split for one in placed.places]
-    mended = functools.partial(_remedy, shots, data, seed) if isinstance(data, FolderData) else None
+    mended = functools.partial(_remedy, shots, data, seed) if isinstance(data, PhotoData) else None
     splitting.require_every_class(labels, splits, [*placed.unmeasurable, *placed.unvalidated], mended)
     return placed
 
 
-def _remedy(shots: list[SampleMeta], data: FolderData, seed: int, lacking: Collection[int]) -> str:
+def _remedy(shots: list[SampleMeta], data: SplitSettings, seed: int, lacking: Collection[int]) -> str:
     shares = (data.validation_share, data.test_share)
     return splitting.remedy(shots, lacking, data.block_frames, data.guard_frames, *shares, seed)
 
 
 def _by_signer(
-    shots: list[SampleMeta], people: People, data: FolderData, seed: int, looks: SimilarityIndex
+    shots: list[SampleMeta], people: People, data: SplitSettings, seed: int, looks: SimilarityIndex
 ) -> SplitResult | None:
     """Hold out whole signers, where there are enough of them; some classes may then have none to be held out."""
     if len({shot.signer for shot in shots} - {UNKNOWN_SIGNER}) < MIN_GROUPS:
@@ -108,7 +108,7 @@ def _by_signer(
 
 
 def _by_recording(
-    shots: list[SampleMeta], people: People, data: FolderData, seed: int, looks: SimilarityIndex
+    shots: list[SampleMeta], people: People, data: SplitSettings, seed: int, looks: SimilarityIndex
 ) -> SplitResult:
     """Hold out whole recordings, or blocks of frames of a class with too few of them."""
     split_by, places = _split(shots, data, seed)
@@ -181,14 +181,14 @@ def _split_of_source(arrival: IngestedData) -> list[SplitAssignment]:
 
 
 def _split(
-    shots: Sequence[SampleMeta], data: FolderData, seed: int, uncut: Collection[int] = ()
+    shots: Sequence[SampleMeta], data: SplitSettings, seed: int, uncut: Collection[int] = ()
 ) -> tuple[str, list[SplitAssignment]]:
     shares = (data.validation_share, data.test_share)
     places, whole = splitting.by_recording(shots, data.block_frames, data.guard_frames, *shares, seed, uncut)
     return "recording" if whole == {shot.label for shot in shots} else "block", places
 
 
-def _shots(arrival: IngestedData, data: FolderData) -> tuple[list[SampleMeta], People]:
+def _shots(arrival: IngestedData, data: PhotoData) -> tuple[list[SampleMeta], People]:
     """What splitting needs to know, signers and recordings found where nobody says."""
     labels, signers, sequences, frames = (list(column) for column in zip(*_columns(arrival), strict=True))
     if data.signers_csv:
@@ -204,7 +204,7 @@ def _shots(arrival: IngestedData, data: FolderData) -> tuple[list[SampleMeta], P
     return [shot._replace(recording=number) for shot, number in zip(shots, found, strict=True)], people
 
 
-def _doubts_of_data_set(data: FolderData) -> list[str]:
+def _doubts_of_data_set(data: PhotoData) -> list[str]:
     """What was doubtful about the signers of a data set of ours that is pulled again: its columns do not tell."""
     folder = Path(data.path)
     if not isinstance(data, ParquetData) or not (folder / contract.DATASET_FILE).is_file():
