@@ -1,12 +1,12 @@
-"""Which of contract.CLASSES a data set shows and a model knows: all of them, or a part such as the still letters."""
+"""The classes of a data set or model: all of contract.CLASSES, or some of them, such as the static letters."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from asl_pkg import contract
 
-KEY = "known_classes"  # of dataset.json, a checkpoint, bundle.json and the ONNX graph; what lacks it knows all
-FEWEST = 2  # among fewer there is nothing to tell apart
+KEY = "known_classes"  # in dataset.json, checkpoints, bundle.json and the ONNX graph; without it all classes are known
+FEWEST = 2  # fewer classes cannot be distinguished
 NOTHING = "nothing"
 
 

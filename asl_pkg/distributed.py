@@ -1,4 +1,4 @@
-"""Training in several processes at once: who they are, how they are started, what they put together."""
+"""Training in several processes: start them, number them, and combine their results."""
 
 import logging
 import os
@@ -23,7 +23,7 @@ def is_distributed() -> bool:
 
 
 def is_first() -> bool:
-    """Whether this process is alone, or the one of several that writes."""
+    """Whether this process writes the results: the only one, or the first of several."""
     return os.environ.get("RANK", "0") == "0" or not is_distributed()
 
 
@@ -31,42 +31,42 @@ def launch(count: int, function: Callable[..., Any], *arguments: Any) -> None:
     """Call a function in several processes of this machine, as `torchrun --standalone` does.
 
     Args:
-        count: of processes.
-        function: of a module, since each process imports it.
-        arguments: of it.
+        count: Number of processes.
+        function: Function of a module, since each process imports it.
+        arguments: Arguments of the function.
 
     Raises:
-        AslError: one of them failed; its error is what is said.
+        AslError: A process failed; the message is that of its error.
     """
     config = LaunchConfig(
         min_nodes=1, max_nodes=1, nproc_per_node=count, rdzv_backend="c10d", rdzv_endpoint=f"{LOOPBACK}:0",
         local_addr=LOOPBACK, max_restarts=0, run_id="asl",
     )  # fmt: skip
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # what it says is in the error
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # the error says the same
     try:
         elastic_launch(config, _call)(function, *arguments)
     except ChildFailedError as error:
         number, failure = error.get_first_failure()
-        said: Any = failure.message  # a dict where the process could still say why
+        said: Any = failure.message  # a dict if the process could report its error
         raise AslError(f"worker {number} of {count}: {said['message'] if isinstance(said, dict) else said}") from error
 
 
 def _call(function: Callable[..., Any], *arguments: Any) -> None:
-    """Where another worker fails this one is told to end, and tidies up first."""
+    """Call the function; on SIGTERM, sent when another worker fails, clean up and exit."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     function(*arguments)
 
 
 def rank_and_world_size() -> tuple[int, int]:
-    """Give this process's number, from 0, and how many there are; (0, 1) where it is alone."""
+    """Give this process's number, from 0, and the number of processes; (0, 1) for a single process."""
     return (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
 
 
 def all_reduce_any(mask: torch.Tensor) -> torch.Tensor:
-    """Give what is true in any process.
+    """Combine masks of all processes with a logical or.
 
     Args:
-        mask: bool [n]; every process has to call.
+        mask: bool [n]; every process has to call this.
 
     Returns:
         bool [n], on the CPU.

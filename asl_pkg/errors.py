@@ -4,10 +4,10 @@ from asl_pkg.urls import public
 
 
 class AslError(Exception):
-    """What came, what was expected and which command mends it, in one line for the user.
+    """What came, what was expected and which command fixes it, in one line for the user.
 
     Args:
-        text: the line; passwords and signatures of URLs are taken out of it.
+        text: The line; secrets are removed from its URLs.
     """
 
     def __init__(self, text: str) -> None:
@@ -15,15 +15,15 @@ class AslError(Exception):
 
 
 class SettingError(AslError):
-    """A setting is unknown, of the wrong type or impossible."""
+    """A setting is unknown, of the wrong type or out of range."""
 
 
 class DataError(AslError):
-    """A data set, a source or an image is not what it has to be."""
+    """A data set, a source or an image is invalid."""
 
 
 class BundleError(AslError):
-    """A bundle, checkpoint, report or release is missing, damaged or of another one."""
+    """A bundle, checkpoint, report or release is missing or damaged, or does not belong to the others."""
 
 
 class ServingError(AslError):
@@ -31,8 +31,8 @@ class ServingError(AslError):
 
 
 class DriftError(AslError):
-    """What a model is shown is not like what it was measured on."""
+    """The images drifted from those that the model was measured on."""
 
 
 class GateError(AslError):
-    """Validation refused the model; the text names every gate that failed."""
+    """Validation refused the model; the message names every failed gate."""

@@ -1,4 +1,4 @@
-"""What stands between us and a server: proxies, which our own servers are never asked through, and login pages."""
+"""Proxies and login pages in front of servers; our own servers are never reached through a proxy."""
 
 import ipaddress
 import os
@@ -9,42 +9,42 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from requests import Response
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_CLUSTER_NAME = re.compile(r"[\w-]+|.+\.svc(\.cluster\.local)?")  # of a Service, as pods know it
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
+_CLUSTER_NAME = re.compile(r"[\w-]+|.+\.svc(\.cluster\.local)?")  # of a Service, as seen by pods
 _NAME_IN_POD = re.compile(r"[\w-]+\.[\w-]+")  # NAME.NAMESPACE
 _PAGE = re.compile(r"\s*(<!doctype html|<html)", re.IGNORECASE)
 
 
 def reach_directly(url: str = "") -> None:
-    """Keep this process's HTTP clients from asking a proxy for servers on this machine and in this cluster.
+    """Make this process's HTTP clients bypass the proxy for servers on this machine and in this cluster.
 
     Args:
-        url: of a server that is about to be asked; it stays behind the proxy if it is outside.
+        url: URL of a server to be called; a server outside is still reached through the proxy.
     """
     kept = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     host = urlsplit(url).hostname or ""
-    wanted = [*LOOPBACK, host] if _is_inside(host) else LOOPBACK
+    wanted = [*LOOPBACK_HOSTS, host] if _is_inside(host) else LOOPBACK_HOSTS
     names = list(dict.fromkeys([*filter(None, kept.split(",")), *wanted]))
     os.environ.update(no_proxy=",".join(names), NO_PROXY=",".join(names))
 
 
 def is_web_page(text: str) -> bool:
-    """Whether an answer is a page for people, as a login page in front of a server is.
+    """Whether a response is a web page, such as a login page in front of a server.
 
     Args:
-        text: its body, or the beginning of it.
+        text: Body of the response, or its beginning.
     """
     return bool(_PAGE.match(text))
 
 
 def refusal(answer: "Response") -> str:
-    """Say what came in place of an API's answer.
+    """Describe a response that is not the API's.
 
     Args:
-        answer: of a server.
+        answer: Response of a server.
 
     Returns:
-        A web page, or status and reason of an error; empty where it may be the API's answer.
+        "a web page", or status and reason of an error; empty if it may be the API's response.
     """
     if not answer.ok:
         return f"{answer.status_code} {answer.reason}"
@@ -52,7 +52,7 @@ def refusal(answer: "Response") -> str:
 
 
 def _is_inside(host: str) -> bool:
-    """Whether a host is of this machine or cluster, or has a private address."""
+    """Whether a host is on this machine, in this cluster, or has a private address."""
     try:
         return ipaddress.ip_address(host).is_private
     except ValueError:

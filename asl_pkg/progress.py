@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from asl_pkg.urls import public
 
-QUIET_S = 2.0  # work that is over by then needs no progress
+QUIET_S = 2.0  # shorter work shows no progress
 LINE_EVERY_S = 10.0  # between two lines in a log
 
 T = TypeVar("T")
@@ -21,14 +21,14 @@ T = TypeVar("T")
 def track(
     iterable: Iterable[T], total: int | None, description: str, unit: str = "images", done: int = 0
 ) -> Iterator[T]:
-    """Pass the items on and show on stderr how far the work is.
+    """Yield the items and show progress on stderr.
 
     Args:
-        iterable: the items.
-        total: how many there will be; None where nobody knows.
-        description: what is done, as "Reading images".
-        unit: what the items are.
-        done: how many of the total an earlier run did.
+        iterable: The items.
+        total: Number of items; None if unknown.
+        description: Description of the work, such as "Reading images".
+        unit: Plural noun for the items.
+        done: Number of items that an earlier run finished.
 
     Yields:
         The items, unchanged.
@@ -43,7 +43,7 @@ def track(
 
 
 def _begun(iterable: Iterable[T], description: str) -> Iterator[T]:
-    """The items; a first one that is long in coming is said to be waited for."""
+    """Yield the items; report a long wait for the first one."""
     iterator = iter(iterable)
     with patiently(description):
         first = list(itertools.islice(iterator, 1))
@@ -53,10 +53,10 @@ def _begun(iterable: Iterable[T], description: str) -> Iterator[T]:
 
 @contextmanager
 def patiently(text: str) -> Iterator[None]:
-    """Show on stderr what is being waited for, where one call takes more than a moment.
+    """Show on stderr what is being waited for, if a call takes more than a moment.
 
     Args:
-        text: what is done, as "Reading the index of x.zip".
+        text: Description of the work, such as "Reading the index of x.zip".
     """
     timer = threading.Timer(QUIET_S, say, [f"{text} …"])
     timer.daemon = True
@@ -65,11 +65,11 @@ def patiently(text: str) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
-        timer.join()  # a line that has begun belongs to this work
+        timer.join()  # let a line that has begun finish
 
 
 def say(text: str) -> None:
-    """Show on stderr which stage of a long piece of work begins."""
+    """Print a progress line on stderr."""
     print(public(text), file=sys.stderr, flush=True)
 
 
@@ -78,7 +78,7 @@ def _lines(iterable: Iterable[T], total: int | None, description: str, unit: str
     due = start + QUIET_S
     done = before
     if before:
-        print(f"{description}: {before:,} {unit} are there from before", file=sys.stderr, flush=True)
+        print(f"{description}: {before:,} {unit} are there already", file=sys.stderr, flush=True)
     for done, item in enumerate(iterable, before + 1):
         yield item
         if (now := time.monotonic()) >= due:

@@ -1,4 +1,4 @@
-"""URLs that carry secrets: a password, a token or a signature. This module imports nothing of the project."""
+"""URLs with secrets: a password, a token or a signature. This module imports nothing of the project."""
 
 import json
 import os
@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
-VARIABLE = "ASL_SECRET_URLS"  # JSON list of the whole URLs; a run's parameters and logs hold their public forms only
+# JSON list of the whole URLs; a run's parameters and logs hold their public forms only
+URLS_VARIABLE = "ASL_SECRET_URLS"
 # A password may hold "@" and, where no port follows the colon, what would end the host: "/", "?" and "#".
 _USER = re.compile(
     r"""(?<=://)(?:
@@ -22,54 +23,54 @@ _BARE_QUERY = re.compile(r"""(?<=[\w/.%-])\?[\w.%~-]+=[^\s"'<>),]*""")  # "/asl.
 
 
 def public(text: str) -> str:
-    """Take the secrets out of every URL in a text.
+    """Remove the secrets from every URL in a string.
 
     Args:
-        text: a URL, a setting, or a line for people.
+        text: A URL, a setting, or a message.
 
     Returns:
-        The text without users, passwords, queries and fragments of its URLs.
+        The string, with its URLs without users, passwords, queries and fragments.
     """
     return _BARE_QUERY.sub("", _QUERY.sub(r"\g<path>", _USER.sub("", text)))
 
 
 def is_secret(text: str) -> bool:
-    """Whether a text holds a URL with something that others must not see."""
+    """Whether a string holds a URL with a secret."""
     return public(text) != text
 
 
 def remember(texts: Iterable[str]) -> None:
-    """Keep whole URLs in this process's environment, for steps that are told the public forms.
+    """Keep full URLs in this process's environment, for steps that get only the public forms.
 
     Args:
-        texts: settings; those without secrets are left out.
+        texts: Settings; those without secrets are ignored.
     """
     secret = [text for text in texts if is_secret(text)]
     if secret:
-        os.environ[VARIABLE] = json.dumps(secret)
+        os.environ[URLS_VARIABLE] = json.dumps(secret)
 
 
 def with_secrets(text: str) -> str:
-    """Give the whole form of what `public` shortened.
+    """Restore the full URL that `public` shortened.
 
     Args:
-        text: a URL or a list of sources.
+        text: A URL or a list of sources.
 
     Returns:
-        The text that `remember` kept, else the same.
+        The string that `remember` kept; otherwise unchanged.
     """
-    kept = json.loads(os.environ.get(VARIABLE, "[]"))
+    kept = json.loads(os.environ.get(URLS_VARIABLE, "[]"))
     return next((secret for secret in kept if public(secret) == text), text)
 
 
 def without_user(url: str) -> tuple[str, str, str]:
-    """Take user and password out of a URL.
+    """Split user and password from a URL.
 
     Args:
-        url: such as http://USER:PASSWORD@HOST.
+        url: URL such as http://USER:PASSWORD@HOST.
 
     Returns:
-        The URL without them, the user and the password; both empty where it names none.
+        The URL without them, the user and the password; both empty if there are none.
     """
     user, _, password = urlsplit(url).netloc.rpartition("@")[0].partition(":")
     return _USER.sub("", url), unquote(user), unquote(password)

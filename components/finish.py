@@ -1,14 +1,14 @@
-"""The step finish: says how the run ended, whatever happened before it."""
+"""The step finish: say how the run ended, even if a step failed."""
 
 from kfp import dsl
 
 
 @dsl.component(base_image="asl-train", install_kfp_package=False)
 def finish(status: dsl.PipelineTaskFinalStatus) -> None:
-    """Say whether every step went well, and else what is known of the one that failed.
+    """Say whether every step succeeded, and otherwise what is known about the failure.
 
     Args:
-        status: of all the steps together; kfp fills it in.
+        status: Status of the run, set by kfp.
     """
     from asl_pkg.orchestration.local_log import ending
 

@@ -54,7 +54,11 @@ def _modules(package: Path) -> list[str]:
 
 def _reference() -> list[tuple[str, str]]:
     """The dotted name of each package that has modules, and its page."""
-    return [(".".join(one.parts), f"reference/{'.'.join(one.parts)}.md") for one in _packages() if _modules(one)]
+    return [
+        (".".join(package.parts), f"reference/{'.'.join(package.parts)}.md")
+        for package in _packages()
+        if _modules(package)
+    ]
 
 
 def _overview() -> str:

@@ -84,7 +84,7 @@ def contents(folder: str) -> str:
 def read() -> dict[str, Row]:
     """The rows of STATUS.md, by folder."""
     text = STATUS.read_text(encoding="utf-8") if STATUS.exists() else ""
-    return {one["folder"]: Row(**one.groupdict()) for one in ROW.finditer(text)}
+    return {match["folder"]: Row(**match.groupdict()) for match in ROW.finditer(text)}
 
 
 def find(folder: str, server: str) -> Row:
@@ -110,7 +110,7 @@ def main() -> None:
             row = old
         rows.append(row)
         print(f"{row.folder}: {row.far}")
-    lines = [f"| {one.folder} | {one.contents} | {one.far} | {one.server} | {one.date} |" for one in rows]
+    lines = [f"| {row.folder} | {row.contents} | {row.far} | {row.server} | {row.date} |" for row in rows]
     STATUS.write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -34,7 +34,7 @@ def gradients(target: Path) -> None:
     learning = DistributedDataParallel(network) if distributed.is_distributed() else network
     functional.cross_entropy(learning(images[rows]), labels[rows], label_smoothing=0.05).backward()
     if distributed.is_first():
-        torch.save([one.grad for one in network.parameters()], target)
+        torch.save([parameter.grad for parameter in network.parameters()], target)
     if distributed.is_distributed():
         torch.distributed.destroy_process_group()
 
@@ -43,8 +43,8 @@ def test_two_processes_compute_the_gradients_of_one(tmp_path: Path) -> None:
     gradients(tmp_path / "alone")
     distributed.launch(TOGETHER, gradients, tmp_path / "together")
     alone, together = (torch.load(tmp_path / name) for name in ("alone", "together"))
-    for one, other in zip(alone, together, strict=True):
-        assert torch.linalg.vector_norm(one - other) <= 1e-6 * torch.linalg.vector_norm(one)
+    for gradient, other in zip(alone, together, strict=True):
+        assert torch.linalg.vector_norm(gradient - other) <= 1e-6 * torch.linalg.vector_norm(gradient)
 
 
 @pytest.mark.parametrize("count", [TOGETHER, 3])

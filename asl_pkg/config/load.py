@@ -19,21 +19,21 @@ from asl_pkg.config.schema import GROUPS, SCHEMAS, SCHEMES, InferenceSettings, P
 from asl_pkg.errors import SettingError
 
 PATHS = ("path", "path or URL")  # units of settings whose value may begin with `~`
-LISTS = "list"  # of NAME=PATH, as in data.mix
-T = TypeVar("T", Settings, TrainSettings, PipelineSettings, InferenceSettings)
+LISTS = "list"  # NAME=PATH,…, as in data.path of a mix
+AnySettings = TypeVar("AnySettings", Settings, TrainSettings, PipelineSettings, InferenceSettings)
 
 
 def walk(schema: type, prefix: str = "") -> Iterator[tuple[str, dataclasses.Field[Any]]]:
-    """Yield (dotted name, field) of every setting of a dataclass, those of all choices of a group included."""
-    for one in dataclasses.fields(schema):
-        name = prefix + one.name
-        if one.name in GROUPS:
-            for choice in GROUPS[one.name].values():
+    """Yield (dotted name, field) for every setting of a dataclass, including all choices of a group."""
+    for item in dataclasses.fields(schema):
+        name = prefix + item.name
+        if item.name in GROUPS:
+            for choice in GROUPS[item.name].values():
                 yield from walk(choice, name + ".")
-        elif isinstance(one.type, type) and dataclasses.is_dataclass(one.type):
-            yield from walk(one.type, name + ".")
+        elif isinstance(item.type, type) and dataclasses.is_dataclass(item.type):
+            yield from walk(item.type, name + ".")
         else:
-            yield name, one
+            yield name, item
 
 
 def setting_names(schema: type) -> set[str]:
@@ -41,24 +41,24 @@ def setting_names(schema: type) -> set[str]:
     return {name for name, _ in walk(schema)} | set(_choices(schema))
 
 
-def kind_of(one: dataclasses.Field[Any]) -> type:
+def kind_of(item: dataclasses.Field[Any]) -> type:
     """The plain type of a setting: int for `int | None`."""
-    if isinstance(one.type, types.UnionType):
-        return next(option for option in typing.get_args(one.type) if option is not type(None))
-    return cast(type, one.type)
+    if isinstance(item.type, types.UnionType):
+        return next(option for option in typing.get_args(item.type) if option is not type(None))
+    return cast(type, item.type)
 
 
-def default_of(one: dataclasses.Field[Any]) -> Any:
+def default_of(item: dataclasses.Field[Any]) -> Any:
     """The default of a setting."""
-    return one.default if one.default_factory is dataclasses.MISSING else one.default_factory()
+    return item.default if item.default_factory is dataclasses.MISSING else item.default_factory()
 
 
 def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Give settings dotted names, as they are typed.
 
     Args:
-        settings: of `dataclasses.asdict`.
-        prefix: of the names.
+        settings: Result of `dataclasses.asdict`.
+        prefix: Prefix of the names.
     """
     found: dict[str, Any] = {}
     for name, value in settings.items():
@@ -67,21 +67,21 @@ def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def overrides_of(settings: Settings) -> list[str]:
-    """Give what to type for the same settings again: `load` makes them of it."""
+    """Give the overrides that reproduce these settings through `load`."""
     values = flat(dataclasses.asdict(settings))
     groups = [f"{name}={values[f'{name}.name']}" for name in GROUPS if f"{name}.name" in values]
     return groups + [f"{name}={value}" for name, value in values.items()]
 
 
-def load(schema: type[T], overrides: Sequence[str] = ()) -> T:
+def load(schema: type[AnySettings], overrides: Sequence[str] = ()) -> AnySettings:
     """Compose settings from their defaults and overrides.
 
     Args:
-        schema: one of SCHEMAS.
-        overrides: `name=value`, as on the command line; texts are taken literally.
+        schema: One of SCHEMAS.
+        overrides: `name=value`, as on the command line; strings are taken literally.
 
     Returns:
-        The settings, every one checked.
+        The checked settings.
 
     Raises:
         SettingError: a name is unknown, or a value is of the wrong type or out of range.
@@ -95,7 +95,7 @@ def load(schema: type[T], overrides: Sequence[str] = ()) -> T:
     try:
         _register()
         with initialize(None, version_base="1.3"):
-            settings = cast(T, OmegaConf.to_object(compose(schema.__name__, others)))
+            settings = cast(AnySettings, OmegaConf.to_object(compose(schema.__name__, others)))
     except (HydraException, OmegaConfBaseException) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise SettingError(f"{' '.join(others)}: {reason}") from error
@@ -114,7 +114,7 @@ def _choices(schema: type) -> dict[str, str]:
 
 @functools.cache
 def _register() -> None:
-    """Give Hydra the dataclasses: a schema names the choice of each of its groups, the groups hold the rest."""
+    """Register the dataclasses with Hydra: a config per schema, with the default choice of each group."""
     from hydra.core.config_store import ConfigStore
     from omegaconf import MISSING
 
@@ -131,46 +131,46 @@ def _register() -> None:
 
 
 def at_home(path: str) -> str:
-    """Write out the home folder that a path begins with, as a shell does where it sees one.
+    """Expand a leading `~`, as a shell does.
 
     Args:
-        path: as typed, perhaps `~/…` or `~user/…`.
+        path: Path as typed, perhaps `~/…` or `~user/…`.
 
     Returns:
-        The path; one that exists under the very name stays as it is.
+        The path; it stays as it is if a file has exactly that name.
 
     Raises:
-        SettingError: nobody knows that home folder.
+        SettingError: The home folder is unknown.
     """
     if not path.startswith("~") or os.path.lexists(path):
         return path
     home, slash, rest = path.partition("/")
     found = os.path.expanduser(home)  # noqa: PTH111 - Path's own raises where there is none
     if not Path(found).is_dir():
-        raise SettingError(f"{path}: no home folder of {home} is known here: write the path out, or set HOME")
+        raise SettingError(f"{path}: the home folder of {home} is unknown: type the whole path, or set HOME")
     return found + slash + rest
 
 
 def with_homes(schema: type, overrides: Sequence[str]) -> list[str]:
-    """Write out the home folder in settings that are handed on as texts.
+    """Expand `~` in overrides that are passed on as text.
 
     Args:
-        schema: of the settings.
+        schema: Dataclass of the settings.
         overrides: `name=value`.
 
     Returns:
-        The same, `~` written out in paths.
+        The overrides, with `~` expanded in paths.
 
     Raises:
-        SettingError: nobody knows that home folder.
+        SettingError: The home folder is unknown.
     """
-    units = {name: one.metadata["unit"] for name, one in walk(schema)}
+    units = {name: item.metadata["unit"] for name, item in walk(schema)}
     pairs = [override.partition("=") for override in overrides]
     return [f"{name}{equals}{_at_homes(value, units.get(name, ''))}" for name, equals, value in pairs]
 
 
 def _at_homes(value: str, unit: str) -> str:
-    """Write out the home folder in a path or in a list of them."""
+    """Expand `~` in a path or in a list of paths."""
     if unit in PATHS:
         return at_home(value)
     if unit != LISTS:
@@ -180,17 +180,17 @@ def _at_homes(value: str, unit: str) -> str:
 
 
 def _expand(settings: Any) -> None:
-    """Write out the home folder in every path."""
-    for one in dataclasses.fields(settings):
-        value = getattr(settings, one.name)
+    """Expand `~` in every path."""
+    for item in dataclasses.fields(settings):
+        value = getattr(settings, item.name)
         if dataclasses.is_dataclass(value):
             _expand(value)
         elif isinstance(value, str):
-            setattr(settings, one.name, _at_homes(value, one.metadata["unit"]))
+            setattr(settings, item.name, _at_homes(value, item.metadata["unit"]))
 
 
 def _sort(overrides: Sequence[str], schema: type) -> tuple[dict[str, str], list[str]]:
-    """Check every name; set texts apart, which Hydra's grammar must not touch, from what Hydra shall parse."""
+    """Check every name; separate strings, which are taken literally, from values that Hydra parses."""
     known, chosen = dict(walk(schema)), _choices(schema)
     texts, others = {}, []
     for override in itertools.chain.from_iterable(map(_written_out, overrides)):
@@ -216,7 +216,7 @@ def _sort(overrides: Sequence[str], schema: type) -> tuple[dict[str, str], list[
 
 
 def _written_out(override: str) -> Sequence[str]:
-    """`data=s3://bucket/prefix` as `data=s3` and `data.path=s3://bucket/prefix`; any other setting as it is."""
+    """Expand `data=s3://bucket/prefix` to `data=s3` and `data.path=s3://bucket/prefix`."""
     name, _, value = override.partition("=")
     scheme, separator, _ = value.partition("://")
     if name == "data" and separator and scheme in SCHEMES:
@@ -231,16 +231,16 @@ def _impossible(override: str, value: str, choices: Sequence[str]) -> str:
 
 def _check(settings: Any, prefix: str = "") -> None:
     """Refuse a value outside its range or choices."""
-    for one in dataclasses.fields(settings):
-        value, name = getattr(settings, one.name), prefix + one.name
+    for item in dataclasses.fields(settings):
+        value, name = getattr(settings, item.name), prefix + item.name
         if dataclasses.is_dataclass(value):
             _check(value, name + ".")
             continue
-        low, high, choices = (one.metadata[key] for key in ("low", "high", "choices"))
+        low, high, choices = (item.metadata[key] for key in ("low", "high", "choices"))
         if choices and value not in choices:
             raise SettingError(_impossible(f"{name}={value}", str(value), choices))
         if value is None or isinstance(value, str):
             continue
         if (low is not None and not value >= low) or (high is not None and not value <= high):
             span = f"{'' if low is None else low} to {'' if high is None else high}".strip()
-            raise SettingError(f"{name}={value}: possible is {span} {one.metadata['unit']}".rstrip())
+            raise SettingError(f"{name}={value}: expected {span} {item.metadata['unit']}".rstrip())

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from asl_pkg import contract
-from asl_pkg.commands.help import describe
+from asl_pkg.commands.help import verb_help
 from asl_pkg.commands.registry import VERBS
 from asl_pkg.config.load import walk
 from tests.conftest import Asl
@@ -69,7 +69,7 @@ def test_debug_shows_the_traceback(asl: Asl) -> None:
 
 @pytest.mark.parametrize("verb", [name for name, verb in VERBS.items() if verb.common])
 def test_the_settings_that_people_change_first_come_first_and_none_is_lost(verb: str) -> None:
-    text = describe(verb, VERBS[verb])
+    text = verb_help(verb, VERBS[verb])
     common, further = text.split("common settings:")[1].split("further settings:")
     assert 3 <= len(common.strip().splitlines()) <= 8
     for name in VERBS[verb].common:

@@ -82,9 +82,9 @@ def _variables(endpoint: str, access_key: str, secret_key: str) -> dict[str, str
 def _free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        for bound in sockets:
+            bound.bind(("127.0.0.1", 0))
+        return [bound.getsockname()[1] for bound in sockets]
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
