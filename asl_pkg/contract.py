@@ -1,26 +1,26 @@
-"""Facts that two places share. Nothing else may spell them; this module imports nothing of the project."""
+"""Facts that two places share, stated once; this module imports nothing of the project."""
 
 import string
 
 # The model
-CLASSES: tuple[str, ...] = (*string.ascii_uppercase, "del", "nothing", "space")  # the order of the output's columns
+CLASSES: tuple[str, ...] = (*string.ascii_uppercase, "del", "nothing", "space")  # in the order of the output's columns
 IMAGE_PX = 200  # side of the square image that the model takes
 MAX_BATCH = 32  # images in one request to the server
 INPUT_NAME = "input"  # uint8 [batch, 200, 200, 3], RGB
 OUTPUT_NAME = "output"  # float32 [batch, 29], probabilities
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in 0..1, https://docs.pytorch.org/vision/stable/models.html
 IMAGENET_STD = (0.229, 0.224, 0.225)
-TEMPERATURES = (0.25, 4.0)  # the least and the greatest that calibration finds; a bundle with another was not trained
+TEMPERATURES = (0.25, 4.0)  # range of calibration; a model with another temperature was not trained
 CONTRACT_VERSION = 1  # of all the above
 PREPARATION_VERSION = 1  # of data/preparation.py: image file -> 200x200 RGB
 TRITON_RELEASE = "26.07"  # of NVIDIA's image in manifests/; .triton has its ONNX Runtime
-OPSET = 21  # the highest that each of serving/triton_releases.py loads
+OPSET = 21  # the highest that every Triton of bundle/triton_releases.py loads
 IR_VERSION = 10
-FP32, FP16, INT8 = PRECISIONS = ("fp32", "fp16", "int8")  # what a graph computes with; input and output stay the same
+FP32, FP16, INT8 = PRECISIONS = ("fp32", "fp16", "int8")  # precision of a graph; input and output stay the same
 
 # Keys of the ONNX graph's metadata_props; the values are text, the classes a JSON list
 METADATA_CLASSES = "classes"
-METADATA_KNOWN = "known_classes"  # those with a probability above 0; a graph without it knows all
+METADATA_KNOWN = "known_classes"  # classes with a probability above 0; without this key, all
 METADATA_THRESHOLD = "confidence_threshold"
 METADATA_DATASET = "dataset_digest"
 METADATA_CONTRACT = "contract_version"
@@ -49,7 +49,7 @@ HISTORY_FILE = "history.csv"
 METRICS_FILE = "metrics.json"
 SEEN_FILE = "seen.parquet"
 STATISTICS_FILE = "statistics.json"
-SBOM_FILE = "sbom.cdx.json"  # the packages that it was made with, CycloneDX
+SBOM_FILE = "sbom.cdx.json"  # the packages of the training, CycloneDX
 PLOTS_FOLDER = "plots"
 PLOTS = ("loss_curves.png", "accuracy_curves.png", "f1_score.png", "metrics_overview.png")
 
@@ -60,16 +60,18 @@ REPOSITORY_FOLDER = "repository"
 CONFIG_FILE = f"{REPOSITORY_FOLDER}/{MODEL_NAME}/config.pbtxt"
 LABELS_FILE = f"{REPOSITORY_FOLDER}/{MODEL_NAME}/labels.txt"
 MODEL_FILE = f"{REPOSITORY_FOLDER}/{MODEL_NAME}/1/model.onnx"
-REPOSITORY_FILES = frozenset({CONFIG_FILE, LABELS_FILE, MODEL_FILE})  # Triton runs Python files and libraries it finds
+REPOSITORY_FILES = frozenset(
+    {CONFIG_FILE, LABELS_FILE, MODEL_FILE}
+)  # no others: Triton runs Python files and libraries that it finds
 BUNDLE_SBOM = f"extras/{SBOM_FILE}"  # a copy of the training's
 DRIFT_FILE = "extras/drift_reference.json"  # a copy of the training's statistics
-SIGNATURE_FILE = "bundle.sig"  # over all the other files, where a key is configured; bundle.json does not list it
-RELEASE_DIGITS = 12  # of the model digest: what users see as the model's version
+SIGNATURE_FILE = "bundle.sig"  # of all other files, if a key is configured; not listed in bundle.json
+RELEASE_DIGITS = 12  # of the model digest: the version that users see
 
 # Report: report/
 REPORT_SCHEMA = 1
 REPORT_FILE = "report.json"
-REPORT_SIGNATURE = "report.sig"  # over report.json, which names the digest of the golden set
+REPORT_SIGNATURE = "report.sig"  # of report.json, which has the digest of the golden set
 REPORT_PAGE = "report.html"
 MODEL_CARD = "model_card.md"
 GOLDEN_FOLDER = "golden"
@@ -79,17 +81,17 @@ GOLDEN_FILE = "golden.json"
 MONITOR_FILE = "monitor.json"
 MONITOR_PAGE = "monitor.html"
 
-# Keys: keys/, and the variables that name the one to sign with and the one that every load demands
+# Keys: keys/, and the variables with the paths of private and public key
 KEYS_FOLDER = "keys"
 SIGNING_KEY = "signing.pem"
 PUBLIC_KEY = "signing.pub"
 SIGNING_KEY_VARIABLE = "ASL_SIGNING_KEY"
 PUBLIC_KEY_VARIABLE = "ASL_PUBLIC_KEY"
 
-# Model store: <store>/asl-model/<release>/, and beside the releases which of them serves
+# Model store: <store>/asl-model/<release>/, and a file that names the serving release
 SERVING_FILE = "serving.json"
 
-# Ports that Triton's documentation uses; the next free ones where they are taken
+# Ports of Triton's documentation; if taken, the next free ones are used
 HTTP_PORT = 8000
 GRPC_PORT = 8001
 METRICS_PORT = 8002
@@ -98,25 +100,25 @@ MLFLOW_EXPERIMENT = "asl"
 MLFLOW_MODEL = KUBERNETES_NAME
 MLFLOW_ALIAS = "champion"
 
-# On Kubernetes; manifests/ spells these names too, and a test compares
+# On Kubernetes; manifests/ has the same names, and a test compares them
 NAMESPACE = "asl"
 CANDIDATE_SUFFIX = "-candidate"
 CANDIDATE_NAME = (
-    f"{KUBERNETES_NAME}{CANDIDATE_SUFFIX}"  # the InferenceService that tries a release, without user traffic
+    f"{KUBERNETES_NAME}{CANDIDATE_SUFFIX}"  # the InferenceService that tests a release, without user traffic
 )
-CANARY_NAME = "canary"  # of the predictor that shares the users' requests with the one that serves
-HTTP_ROUTE = "asl"  # of the component gateway; deploy gives a canary its share there
+CANARY_NAME = "canary"  # of the predictor that shares the traffic with the serving one
+HTTP_ROUTE = "asl"  # of the component gateway; deploy sets the canary's share there
 SERVING_RUNTIME = "asl-triton"
 TRAINING_RUNTIME = "asl-torchrun"  # the ClusterTrainingRuntime of Kubeflow Trainer
 MODEL_FORMAT = "triton"  # that the ServingRuntime supports
-STORAGE_CONTAINER = "asl-storage"  # KServe's downloader as Pod Security lets it in: predictor.storageContainerName
+STORAGE_CONTAINER = "asl-storage"  # KServe's downloader as Pod Security allows it: predictor.storageContainerName
 GRPC_SUFFIX = "-grpc"
-GRPC_SERVICE = f"{KUBERNETES_NAME}{GRPC_SUFFIX}"  # headless: the address of every predictor pod that is ready
+GRPC_SERVICE = f"{KUBERNETES_NAME}{GRPC_SUFFIX}"  # headless: lists every ready predictor pod
 PREDICTOR_ACCOUNT = "asl-predictor"  # reads the store
 TRANSFORMER_ACCOUNT = "asl-transformer"
-PIPELINE_ACCOUNT = "asl-pipeline"  # of the steps; has no right on KServe
+PIPELINE_ACCOUNT = "asl-pipeline"  # of the steps; has no permission on KServe
 DEPLOYER_ACCOUNT = "asl-deployer"  # may change the two InferenceServices
-DEPLOYER_TOKEN = "asl-deployer-token"  # noqa: S105 - a Secret's name; the deploy step alone mounts it
+DEPLOYER_TOKEN = "asl-deployer-token"  # noqa: S105 - a Secret's name; only the deploy step mounts it
 DEPLOYER_FOLDER = "/var/run/secrets/asl-deployer"  # where
 SIGNING_KEY_SECRET = "asl-signing-key"  # noqa: S105 - a Secret's name; export and validate mount it
 SIGNING_KEY_FOLDER = "/var/run/secrets/asl-signing-key"  # where
@@ -127,19 +129,19 @@ S3_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 SETTINGS_CONFIG_MAP = "asl-settings"
 SETTINGS_VARIABLES = ("MLFLOW_TRACKING_URI", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION")
 VERIFY_CONFIG_MAP = "asl-verify-bundle"  # the script that checks a bundle before Triton starts
-IMAGE_VERSION = "0.2.0"  # the tag of our images that overlays and the compiled pipeline ask for: the project's version
+IMAGE_VERSION = "0.2.0"  # version of the project, and tag of our container images in overlays and compiled pipeline
 KIND_REGISTRY = "localhost:5001"  # beside the cluster of `make kind-up`; `make images-kind` pushes there
 DATA_IMAGE = "asl-data"  # of the step pull
 TRAIN_IMAGE = "asl-train"  # of all other steps
-TRITON_IMAGE = "asl-triton"  # logical: an overlay's `images:` block says what it stands for
+TRITON_IMAGE = "asl-triton"  # a placeholder that the `images:` block of an overlay replaces
 TRANSFORMER_IMAGE = "asl-transformer"
-BUNDLE_DIGEST_VARIABLE = "ASL_BUNDLE_DIGEST"  # of the pod: the SHA-256 that its bundle.json must have
-FIELD_MANAGER = "asl-deploy"  # the one writer of the InferenceServices
-POD_HTTP_PORT = 8080  # of predictor and transformer; the predictor's Service offers it as port 80
+BUNDLE_DIGEST_VARIABLE = "ASL_BUNDLE_DIGEST"  # in the pod: expected SHA-256 of bundle.json
+FIELD_MANAGER = "asl-deploy"  # the only writer of the InferenceServices
+POD_HTTP_PORT = 8080  # of predictor and transformer; port 80 of the predictor's Service
 POD_GRPC_PORT = 9000
 POD_METRICS_PORT = 8002
-RELEASE_LABEL = "asl/release"  # of the InferenceServices and their pods; the annotations are of the former
+RELEASE_LABEL = "asl/release"  # of InferenceServices and pods; the annotations only of InferenceServices
 BUNDLE_DIGEST_ANNOTATION = "asl/bundle-digest"
 REPORT_DIGEST_ANNOTATION = "asl/report-digest"
 PREVIOUS_ANNOTATION = "asl/previous"  # the release that served before
-SIGNATURE_ANNOTATION = "asl/signature"  # of the ServingRuntime: "required" where nothing unsigned is to serve
+SIGNATURE_ANNOTATION = "asl/signature"  # of the ServingRuntime: "required" if releases must be signed

@@ -37,7 +37,7 @@ def faults(folder: Path, digest: str) -> list[str]:
         return [f"missing {MANIFEST}"]
     if (found := sha256(manifest)) != digest:
         return [f"changed {MANIFEST}: its SHA-256 is {found}, {VARIABLE} is {digest or 'not set'}"]
-    expected = {file["path"]: (file["size"], file["sha256"]) for file in json.loads(manifest.read_bytes())["files"]}
+    expected = {one["path"]: (one["size"], one["sha256"]) for one in json.loads(manifest.read_bytes())["files"]}
     paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if not path.is_dir()}
     links = [name for name, path in paths.items() if path.is_symlink() or not path.is_file()]
     if links:
