@@ -127,8 +127,8 @@ def manifest(settings: Settings, bundle_dir: Path, report_dir: Path) -> dict[str
 
     Args:
         settings: As for `deploy`.
-        bundle_dir: what export wrote.
-        report_dir: what validate wrote about it.
+        bundle_dir: Bundle written by export.
+        report_dir: Report on it, written by validate.
 
     Returns:
         The complete object.

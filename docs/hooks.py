@@ -11,7 +11,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from asl_pkg.config.load import default_of, kind_of, walk
+from asl_pkg.config.load import default_of, kind_of, range_text, walk
 from asl_pkg.config.schema import GROUPS, InferenceSettings, PipelineSettings
 
 PROJECT = Path(__file__).parents[1]
@@ -125,14 +125,10 @@ def _rows(settings: Iterator[tuple[str, dataclasses.Field[Any]]], prefix: str = 
         if name == "name" and prefix in GROUPS:
             continue
         meta, default = field.metadata, json.dumps(default_of(field)).strip('"') or "empty"
-        values = [" ".join(filter(None, [kind_of(field).__name__, meta["unit"]])), _range(meta["low"], meta["high"])]
+        values = [
+            " ".join(filter(None, [kind_of(field).__name__, meta["unit"]])),
+            range_text(meta["low"], meta["high"]),
+        ]
         what = ", ".join(f"`{choice}`" for choice in meta["choices"]) or " ".join(filter(None, values))
         rows.append(f"| `{'.'.join(filter(None, [prefix, name]))}` | {meta['help']} | {what} | `{default}` |")
     return ["| setting | meaning | values | default |", "|---|---|---|---|", *rows] if rows else []
-
-
-def _range(low: float | None, high: float | None) -> str:
-    """The allowed range, in words."""
-    if low is None and high is None:
-        return ""
-    return f"{low:,.10g} to {high:,.10g}" if low is not None and high is not None else f"at least {low:,.10g}"

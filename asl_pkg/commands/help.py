@@ -16,11 +16,11 @@ class Verb:
     """A verb of the command line.
 
     Args:
-        function: what it does; its docstring is its help.
-        schema: the dataclass of its settings, None where it has none.
-        sections: settings and groups of `schema` that it reads; empty for all.
-        takes: arguments besides settings, as the usage line shows them.
-        common: names of the settings that people change first, shown first.
+        function: Function of the verb; its docstring is the help text.
+        schema: Dataclass of its settings; None without settings.
+        sections: Settings and groups of `schema` that it reads; empty for all.
+        takes: Arguments besides settings, as the usage line shows them.
+        common: Settings that users change first; shown first.
     """
 
     function: Callable[..., None]
@@ -56,7 +56,7 @@ def verb_help(name: str, verb: Verb) -> str:
 
     Args:
         name: Name of the verb.
-        verb: the verb.
+        verb: The verb.
 
     Returns:
         The text.

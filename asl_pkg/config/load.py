@@ -224,6 +224,13 @@ def _written_out(override: str) -> Sequence[str]:
     return (override,)
 
 
+def range_text(low: float | None, high: float | None) -> str:
+    """Describe an allowed range; empty if there is none."""
+    if low is None and high is None:
+        return ""
+    return f"{low:,.10g} to {high:,.10g}" if low is not None and high is not None else f"at least {low:,.10g}"
+
+
 def _impossible(override: str, value: str, choices: Sequence[str]) -> str:
     nearest = difflib.get_close_matches(value, choices, 1, 0)[0]
     return f"{override}: did you mean {nearest!r}? possible: {', '.join(choices)}"
@@ -242,5 +249,4 @@ def _check(settings: Any, prefix: str = "") -> None:
         if value is None or isinstance(value, str):
             continue
         if (low is not None and not value >= low) or (high is not None and not value <= high):
-            span = f"{'' if low is None else low} to {'' if high is None else high}".strip()
-            raise SettingError(f"{name}={value}: expected {span} {item.metadata['unit']}".rstrip())
+            raise SettingError(f"{name}={value}: expected {range_text(low, high)} {item.metadata['unit']}".rstrip())

@@ -38,8 +38,8 @@ def run_train_job(settings: TrainSettings, key: str, dataset_dir: Path, training
     Args:
         settings: The network and how to train it.
         key: Name of the training; it depends on data, settings and code.
-        dataset_dir: what `asl pull` wrote.
-        training_dir: gets what contract.py lists under training/.
+        dataset_dir: Data set written by pull.
+        training_dir: Folder for the files that contract.py lists under training/.
 
     Raises:
         SettingError: This is not a pod of KFP, or checkpoint_uri is not in S3.

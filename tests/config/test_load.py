@@ -83,6 +83,15 @@ def test_what_is_unknown_of_the_wrong_type_or_impossible_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize(
+    ("override", "expected"),
+    [("model.width=3", "4 to 512 channels"), ("trainer.patience_epochs=0", "at least 1 epochs")],
+)
+def test_a_value_out_of_range_is_refused_with_the_range(override: str, expected: str) -> None:
+    with pytest.raises(SettingError, match=f"{override}: expected {expected}"):
+        load(TrainSettings, [override])
+
+
+@pytest.mark.parametrize(
     "override", ["data.path=x", "data.test_share=0.3", "model.backbone=resnet18", "model.freeze_backbone=true"]
 )
 def test_a_setting_of_another_choice_is_refused(override: str) -> None:
@@ -136,7 +145,7 @@ def test_a_file_whose_name_begins_with_a_tilde_stays_what_it_is(
 @pytest.mark.parametrize("path", ["~/set", "~nobody_of_that_name/set"])
 def test_a_home_that_nobody_knows_is_refused(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     monkeypatch.setenv("HOME", "/nonexistent")
-    with pytest.raises(SettingError, match="no home folder"):
+    with pytest.raises(SettingError, match="home folder of .* is unknown"):
         load(Settings, [f"dataset_dir={path}"])
 
 
