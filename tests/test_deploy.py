@@ -198,7 +198,7 @@ def test_a_second_release_takes_over_and_rollback_brings_the_first_back_without_
     monkeypatch.chdir(tmp_path)
     first = open_bundle(exported.bundle).digest
     stale = report_on(second, report, tmp_path / "stale", None)
-    with pytest.raises(GateError, match=f"compared with no model, but {first[:12]} serves"):
+    with pytest.raises(GateError, match=f"compares with no model, but {first[:12]} serves"):
         deploy(second, stale, store)
     current = report_on(second, report, tmp_path / "current", first)
     assert deploy(second, current, store).previous == deployed.release

@@ -187,7 +187,7 @@ def test_a_report_that_compared_with_another_champion_is_refused(
 ) -> None:
     stale = report_on(second.bundle, second.report, tmp_path / "report", "0" * 64)
     before = state(cluster)
-    with pytest.raises(GateError, match=f"compared with 000000000000, but {first.digest[:12]} serves"):
+    with pytest.raises(GateError, match=f"compares with 000000000000, but {first.digest[:12]} serves"):
         step.deploy(chosen, second.bundle, stale)
     assert state(cluster) == before
 
