@@ -4,53 +4,53 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3.11
-# Another lock file of our packages, such as one with another build of torch; for `make images`, of the train image's.
+# Another lock file of our packages, such as one with another build of torch; `make images` uses it for the train image.
 TORCH_REQUIREMENTS ?= images/requirements/local.txt
 ASL := .venv/bin/asl
 
 ENVIRONMENTS := .venv .triton asl_platform.egg-info
 CACHES := .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-# Of pip's many lines, those that show how far it is.
-NAMES := sed -un 's/^Collecting \([^ ]*\).*/  \1/p; s/^Installing collected.*/  unpacking them all/p'
+# Of pip's output, the lines that show progress.
+NAMES := sed -un 's/^Collecting \([^ ]*\).*/  \1/p; s/^Installing collected.*/  unpacking all packages/p'
 STATE := data/dataset gate-study gate-thresholds models mlruns monitor plots report runs site htmlcov .coverage
 
 ##@ First steps
 help: ## list every target
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: install ## the whole job: from nothing to letters answered by a real Triton
+demo: install ## the whole pipeline, and letters from a real Triton
 	@$(ASL) demo
 
 test: install ## the tests
 	.venv/bin/python -m pytest -n 2 --dist loadfile
 
-doctor: install ## what is fine on this machine, what is missing, what mends it
+doctor: install ## check this machine, and name what is missing
 	@$(ASL) doctor
 
 ##@ The steps, each also `asl STEP`; settings by SET="name=value …"
 pull train export validate deploy serve infer monitor verify key mlflow: install
 	@$(ASL) $@ $(SET)
 
-pull: ## bring in a data set
+pull: ## import a data set
 train: ## train a network
 export: ## write the bundle that is served
-validate: ## let the gates decide
-deploy: ## make a release serve
+validate: ## run the gates on the bundle
+deploy: ## deploy the bundle as a release
 serve: ## a real Triton on 127.0.0.1:8000
-infer: ## name the letter in images: SET="image.jpg"
-monitor: ## compare what is shown now with what was measured: SET="FOLDER"
+infer: ## recognise the letter in images: SET="image.jpg"
+monitor: ## check new images for drift: SET="FOLDER"
 verify: ## check every file of a bundle, and its signature
-key: ## a key pair for signing
-mlflow: ## MLflow's page on 127.0.0.1:8080
+key: ## create a key pair for signing
+mlflow: ## MLflow's UI on 127.0.0.1:8080
 pipeline: install ## run the compiled pipeline on this machine
 	@$(ASL) pipeline run $(SET)
 
-##@ Images, made with docker, podman or buildah; IMAGES="data train" names some
-images: ## build them; one that is here with this content is not built again
+##@ Container images, with docker, podman or buildah; IMAGES="data train" selects some
+images: ## build them, unless the tag exists
 	@$(PYTHON) images/build $(IMAGES)
 
 push: ## build and push them: REGISTRY=registry.example.com/team
-	@[ "$(REGISTRY)" ] || { echo "push: say where to: make push REGISTRY=registry.example.com/team" >&2; exit 1; }
+	@[ "$(REGISTRY)" ] || { echo "push: no registry: make push REGISTRY=registry.example.com/team" >&2; exit 1; }
 	@$(PYTHON) images/build --push $(REGISTRY) $(IMAGES)
 
 images-kind: ## build and push them to the registry of kind-up
@@ -71,36 +71,36 @@ lint: install ## format, lint and type checks
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-format: install ## put the code in its form
+format: install ## format the code
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-docs: install ## the site in site/, without network; fails on a broken link and an undocumented public function
+docs: install ## build the site in site/ offline; fails on a broken link or an undocumented public function
 	.venv/bin/ruff check --select D1 --ignore D105,D107 asl_pkg components pipelines
 	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict
 
-screenshots: install ## docs/images from a run: SET="runs/demo"; needs chromium
+screenshots: install ## make docs/images from a run: SET="runs/demo"; needs chromium
 	.venv/bin/python docs/screenshots.py $(SET)
 
-coverage: install ## the tests with their coverage of asl_pkg, and its floor
+coverage: install ## the tests with coverage of asl_pkg; fails below the floor
 	.venv/bin/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-report=html
 
-gate-study: install ## do the gates refuse what is bad and pass what is good? three hours
+gate-study: install ## check that the gates refuse bad models and pass good ones; three hours
 	.venv/bin/python -m studies.gate_study --docs docs/gates.md
 
 test-slow: install ## the tests that take longer than a minute
 	.venv/bin/python -m pytest -m slow
 
-e2e: install ## the tests on the cluster of KUBECONFIG; tests/e2e/conftest.py says what they need
+e2e: install ## the tests on the cluster of KUBECONFIG; tests/e2e/conftest.py lists what they need
 	.venv/bin/python -m pytest tests/e2e -m e2e
 
-e2e-pipeline: install ## the pipeline on the Kubeflow Pipelines of KUBECONFIG; tests/e2e/test_pipeline.py says what it needs
-	.venv/bin/python -m pytest tests/e2e/test_pipeline.py -m e2e -rs -s || [ $$? = 5 ] # 5: skipped as a whole
+e2e-pipeline: install ## the pipeline on the Kubeflow Pipelines of KUBECONFIG; tests/e2e/test_pipeline.py lists what it needs
+	.venv/bin/python -m pytest tests/e2e/test_pipeline.py -m e2e -rs -s || [ $$? = 5 ] # 5: all skipped
 
-compile: install ## pipelines/asl.yaml from pipelines/asl.py
+compile: install ## compile pipelines/asl.yaml from pipelines/asl.py
 	$(ASL) pipeline compile
 
-lock: install ## the hash-locked lists in images/requirements
+lock: install ## update the lock files in images/requirements
 	.venv/bin/uv pip compile pyproject.toml --all-extras $(LOCK_OPTIONS) -o images/requirements/local.txt
 	.venv/bin/uv pip compile images/requirements/triton.in $(LOCK_OPTIONS) -o images/requirements/triton.txt
 	for image in data train transformer; do .venv/bin/uv pip compile pyproject.toml --extra $$image $(LOCK_OPTIONS) \
@@ -111,7 +111,7 @@ lock: install ## the hash-locked lists in images/requirements
 LOCK_OPTIONS := --no-strip-extras --python-version 3.11 --python-platform x86_64-manylinux_2_35 --generate-hashes --no-header --quiet
 
 ##@ Installing and removing
-install: .venv/.installed .triton/.installed ## our environment and Triton's own
+install: .venv/.installed .triton/.installed ## install our environment and Triton's
 
 .venv/.installed: $(TORCH_REQUIREMENTS) pyproject.toml | machine
 	@echo "installing our environment into .venv (some GB, once)"
@@ -126,7 +126,7 @@ install: .venv/.installed .triton/.installed ## our environment and Triton's own
 	.triton/bin/pip install --require-hashes -r images/requirements/triton.txt | $(NAMES)
 	touch $@
 
-machine: # what Debian keeps in packages of their own: said at once when one is missing
+machine: # check first for parts that are separate packages on Debian
 	@command -v $(PYTHON) >/dev/null || { echo "python3.11 is missing: apt-get install python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
 	  || { echo "Python's venv is missing: apt-get install python3.11-venv" >&2; exit 1; }

@@ -4,8 +4,8 @@ import os
 
 from asl_pkg.moved import accept_old_paths
 
-# No dependency phones home. Here, because each reads its variable when it is imported: ONNX Runtime looks up
-# Microsoft's hosts from native threads, which no later call prevents.
+# Disable the telemetry of dependencies. It is done here because each reads its variable on import: ONNX Runtime looks
+# up Microsoft's hosts from native threads, which no later call prevents.
 os.environ |= {
     "ORT_DISABLE_TELEMETRY": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -3,7 +3,7 @@
 import string
 
 # The model
-CLASSES: tuple[str, ...] = (*string.ascii_uppercase, "del", "nothing", "space")  # the order of the output's columns
+CLASSES: tuple[str, ...] = (*string.ascii_uppercase, "del", "nothing", "space")  # in the order of the output's columns
 IMAGE_PX = 200  # side of the square image that the model takes
 MAX_BATCH = 32  # images in one request to the server
 INPUT_NAME = "input"  # uint8 [batch, 200, 200, 3], RGB
@@ -71,7 +71,7 @@ RELEASE_DIGITS = 12  # of the model digest, shown as the model's version
 # Report: report/
 REPORT_SCHEMA = 1
 REPORT_FILE = "report.json"
-REPORT_SIGNATURE = "report.sig"  # over report.json, which names the digest of the golden set
+REPORT_SIGNATURE = "report.sig"  # of report.json, which has the digest of the golden set
 REPORT_PAGE = "report.html"
 MODEL_CARD = "model_card.md"
 GOLDEN_FOLDER = "golden"
@@ -104,7 +104,7 @@ MLFLOW_ALIAS = "champion"
 NAMESPACE = "asl"
 CANDIDATE_SUFFIX = "-candidate"
 CANDIDATE_NAME = (
-    f"{KUBERNETES_NAME}{CANDIDATE_SUFFIX}"  # the InferenceService that tries a release, without user traffic
+    f"{KUBERNETES_NAME}{CANDIDATE_SUFFIX}"  # the InferenceService that tests a release, without user traffic
 )
 CANARY_NAME = "canary"  # the predictor that shares user traffic with the stable one
 HTTP_ROUTE = "asl"  # of the component gateway; deploy sets the canary's share there

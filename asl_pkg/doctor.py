@@ -1,4 +1,4 @@
-"""The verb doctor: what is fine on this machine, what is missing, and the command that mends it."""
+"""The verb doctor: check this machine, and name the command that fixes what is missing."""
 
 import importlib.metadata
 import os
@@ -16,38 +16,38 @@ from asl_pkg import contract
 from asl_pkg.serving.triton import environment
 
 GIB = 1024**3
-MEMORY_GIB, DISK_GIB = 6, 3  # what the demo needs, measured, rounded up
+MEMORY_GIB, DISK_GIB = 6, 3  # needed by the demo; measured, rounded up
 
 
 @dataclass(frozen=True)
 class DoctorCheck:
-    """One thing that was looked at.
+    """The result of a check.
 
     Args:
-        name: what was looked at.
-        fine: whether it is as it should be.
-        what: what was found.
-        mend: the command that mends it, or what it is good for.
-        needed: whether the demo needs it.
+        name: What was checked.
+        fine: Whether the check passed.
+        what: What was found.
+        remedy: Command that fixes it, or what the optional part is for.
+        needed: Whether the demo needs it.
     """
 
     name: str
     fine: bool
     what: str
-    mend: str = ""
+    remedy: str = ""
     needed: bool = True
 
     def __str__(self) -> str:
         """One line."""
         mark = "ok     " if self.fine else "MISSING" if self.needed else "absent "
-        return f"{mark} {self.name:12} {self.what}" + (f"; {self.mend}" if not self.fine else "")
+        return f"{mark} {self.name:12} {self.what}" + (f"; {self.remedy}" if not self.fine else "")
 
 
-def examine() -> Iterator[DoctorCheck]:
-    """Look at everything that the verbs need or can use.
+def check_machine() -> Iterator[DoctorCheck]:
+    """Check everything that the verbs need or can use.
 
     Yields:
-        A finding for each thing.
+        The result of each check.
     """
     version = platform.python_version()
     yield DoctorCheck(
@@ -64,8 +64,8 @@ def examine() -> Iterator[DoctorCheck]:
     yield _mlflow()
     for name, use in (
         ("git", "records the commit with each training"),
-        ("docker", "runs the images"),
-        ("kind", "makes a local cluster"),
+        ("docker", "runs the container images"),
+        ("kind", "creates a local cluster"),
         ("kubectl", "applies the manifests"),
     ):
         path = shutil.which(name)
@@ -74,17 +74,19 @@ def examine() -> Iterator[DoctorCheck]:
 
 
 def _packages() -> DoctorCheck:
-    """Whether every package that pyproject.toml asks for is there."""
+    """Whether every package that pyproject.toml requires is installed."""
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
     wanted = [Requirement(line) for line in importlib.metadata.requires("asl-platform") or []]
-    found = {canonicalize_name(one.metadata["Name"]): one.version for one in importlib.metadata.distributions()}
+    found = {
+        canonicalize_name(package.metadata["Name"]): package.version for package in importlib.metadata.distributions()
+    }
     faults = []
-    for one in wanted:
-        version = found.get(canonicalize_name(one.name))
-        if version is None or version not in one.specifier:
-            faults.append(f"{one.name} {version or 'missing'}, expected {one.specifier}")
+    for requirement in wanted:
+        version = found.get(canonicalize_name(requirement.name))
+        if version is None or version not in requirement.specifier:
+            faults.append(f"{requirement.name} {version or 'missing'}, expected {requirement.specifier}")
     return DoctorCheck("packages", not faults, ", ".join(faults) or f"{len(wanted)} as declared", "make install")
 
 
@@ -93,21 +95,21 @@ def _triton() -> DoctorCheck:
     from asl_pkg.errors import ServingError
 
     try:
-        return DoctorCheck("Triton", True, str(environment.find().folder))
+        return DoctorCheck("Triton", True, str(environment.find_triton().folder))
     except ServingError as error:
         return DoctorCheck("Triton", False, str(error), "make install")
 
 
 def _port(port: int) -> DoctorCheck:
-    """Whether nothing listens on a port yet."""
+    """Whether a port is free."""
     with socket.socket() as probe:
         taken = probe.connect_ex(("127.0.0.1", port)) == 0
     what = "taken" if taken else "free"
-    return DoctorCheck(f"port {port}", not taken, what, "serve takes the next free one", needed=False)
+    return DoctorCheck(f"port {port}", not taken, what, "serve uses the next free port", needed=False)
 
 
 def _mlflow() -> DoctorCheck:
-    """Where training logs to, and whether it can be reached."""
+    """Whether the MLflow of the trainings is reachable."""
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         return DoctorCheck("MLflow", True, f"embedded, in {Path('mlruns').resolve()}")
     from asl_pkg.errors import AslError
@@ -116,7 +118,7 @@ def _mlflow() -> DoctorCheck:
     try:
         tracking.check()
     except AslError as error:
-        return DoctorCheck("MLflow", False, str(error), "unset MLFLOW_TRACKING_URI for the embedded one")
+        return DoctorCheck("MLflow", False, str(error), "unset MLFLOW_TRACKING_URI to use the embedded MLflow")
     return DoctorCheck("MLflow", True, tracking.uri())
 
 
@@ -124,5 +126,5 @@ def _kubeconfig() -> DoctorCheck:
     """Whether a cluster is configured."""
     path = Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
     return DoctorCheck(
-        "kubeconfig", path.is_file(), str(path), "optional: names the cluster to deploy to", needed=False
+        "kubeconfig", path.is_file(), str(path), "optional: chooses the cluster for deploy", needed=False
     )

@@ -15,7 +15,7 @@ class AslError(Exception):
 
 
 class SettingError(AslError):
-    """A setting is unknown, of the wrong type or impossible."""
+    """A setting is unknown, of the wrong type or out of range."""
 
 
 class DataError(AslError):
@@ -35,4 +35,4 @@ class DriftError(AslError):
 
 
 class GateError(AslError):
-    """Validation refused the model; the text names every gate that failed."""
+    """Validation refused the model; the message names every failed gate."""

@@ -12,21 +12,23 @@ from asl_pkg.storage import atomic
 
 
 def make_keys(folder: Path) -> tuple[Path, Path]:
-    """Make a key pair, EC P-256; keys that exist are never touched.
+    """Create a key pair, EC P-256; existing keys are never overwritten.
 
     Args:
-        folder: gets signing.pem, which its owner alone may read, and signing.pub.
+        folder: Folder for signing.pem, readable by its owner only, and signing.pub.
 
     Returns:
         The private and the public key.
 
     Raises:
-        SettingError: one of the two files exists.
+        SettingError: One of the files exists.
     """
     private, public = folder / contract.SIGNING_KEY, folder / contract.PUBLIC_KEY
     for path in (private, public):
         if path.exists():
-            raise SettingError(f"{path} exists, and a key is never overwritten: `asl key FOLDER` writes elsewhere")
+            raise SettingError(
+                f"{path} exists, and keys are never overwritten: choose another folder with `asl key FOLDER`"
+            )
     key = ec.generate_private_key(ec.SECP256R1())
     pem = serialization.Encoding.PEM
     folder.mkdir(parents=True, exist_ok=True)
@@ -37,6 +39,6 @@ def make_keys(folder: Path) -> tuple[Path, Path]:
         form = serialization.PublicFormat.SubjectPublicKeyInfo
         atomic.write_text(public, key.public_key().public_bytes(pem, form).decode())
     except BaseException:
-        private.unlink()  # half a pair would stand in the way of the next try
+        private.unlink()  # half a pair would block the next attempt
         raise
     return private, public

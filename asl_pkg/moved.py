@@ -1,4 +1,4 @@
-"""Module paths of version 0.1, for one release: importing one gives what the module became, and a warning."""
+"""Module paths of version 0.1, for one release: importing one gives the new module, and a warning."""
 
 import importlib
 import sys
@@ -111,13 +111,13 @@ MOVED = {
 
 
 class _Alias(Loader):
-    """Makes a module that looks every name up in the one that it became."""
+    """Creates a module that looks up every name in its successor."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """Make the module, still without what it looks up."""
+        """Create the module; names are looked up on access."""
 
         def look_up(name: str) -> Any:
-            if name.startswith("__"):  # its own path and loader must not be the other's
+            if name.startswith("__"):  # its path and loader are its own
                 raise AttributeError(name)
             return getattr(importlib.import_module(spec.loader_state), name)
 
@@ -126,25 +126,25 @@ class _Alias(Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Nothing is left to be run."""
+        """Do nothing: the module is complete."""
 
 
 class _Finder(MetaPathFinder):
-    """Finds the modules that moved."""
+    """Finds modules that moved."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Say what a module of version 0.1 became."""
+        """Find the successor of a module of version 0.1."""
         package, _, name = fullname.partition(".")
         if package != "asl_pkg" or name not in MOVED:
             return None
         new = f"asl_pkg.{MOVED[name]}"
-        warnings.warn(f"{fullname} is now {new}; the old path goes with the next release", FutureWarning, 2)
+        warnings.warn(f"{fullname} is now {new}; the old path will be removed in the next release", FutureWarning, 2)
         return ModuleSpec(fullname, _Alias(), loader_state=new, is_package=True)
 
 
 def accept_old_paths() -> None:
-    """Let imports of modules that moved succeed."""
+    """Make imports by old module paths work."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.append(_Finder())

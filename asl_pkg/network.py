@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from requests import Response
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 _CLUSTER_NAME = re.compile(r"[\w-]+|.+\.svc(\.cluster\.local)?")  # a Service's name inside the cluster
 _NAME_IN_POD = re.compile(r"[\w-]+\.[\w-]+")  # NAME.NAMESPACE
 _PAGE = re.compile(r"\s*(<!doctype html|<html)", re.IGNORECASE)
@@ -23,7 +23,7 @@ def reach_directly(url: str = "") -> None:
     """
     kept = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     host = urlsplit(url).hostname or ""
-    wanted = [*LOOPBACK, host] if _is_inside(host) else LOOPBACK
+    wanted = [*LOOPBACK_HOSTS, host] if _is_inside(host) else LOOPBACK_HOSTS
     names = list(dict.fromkeys([*filter(None, kept.split(",")), *wanted]))
     os.environ.update(no_proxy=",".join(names), NO_PROXY=",".join(names))
 

@@ -15,23 +15,32 @@ from typing import Any
 from asl_pkg import urls
 from asl_pkg.bundle import signature
 from asl_pkg.config.load import load, with_homes
-from asl_pkg.config.schema import DataSettings, DvcData, FolderData, HttpData, PipelineSettings, SyntheticData
+from asl_pkg.config.schema import (
+    ArchiveData,
+    DataSettings,
+    DvcData,
+    FolderData,
+    HttpData,
+    ParquetData,
+    PipelineSettings,
+    SyntheticData,
+)
 from asl_pkg.config.text import settings_to_text
 from asl_pkg.errors import AslError, SettingError
 from asl_pkg.lineage.code_version import PROJECT, code_version
 from asl_pkg.orchestration import compiled, form
 from asl_pkg.orchestration.images import step_images
-from asl_pkg.orchestration.local_log import RunLog, shown
+from asl_pkg.orchestration.local_log import RunLog, run_log
 from asl_pkg.storage import outputs
 
 COMPILED = PROJECT / "pipelines" / "asl.yaml"
 COMPILED_HEAD = "# PIPELINE DEFINITION\n# Name: asl\n"
 LOG_FILE = "log.txt"
 CACHE_FOLDER = ".cache"
-KEY = re.compile(r"[0-9a-f]{64}")  # of a result in kfp's cache
-STEPS = {"dataset": "pull", "training": "train", "bundle": "export", "report": "validate"}  # by what people look for
+KEY = re.compile(r"[0-9a-f]{64}")  # name of a result in kfp's cache
+STEPS = {"dataset": "pull", "training": "train", "bundle": "export", "report": "validate"}  # step by output
 
-HOW = {"runner", "cache", "kfp.", "pod."}  # settings of how it runs; those without a parameter go into what runs
+HOW = {"runner", "cache", "kfp.", "pod."}  # settings of the run itself; they need no parameter
 LOCATIONS = ("store", "checkpoint_uri")
 
 
@@ -39,21 +48,23 @@ def compile_pipeline(path: Path, overrides: Sequence[str] = ()) -> Path:
     """Write the compiled pipeline.
 
     Args:
-        path: of the YAML file.
-        overrides: settings that its form shows as defaults, and whose container images it runs; with none it runs this
-            release's, in the registry of `make kind-up`.
+        path: The YAML file.
+        overrides: Settings that become defaults of the form and choose the container images; without any, the images
+            are this release's, in the registry of `make kind-up`.
 
     Returns:
         The path.
 
     Raises:
-        SettingError: a setting is wrong or has no place in the pipeline, or the file is not ours.
+        SettingError: A setting is wrong or has no parameter in the pipeline, or the file is not ours.
     """
     from pipelines.asl import compile_to
 
     pod, arguments = load(PipelineSettings, overrides).pod, parameters(overrides)
     if secret := [override.partition("=")[0] for override in overrides if urls.is_secret(override)]:
-        raise SettingError(f"{secret[0]} holds a password or token, which everybody who sees the pipeline would see")
+        raise SettingError(
+            f"{secret[0]} holds a password or token that everybody who sees the pipeline could read: leave it out"
+        )
     outputs.claim_file(path, "asl pipeline compile FILE", _is_compiled)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent, ignore_cleanup_errors=True) as beside:
@@ -74,66 +85,66 @@ def _is_compiled(path: Path) -> bool:
 
 
 def run(overrides: Sequence[str], run_dir: Path) -> dict[str, Path]:
-    """Run the compiled pipeline here: every step a process or a container, what is still right from the cache.
+    """Run the compiled pipeline here, each step as a process or a container; valid results come from the cache.
 
     Args:
-        overrides: settings of PipelineSettings, as on the command line.
-        run_dir: gets one entry a step.
+        overrides: Settings of PipelineSettings, as on the command line.
+        run_dir: Folder for the results, one entry per step.
 
     Returns:
-        Where each step's result lies: pull, train, export, validate. Those of a run that failed lie there as well.
+        Path of the result of pull, train, export and validate; a failed run leaves what it has there too.
 
     Raises:
-        SettingError: a setting is wrong, or has no parameter in the pipeline.
-        AslError: a step failed.
+        SettingError: A setting is wrong, or has no parameter in the pipeline.
+        AslError: A step failed.
     """
     overrides = with_homes(PipelineSettings, overrides)
     settings = load(PipelineSettings, overrides)
     urls.remember(override.partition("=")[2] for override in overrides)
     overrides = [urls.public(override) if urls.is_secret(override) else override for override in overrides]
     if settings.trainer.trainjob:
-        raise SettingError("trainer.trainjob=true is for `asl pipeline submit`: on this machine take trainer.workers=N")
+        raise SettingError("trainer.trainjob=true is for `asl pipeline submit`: use trainer.workers=N on this machine")
     arguments = parameters([_absolute(override) for override in (f"store={settings.store}", *overrides)])
     documents = prepare_pipeline(settings, signature.signer())
     compiled.drop_retries(documents)
     outputs.claim(run_dir, outputs.RUN)
     if blocked := [step for step in STEPS.values() if (run_dir / step).exists() and not (run_dir / step).is_symlink()]:
-        raise SettingError(f"{run_dir / blocked[0]} was not written by asl, and a link goes there: move it away")
+        raise SettingError(f"{run_dir / blocked[0]} was not written by asl, and its path is needed: move it away")
     if not settings.cache:
         _forget(run_dir / CACHE_FOLDER)
     outputs.mark(run_dir, outputs.RUN)
-    with shown(run_dir / LOG_FILE) as log:
+    with run_log(run_dir / LOG_FILE) as log:
         try:
             with _runner(settings, overrides, documents) as runner:
                 _run_locally(compiled.to_yaml(documents), runner, arguments, run_dir)
-            if log.error:  # kfp takes a container that went away before its exit code was read for one that ended well
+            if log.error:  # if a container is removed before kfp reads its exit code, kfp reports success
                 raise RuntimeError(log.error)
         except RuntimeError as error:
-            raise AslError(f"{log.error or error} (everything that the run said: {log.path})") from error
+            raise AslError(f"{log.error or error} (full log: {log.path})") from error
         finally:
             results = _link(log, run_dir)
     return results
 
 
 def _forget(cache: Path) -> None:
-    """Remove kfp's account of earlier results; other files stay."""
+    """Remove the entries of kfp's cache; other files stay."""
     for path in cache.glob("*.json"):
         if KEY.fullmatch(path.stem):
             path.unlink()
 
 
 def _absolute(override: str) -> str:
-    """A setting whose folder every step finds; a URL and any other setting as it is."""
+    """Make the path in a setting absolute, for the steps; a URL or another setting stays as it is."""
     name, _, value = override.partition("=")
     return f"{name}={Path(value).resolve()}" if name in LOCATIONS and value and "://" not in value else override
 
 
 def prepare_pipeline(settings: PipelineSettings, signer: str = "") -> compiled.Documents:
-    """Fill in what the steps get and no form asks for: what their cache keys need, and the kind of accelerator.
+    """Set the inputs of steps that are not in the form: those of the cache keys, and the accelerator.
 
     Args:
-        settings: of the run.
-        signer: digest of the public key of who signs.
+        settings: Settings of the run.
+        signer: Digest of the signer's public key.
 
     Returns:
         The compiled pipeline, with the container images of the release.
@@ -148,26 +159,26 @@ def prepare_pipeline(settings: PipelineSettings, signer: str = "") -> compiled.D
 
 
 def parameters(overrides: Sequence[str]) -> dict[str, Any]:
-    """The pipeline's parameters for settings of the command line.
+    """Convert settings of the command line to parameters of the pipeline.
 
     Args:
         overrides: `name=value`, already checked.
 
     Returns:
-        A value for each parameter that a setting touches.
+        Values by parameter, for those with a setting.
 
     Raises:
-        SettingError: a setting says where one machine keeps things, which the pipeline decides itself.
+        SettingError: A setting is a path that the pipeline chooses itself.
     """
     arguments: dict[str, Any] = {}
-    texts: dict[str, dict[str, str]] = {}  # the last value of a setting counts
+    texts: dict[str, dict[str, str]] = {}  # the last value of a setting wins
     for override in overrides:
         name, _, value = override.partition("=")
         parameter = form.parameter_of(name)
         if parameter is None:
             if name in HOW or name.partition(".")[0] + "." in HOW:
                 continue
-            raise SettingError(f"{name} is decided by the pipeline: its results lie in runs/<name>/<step>")
+            raise SettingError(f"{name} is chosen by the pipeline: results are in runs/<name>/<step>")
         if form.PARAMETERS[parameter].setting:
             arguments[parameter] = type(form.PARAMETERS[parameter].default)(value)
         else:
@@ -176,14 +187,14 @@ def parameters(overrides: Sequence[str]) -> dict[str, Any]:
 
 
 def source_version(data: DataSettings) -> str:
-    """Name the state of a source, so that one that may have changed is pulled anew.
+    """Name the state of a source; pull runs again when it changes.
 
     Args:
-        data: the settings of the source.
+        data: Settings of the source.
 
     Returns:
-        The digest or commit that the settings demand; of a local source a digest over names, sizes and times; of
-        anything else a new name each time.
+        The digest or commit in the settings; for a local source, a digest over names, sizes and times; for any other
+        source, a new name each time.
     """
     match data:
         case SyntheticData():
@@ -192,23 +203,23 @@ def source_version(data: DataSettings) -> str:
             return digest
         case DvcData(revision=commit) if re.fullmatch(r"[0-9a-f]{40}", commit):
             return commit
-        case FolderData(name="folder" | "archive" | "parquet", path=path, signers_csv=table):
-            return _listing(*(Path(one) for one in (path, table) if one))
+        case FolderData() | ArchiveData() | ParquetData():
+            return _listing(*(Path(path) for path in (data.path, data.signers_csv) if path))
     return uuid.uuid4().hex
 
 
 def _listing(*roots: Path) -> str:
     digest = hashlib.sha256()
-    for one in sorted(path for root in roots for path in [root, *root.rglob("*")] if path.is_file()):
-        status = one.stat()
-        digest.update(f"{one}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    for path in sorted(path for root in roots for path in [root, *root.rglob("*")] if path.is_file()):
+        status = path.stat()
+        digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
 @contextmanager
 def _runner(settings: PipelineSettings, overrides: Sequence[str], documents: compiled.Documents) -> Iterator[Any]:
-    """What kfp runs the steps by; containers get the images that the settings name."""
-    # kfp warns that our images are not named "python", and about its own deprecations: nothing a user can mend.
+    """Give kfp's runner; for containers, set the container images of the settings."""
+    # kfp warns about the names of our images and its own deprecations: users cannot fix either.
     warnings.simplefilter("ignore")
     from kfp import local
 
@@ -231,7 +242,7 @@ def _run_locally(text: str, runner: Any, arguments: dict[str, Any], run_dir: Pat
 
 
 def _link(log: RunLog, run_dir: Path) -> dict[str, Path]:
-    """Link the results of the steps that are done; kfp's cache knows where they lie, new ones last."""
+    """Link the results of finished steps; kfp's cache has their paths, the newest last."""
     entries = sorted((run_dir / CACHE_FOLDER).glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
     results = {}
     for output, step in STEPS.items():

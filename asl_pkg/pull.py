@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from asl_pkg import contract
 from asl_pkg.class_sets import labels_of
-from asl_pkg.config.schema import DataSettings, FolderData, MixData, Settings
+from asl_pkg.config.schema import DataSettings, FolderData, MixData, PhotoData, Settings
 from asl_pkg.data import left_out
 from asl_pkg.data.audit.audit import Findings, write_audit
 from asl_pkg.data.audit.audit_json import NearDuplicates
@@ -87,13 +87,13 @@ def inputs_of(data: DataSettings) -> list[str]:
 def _ingest(settings: Settings, folder: Path) -> tuple[str, IngestedData]:
     """Read the whole source; returns the fingerprint too. The source's index is not kept in memory."""
     data, seed = settings.data, settings.seed
-    if isinstance(data, FolderData) and data.signers_csv:
+    if isinstance(data, PhotoData) and data.signers_csv:
         read_table(Path(data.signers_csv))  # refused before the source is read
     source = open_source(data, seed, folder / "downloads")
     name = fingerprint(data, seed, source)
     parts = folder / f"parts-{name[:12]}"
     _forget_others(folder, parts)
-    return name, ingest(source, parts, isinstance(data, FolderData) and data.strip_private)
+    return name, ingest(source, parts, isinstance(data, PhotoData) and data.strip_private)
 
 
 def _make(
@@ -101,7 +101,7 @@ def _make(
 ) -> DatasetInfo:
     """Make the data set from ingested data."""
     data = settings.data
-    folder = data.path if type(data) is FolderData else ""
+    folder = data.path if isinstance(data, FolderData) else ""
     labels = ingested.column("label")
     left_out.require_fit(ingested.rejected, len(labels), _most_unfit(data), _source_of(data), folder, set(labels))
     left_out.require_classes(labels, data.classes, ingested.rejected, _source_of(data))
@@ -138,7 +138,7 @@ def _ingest_folder(dataset_dir: Path) -> Iterator[Path]:
 
 
 def _most_unfit(data: DataSettings) -> float:
-    return data.max_quarantined if isinstance(data, FolderData) else 0.0
+    return data.max_quarantined if isinstance(data, PhotoData) else 0.0
 
 
 def _source_of(data: DataSettings) -> str:

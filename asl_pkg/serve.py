@@ -1,4 +1,4 @@
-"""The verb serve: a model server on one bundle, until it is interrupted."""
+"""The verb serve: run a model server on a bundle until it is interrupted."""
 
 import shlex
 
@@ -12,17 +12,17 @@ from asl_pkg.serving.triton.local import LocalTriton
 
 
 def serve(settings: InferenceSettings) -> None:
-    """Serve a bundle over v2 and stay until Ctrl-C or SIGTERM; both end the server in order.
+    """Serve a bundle over v2 until Ctrl-C or SIGTERM, which stop the server gracefully.
 
     Args:
-        settings: bundle, store, engine, host and ports.
+        settings: Bundle, store, engine, host and ports.
 
     Raises:
-        BundleError: there is no bundle, or it is damaged.
-        ServingError: the server does not start, or ends by itself.
+        BundleError: The bundle is missing or damaged.
+        ServingError: The server does not start, or exits by itself.
     """
     bundle = choose_bundle(settings)
-    read_model(bundle.model_path)  # Triton opens whatever a graph names: only one that names nothing gets there
+    read_model(bundle.model_path)  # Triton opens every file that a graph names: refuse graphs that name any
     try:
         if settings.engine == "kserve":
             _serve_kserve(bundle, settings)
@@ -47,7 +47,7 @@ def _serve_kserve(bundle: Bundle, settings: InferenceSettings) -> None:
 
     wanted = [settings.http_port, settings.grpc_port]
     server = KServeServer(OnnxModel(bundle), settings.host, *free_ports(settings.host, wanted))
-    # its protocol has no model configuration, which is where our Triton tells the threshold
+    # it has no model configuration, where our Triton reports the threshold
     threshold = f" confidence_threshold={bundle.confidence_threshold}"
     _announce(bundle, "KServe's own server on ONNX Runtime", server.http_url, server.grpc_url, threshold)
     _name_moved_ports(wanted, server.ports)

@@ -21,8 +21,8 @@ from asl_pkg.network import reach_directly, refusal
 from asl_pkg.orchestration import compiled
 from asl_pkg.orchestration.failed_step import find_failed_step
 from asl_pkg.orchestration.images import step_images
-from asl_pkg.orchestration.preflight import missing, pinned
-from asl_pkg.orchestration.run_watcher import POLL_S, follow
+from asl_pkg.orchestration.preflight import missing_requirements, pinned_image
+from asl_pkg.orchestration.run_watcher import RUN_POLL_S, watch_run
 from asl_pkg.urls import is_secret, public
 
 if TYPE_CHECKING:
@@ -35,31 +35,31 @@ LOCAL_SOURCES = ("folder", "archive", "parquet")
 
 @dataclass(frozen=True)
 class Submitted:
-    """A run or a schedule on Kubeflow Pipelines.
+    """A run or a recurring run on Kubeflow Pipelines.
 
     Args:
-        id: that it has there.
-        url: of its page.
+        id: ID in Kubeflow Pipelines.
+        url: URL of its page.
     """
 
     id: str
     url: str
 
 
-def submit(overrides: Sequence[str], poll_s: float = POLL_S) -> Submitted:
-    """Submit the pipeline and follow the run to its end.
+def submit(overrides: Sequence[str], poll_s: float = RUN_POLL_S) -> Submitted:
+    """Submit the pipeline and watch the run until it ends.
 
     Args:
-        overrides: settings of PipelineSettings, as on the command line.
-        poll_s: between two looks at the run.
+        overrides: Settings of PipelineSettings, as on the command line.
+        poll_s: Polling interval.
 
     Returns:
         The run, which succeeded.
 
     Raises:
-        SettingError: a setting is wrong, has no parameter in the pipeline, or names what no pod can see.
-        ServingError: something that the run needs is missing, or Kubeflow Pipelines does not answer.
-        AslError: the run failed.
+        SettingError: A setting is wrong, has no parameter in the pipeline, or names something that pods cannot reach.
+        ServingError: A requirement of the run is missing, or Kubeflow Pipelines does not answer.
+        AslError: The run failed.
     """
     settings = load(PipelineSettings, overrides)
     _require_visible(settings)
@@ -76,28 +76,28 @@ def submit(overrides: Sequence[str], poll_s: float = POLL_S) -> Submitted:
         submitted = Submitted(run.run_id, f"{public(settings.kfp.host).rstrip('/')}/#/runs/details/{run.run_id}")
         progress.say(f"run {submitted.url}")
         cluster = _cluster(settings)
-        state = follow(client, run.run_id, cluster, poll_s)
+        state = watch_run(client, run.run_id, cluster, poll_s)
     if state != "SUCCEEDED":
         failed = find_failed_step(cluster, run.run_id) if cluster else None
         for line in failed.log if failed else []:
             progress.say(f"  {line}")
-        what = failed.summary if failed else "its page says which step failed"
+        what = failed.summary if failed else "see its page for the failed step"
         raise AslError(f"the run ended {state}: {what}: {submitted.url}")
     return submitted
 
 
 def schedule(overrides: Sequence[str]) -> Submitted:
-    """Let Kubeflow Pipelines run the pipeline again and again.
+    """Schedule recurring runs of the pipeline.
 
     Args:
-        overrides: settings of PipelineSettings, as on the command line; `kfp.cron` says when.
+        overrides: Settings of PipelineSettings, as on the command line; `kfp.cron` is the schedule.
 
     Returns:
-        The schedule. Its runs take nothing from the cache where the source of the images may change.
+        The recurring run. If the source of the images may change, its steps are never cached.
 
     Raises:
-        SettingError: as for `submit`.
-        ServingError: as for `submit`.
+        SettingError: As for `submit`.
+        ServingError: As for `submit`.
     """
     settings = load(PipelineSettings, overrides)
     _require_visible(settings)
@@ -120,27 +120,27 @@ def schedule(overrides: Sequence[str]) -> Submitted:
 
 
 def _require_visible(settings: PipelineSettings) -> None:
-    """Refuse settings that name what pods cannot see, or hold what others must not see."""
+    """Refuse settings that pods cannot use, or that would reveal a secret."""
     if not settings.store.startswith("s3://"):
         raise SettingError(f"store={settings.store}: pods need store=s3://BUCKET/PREFIX")
     if settings.checkpoint_uri and not settings.checkpoint_uri.startswith("s3://"):
-        raise SettingError(f"checkpoint_uri={settings.checkpoint_uri}: another pod finds it at s3://BUCKET/PREFIX only")
+        raise SettingError(f"checkpoint_uri={settings.checkpoint_uri}: pods need checkpoint_uri=s3://BUCKET/PREFIX")
     if settings.data.name in LOCAL_SOURCES:
         raise SettingError(
-            f"data={settings.data.name}: a pod does not see this machine's files; `asl pull … to=s3://BUCKET/PREFIX` "
-            "publishes them for data=s3://BUCKET/PREFIX/DIGEST"
+            f"data={settings.data.name}: pods cannot read this machine's files: publish them with `asl pull … "
+            "to=s3://BUCKET/PREFIX` and use data=s3://BUCKET/PREFIX/DIGEST"
         )
     if secret := [name for name in ("path", "repository") if is_secret(str(getattr(settings.data, name, "")))]:
         raise SettingError(
-            f"data.{secret[0]} holds a password or token, which everybody who sees the run would see: `asl pull … "
-            "to=s3://BUCKET/PREFIX` publishes the data for data=s3://BUCKET/PREFIX/DIGEST"
+            f"data.{secret[0]} holds a password or token that everybody who sees the run could read: publish the data "
+            "with `asl pull … to=s3://BUCKET/PREFIX` and use data=s3://BUCKET/PREFIX/DIGEST"
         )
 
 
 @contextmanager
 def _connected(settings: PipelineSettings) -> Iterator[tuple["Client", str | None]]:
-    """A client, and the namespace of an experiment: without users of its own KFP refuses one."""
-    warnings.simplefilter("ignore")  # kfp's own deprecations: nothing a user can mend
+    """A client, and the namespace for experiments: None for KFP in single-user mode, which refuses one."""
+    warnings.simplefilter("ignore")  # kfp's own deprecations: users cannot fix them
     import kfp
     from kfp_server_api import ApiException
     from urllib3.exceptions import HTTPError
@@ -148,19 +148,19 @@ def _connected(settings: PipelineSettings) -> Iterator[tuple["Client", str | Non
     host = settings.kfp.host
     try:
         several = _health(host).get("multi_user")
-        with redirect_stdout(StringIO()):  # its own words about pages; ours name the run's
+        with redirect_stdout(StringIO()):  # its messages about pages; we print the run's URL
             client = kfp.Client(host)
             yield client, settings.kfp.namespace if several else None
     except ApiException as error:
         raise ServingError(f"Kubeflow Pipelines at {host} refuses: {error.status} {_said(error)}") from error
     except (requests.RequestException, HTTPError) as error:
         raise ServingError(
-            f"no Kubeflow Pipelines answers at {host}: set kfp.host, or forward its port: {FORWARD}"
+            f"Kubeflow Pipelines does not answer at {host}: set kfp.host, or forward its port: {FORWARD}"
         ) from error
 
 
 def _health(host: str) -> dict[str, Any]:
-    """What the server says of itself; kfp's client would ask again and again, and show a traceback each time."""
+    """The server's health; kfp's client would retry, and print a traceback each time."""
     reach_directly(host)
     answer = requests.get(f"{host}/apis/v2beta1/healthz", timeout=TIMEOUT_S)
     got = refusal(answer)
@@ -176,12 +176,12 @@ def _health(host: str) -> dict[str, Any]:
 
 @contextmanager
 def _package(settings: PipelineSettings, cache: bool) -> Iterator[str]:
-    """The file that the client sends, once all that the run needs was looked for."""
+    """The pipeline file for the client, after all checks passed."""
     images = step_images(settings.pod)
-    if lacking := missing(settings, list(images.values())):
+    if lacking := missing_requirements(settings, list(images.values())):
         raise ServingError(f"cannot submit; missing: {'; '.join(lacking)}")
     documents = pipeline.prepare_pipeline(settings)
-    compiled.set_images(documents, {name: pinned(image) for name, image in images.items()})
+    compiled.set_images(documents, {name: pinned_image(image) for name, image in images.items()})
     if not cache:
         compiled.drop_caching(documents)
     with tempfile.TemporaryDirectory(prefix="asl-") as folder:
@@ -194,10 +194,10 @@ def _cluster(settings: PipelineSettings) -> Cluster | None:
     try:
         return Cluster(settings.kfp.namespace)
     except ServingError as error:
-        progress.say(f"the run's pods cannot be looked at: {error}")
+        progress.say(f"cannot watch the run's pods: {error}")
         return None
 
 
 def _said(error: Any) -> str:
-    """The first line of an answer that is an error."""
+    """The first line of an error response."""
     return next(iter(str(error.body or error.reason).splitlines()), "")

@@ -72,7 +72,7 @@ def train(
         from asl_pkg.k8s import trainjob  # with the client of Kubernetes
 
         with _published(training_dir, plots_dir) as folder:
-            trainjob.train(settings, _key(settings, hyper_parameters), dataset_dir, folder)
+            trainjob.run_train_job(settings, _key(settings, hyper_parameters), dataset_dir, folder)
         return _metrics(training_dir)
     if settings.trainer.workers > 1 and not distributed.is_distributed():
         distributed.launch(settings.trainer.workers, train, settings, dataset_dir, training_dir, plots_dir)

@@ -1,4 +1,4 @@
-"""What torchrun runs in each pod of a TrainJob: fetch the data set, train together; the first one keeps the result."""
+"""Program of each pod of a TrainJob: download the data set, train, and upload the result from the first pod."""
 
 import sys
 import tempfile
@@ -14,12 +14,12 @@ from asl_pkg.storage.s3_folder import S3Folder
 from asl_pkg.train import train
 
 
-def node(work: S3Folder, overrides: Sequence[str]) -> None:
-    """Be one of the processes that learn together.
+def train_node(work: S3Folder, overrides: Sequence[str]) -> None:
+    """Run one worker of a distributed training.
 
     Args:
-        work: where the data set lies and the result belongs.
-        overrides: settings of the training.
+        work: S3 folder of data set and result.
+        overrides: Settings of the training.
     """
     with tempfile.TemporaryDirectory(prefix="asl-train-") as scratch:
         dataset_dir, training_dir = Path(scratch, DATASET), Path(scratch, TRAINING)
@@ -31,6 +31,6 @@ def node(work: S3Folder, overrides: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     try:
-        node(S3Folder.open(sys.argv[1]), sys.argv[2:])
+        train_node(S3Folder.open(sys.argv[1]), sys.argv[2:])
     except AslError as error:
         sys.exit(f"asl: {error}")

@@ -1,4 +1,4 @@
-"""URLs that carry secrets: a password, a token or a signature. This module imports nothing of the project."""
+"""URLs with secrets: a password, a token or a signature. This module imports nothing of the project."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
-VARIABLE = "ASL_SECRET_URLS"  # JSON list of whole URLs; a run's parameters and logs hold only their public forms
+URLS_VARIABLE = "ASL_SECRET_URLS"  # JSON list of whole URLs; a run's parameters and logs hold only their public forms
 # A password may contain "@" and, where no port follows the colon, "/", "?" and "#", which would end the host.
 _USER = re.compile(
     r"""(?<=://)(?:
@@ -24,7 +24,7 @@ def public(text: str) -> str:
     """Remove the secrets from every URL in a text.
 
     Args:
-        text: a URL, a setting, or a line for people.
+        text: A URL, a setting, or a message.
 
     Returns:
         The text; its URLs have no user, password, query or fragment.
@@ -45,19 +45,19 @@ def remember(texts: Iterable[str]) -> None:
     """
     secret = [text for text in texts if is_secret(text)]
     if secret:
-        os.environ[VARIABLE] = json.dumps(secret)
+        os.environ[URLS_VARIABLE] = json.dumps(secret)
 
 
 def with_secrets(text: str) -> str:
     """Restore the secrets that `public` removed.
 
     Args:
-        text: a URL or a list of sources.
+        text: A URL or a list of sources.
 
     Returns:
         The text that `remember` kept; the same text if it kept none.
     """
-    kept = json.loads(os.environ.get(VARIABLE, "[]"))
+    kept = json.loads(os.environ.get(URLS_VARIABLE, "[]"))
     return next((secret for secret in kept if public(secret) == text), text)
 
 

@@ -1,1 +1,1 @@
-"""One file a step: a signature, a docstring, one call into asl_pkg."""
+"""The steps as kfp components, one file each: a signature, a docstring, one call into asl_pkg."""

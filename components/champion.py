@@ -1,18 +1,18 @@
-"""The step champion: which release a new one has to be compared with."""
+"""The step champion: find the release that a new one is compared with."""
 
 from kfp import dsl
 
 
 @dsl.component(base_image="asl-train", install_kfp_package=False)
 def champion(deploy_store: str, bundle: dsl.Input[dsl.Model]) -> str:
-    """Look up what serves; never cached, since its answer is part of what validate is cached by.
+    """Look up the serving release; never cached, since the result is part of the cache key of validate.
 
     Args:
-        deploy_store: where releases lie.
-        bundle: what export wrote; where it serves already, the release before it is the one to compare with.
+        deploy_store: Model store.
+        bundle: Bundle written by export; if it serves already, the release before it is the champion.
 
     Returns:
-        The release, empty before the first deployment.
+        The release; empty before the first deployment.
     """
     from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The step deploy: a release in the model store that serves."""
+"""The step deploy: store the release and serve it."""
 
 from kfp import dsl
 
@@ -10,13 +10,13 @@ def deploy(
     bundle: dsl.Input[dsl.Model],
     report: dsl.Input[dsl.Artifact],
 ) -> str:
-    """Store the bundle as a release, try it on a Triton of its own, and only then let it serve.
+    """Store the bundle as a release, test it on a Triton of its own, and then switch to it.
 
     Args:
-        deploy_store: where releases lie and so where they serve: a folder, or s3://BUCKET/PREFIX.
-        deploy_settings: further settings such as `deploy.canary_requests=…`.
-        bundle: what export wrote.
-        report: what validate wrote.
+        deploy_store: Model store: a folder, or s3://BUCKET/PREFIX.
+        deploy_settings: Further settings such as `deploy.canary_requests=…`.
+        bundle: Bundle written by export.
+        report: Report written by validate.
 
     Returns:
         The release.

@@ -1,4 +1,4 @@
-"""The step export: the bundle that is served."""
+"""The step export: write the bundle that is served."""
 
 from kfp import dsl
 
@@ -12,15 +12,15 @@ def export(
     training: dsl.Input[dsl.Model],
     bundle: dsl.Output[dsl.Model],
 ) -> None:
-    """Write the best checkpoint as an ONNX model with everything that Triton needs.
+    """Export the best checkpoint to ONNX, with everything that Triton needs.
 
     Args:
-        export_settings: settings such as `export.precision=int8`.
-        signer: digest of the public key of who signs, so that a cached bundle signed otherwise is not taken.
-        code_version: hash of the code, so that a cached result of other code is not taken.
-        dataset: what pull wrote; int8 is calibrated on it.
-        training: what train wrote.
-        bundle: the bundle, sealed by digests.
+        export_settings: Settings such as `export.precision=int8`.
+        signer: Digest of the signer's public key, as part of the cache key.
+        code_version: Digest of the code, as part of the cache key.
+        dataset: Data set written by pull; int8 is calibrated on it.
+        training: Training written by train.
+        bundle: The bundle, with the digests of its files.
     """
     from pathlib import Path
 

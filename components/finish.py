@@ -1,4 +1,4 @@
-"""The step finish: says how the run ended, whatever happened before it."""
+"""The step finish: say how the run ended, even if a step failed."""
 
 from kfp import dsl
 
@@ -8,8 +8,8 @@ def finish(status: dsl.PipelineTaskFinalStatus, run_id: str) -> None:
     """Say whether every step succeeded; else name the one that failed, its exit code and its last lines.
 
     Args:
-        status: of all the steps together; kfp fills it in.
-        run_id: of this run.
+        status: Status of the run, set by kfp.
+        run_id: ID of the run.
     """
     from asl_pkg.orchestration.failed_step import describe_ending
 

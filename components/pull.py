@@ -1,4 +1,4 @@
-"""The step pull: a data set from its source."""
+"""The step pull: import a data set."""
 
 from kfp import dsl
 
@@ -13,16 +13,16 @@ def pull(
     dataset: dsl.Output[dsl.Dataset],
     audit: dsl.Output[dsl.HTML],
 ) -> None:
-    """Bring in a data set, split it without leaks and write it as Parquet.
+    """Import a data set, split it without leaks and write it as Parquet.
 
     Args:
-        data_source: kind of source: synthetic, folder, archive, http, s3, dvc, parquet or mix, or a URL.
-        data_settings: further settings of the source, such as `data.path=…`.
-        seed: of every random choice.
-        data_version: digest or listing of the source, so that a cached data set of another state is not taken.
-        code_version: hash of the code, so that a cached result of other code is not taken.
-        dataset: the data set.
-        audit: what arrived and what it is worth.
+        data_source: Kind of source: synthetic, folder, archive, http, s3, dvc, parquet or mix, or a URL.
+        data_settings: Further settings of the source, such as `data.path=…`.
+        seed: Random seed.
+        data_version: Digest or listing of the source, as part of the cache key.
+        code_version: Digest of the code, as part of the cache key.
+        dataset: The data set.
+        audit: Audit page of the data set.
     """
     from pathlib import Path
 

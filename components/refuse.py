@@ -1,17 +1,17 @@
-"""The step refuse: fails the run of a model that did not pass."""
+"""The step refuse: fail the run of a model that did not pass the gates."""
 
 from kfp import dsl
 
 
 @dsl.component(base_image="asl-train", install_kfp_package=False)
 def refuse(report: dsl.Input[dsl.Artifact]) -> None:
-    """Fail, and name the gates that the model did not pass.
+    """Fail, and name the failed gates.
 
     Args:
-        report: what validate wrote.
+        report: Report written by validate.
 
     Raises:
-        GateError: always.
+        GateError: Always.
     """
     from pathlib import Path
 

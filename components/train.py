@@ -1,4 +1,4 @@
-"""The step train: a network that learnt from the data set."""
+"""The step train: train a network on the data set."""
 
 from kfp import dsl
 
@@ -17,14 +17,14 @@ def train(
     """Train the network and keep its best checkpoint.
 
     Args:
-        train_model: kind of network: baseline or resnet.
-        train_max_epochs: passes over the training images at most.
-        train_settings: further settings, such as `trainer.learning_rate=…`.
-        seed: of every random choice.
-        code_version: hash of the code, so that a cached result of other code is not taken.
-        dataset: what pull wrote.
-        training: checkpoints, history and plots.
-        metrics: of the best epoch on the validation split.
+        train_model: Kind of network: baseline or resnet.
+        train_max_epochs: Maximum number of epochs.
+        train_settings: Further settings, such as `trainer.learning_rate=…`.
+        seed: Random seed.
+        code_version: Digest of the code, as part of the cache key.
+        dataset: Data set written by pull.
+        training: Checkpoints, history and plots.
+        metrics: Metrics of the best epoch on the validation split.
     """
     from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The step validate: does the model deserve to be served?"""
+"""The step validate: check whether the model may be served."""
 
 from kfp import dsl
 
@@ -23,21 +23,20 @@ def validate(
     """Measure the bundle on images that training never saw, and let the gates decide.
 
     Args:
-        validate_accuracy_min: lower bound of test accuracy.
-        validate_settings: further thresholds such as `validate.worst_group_min=…`.
-        deploy_store: where releases lie, the one that serves among them.
-        champion: the release that the new one is compared with, so that a verdict against another one is not taken
-            from the cache.
-        signer: digest of the public key of who signs, so that a cached report signed otherwise is not taken.
-        code_version: hash of the code, so that a cached result of other code is not taken.
-        bundle: what export wrote.
-        dataset: what pull wrote.
-        training: what train wrote, for the comparison with torch.
+        validate_accuracy_min: Least test accuracy (lower bound of the interval).
+        validate_settings: Further thresholds such as `validate.worst_group_min=…`.
+        deploy_store: Model store with the champion.
+        champion: Release that the new one is compared with, also part of the cache key.
+        signer: Digest of the signer's public key, as part of the cache key.
+        code_version: Digest of the code, as part of the cache key.
+        bundle: Bundle written by export.
+        dataset: Data set written by pull.
+        training: Training written by train, for the comparison with torch.
         report: report.json, report.html and the golden set.
-        metrics: figures on the test split.
+        metrics: Metrics on the test split.
         classification: ROC curve and confusion matrix on the test split.
         page: report.html.
-        model_card: what the model is for and what not.
+        model_card: Model card: intended use and limits.
 
     Returns:
         Whether every gate passed.

@@ -1,4 +1,4 @@
-"""Pages of the site that are made from the code when it is built: settings, the tree, and the reference."""
+"""Generate pages of the site from the code: settings, the tree, and the API reference."""
 
 import ast
 import dataclasses
@@ -11,7 +11,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from asl_pkg.config.load import default_of, kind_of, walk
+from asl_pkg.config.load import default_of, kind_of, range_text, walk
 from asl_pkg.config.schema import GROUPS, InferenceSettings, PipelineSettings
 
 PROJECT = Path(__file__).parents[1]
@@ -20,14 +20,14 @@ CODE = ("asl_pkg", "components", "pipelines")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """List a reference page for each package in the navigation."""
+    """Add the reference page of each package to the navigation."""
     pages = [{"Overview": "reference/index.md"}, *({name: path} for name, path in _reference())]
     config.nav = [{"Reference": pages} if "Reference" in item else item for item in config.nav or []]
     return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that no file holds."""
+    """Add the generated pages."""
     made = {"configuration.md": _configuration(), "reference/index.md": _overview()}
     made |= {path: _page(name) for name, path in _reference()}
     for path, text in made.items():
@@ -36,25 +36,29 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Put the tree where the page about the architecture wants it."""
+    """Insert the tree into the page about the architecture."""
     return markdown.replace(TREE, "\n".join(["```text", *_tree(), "```"])) if TREE in markdown else markdown
 
 
 def _packages() -> list[Path]:
-    """Every package, in the order of the names."""
+    """All packages, sorted by name."""
     found = (path.parent for root in CODE for path in (PROJECT / root).rglob("__init__.py"))
     return sorted(folder.relative_to(PROJECT) for folder in found)
 
 
 def _modules(package: Path) -> list[str]:
-    """The modules of a package by dotted name; a package's own page does not show those of packages below it."""
+    """Dotted names of the modules in a package, without those of its sub-packages."""
     files = sorted((PROJECT / package).glob("*.py"))
     return [".".join([*package.parts, file.stem]) for file in files if not file.stem.startswith("__")]
 
 
 def _reference() -> list[tuple[str, str]]:
-    """The dotted name of each package that has modules, and its page."""
-    return [(".".join(one.parts), f"reference/{'.'.join(one.parts)}.md") for one in _packages() if _modules(one)]
+    """Dotted name and page of each package with modules."""
+    return [
+        (".".join(package.parts), f"reference/{'.'.join(package.parts)}.md")
+        for package in _packages()
+        if _modules(package)
+    ]
 
 
 def _overview() -> str:
@@ -79,7 +83,7 @@ def _summary(file: Path) -> str:
 
 
 def _tree() -> Iterator[str]:
-    """A line for each package and module, with the first line of its docstring."""
+    """One line per package and module, with the first line of its docstring."""
     for package in _packages():
         depth = "  " * (len(package.parts) - 1)
         yield f"{depth}{package.name}/".ljust(34) + _summary(PROJECT / package / "__init__.py")
@@ -92,8 +96,8 @@ def _configuration() -> str:
     lines = [
         "# Configuration",
         "",
-        "Every setting of `asl pipeline run`, which takes those of all steps, and of the verbs that ask a model.",
-        "`asl VERB --help` lists the settings of one verb. Type `name=value`; the defaults are in `asl_pkg/config/`.",
+        "Every setting of `asl pipeline run`, which takes those of all steps, and of the verbs that use a model.",
+        "`asl VERB --help` lists those of one verb. Type `name=value`; the defaults are in `asl_pkg/config/schema.py`.",
     ]
     for title, schema in (("Steps and pipeline", PipelineSettings), ("Inference and monitoring", InferenceSettings)):
         lines += ["", f"## {title}", "", *_rows(item for item in walk(schema) if "." not in item[0])]
@@ -104,7 +108,7 @@ def _configuration() -> str:
 
 
 def _group(group: dataclasses.Field[Any]) -> list[str]:
-    """A heading and a table for a group of settings, and one for each of its choices."""
+    """Heading and table for a group of settings and for each of its choices."""
     kind = cast(type, group.type)
     lines = ["", f"### {group.name}", "", kind.__doc__ or "", "", *_rows(walk(kind), group.name)]
     shared = {name for name, _ in walk(kind)}
@@ -121,14 +125,10 @@ def _rows(settings: Iterator[tuple[str, dataclasses.Field[Any]]], prefix: str = 
         if name == "name" and prefix in GROUPS:
             continue
         meta, default = field.metadata, json.dumps(default_of(field)).strip('"') or "empty"
-        values = [" ".join(filter(None, [kind_of(field).__name__, meta["unit"]])), _range(meta["low"], meta["high"])]
+        values = [
+            " ".join(filter(None, [kind_of(field).__name__, meta["unit"]])),
+            range_text(meta["low"], meta["high"]),
+        ]
         what = ", ".join(f"`{choice}`" for choice in meta["choices"]) or " ".join(filter(None, values))
         rows.append(f"| `{'.'.join(filter(None, [prefix, name]))}` | {meta['help']} | {what} | `{default}` |")
     return ["| setting | meaning | values | default |", "|---|---|---|---|", *rows] if rows else []
-
-
-def _range(low: float | None, high: float | None) -> str:
-    """The values allowed, in words."""
-    if low is None and high is None:
-        return ""
-    return f"{low:,.10g} to {high:,.10g}" if low is not None and high is not None else f"at least {low:,.10g}"

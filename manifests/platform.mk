@@ -1,14 +1,14 @@
-# The platform's targets, included by the Makefile. Each works alone, leaves alone what is there, and can be repeated.
+# The platform's targets, included by the Makefile. Each works alone, leaves existing objects alone, and can be repeated.
 OVERLAY ?= kind
 # Where the model answers; kind-config.yaml maps the node's port to it.
 URL ?= http://127.0.0.1:8000
 INSTALL := manifests/install
 
-##@ On Kubernetes, on any KUBECONFIG
-kind-up: ## a cluster of kind's and an image registry, on this machine
+##@ Kubernetes, on the cluster in KUBECONFIG
+kind-up: ## create a kind cluster and a registry on this machine
 	@manifests/kind-up
 
-platform: kserve kfp serving mlflow-platform ## KServe, Kubeflow Pipelines, MLflow and our manifests: what is missing of them
+platform: kserve kfp serving mlflow-platform ## install what is missing of KServe, Kubeflow Pipelines, MLflow and our manifests
 
 cert-manager: ## cert-manager, which KServe needs
 	@$(INSTALL) third-party/cert-manager crd/certificates.cert-manager.io cert-manager/deployment/cert-manager-webhook
@@ -29,7 +29,7 @@ serving: ## our manifests: OVERLAY=kind or production; secrets by name
 	  -f manifests/components/node-port/network-policy.yaml
 	@manifests/make-secrets
 
-buckets: serving ## buckets data, models and mlflow in SeaweedFS, and a user of it for them
+buckets: serving ## create buckets data, models and mlflow in SeaweedFS, and a user for them
 	@manifests/make-buckets
 
 mlflow-platform: buckets ## MLflow's server on PostgreSQL
@@ -38,10 +38,10 @@ mlflow-platform: buckets ## MLflow's server on PostgreSQL
 	@$(INSTALL) third-party/mlflow mlflow/statefulset/mlflow-database mlflow/deployment/mlflow
 	@manifests/make-secrets
 
-predict: install ## name the letter in images, answered by the cluster: SET="image.jpg", URL=http://127.0.0.1:8000
+predict: install ## recognise the letter in images with the model on the cluster: SET="image.jpg", URL=http://127.0.0.1:8000
 	@$(ASL) infer $(SET) runtime=triton url=$(URL)
 
-status: install ## manifests/STATUS.md: how far each manifest has met a cluster
+status: install ## manifests/STATUS.md: how far each manifest was tested on a cluster
 	@.venv/bin/python manifests/status.py
 
 kind-down: ## remove the cluster of kind-up and its registry

@@ -1,7 +1,7 @@
-"""Writes STATUS.md: how far each folder of manifests/ has met a Kubernetes API server.
+"""Write STATUS.md: how far each folder of manifests/ was tested on a Kubernetes API server.
 
-It asks the server of KUBECONFIG. What was found out before about the very same contents stays: so two servers, one with
-a node and one that knows more kinds, complete each other.
+It uses the server of KUBECONFIG. Earlier results for the same contents stay, so that two servers, one with a node and
+one with more kinds, complement each other.
 """
 
 import datetime
@@ -21,13 +21,12 @@ ROW = re.compile(
     r"\| (?P<folder>\S+) \| (?P<contents>[0-9a-f]{12}) \| (?P<far>[^|]+) \| (?P<server>[^|]*) \| (?P<date>[^|]*) \|"
 )
 OUR_VERSION = re.compile(r"(?<=: )(\S+/)?(asl-[a-z]+):\d+\.\d+\.\d+$", re.MULTILINE)
-HEAD = f"""# How far each manifest has met a cluster
+HEAD = f"""# How far each manifest was tested on a cluster
 
-Written by `make status`, which asks the API server of KUBECONFIG; `contents` is the SHA-256 of what a folder renders
-to, less the version of our container images; a test refuses a row about other contents. *{FAR[3]}*: every object is
-there as rendered.
-*{FAR[2]}*: the server that knows all its kinds would take it. *{FAR[1]}*: kustomize makes it.
-A component is rendered on the overlay kind.
+Written by `make status` with the API server of KUBECONFIG; `contents` is the SHA-256 of a folder's rendered objects,
+without the version of our container images; a test refuses a row about other contents. *{FAR[3]}*: every
+object exists as rendered. *{FAR[2]}*: a server with all its kinds accepts it. *{FAR[1]}*: kustomize renders
+it. A component is rendered on the overlay kind.
 
 | folder | contents | how far | Kubernetes | date |
 |---|---|---|---|---|
@@ -39,11 +38,11 @@ class Row:
     """What is known about a folder.
 
     Args:
-        folder: in manifests/.
-        contents: digest of what it renders to.
-        far: one of FAR.
-        server: Kubernetes' version, empty where no server was asked.
-        date: of the finding, ISO.
+        folder: Path in manifests/.
+        contents: Digest of the rendered objects.
+        far: One of FAR.
+        server: Version of Kubernetes; empty without a server.
+        date: Date of the result, ISO.
     """
 
     folder: str
@@ -59,12 +58,12 @@ def folders() -> list[str]:
 
 
 def fetched(folder: str) -> bool:
-    """Whether rendering needs its makers' server."""
+    """Whether rendering downloads files."""
     return "https://" in (MANIFESTS / folder / "kustomization.yaml").read_text(encoding="utf-8")
 
 
 def render(folder: str) -> str:
-    """The objects of a folder as YAML; of one that is fetched, its own files."""
+    """The rendered objects of a folder as YAML; for a downloaded one, its own files."""
     if fetched(folder):
         return "".join(path.read_text(encoding="utf-8") for path in sorted((MANIFESTS / folder).glob("*.yaml")))
     if not folder.startswith("components/"):
@@ -77,18 +76,18 @@ def render(folder: str) -> str:
 
 
 def contents(folder: str) -> str:
-    """The digest of what a folder renders to, its first digits. A release that changes our version alone keeps it."""
+    """First digits of the digest of the rendered objects; our version does not change it."""
     return hashlib.sha256(OUR_VERSION.sub(r"\1\2", render(folder)).encode()).hexdigest()[:12]
 
 
 def read() -> dict[str, Row]:
     """The rows of STATUS.md, by folder."""
     text = STATUS.read_text(encoding="utf-8") if STATUS.exists() else ""
-    return {one["folder"]: Row(**one.groupdict()) for one in ROW.finditer(text)}
+    return {match["folder"]: Row(**match.groupdict()) for match in ROW.finditer(text)}
 
 
 def find(folder: str, server: str) -> Row:
-    """Ask the server about a folder."""
+    """Test a folder on the server."""
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     far = FAR[0] if fetched(folder) else FAR[1]
     if server and far == FAR[1]:
@@ -110,7 +109,7 @@ def main() -> None:
             row = old
         rows.append(row)
         print(f"{row.folder}: {row.far}")
-    lines = [f"| {one.folder} | {one.contents} | {one.far} | {one.server} | {one.date} |" for one in rows]
+    lines = [f"| {row.folder} | {row.contents} | {row.far} | {row.server} | {row.date} |" for row in rows]
     STATUS.write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
 
 

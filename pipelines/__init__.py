@@ -1,1 +1,1 @@
-"""The five steps as one Kubeflow pipeline: asl.py is the list, asl.yaml its compiled form."""
+"""The Kubeflow pipeline: asl.py defines it, asl.yaml is its compiled form."""

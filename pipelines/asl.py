@@ -1,4 +1,4 @@
-"""The pipeline: 1 pull, 2 train, 3 export, 4 validate, 5 deploy where every gate passed, else refuse."""
+"""The pipeline: 1 pull, 2 train, 3 export, 4 validate, 5 deploy if every gate passed, otherwise refuse."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,13 +17,11 @@ from components.train import train
 from components.validate import validate
 from pipelines.pods import in_pod, tried_again, with_accelerators, with_deployers_token, with_signing_key
 
-FILLED_IN = (
-    ""  # a constant of a step, part of its cache key: `asl pipeline run`, `submit` and `schedule` know its value
-)
+FILLED_IN = ""  # part of a step's cache key, set by `asl pipeline run`, `submit` and `schedule`
 
 
 def with_descriptions(pipeline: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the descriptions of the parameters to a docstring, where kfp looks for them."""
+    """Add the descriptions of the parameters to the docstring, where kfp reads them."""
     pipeline.__doc__ = f"{pipeline.__doc__}\n\n{form.describe_arguments()}"
     return pipeline
 
@@ -46,7 +44,7 @@ def asl(
     validate_accuracy_min: float = PARAMETERS["validate_accuracy_min"].default,
     validate_settings: str = PARAMETERS["validate_settings"].default,
 ) -> None:
-    """Pull, train, export, validate, and deploy what deserves it."""
+    """Pull, train, export, validate, and deploy if every gate passed."""
     end = in_pod(finish(run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER)).set_caching_options(False)
     with dsl.ExitHandler(end, name="steps"):
         pulled = pull(
@@ -92,8 +90,8 @@ def asl(
         )
         with_signing_key(in_pod(validated, pod_cpu, pod_memory))
         report, passed = validated.outputs["report"], validated.outputs["Output"]
-        # Two conditions, no dsl.Else: that puts both into a group that cannot be named.
-        with dsl.If(passed == True, name="passes the gates"):  # noqa: E712  kfp builds a condition of it
+        # Two conditions instead of dsl.Else, which puts both into a group without a name.
+        with dsl.If(passed == True, name="passes the gates"):  # noqa: E712  kfp makes a condition of it
             deployed = deploy(deploy_store=deploy_store, deploy_settings=deploy_settings, bundle=bundle, report=report)
             with_deployers_token(tried_again(in_pod(deployed))).set_caching_options(False)
         with dsl.If(passed == False, name="fails the gates"):  # noqa: E712
@@ -104,6 +102,6 @@ def compile_to(path: str) -> None:
     """Write the compiled pipeline.
 
     Args:
-        path: of the YAML file.
+        path: The YAML file.
     """
     compiler.Compiler().compile(asl, path)

@@ -1,8 +1,8 @@
-"""What the pod of a step gets on Kubernetes: title, container image, limits, settings, secrets, shared memory, retries.
+"""The pod of a step on Kubernetes: title, container image, limits, settings, secrets, shared memory, retries.
 
-A run on this machine takes the environment as it is. Compile-time constants, since kfp has no parameter for them: the
-CPU requests, the retries, the names of ConfigMap and Secrets, whether a step may be cached. Container images and the
-kind of accelerator are constants too: a submission fills in its own, and the form stays short.
+A run on this machine ignores them. CPU requests, retries, names of ConfigMaps and Secrets, and caching are compile-time
+constants, since kfp has no parameters for them. Container images and the kind of accelerator are constants too, to keep
+the form short; a submission replaces them.
 """
 
 from typing import TypeAlias
@@ -13,23 +13,23 @@ from kfp.dsl.pipeline_channel import PipelineChannel
 from asl_pkg import contract
 from asl_pkg.config.schema import PodSettings
 from asl_pkg.orchestration.form import STEP_TITLES
-from asl_pkg.orchestration.images import reference
+from asl_pkg.orchestration.images import image_reference
 
-CPU_REQUEST = "250m"  # a floor: a step takes what is free, up to its limit
+CPU_REQUEST = "250m"  # the minimum: a step uses free CPU up to its limit
 RETRIES = 2
 BACKOFF_S, BACKOFF_FACTOR = 30, 2.0
-RETRY_WITHIN_S = 7 * 24 * 3600  # Argo counts from the first attempt's start: a long training must be tried again too
+RETRY_WITHIN_S = 7 * 24 * 3600  # Argo counts from the start of the first attempt; a long training must be retried too
 
 Parameter: TypeAlias = str | PipelineChannel  # a constant, or a parameter of the pipeline
 
 
 def in_pod(task: dsl.PipelineTask, cpu: Parameter = "1", memory: Parameter = "1Gi") -> dsl.PipelineTask:
-    """Give a step its title, its image, its limits, and the settings and secrets that every step gets where they exist.
+    """Set the title, container image and limits of a step, and the settings and secrets of every step, if they exist.
 
     Args:
-        task: the step.
-        cpu: limit, a Kubernetes quantity.
-        memory: limit, a Kubernetes quantity; as much is reserved.
+        task: The step.
+        cpu: CPU limit, a Kubernetes quantity.
+        memory: Memory limit and request, a Kubernetes quantity.
 
     Returns:
         The step.
@@ -50,8 +50,8 @@ def with_accelerators(task: dsl.PipelineTask, count: Parameter) -> dsl.PipelineT
     """Give a step accelerators.
 
     Args:
-        task: the step.
-        count: how many, a text since the backend reads a number as nothing; 0 for none.
+        task: The step.
+        count: Number of accelerators, a string because the backend ignores a number; 0 for none.
 
     Returns:
         The step.
@@ -61,28 +61,28 @@ def with_accelerators(task: dsl.PipelineTask, count: Parameter) -> dsl.PipelineT
 
 
 def tried_again(task: dsl.PipelineTask) -> dsl.PipelineTask:
-    """Let a step that failed be tried again, after a while. Argo does not where the pod itself was deleted."""
+    """Retry a failed step after a pause. Argo does not retry if the pod itself was deleted."""
     return task.set_retry(RETRIES, f"{BACKOFF_S}s", BACKOFF_FACTOR, f"{RETRY_WITHIN_S}s")
 
 
 def with_deployers_token(task: dsl.PipelineTask) -> dsl.PipelineTask:
-    """Let a step act as the account that may change what serves."""
+    """Let a step act as the deployer account, which may change the InferenceServices."""
     return kubernetes.use_secret_as_volume(task, contract.DEPLOYER_TOKEN, contract.DEPLOYER_FOLDER, optional=True)
 
 
 def with_signing_key(task: dsl.PipelineTask) -> dsl.PipelineTask:
-    """Let a step sign what it makes."""
+    """Give a step the signing key."""
     return kubernetes.use_secret_as_volume(
         task, contract.SIGNING_KEY_SECRET, contract.SIGNING_KEY_FOLDER, optional=True
     )
 
 
 def _lead_in(task: dsl.PipelineTask, *parameters: Parameter) -> dsl.PipelineTask:
-    """Make parameters known inside groups such as the exit handler; of limits alone kfp 2.17.0 forgets to."""
+    """Pass parameters into groups such as the exit handler; kfp 2.17.0 does not for those used in limits only."""
     task.register_pipeline_channels([channel for channel in parameters if isinstance(channel, PipelineChannel)])
     return task
 
 
 def _released(image: str) -> str:
-    """The image of this release in the registry of `make kind-up`: what a run from the UI on a new cluster finds."""
-    return reference(image.removeprefix("asl-"), contract.IMAGE_VERSION, contract.KIND_REGISTRY)
+    """The container image of this release in the registry of `make kind-up`, for runs from the UI."""
+    return image_reference(image.removeprefix("asl-"), contract.IMAGE_VERSION, contract.KIND_REGISTRY)

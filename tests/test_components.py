@@ -75,7 +75,7 @@ def test_the_roc_curve_has_finite_thresholds_and_runs_from_few_answers_to_all(sh
 
 def test_the_confusion_matrix_counts_every_test_image_of_every_class(shown: dict[str, dsl.Artifact]) -> None:
     matrix = shown["classification"].metadata["confusionMatrix"]
-    assert [one["displayName"] for one in matrix["annotationSpecs"]] == list(contract.CLASSES)
+    assert [specification["displayName"] for specification in matrix["annotationSpecs"]] == list(contract.CLASSES)
     assert [sum(row["row"]) for row in matrix["rows"]] == [SIGNERS] * len(contract.CLASSES)
 
 
@@ -94,8 +94,8 @@ def test_the_report_says_its_release_its_digests_and_the_verdict(
 
 
 def test_everything_that_is_shown_can_be_stored_as_json_and_has_a_file(shown: dict[str, dsl.Artifact]) -> None:
-    assert json.dumps([one.metadata for one in shown.values()], allow_nan=False)
-    assert all(Path(one.path).exists() for one in shown.values())
+    assert json.dumps([artifact.metadata for artifact in shown.values()], allow_nan=False)
+    assert all(Path(artifact.path).exists() for artifact in shown.values())
 
 
 def test_a_bundle_in_int8_is_calibrated_on_the_data_set_that_pull_wrote(

@@ -66,7 +66,7 @@ def test_a_release_larger_than_a_server_may_keep_is_refused(
     deployed: Release, exported: Exported, report: Path, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(LocalTarget, "storage_limit_bytes", lambda _: 1000.0)
-    with pytest.raises(ServingError, match="but a pod may keep 1,000: raise .*what serves was not touched"):
+    with pytest.raises(ServingError, match="but a pod may store 1,000: raise .*the serving release was not changed"):
         deploy(exported.bundle, report, work / "store")
     serving = open_store(str(work / "store")).serving()
     assert serving is not None
@@ -105,7 +105,7 @@ def of_another_bundle(report: Path) -> None:
     ("damage", "error", "said"),
     [
         (shutil.rmtree, BundleError, "no report in .*`asl validate`"),
-        (unpassed, GateError, "gates failed: recall"),
+        (unpassed, GateError, "failed gates: recall"),
         (talked_up, BundleError, "does not follow from the numbers"),
         (of_another_bundle, BundleError, "is on bundle 000000000000"),
     ],
@@ -139,7 +139,7 @@ def test_a_candidate_that_answers_otherwise_leaves_what_serves(
     shutil.rmtree(report_folder(store, deployed.release))
     shutil.copytree(report, tmp_path / "report")
     promise_otherwise(tmp_path / "report")
-    with pytest.raises(ServingError, match="1 of 29 golden images otherwise than validated.*was not touched"):
+    with pytest.raises(ServingError, match="1 of 29 golden images differ.*was not changed"):
         deploy(exported.bundle, tmp_path / "report", store)
     assert (store / contract.KUBERNETES_NAME / contract.SERVING_FILE).read_bytes() == before
 
@@ -198,13 +198,13 @@ def test_a_second_release_takes_over_and_rollback_brings_the_first_back_without_
     monkeypatch.chdir(tmp_path)
     first = open_bundle(exported.bundle).digest
     stale = report_on(second, report, tmp_path / "stale", None)
-    with pytest.raises(GateError, match=f"compared with no model, but {first[:12]} serves"):
+    with pytest.raises(GateError, match=f"compares with no model, but {first[:12]} serves"):
         deploy(second, stale, store)
     current = report_on(second, report, tmp_path / "current", first)
     assert deploy(second, current, store).previous == deployed.release
 
     chosen = dataclasses.replace(settings(), store=str(store))
-    assert {(one.release, one.role) for one in step.releases(chosen)} == {
+    assert {(listed.release, listed.role) for listed in step.releases(chosen)} == {
         (open_bundle(second).release, "serves"),
         (deployed.release, "previous"),
     }
@@ -232,7 +232,7 @@ def test_an_error_after_the_switch_restores_what_served(deployed: Release, work:
 def test_a_deploy_beside_another_one_does_not_switch(deployed: Release, work: Path) -> None:
     place = LocalTarget(open_store(str(work / "store")))
     with (
-        pytest.raises(ServingError, match="another deploy has changed what serves"),
+        pytest.raises(ServingError, match="another deploy changed the serving release"),
         place.promote(open_store(str(work / "store")).serving(), None),
     ):
         pass
@@ -240,7 +240,7 @@ def test_a_deploy_beside_another_one_does_not_switch(deployed: Release, work: Pa
 
 def test_there_is_nothing_to_go_back_to_before_a_second_release(deployed: Release, work: Path) -> None:
     chosen = dataclasses.replace(settings(), store=str(work / "store"))
-    with pytest.raises(ServingError, match="nothing served before"):
+    with pytest.raises(ServingError, match="no previous release"):
         step.rollback(chosen)
     with pytest.raises(BundleError, match="0 releases .* begin with ffff"):
         step.rollback(chosen, "ffff")

@@ -21,7 +21,7 @@ def test_a_missing_triton_is_said_with_the_command_that_mends_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASL_TRITON_ENV", str(tmp_path))
-    finding = next(one for one in doctor.examine() if one.name == "Triton")
+    finding = next(check for check in doctor.check_machine() if check.name == "Triton")
     assert not finding.fine
     assert "make install" in str(finding)
 
@@ -30,7 +30,7 @@ def test_an_mlflow_server_that_does_not_answer_is_said(monkeypatch: pytest.Monke
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{held.getsockname()[1]}")
-        finding = next(one for one in doctor.examine() if one.name == "MLflow")
+        finding = next(check for check in doctor.check_machine() if check.name == "MLflow")
     assert not finding.fine
 
 
@@ -43,6 +43,6 @@ def test_a_taken_port_is_no_error() -> None:
             pass  # somebody else has it: just as good
         else:
             listener.listen()
-        finding = next(one for one in doctor.examine() if one.name == f"port {contract.METRICS_PORT}")
+        finding = next(check for check in doctor.check_machine() if check.name == f"port {contract.METRICS_PORT}")
     assert not finding.fine
     assert not finding.needed

@@ -74,10 +74,10 @@ def test_whatever_a_step_asks_of_its_group_the_group_has() -> None:
     for known, tasks in groups(graph):
         for name, task in tasks.items():
             given = task.get("inputs", {}).get("parameters", {})
-            asked = {one["componentInputParameter"] for one in given.values() if "componentInputParameter" in one}
+            asked = {value["componentInputParameter"] for value in given.values() if "componentInputParameter" in value}
             assert asked <= known, name
-            constants = (one["runtimeValue"]["constant"] for one in given.values() if "runtimeValue" in one)
-            placed = {found for one in constants for found in PLACEHOLDER.findall(str(one))}
+            constants = (value["runtimeValue"]["constant"] for value in given.values() if "runtimeValue" in value)
+            placed = {found for constant in constants for found in PLACEHOLDER.findall(str(constant))}
             assert placed <= given.keys(), name
 
 
@@ -99,12 +99,16 @@ def test_every_step_has_the_released_image_a_request_and_limits_and_the_heavy_on
 def test_every_step_gets_settings_and_keys_where_they_exist_and_shared_memory() -> None:
     graph, executors = specification()
     assert executors.keys() == graph["deploymentSpec"]["executors"].keys()
-    for one in executors.values():
-        (settings,), (keys,), (memory,) = one["configMapAsEnv"], one["secretAsEnv"], one["emptyDirMounts"]
+    for executor in executors.values():
+        (settings,), (keys,), (memory,) = (
+            executor["configMapAsEnv"],
+            executor["secretAsEnv"],
+            executor["emptyDirMounts"],
+        )
         assert (settings["configMapName"], settings["optional"]) == (contract.SETTINGS_CONFIG_MAP, True)
         assert (keys["secretName"], keys["optional"]) == (contract.S3_SECRET, True)
         assert (memory["mountPath"], memory["medium"]) == ("/dev/shm", "Memory")
-        (public,) = one["configMapAsVolume"]
+        (public,) = executor["configMapAsVolume"]
         assert (public["configMapName"], public["mountPath"], public["optional"]) == (
             contract.PUBLIC_KEY_CONFIG_MAP,
             contract.PUBLIC_KEY_FOLDER,
@@ -115,7 +119,9 @@ def test_every_step_gets_settings_and_keys_where_they_exist_and_shared_memory() 
 def test_only_deploy_may_change_what_serves_and_only_export_and_validate_sign() -> None:
     _, executors = specification()
     mounted = [
-        (name, found["secretName"]) for name, one in executors.items() for found in one.get("secretAsVolume", [])
+        (name, found["secretName"])
+        for name, executor in executors.items()
+        for found in executor.get("secretAsVolume", [])
     ]
     assert sorted(mounted) == [
         ("exec-deploy", contract.DEPLOYER_TOKEN),
@@ -184,7 +190,7 @@ def test_a_changed_folder_or_table_has_another_version(tmp_path: Path) -> None:
 
 def test_a_remote_source_is_taken_from_the_cache_only_where_a_digest_or_commit_pins_it() -> None:
     pinned = [HttpData(path="https://host/a.zip", sha256="ab" * 32), DvcData(path="a", revision="0" * 40)]
-    assert [pipeline.source_version(one) for one in pinned] == ["ab" * 32, "0" * 40]
+    assert [pipeline.source_version(source) for source in pinned] == ["ab" * 32, "0" * 40]
     for data in (HttpData(path="https://host/a.zip"), S3Data(path="s3://b/p"), DvcData(path="a", revision="main")):
         assert pipeline.source_version(data) != pipeline.source_version(data)
 
@@ -205,7 +211,7 @@ def test_a_model_that_fails_its_gates_is_refused_by_name_and_nothing_serves(
     assert "── refuse" in shown
     assert "── deploy" not in shown
     assert "── finish" in shown
-    assert "the run FAILED" in shown
+    assert "run FAILED" in shown
     assert not (tmp_path / "models").exists()
     assert json.loads((tmp_path / "runs/validate/report.json").read_text())["passed"] is False
 
@@ -217,7 +223,7 @@ def test_a_model_that_passes_is_deployed_and_a_second_run_takes_the_cache(
     lenient = ["accuracy_min=0", "macro_f1_min=0", "recall_min=0", "calibration_error_max=1", "resamples=100"]
     lenient += ["worst_group_min=0", "unsure_max=1", "stability_min=0", "empty_scenes_min=0", "noise_max=1"]
     lenient += ["latency_max=1000"]  # of a machine that does much else
-    overrides = [*TINY, *(f"validate.{one}" for one in lenient)]
+    overrides = [*TINY, *(f"validate.{setting}" for setting in lenient)]
     results = pipeline.run(overrides, tmp_path / "runs")
     serving = json.loads((tmp_path / "models/store/asl-model/serving.json").read_text())
     bundle = json.loads((results["export"] / "bundle.json").read_text())

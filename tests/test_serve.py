@@ -109,7 +109,7 @@ def test_when_triton_dies_it_says_so_and_exits_1(start: Start, bundle: Bundle) -
     said = lines_until(process, "log")
     family = psutil.Process(process.pid).children(recursive=True)
     family[0].kill()
-    assert "Triton ended by itself" in lines_until(process, "asl: ")
+    assert "Triton exited by itself" in lines_until(process, "asl: ")
     assert process.wait(20) == 1
     assert all_gone(family)
     assert not shared_memory(said)

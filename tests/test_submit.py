@@ -214,7 +214,7 @@ def test_schedule_asks_a_stand_in_for_kfp_for_runs_that_take_no_stale_data(kfp: 
     ("override", "said"),
     [
         ("store=models/store", "pods need store=s3://"),
-        ("checkpoint_uri=models/state", "at s3://BUCKET/PREFIX only"),
+        ("checkpoint_uri=models/state", "pods need checkpoint_uri=s3://"),
         ("data=folder", "asl pull … to=s3://"),
     ],
     ids=["store", "checkpoint_uri", "data"],

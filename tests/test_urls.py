@@ -56,7 +56,7 @@ def test_what_holds_no_secret_stays_as_it_is(text: str) -> None:
 
 
 def test_what_was_remembered_is_found_by_its_public_form(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(urls.VARIABLE, "[]")
+    monkeypatch.setenv(urls.URLS_VARIABLE, "[]")
     secret = "https://ann:pw@host/a.zip?sig=1"
     urls.remember(["120", secret])
     assert urls.with_secrets("https://host/a.zip") == secret

@@ -1,4 +1,4 @@
-"""What no verb has foreseen, in one line: what failed, where, and what mends it."""
+"""Any error in one line: what failed, where, and how to fix it."""
 
 import errno
 import os
@@ -7,37 +7,37 @@ from pathlib import Path
 
 from asl_pkg.errors import AslError
 
-PROJECT = Path(__file__).parents[1]
+PACKAGE = Path(__file__).parents[1]
 REMEDIES = {
-    errno.ENOSPC: "make room on that disk",
-    errno.EDQUOT: "make room within your quota",
-    errno.EACCES: "grant the right to it, or name another place",
-    errno.EPERM: "grant the right to it, or name another place",
-    errno.EROFS: "name a place that can be written",
-    errno.EIO: "the disk or the network behind it fails: look at the system's log, or name another place",
+    errno.ENOSPC: "free space on that disk",
+    errno.EDQUOT: "free space within your quota",
+    errno.EACCES: "grant access to it, or choose another path",
+    errno.EPERM: "grant access to it, or choose another path",
+    errno.EROFS: "choose a path that can be written",
+    errno.EIO: "the disk or the network fails: check the system log, or choose another path",
     errno.EMFILE: "raise `ulimit -n`",
     errno.ENFILE: "raise the system's limit on open files",
-    errno.ENOTDIR: "a file stands where a folder is needed: move it away, or name another place",
-    errno.EISDIR: "a folder stands where a file is needed: move it away, or name another place",
-    errno.EEXIST: "move it away, or name another place",
-    errno.ENOTEMPTY: "move what it holds away, or name another place",
+    errno.ENOTDIR: "a file is where a folder is needed: move it away, or choose another path",
+    errno.EISDIR: "a folder is where a file is needed: move it away, or choose another path",
+    errno.EEXIST: "move it away, or choose another path",
+    errno.ENOTEMPTY: "move its contents away, or choose another path",
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.ELOOP: "a link there leads to itself: remove it",
-    errno.ENOENT: "see whether the name is right and its disk is there",
-    errno.EBUSY: "something else uses it: end that, or name another place",
-    errno.EXDEV: "name a place on the same disk",
-    errno.EFBIG: "raise `ulimit -f`, or use a disk that takes larger files",
-    errno.ENOMEM: "free memory, or give this process more",
-    errno.ESTALE: "mount the network's disk again",
-    errno.ENODEV: "see whether its disk is there",
+    errno.ENOENT: "check the name, and that its disk is mounted",
+    errno.EBUSY: "another process uses it: stop that process, or choose another path",
+    errno.EXDEV: "choose a path on the same disk",
+    errno.EFBIG: "raise `ulimit -f`, or use a disk that supports larger files",
+    errno.ENOMEM: "free memory, or raise this process's memory limit",
+    errno.ESTALE: "mount the network disk again",
+    errno.ENODEV: "check that its disk is mounted",
 }
 
 
-def explained(error: Exception) -> str:
+def explain_error(error: Exception) -> str:
     """Say in one line what an error means for the user.
 
     Args:
-        error: any.
+        error: The error, of any kind.
 
     Returns:
         The line.
@@ -48,11 +48,11 @@ def explained(error: Exception) -> str:
     elif isinstance(cause, OSError):
         line = _system(cause)
     elif isinstance(cause, MemoryError):
-        line = "the memory does not suffice: free some, or give this process more"
+        line = "out of memory: free some, or raise this process's memory limit"
     elif isinstance(cause, ImportError):
-        line = f"{cause}: `make install` brings every package"
+        line = f"{cause}: `make install` installs every package"
     elif isinstance(cause, RecursionError):
-        line = f"something is nested too deeply, a damaged or hostile file perhaps {_where(cause)}"
+        line = f"input is nested too deeply; perhaps a file is damaged or hostile {_where(cause)}"
     elif isinstance(cause, UnicodeError):
         line = f"a text or name is not in UTF-8 ({cause}) {_where(cause)}"
     else:
@@ -61,7 +61,7 @@ def explained(error: Exception) -> str:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """The system's error behind one that says less, else the error itself."""
+    """The system error that caused this one, if there is one."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, OSError | MemoryError):
@@ -72,7 +72,9 @@ def _cause(error: BaseException) -> BaseException:
 
 def _system(error: OSError) -> str:
     """A failed call: the file, what the system says, the remedy."""
-    names = " -> ".join(os.fsdecode(one) for one in (error.filename, error.filename2) if isinstance(one, str | bytes))
+    names = " -> ".join(
+        os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)
+    )
     said = os.strerror(error.errno) if error.errno else _first(error)
     if not names and error.errno:
         names = _first(error).partition("] ")[2]
@@ -81,7 +83,7 @@ def _system(error: OSError) -> str:
 
 
 def _unknown(error: BaseException) -> str:
-    """Another package's failure by its name, else a fault of this program."""
+    """Name the package that failed; anything else is a bug of this program."""
     file = _innermost(error)
     kind = f"{type(error).__name__}: {_first(error)}"
     if file and "site-packages" in file.parts:
@@ -91,9 +93,9 @@ def _unknown(error: BaseException) -> str:
 
 
 def _innermost(error: BaseException) -> Path | None:
-    """The file that raised an error; of the standard library's, which knows no cause, the one that called it."""
+    """The innermost file of this package or of another one; files of the standard library do not count."""
     files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
-    known = [file for file in files if file.is_relative_to(PROJECT) or "site-packages" in file.parts]
+    known = [file for file in files if file.is_relative_to(PACKAGE) or "site-packages" in file.parts]
     return known[-1] if known else None
 
 
@@ -107,5 +109,7 @@ def _first(error: BaseException) -> str:
 
 
 def _printable(line: str) -> str:
-    """Names may hold line breaks or bytes that are no text: neither may reach the terminal."""
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in " ".join(line.splitlines()))
+    """Escape line breaks and bytes that are not text: file names may hold both."""
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in " ".join(line.splitlines())
+    )

@@ -1,4 +1,4 @@
-"""The help texts, made from the verbs' docstrings and the settings' dataclasses alone."""
+"""The help texts, generated from the verbs' docstrings and the settings' dataclasses."""
 
 import dataclasses
 import difflib
@@ -16,11 +16,11 @@ class Verb:
     """A verb of the command line.
 
     Args:
-        function: what it does; its docstring is its help.
-        schema: the dataclass of its settings, None where it has none.
-        sections: the settings or groups of `schema` that it reads; empty for all.
-        takes: what it takes besides settings.
-        common: names of the settings that people change first, shown first.
+        function: Function of the verb; its docstring is the help text.
+        schema: Dataclass of its settings; None without settings.
+        sections: Settings and groups of `schema` that it reads; empty for all.
+        takes: Arguments besides settings, as the usage line shows them.
+        common: Settings that users change first; shown first.
     """
 
     function: Callable[..., None]
@@ -36,29 +36,27 @@ class Verb:
 
 
 def overview(verbs: dict[str, Verb]) -> str:
-    """The answer to `asl --help`: a line a verb.
+    """Give the text of `asl --help`: one line per verb.
 
     Args:
-        verbs: by name.
+        verbs: Verbs by name.
 
     Returns:
         The text.
     """
     width = max(map(len, verbs))
     lines = [f"  {name:{width}}  {verb.summary}" for name, verb in verbs.items()]
-    head = (
-        "usage: asl VERB [setting=value …] [--debug]\n\nThe American Sign Language alphabet, from images to a letter."
-    )
+    head = "usage: asl VERB [setting=value …] [--debug]\n\nRecognise letters of American Sign Language in images."
     foot = "`asl VERB --help` lists a verb's settings. --debug shows the traceback of an error, --version the version."
     return "\n".join([head, "", *lines, "", foot])
 
 
-def describe(name: str, verb: Verb) -> str:
-    """The answer to `asl VERB --help`: what it does, and every setting with unit and default.
+def verb_help(name: str, verb: Verb) -> str:
+    """Give the text of `asl VERB --help`: what it does, and every setting with unit and default.
 
     Args:
-        name: of the verb.
-        verb: the verb.
+        name: Name of the verb.
+        verb: The verb.
 
     Returns:
         The text.
@@ -75,7 +73,7 @@ def describe(name: str, verb: Verb) -> str:
 
 
 def nearest(word: str, words: list[str]) -> str:
-    """The word that `word` most probably meant."""
+    """The word that `word` most likely stands for."""
     return difflib.get_close_matches(word, words, 1, 0)[0]
 
 
@@ -92,21 +90,23 @@ def _common(schema: type, names: tuple[str, ...]) -> Iterator[str]:
 
 
 def _settings(schema: type, sections: tuple[str, ...]) -> Iterator[str]:
-    for one in dataclasses.fields(schema):
-        if sections and one.name not in sections:
+    for section in dataclasses.fields(schema):
+        if sections and section.name not in sections:
             continue
-        if one.name not in GROUPS:
-            yield from (_line(name, field) for name, field in walk(schema) if name.partition(".")[0] == one.name)
+        if section.name not in GROUPS:
+            yield from (_line(name, field) for name, field in walk(schema) if name.partition(".")[0] == section.name)
             continue
-        chosen = default_of(one).name
-        yield _choices(one.name, chosen)
-        said = {"name": ""} | {name: field.metadata["help"] for name, field in walk(cast(type, one.type))}
-        yield from (_line(f"{one.name}.{name}", field) for name, field in walk(cast(type, one.type)) if name != "name")
-        for choice, kind in GROUPS[one.name].items():
-            yield f"  {one.name}={choice}: {kind.__doc__}"
-            # a setting that means what it means for an earlier choice is said once
+        chosen = default_of(section).name
+        yield _choices(section.name, chosen)
+        said = {"name": ""} | {name: field.metadata["help"] for name, field in walk(cast(type, section.type))}
+        yield from (
+            _line(f"{section.name}.{name}", field) for name, field in walk(cast(type, section.type)) if name != "name"
+        )
+        for choice, kind in GROUPS[section.name].items():
+            yield f"  {section.name}={choice}: {kind.__doc__}"
+            # list a setting only once if it means the same for an earlier choice
             yield from (
-                _line(f"{one.name}.{name}", field)
+                _line(f"{section.name}.{name}", field)
                 for name, field in walk(kind)
                 if name != "name" and said.get(name) != field.metadata["help"]
             )
@@ -117,8 +117,8 @@ def _choices(group: str, default: str) -> str:
     return f"  {group}={'|'.join(GROUPS[group])} [{default}]"
 
 
-def _line(name: str, one: dataclasses.Field[Any]) -> str:
-    default, meta = default_of(one), one.metadata
-    what = "|".join(meta["choices"]) or meta["unit"] or kind_of(one).__name__
+def _line(name: str, item: dataclasses.Field[Any]) -> str:
+    default, meta = default_of(item), item.metadata
+    what = "|".join(meta["choices"]) or meta["unit"] or kind_of(item).__name__
     shown = json.dumps(default).strip('"') or "empty"
     return f"    {name}=<{what}> ".ljust(46) + f"{meta['help']} [{shown}]"

@@ -19,8 +19,8 @@ def doctor() -> None:
     from asl_pkg import doctor as step
 
     missing = 0
-    for finding in step.examine():
+    for finding in step.check_machine():
         print(finding)
         missing += finding.needed and not finding.fine
     if missing:
-        raise AslError(f"{missing} needed things are missing, each is named above with the command that mends it")
+        raise AslError(f"{missing} required items are missing; each is named above with the command that fixes it")

@@ -1,4 +1,4 @@
-"""From the words of a command line to a verb, and from what it raises to one line and an exit code."""
+"""Parse the command line, call the verb, and turn an error into one line and an exit code."""
 
 import contextlib
 import functools
@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from asl_pkg import contract
-from asl_pkg.commands.failures import explained
-from asl_pkg.commands.help import describe, nearest, overview
+from asl_pkg.commands.failures import explain_error
+from asl_pkg.commands.help import nearest, overview, verb_help
 from asl_pkg.commands.registry import VERBS
 from asl_pkg.urls import public
 
-NO_HOME = "/dev/null/home"  # nobody, not even root, can make such a folder
+NO_HOME = "/dev/null/home"  # nobody, not even root, can create this folder
 
 
 def main() -> NoReturn:
@@ -29,17 +29,17 @@ def main() -> NoReturn:
     debug = "--debug" in arguments
     _settle()
     try:
-        code = _dispatch([one for one in arguments if one != "--debug"])
+        code = _dispatch([word for word in arguments if word != "--debug"])
         sys.stdout.flush()
         sys.exit(code)
-    except BrokenPipeError:  # `asl infer … | head`: who reads has read enough
+    except BrokenPipeError:  # `asl infer … | head`: the reader has read enough
         _silence()
         sys.exit(1)
     except Exception as error:
         if debug:
             print(public(traceback.format_exc()), end="", file=sys.stderr)
         _silence()
-        print(public(f"asl: {explained(error)}"), file=sys.stderr)
+        print(public(f"asl: {explain_error(error)}"), file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         _end_children()
@@ -48,9 +48,9 @@ def main() -> NoReturn:
 
 
 def _settle() -> None:
-    """Let no name stop a line from being printed, and no package fail since nobody knows who the user is.
+    """Print any file name, and provide HOME and LOGNAME where the system has none.
 
-    A numeric user of a container may have no entry in passwd and no HOME, and packages ask for both on import.
+    A numeric user in a container may have no entry in passwd and no HOME; packages ask for both on import.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -64,7 +64,7 @@ def _settle() -> None:
 
 
 def _silence() -> None:
-    """Let what was printed and cannot be written any more be nobody's trouble when the interpreter ends."""
+    """Discard output that can no longer be written, so that the interpreter ends without a message."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -77,7 +77,7 @@ def _raise_interrupt(*_: object) -> NoReturn:
 
 
 def _end_children() -> None:
-    """End the processes of running steps. Ctrl-C has reached them already, a signal to this process alone has not."""
+    """End the processes of running steps: Ctrl-C reaches them too, a signal to this process does not."""
     import psutil
 
     children = psutil.Process().children(recursive=True)
@@ -89,15 +89,15 @@ def _end_children() -> None:
 
 
 def _dispatch(arguments: Sequence[str]) -> int:
-    """Answer a call for help or for the version, or let Fire call the verb; the exit code."""
+    """Print help or the version, or call the verb; returns the exit code."""
     if arguments == ["--version"]:
         print(f"asl {contract.IMAGE_VERSION}")
         return 0
     asks = bool({"--help", "-h"} & set(arguments)) or not arguments
-    words = [one for one in arguments if one not in ("--help", "-h")]
+    words = [word for word in arguments if word not in ("--help", "-h")]
     name = next((name for name in (" ".join(words[:2]), *words[:1]) if name in VERBS), "")
     if name and asks:
-        print(describe(name, VERBS[name]))
+        print(verb_help(name, VERBS[name]))
         return 0
     if not name and asks and not words:
         print(overview(VERBS))
@@ -112,14 +112,14 @@ def _dispatch(arguments: Sequence[str]) -> int:
 
 
 def _fire(name: str, arguments: Sequence[str]) -> int:
-    """Call a verb through Fire, which knows the flags of its function; the exit code."""
+    """Call a verb through Fire, which parses the flags of its function; returns the exit code."""
     from fire import Fire
     from fire.core import FireExit
     from fire.decorators import SetParseFn
 
     bound: list[Callable[[], None]] = []
 
-    # Fire would read `1` as a number and `-` as its separator; here both can be the name of an image.
+    # Fire would read `1` as a number and `-` as its separator; here both can be image names.
     @SetParseFn(str)
     @functools.wraps(VERBS[name].function)
     def bind(*words: str, **flags: str) -> None:

@@ -1,4 +1,4 @@
-"""The verbs that run all five steps."""
+"""The verbs that run the whole pipeline."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def run(*settings: str) -> None:
     """Run the compiled pipeline on this machine; results are in runs/pipeline/<step>.
 
     asl pipeline run data=archive data.path=FILE.zip trainer.max_epochs=10
-    asl pipeline run runner=docker             each step in its image, which `make images` builds
+    asl pipeline run runner=docker             run each step in its container image (`make images`)
     """
     from asl_pkg import pipeline
 
@@ -22,10 +22,10 @@ def run(*settings: str) -> None:
 
 
 def submit(*settings: str) -> None:
-    """Run the compiled pipeline on Kubeflow Pipelines and follow it; exit 1 if a step fails.
+    """Submit the compiled pipeline to Kubeflow Pipelines and watch the run; exit 1 if a step fails.
 
     asl pipeline submit store=s3://models data=s3://data/letters kfp.host=http://127.0.0.1:8080
-    asl pipeline submit store=s3://models cache=false          every step anew
+    asl pipeline submit store=s3://models cache=false          run every step again
     """
     from asl_pkg import submit as step
 
@@ -43,7 +43,7 @@ def schedule(*settings: str) -> None:
 
 
 def compile(*arguments: str) -> None:  # noqa: A001
-    """Compile the pipeline to one YAML file, for the Kubeflow Pipelines UI; settings become the defaults of its form.
+    """Compile the pipeline to a YAML file for the Kubeflow Pipelines UI; settings become the defaults of its form.
 
     asl pipeline compile                       pipelines/asl.yaml, for the cluster of `make kind-up`
     asl pipeline compile FILE.yaml pod.registry=registry.example.com/team store=s3://BUCKET/PREFIX
@@ -58,7 +58,7 @@ def compile(*arguments: str) -> None:  # noqa: A001
 
 
 def demo(*settings: str) -> None:
-    """Run the whole job: pull, train, export, validate, deploy, then ask a real Triton for letters."""
+    """Run everything: pull, train, export, validate, deploy, and ask a real Triton for letters."""
     from asl_pkg import demo as step
     from asl_pkg import pipeline
     from asl_pkg.lineage import tracking

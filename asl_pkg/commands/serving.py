@@ -1,4 +1,4 @@
-"""The verbs that use a model: serve it, ask it, watch it, and trust it."""
+"""The verbs that use a model: serve, infer, verify, monitor and key."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +13,7 @@ from asl_pkg.errors import DataError, DriftError
 def serve(*arguments: str) -> None:
     """Start a real Triton on a bundle; Ctrl-C stops it.
 
-    asl serve                 models/bundle, else the release that deploy made serve
+    asl serve                 serve models/bundle, otherwise the deployed release
     asl serve runs/demo/export engine=kserve
     """
     from asl_pkg import serve as step
@@ -40,14 +40,14 @@ def infer(*arguments: str) -> None:
         print(as_line(answer), flush=True)
         broken += answer.error is not None
     if broken:
-        raise DataError(f"{broken} of the images could not be read, each is named above")
+        raise DataError(f"{broken} images could not be read; each is named above")
 
 
 def verify(*arguments: str) -> None:
     """Check every file of a bundle or release against its digests, and the signature.
 
     asl verify runs/demo/export
-    ASL_PUBLIC_KEY=keys/signing.pub asl verify …     refuses what is not signed with that key, as every other verb does
+    ASL_PUBLIC_KEY=keys/signing.pub asl verify …     refuse what is not signed with that key, as every verb does
     """
     from asl_pkg import verify as step
 
@@ -55,14 +55,14 @@ def verify(*arguments: str) -> None:
     for folder in bundles or [load(Settings, settings).bundle_dir]:
         bundle = step.verify(Path(folder))
         files = len(bundle.manifest["files"])
-        print(f"{folder}: release {bundle.release}, {files} files as exported; {bundle.signature}")
+        print(f"{folder}: release {bundle.release}, {files} files match their digests; {bundle.signature}")
 
 
 def monitor(*arguments: str) -> None:
     """Compare new images with those that the model was measured on; exit 1 if they drifted.
 
     asl monitor FOLDER                          images: files, globs or folders
-    asl monitor answers.jsonl                   lines of `asl infer … output=json`: numbers only, no images
+    asl monitor answers.jsonl                   output of `asl infer … output=json`
     """
     from asl_pkg import infer as first
     from asl_pkg import monitor as step
@@ -77,17 +77,19 @@ def monitor(*arguments: str) -> None:
     print(found.summary)
     print(f"look at {Path(chosen.monitor_dir) / contract.MONITOR_PAGE}")
     if found.drifted:
-        raise DriftError(f"not like what the model was measured on: {', '.join(one.name for one in found.drifted)}")
+        raise DriftError(
+            f"images drifted from the model's reference: {', '.join(shift.name for shift in found.drifted)}"
+        )
 
 
 def key(folder: str = contract.KEYS_FOLDER) -> None:
     """Create a key pair for signing bundles and reports: keys/signing.pem and signing.pub.
 
-    Who exports and validates sets ASL_SIGNING_KEY to the private key. Where ASL_PUBLIC_KEY names the public one,
-    whatever is not signed with it is refused.
+    Set ASL_SIGNING_KEY to the private key for export and validate. Where ASL_PUBLIC_KEY names the public key, every
+    bundle and report that is not signed with it is refused.
     """
     from asl_pkg import key as step
 
     private, public = step.make_keys(Path(at_home(folder)))
-    print(f"private key, to be kept secret: export {contract.SIGNING_KEY_VARIABLE}={private.resolve()}")
-    print(f"public key, for who checks:     export {contract.PUBLIC_KEY_VARIABLE}={public.resolve()}")
+    print(f"private key, keep it secret: export {contract.SIGNING_KEY_VARIABLE}={private.resolve()}")
+    print(f"public key, for checking:    export {contract.PUBLIC_KEY_VARIABLE}={public.resolve()}")

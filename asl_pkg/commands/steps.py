@@ -1,4 +1,4 @@
-"""The verbs of the five steps, and of what a team does with a data set."""
+"""The verbs of the five steps, and `data track`."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ def pull(*settings: str) -> None:
 
     asl pull                                   synthetic hands
     asl pull data=archive data.path=FILE.zip   real photographs: …/<CLASS>/<name><frame>.jpg
-    asl pull data=… to=s3://BUCKET/PREFIX      publish it too, under the first digits of its digest
+    asl pull data=… to=s3://BUCKET/PREFIX      also publish it, under the first digits of its digest
     """
     from asl_pkg import pull as step
 
@@ -64,7 +64,7 @@ def train(*settings: str) -> None:
     """
     chosen = load(TrainSettings, settings)
     plots = Path(contract.PLOTS_FOLDER)
-    outputs.claim_training(Path(chosen.training_dir), plots)  # before a pull that may take hours
+    outputs.claim_training(Path(chosen.training_dir), plots)  # fail before a pull that may take hours
     if not (Path(chosen.dataset_dir) / contract.DATASET_FILE).is_file():
         from asl_pkg import pull as first
 
@@ -73,22 +73,22 @@ def train(*settings: str) -> None:
     from asl_pkg import train as step
 
     metrics = step.train(chosen, Path(chosen.dataset_dir), Path(chosen.training_dir), plots)
-    if metrics:  # what one of several workers says is enough
+    if metrics:  # one of several workers reports them
         print(", ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
         print(f"{chosen.training_dir}/{contract.BEST_CHECKPOINT}, plots in {plots}; next: asl export")
 
 
 def export(*settings: str) -> None:
-    """Export the best checkpoint to ONNX and to the bundle that is served.
+    """Export the best checkpoint to ONNX and write the bundle that is served.
 
     asl export checkpoint_path=models/checkpoints/best.ckpt
-    asl export export.precision=int8 bundle_dir=models/int8    a variant, to be validated by itself
+    asl export export.precision=int8 bundle_dir=models/int8    a variant; validate it separately
     """
     from asl_pkg import export as step
 
     chosen = load(Settings, settings)
     bundle_dir = Path(chosen.bundle_dir)
-    outputs.claim(bundle_dir, outputs.BUNDLE)  # before it names the other file
+    outputs.claim(bundle_dir, outputs.BUNDLE)  # before the name of the ONNX file is derived from it
     onnx_path = bundle_dir.with_name(
         "model.onnx" if chosen.export.precision == contract.FP32 else f"{bundle_dir.name}.onnx"
     )
@@ -99,7 +99,7 @@ def export(*settings: str) -> None:
 def validate(*settings: str) -> None:
     """Measure the bundle on images that training never saw; exit 1 if a gate fails.
 
-    asl validate data.external=DIR             other people's images too: DIR/<CLASS>/<name>.jpg
+    asl validate data.external=DIR             also score other people's images: DIR/<CLASS>/<name>.jpg
     """
     from asl_pkg import validate as step
 
@@ -116,29 +116,28 @@ def validate(*settings: str) -> None:
         print(f"other people's images, {report.external}")
     print(f"look at {chosen.report_dir}/{contract.REPORT_PAGE}")
     if not report.passed:
-        raise GateError(f"not fit to be served, gates failed: {', '.join(report.failed)}")
+        raise GateError(f"model refused; failed gates: {', '.join(report.failed)}")
 
 
 def deploy(*settings: str, rollback: str = "", list: str = "", dry_run: str = "", output: str = "yaml") -> None:  # noqa: A002
-    """Store the bundle as a release, test it without users, switch to it, and test it again.
+    """Store the bundle as a release, test it without user traffic, switch to it, and test it again.
 
-    asl deploy                                 on this machine: `asl serve` serves it
-    asl deploy store=s3://BUCKET/PREFIX        on the Kubernetes that KUBECONFIG names, by KServe
-    asl deploy store=… --rollback              what served before serves again; --rollback=RELEASE or =DIGEST names one
-    asl deploy store=… --list                  the releases in the store, and which of them serves
-    asl deploy store=s3://… --dry-run -o yaml  the InferenceService, for kubectl and GitOps; nothing changes
+    asl deploy                                 on this machine; `asl serve` serves it
+    asl deploy store=s3://BUCKET/PREFIX        on the Kubernetes cluster in KUBECONFIG, with KServe
+    asl deploy store=… --rollback              serve the previous release again, or --rollback=RELEASE or =DIGEST
+    asl deploy store=… --list                  list the releases in the store, and which one serves
+    asl deploy store=s3://… --dry-run -o yaml  print the InferenceService for kubectl or GitOps; change nothing
     """
     from asl_pkg import deploy as step
 
-    # Fire hands a flag the word that follows it, which may be a setting.
+    # Fire takes the word after a flag as its value; it may be a setting.
     taken = [flag for flag in (rollback, list, dry_run) if "=" in flag]
     chosen = load(Settings, [*settings, *taken])
     folders = Path(chosen.bundle_dir), Path(chosen.report_dir)
     if list:
-        for one in step.releases(chosen):
-            print(
-                f"{one.release}  bundle {one.bundle_digest[:12]}  data {one.dataset_digest[:12]}  {one.role}".rstrip()
-            )
+        for listed in step.releases(chosen):
+            digests = f"bundle {listed.bundle_digest[:12]}  data {listed.dataset_digest[:12]}"
+            print(f"{listed.release}  {digests}  {listed.role}".rstrip())
     elif dry_run:
         print(_dumped(step.manifest(chosen, *folders), output), end="")
     elif rollback:

@@ -1,4 +1,4 @@
-"""Settings: what every one means, and how they are read from YAML and the command line."""
+"""Settings: their defaults and meaning, and how the command line changes them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Typed settings: meaning, unit and range of each. The YAML files beside this module hold the values."""
+"""Typed settings: default, meaning, unit and range of each. Nothing else holds their defaults."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,26 +18,46 @@ def setting(
     """Declare a setting.
 
     Args:
-        default: the value where neither YAML nor the command line gives one.
-        help: one line for people.
-        unit: of the value, empty for a pure number or a name.
-        low: the least value allowed.
-        high: the greatest value allowed.
-        choices: all values allowed, for names.
+        default: Value unless the command line gives another.
+        help: One line for users.
+        unit: Unit of the value; empty for a pure number or a name.
+        low: Least value allowed.
+        high: Greatest value allowed.
+        choices: All values allowed, for names.
     """
     return field(default=default, metadata={"help": help, "unit": unit, "low": low, "high": high, "choices": choices})
 
 
 @dataclass
-class DataSettings:
+class CacheSettings:
+    """Where decoded images are kept."""
+
+    cache_dir: str = setting(".cache/decoded", "Folder that caches decoded images; empty keeps them in memory", "path")
+    cache_gb: float = setting(
+        20.0, "Size limit of the image cache; a larger data set is decoded again in each epoch", "GB", low=0
+    )
+
+
+@dataclass
+class SplitSettings:
+    """How images are split by signer, recording or block of frames."""
+
+    block_frames: int = setting(
+        100, "Length of a block of neighbouring frames that stays in one split", "frames", low=1, high=100_000
+    )
+    guard_frames: int = setting(20, "Frames left out between blocks of different splits", "frames", low=0, high=10_000)
+    validation_share: float = setting(
+        0.15, "Share of the groups of each class for the validation split", low=0.01, high=0.5
+    )
+    test_share: float = setting(0.2, "Share of the groups of each class for the test split", low=0.01, high=0.5)
+
+
+@dataclass
+class DataSettings(CacheSettings):
     """Which images to train on, and how they are loaded."""
 
     name: str = setting("", "Kind of source; `data=NAME` selects it")
     batch_size: int = setting(32, "Images in a training batch", "images", low=2, high=4096)
-    cache_dir: str = setting(".cache/decoded", "Folder that caches decoded images; empty keeps them in memory", "path")
-    cache_gb: float = setting(
-        20.0, "Size limit of that cache; a larger data set is decoded again in each epoch", "GB", low=0
-    )
     external: str = setting(
         "", "Folder of other people's images, one sub-folder per class, to be scored as well", "path"
     )
@@ -48,7 +68,7 @@ class DataSettings:
 
 @dataclass
 class SyntheticData(DataSettings):
-    """Images of synthetic hands, drawn here."""
+    """Rendered images of synthetic hands."""
 
     name: str = setting("synthetic", "Kind of source", choices=["synthetic"])
     train_signers: int = setting(120, "Signers in the training split", "signers", low=1, high=10_000)
@@ -63,35 +83,34 @@ class SyntheticData(DataSettings):
 
 
 @dataclass
-class FolderData(DataSettings):
-    """A folder with one sub-folder per class: …/<CLASS>/<name><frame>.jpg."""
+class PhotoData(SplitSettings, DataSettings):
+    """Settings that every source of photographs has."""
 
-    name: str = setting("folder", "Kind of source", choices=["folder"])
-    path: str = setting("", "The folder, at any depth above the class folders", "path")
+    path: str = setting("", "Where the photographs are", "path")
     signers_csv: str = setting("", "CSV file with the columns path and signer, and optionally recording", "path")
-    block_frames: int = setting(
-        100, "Length of a block of neighbouring frames that stays in one split", "frames", low=1, high=100_000
-    )
-    guard_frames: int = setting(20, "Frames left out between blocks of different splits", "frames", low=0, high=10_000)
-    validation_share: float = setting(
-        0.15, "Share of the groups of each class for the validation split", low=0.01, high=0.5
-    )
-    test_share: float = setting(0.2, "Share of the groups of each class for the test split", low=0.01, high=0.5)
     max_quarantined: float = setting(0.05, "Share of unreadable images above which pull fails", low=0.0, high=1.0)
     strip_private: bool = setting(False, "Remove EXIF data that reveals a place or a person; pixels stay as they are")
 
 
 @dataclass
-class ArchiveData(FolderData):
-    """A zip or tar archive of such a folder; the other settings are those of data=folder."""
+class FolderData(PhotoData):
+    """A folder with one sub-folder per class: …/<CLASS>/<name><frame>.jpg."""
+
+    name: str = setting("folder", "Kind of source", choices=["folder"])
+    path: str = setting("", "The folder, at any depth above the class folders", "path")
+
+
+@dataclass
+class ArchiveData(PhotoData):
+    """A zip or tar archive of a data=folder folder, with the same other settings."""
 
     name: str = setting("archive", "Kind of source", choices=["archive"])
     path: str = setting("", "The archive: .zip, .tar, .tar.gz, .tar.bz2, .tar.xz or .tar.zst", "path")
 
 
 @dataclass
-class HttpData(FolderData):
-    """Such an archive on a web server; short form: `data=https://…`."""
+class HttpData(PhotoData):
+    """An archive on a web server; short form: `data=https://…`."""
 
     name: str = setting("http", "Kind of source", choices=["http"])
     path: str = setting("", "Address of the archive: http://… or https://…", "URL")
@@ -99,34 +118,34 @@ class HttpData(FolderData):
 
 
 @dataclass
-class S3Data(FolderData):
-    """Such a folder or archive in S3, read with the usual AWS_* variables; short form: `data=s3://…`."""
+class S3Data(PhotoData):
+    """A folder or archive in S3, read with the usual AWS_* variables; short form: `data=s3://…`."""
 
     name: str = setting("s3", "Kind of source", choices=["s3"])
-    path: str = setting("", "Where it lies: s3://BUCKET/PREFIX or s3://BUCKET/ARCHIVE", "URL")
+    path: str = setting("", "Address of the folder or archive: s3://BUCKET/PREFIX or s3://BUCKET/ARCHIVE", "URL")
 
 
 @dataclass
-class DvcData(FolderData):
-    """Such a folder or archive tracked by DVC; files are checked against the hashes in Git."""
+class DvcData(PhotoData):
+    """A folder or archive tracked by DVC; files are checked against the hashes in Git."""
 
     name: str = setting("dvc", "Kind of source", choices=["dvc"])
-    path: str = setting("", "What DVC tracks: data/letters or data/letters.dvc", "path in the repository")
+    path: str = setting("", "Path that DVC tracks: data/letters or data/letters.dvc", "path in the repository")
     repository: str = setting(".", "The DVC repository: a folder or a Git URL", "path or URL")
     revision: str = setting("", "Branch, tag or commit; empty means the working tree, or the default branch of a URL")
     remote: str = setting("", "Name of the DVC remote; empty means the default remote")
 
 
 @dataclass
-class ParquetData(FolderData):
-    """Parquet files with the columns image and label, ours or Hugging Face's; they are split again."""
+class ParquetData(PhotoData):
+    """Parquet files with the columns image and label, in our format or Hugging Face's; they are split again."""
 
     name: str = setting("parquet", "Kind of source", choices=["parquet"])
     path: str = setting("", "A .parquet file, or a folder of them", "path")
 
 
 @dataclass
-class MixData(FolderData):
+class MixData(PhotoData):
     """Several sources, each with its own signers."""
 
     name: str = setting("mix", "Kind of source", choices=["mix"])
@@ -212,7 +231,7 @@ class ValidateSettings:
     calibration_error_max: float = setting(0.05, "Greatest expected calibration error (15 bins)", low=0.0, high=1.0)
     unsure_max: float = setting(0.07, "Greatest share of answers below the confidence threshold", low=0.0, high=1.0)
     champion_loss_max: float = setting(
-        0.001, "Greatest accuracy lost against the release that serves (lower bound of the interval)", low=0.0, high=1.0
+        0.001, "Greatest accuracy lost against the serving release (lower bound of the interval)", low=0.0, high=1.0
     )
     stability_min: float = setting(
         0.92, "Least share of correct answers that survive small changes of the image", low=0.0, high=1.0
@@ -254,7 +273,7 @@ class DeploySettings:
     )
     canary_requests: int = setting(
         0,
-        "Requests sent to a canary and to the release that serves, to compare them; 0 for no canary",
+        "Requests sent to the canary and to the serving release to compare them; 0 for no canary",
         "requests",
         low=0,
         high=1_000_000,
@@ -266,15 +285,17 @@ class DeploySettings:
         1,
         99,
     )
-    canary_agreement_min: float = setting(0.9, "Least share of requests on which both agree", low=0.0, high=1.0)
+    canary_agreement_min: float = setting(
+        0.9, "Least share of requests on which canary and serving release agree", low=0.0, high=1.0
+    )
     canary_slowdown_max: float = setting(
-        2.0, "Greatest latency of the canary, as a multiple of what serves", low=1.0, high=1000.0
+        2.0, "Greatest latency of the canary, as a multiple of the serving release's", low=1.0, high=1000.0
     )
 
 
 @dataclass
 class Settings:
-    """default.yaml: settings that the steps share."""
+    """Settings that the steps share."""
 
     seed: int = setting(7, "Random seed", low=0, high=2**31 - 1)
     data: DataSettings = field(default_factory=SyntheticData)
@@ -292,7 +313,7 @@ class Settings:
 
 @dataclass
 class TrainSettings(Settings):
-    """train.yaml: default.yaml, the network and how to train it."""
+    """The shared settings, the network and how to train it."""
 
     checkpoint_uri: str = setting(
         "",
@@ -324,9 +345,9 @@ class PodSettings:
 
 @dataclass
 class KfpSettings:
-    """The Kubeflow Pipelines that `asl pipeline submit` and `schedule` use."""
+    """Kubeflow Pipelines, for `asl pipeline submit` and `schedule`."""
 
-    host: str = setting("http://127.0.0.1:8080", "Address of its UI", "URL")
+    host: str = setting("http://127.0.0.1:8080", "Address of the Kubeflow Pipelines UI", "URL")
     namespace: str = setting("kubeflow", "Namespace of the pods", "namespace")
     service_account: str = setting("pipeline-runner", "ServiceAccount of the pods", "name")
     experiment: str = setting("asl", "Experiment that groups the runs in the UI", "name")
@@ -337,11 +358,11 @@ class KfpSettings:
 
 @dataclass
 class PipelineSettings(TrainSettings):
-    """pipeline.yaml: train.yaml, and how the pipeline runs."""
+    """The settings of training, and how the pipeline runs."""
 
     runner: str = setting(
         "process",
-        "How to run a step on this machine: as a process, or in its container image",
+        "How to run a step on this machine: as a process or in its container image",
         choices=["process", "docker"],
     )
     cache: bool = setting(True, "Reuse cached results that are still valid")
@@ -351,7 +372,7 @@ class PipelineSettings(TrainSettings):
 
 @dataclass
 class MonitorSettings:
-    """When new images count as drifted from those that the model was measured on."""
+    """When new images count as drifted."""
 
     distance_max: float = setting(
         0.3, "Greatest distance between distributions (Kolmogorov-Smirnov: 0 equal, 1 disjoint)", low=0.0, high=1.0
@@ -363,13 +384,13 @@ class MonitorSettings:
 
 @dataclass
 class InferenceSettings:
-    """inference.yaml: which model answers, and how."""
+    """Which model answers, and how."""
 
     image_path: str = setting(
         "", "Image, folder or glob; may be given without `image_path=`; `-` reads standard input", "path"
     )
     runtime: str = setting("onnx", "What runs the model", choices=["onnx", "torch", "triton"])
-    bundle: str = setting("", "Bundle; empty means models/bundle, otherwise the deployed release", "path")
+    bundle: str = setting("", "Bundle; empty means models/bundle, or the deployed release if there is none", "path")
     onnx_path: str = setting("", "An ONNX file instead of a bundle", "path")
     checkpoint_path: str = setting("models/checkpoints/best.ckpt", "Checkpoint for runtime=torch", "path")
     url: str = setting(
@@ -398,12 +419,7 @@ class InferenceSettings:
     monitor: MonitorSettings = field(default_factory=MonitorSettings)
 
 
-FILES: dict[type, str] = {
-    Settings: "default",
-    TrainSettings: "train",
-    PipelineSettings: "pipeline",
-    InferenceSettings: "inference",
-}
+SCHEMAS = (Settings, TrainSettings, PipelineSettings, InferenceSettings)
 SCHEMES = {"http": "http", "https": "http", "s3": "s3"}  # `data=SCHEME://…` chooses the kind of source
 GROUPS: dict[str, dict[str, type]] = {
     "data": {

@@ -1,4 +1,4 @@
-"""Settings as one text, `trainer.workers=2 model.width=4`, as a shell reads them: how a form takes several at once."""
+"""Several settings in one string, as in a form: `trainer.workers=2 model.width=4`, quoted as in a shell."""
 
 import shlex
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from asl_pkg.errors import SettingError
 
 
 def settings_to_text(overrides: Iterable[str]) -> str:
-    """Join settings; values that hold spaces are quoted.
+    """Join settings; values with spaces are quoted.
 
     Args:
         overrides: `name=value`.
@@ -19,10 +19,10 @@ def settings_to_text(overrides: Iterable[str]) -> str:
 
 
 def settings_from_text(text: str) -> list[str]:
-    """Split a text into settings.
+    """Split a string into settings.
 
     Args:
-        text: `name=value` as on the command line, between spaces or on lines of their own.
+        text: `name=value` as on the command line, separated by spaces or line breaks.
 
     Returns:
         The settings, not checked.

@@ -1,1 +1,1 @@
-"""Where a release serves, and how it is tried before and after."""
+"""Deploy a release on this machine or on Kubernetes, and test it before and after."""

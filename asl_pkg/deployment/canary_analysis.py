@@ -1,4 +1,4 @@
-"""A canary beside what serves: the same requests to both, and what the difference means."""
+"""Compare a canary with the serving release: the same requests to both."""
 
 import time
 from collections.abc import Sequence
@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from asl_pkg.errors import ServingError
 from asl_pkg.inference.v2_client import Client
 
-BRIGHTNESS = 40  # of 255, by which an image is made lighter or darker: a request is seldom the same twice
+BRIGHTNESS = 40  # of 255, the greatest change of brightness, so that requests differ
 
 
 @dataclass(frozen=True)
 class CanaryComparison:
-    """What both answered.
+    """Answers of the serving release and of the canary, compared.
 
     Args:
-        requests: that both were sent.
-        agreement: share of the requests to which both gave the same letter.
-        errors: requests that failed, at what serves and at the canary.
-        latency_ms: of one request, 95 of 100 times, at what serves and at the canary.
+        requests: Requests sent to each.
+        agreement: Share of requests that both answered with the same letter.
+        errors: Failed requests of the serving release and of the canary.
+        latency_ms: Latency of one request (95th percentile), of the serving release and of the canary.
     """
 
     requests: int
@@ -33,7 +33,7 @@ class CanaryComparison:
 
     @property
     def summary(self) -> str:
-        """All of it in one line."""
+        """The comparison in one line."""
         return (
             f"{self.requests:,} paired requests: {self.agreement:.1%} agree, {self.errors[0]} and {self.errors[1]} "
             f"failed, {self.latency_ms[0]:.0f} and {self.latency_ms[1]:.0f} ms"
@@ -43,17 +43,17 @@ class CanaryComparison:
 def compare_canary(
     serving: Sequence[str], canary: Sequence[str], pixels: NDArray[np.uint8], requests: int, seed: int
 ) -> CanaryComparison:
-    """Send the same images to what serves and to the canary, one by one and turn by turn.
+    """Send the same images to the serving release and to the canary, in turn.
 
     Args:
-        serving: addresses of what serves.
-        canary: addresses of the canary.
-        pixels: images to vary in brightness, uint8 [n, 200, 200, 3].
-        requests: how many to each side.
-        seed: of the variations.
+        serving: URLs of the serving release.
+        canary: URLs of the canary.
+        pixels: Images, varied in brightness, uint8 [n, 200, 200, 3].
+        requests: Requests to each.
+        seed: Seed of the variations.
 
     Returns:
-        What both answered.
+        The comparison.
     """
     rng = np.random.default_rng(seed)
     answers: list[list[int]] = []
@@ -70,16 +70,16 @@ def compare_canary(
     return CanaryComparison(requests, same, (int(failed[0]), int(failed[1])), (latencies[0], latencies[1]))
 
 
-def judge(found: CanaryComparison, agreement_min: float, slowdown_max: float) -> None:
-    """Refuse a canary that fails more often, answers otherwise too often, or takes too long.
+def require_good_canary(found: CanaryComparison, agreement_min: float, slowdown_max: float) -> None:
+    """Refuse a canary that fails more often, disagrees too often, or is too slow.
 
     Args:
-        found: what both answered.
-        agreement_min: share of the requests to which both have to give the same letter.
-        slowdown_max: how many times as long the canary may take.
+        found: The comparison.
+        agreement_min: Least share of requests that both answer with the same letter.
+        slowdown_max: Greatest latency of the canary, as a multiple of the serving release's.
 
     Raises:
-        ServingError: it is refused.
+        ServingError: The canary is refused.
     """
     before, after = found.latency_ms
     faults = [
@@ -88,11 +88,11 @@ def judge(found: CanaryComparison, agreement_min: float, slowdown_max: float) ->
         *([f"deploy.canary_slowdown_max={slowdown_max}"] if after > slowdown_max * before else []),
     ]
     if faults:
-        raise ServingError(f"the canary is refused by {', '.join(faults)}; {found.summary}")
+        raise ServingError(f"canary refused: {', '.join(faults)}; {found.summary}")
 
 
 def _ask(client: Client, image: NDArray[np.uint8], times_s: list[float]) -> int:
-    """The class answered, -1 for a failure."""
+    """The predicted class, -1 for a failure."""
     started = time.perf_counter()
     try:
         answer = int(client.predict(image[np.newaxis]).argmax())

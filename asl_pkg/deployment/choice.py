@@ -1,4 +1,4 @@
-"""Which place the settings name."""
+"""Choose the deployment target from the settings."""
 
 from asl_pkg.bundle.store import open_store
 from asl_pkg.config.schema import Settings
@@ -7,17 +7,17 @@ from asl_pkg.storage.folder import LocalFolder
 
 
 def open_target(settings: Settings) -> DeploymentTarget:
-    """Open the place that the store's address names: a folder means this machine, s3://… means Kubernetes.
+    """Open the deployment target of a store: a folder means this machine, s3://… means Kubernetes.
 
     Args:
-        settings: `store` and `deploy`.
+        settings: `store` and `deploy` are read.
 
     Returns:
-        The place.
+        The target.
 
     Raises:
-        DataError: there is no such store.
-        ServingError: there is no cluster.
+        DataError: The store does not exist.
+        ServingError: No cluster is configured.
     """
     store = open_store(settings.store)
     if isinstance(store.folder, LocalFolder):

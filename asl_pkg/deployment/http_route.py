@@ -1,48 +1,48 @@
-"""What a gateway gives a canary of the users' requests: the weights of our HTTPRoute, since KServe sets none."""
+"""The share of HTTP traffic that a canary gets: weights in our HTTPRoute, since KServe sets none."""
 
 from typing import Any
 
 from asl_pkg import contract
-from asl_pkg.k8s.client import Cluster, Kind
+from asl_pkg.k8s.client import Cluster, ObjectKind
 
-HTTP_ROUTE = Kind("HTTPRoute", "httproutes", "gateway.networking.k8s.io/v1", missing="")
+ROUTE_KIND = ObjectKind("HTTPRoute", "httproutes", "gateway.networking.k8s.io/v1", missing="")
 
 
-def share(namespace: str, service: str, percent: int) -> None:
-    """Let the gateway give a canary its share; without our component gateway nothing happens.
+def share_traffic(namespace: str, service: str, percent: int) -> None:
+    """Route a share of the HTTP traffic to a canary; without our component gateway nothing happens.
 
     Args:
-        namespace: where both serve.
-        service: the InferenceService.
-        percent: of the requests over HTTP for the canary; 0 for none.
+        namespace: Namespace of the InferenceService.
+        service: Name of the InferenceService.
+        percent: Percentage of HTTP requests for the canary; 0 for none.
 
     Raises:
-        ServingError: the server refuses.
+        ServingError: The API server refuses.
     """
-    cluster = Cluster(namespace, HTTP_ROUTE)
+    cluster = Cluster(namespace, ROUTE_KIND)
     if live := cluster.get(contract.HTTP_ROUTE):
         metadata = {"name": contract.HTTP_ROUTE, "namespace": namespace}
-        rules = weighted(live["spec"]["rules"], service, percent)
+        rules = weighted_rules(live["spec"]["rules"], service, percent)
         cluster.apply(
             {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata, "spec": {"rules": rules}}
         )
 
 
-def weighted(rules: list[dict[str, Any]], service: str, percent: int) -> list[dict[str, Any]]:
-    """Give the rules of an HTTPRoute with a canary's share.
+def weighted_rules(rules: list[dict[str, Any]], service: str, percent: int) -> list[dict[str, Any]]:
+    """Set the weights in the rules of an HTTPRoute.
 
     Args:
-        rules: those that lead to the predictor are changed.
-        service: the InferenceService.
-        percent: of the requests for the canary; 0 for none.
+        rules: Rules of the route; those for the predictor are changed.
+        service: Name of the InferenceService.
+        percent: Percentage of requests for the canary; 0 for none.
 
     Returns:
-        The rules.
+        The new rules.
     """
     stable, canary = (f"{service}{part}-predictor" for part in ("", f"-{contract.CANARY_NAME}"))
     found = []
     for rule in rules:
-        for backend in [one for one in rule["backendRefs"] if one["name"] == stable]:
+        for backend in [reference for reference in rule["backendRefs"] if reference["name"] == stable]:
             alone, other = backend | {"weight": 1}, backend | {"name": canary, "weight": percent}
             backends = [backend | {"weight": 100 - percent}, other] if percent else [alone]
             rule = rule | {"backendRefs": backends}

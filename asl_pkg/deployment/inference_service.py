@@ -1,4 +1,4 @@
-"""The InferenceService that serves a release: all of it, and what it says about the release."""
+"""The InferenceService that serves a release, and what it records about the release."""
 
 from typing import Any
 
@@ -17,16 +17,16 @@ def inference_service(
     """Give the complete InferenceService of a release.
 
     Args:
-        name: its name.
-        namespace: where it serves.
-        uri: where the release lies.
-        serving: the release.
-        transformer_image: of the transformer; empty for none.
+        name: Name of the InferenceService.
+        namespace: Namespace of the InferenceService.
+        uri: Address of the release in the store.
+        serving: The release.
+        transformer_image: Container image of the transformer; empty for none.
 
     Returns:
-        The object. Scale and resources are not here: the HPA and the ServingRuntime in manifests/ have them.
+        The object. Scale and resources are set in manifests/, by the HPA and the ServingRuntime.
     """
-    # At the predictor: labels and annotations of the whole object would let every release restart the transformer too.
+    # On the predictor: as labels and annotations of the whole object they would restart the transformer on each deploy.
     annotations = {
         contract.BUNDLE_DIGEST_ANNOTATION: serving.bundle_digest,
         contract.REPORT_DIGEST_ANNOTATION: serving.report_digest,
@@ -52,22 +52,22 @@ def inference_service(
 
 
 def with_canary(stable: dict[str, Any], canary: dict[str, Any], replicas: int, percent: int) -> dict[str, Any]:
-    """Give an InferenceService that serves one release and, with as many pods, another one as its canary.
+    """Give an InferenceService that serves a release and, with as many pods, another release as its canary.
 
     Args:
-        stable: InferenceService of what serves.
-        canary: InferenceService of the other release.
-        replicas: pods that serve.
-        percent: of the users' requests, which KServe demands to be said and does not act on where pods are counted.
+        stable: InferenceService of the serving release.
+        canary: InferenceService of the canary's release.
+        replicas: Number of pods of each.
+        percent: Percentage of requests for the canary; KServe requires it, and ignores it in this deployment mode.
 
     Returns:
-        The object. The headless Service names the pods of both, so that half of the new connections arrive there.
+        The object. The headless Service lists the pods of both, so each gets half of the new connections.
     """
     predictor = canary["spec"]["predictor"]
     predictor |= {
         "name": contract.CANARY_NAME,
         "minReplicas": replicas,
-        # else KServe leaves the number of pods alone
+        # otherwise KServe does not set the number of pods
         "annotations": predictor["annotations"] | {AUTOSCALER: "none"},
     }
     spec = {
@@ -78,16 +78,16 @@ def with_canary(stable: dict[str, Any], canary: dict[str, Any], replicas: int, p
 
 
 def serving_of(live: dict[str, Any]) -> Serving:
-    """Read which release an InferenceService serves.
+    """Read the release that an InferenceService serves.
 
     Args:
-        live: the object.
+        live: The object.
 
     Returns:
-        What serves.
+        The serving release.
 
     Raises:
-        ServingError: it was not deploy that wrote it.
+        ServingError: The object was not written by deploy.
     """
     predictor = live["spec"]["predictor"]
     annotations = predictor.get("annotations", {})
@@ -101,18 +101,18 @@ def serving_of(live: dict[str, Any]) -> Serving:
     except KeyError as error:
         name = live["metadata"]["name"]
         raise ServingError(
-            f"InferenceService {name} does not say {error}, so not `asl deploy` wrote it: delete it first"
+            f"InferenceService {name} lacks {error}, so `asl deploy` did not write it: delete it first"
         ) from error
 
 
 def as_it_was(live: dict[str, Any]) -> dict[str, Any]:
-    """Give what to apply so that an InferenceService becomes again what it was.
+    """Give the object to apply to restore an InferenceService.
 
     Args:
-        live: the object as the server gave it.
+        live: The object as the server returned it.
 
     Returns:
-        The object without what the server keeps itself.
+        The object without the server's own fields.
     """
     return _object(live["metadata"]["name"], live["metadata"]["namespace"], live["spec"])
 

@@ -1,4 +1,4 @@
-"""This machine as the place where a release serves: a folder as the store, a local Triton."""
+"""This machine as the deployment target: a folder as the store, a local Triton."""
 
 import math
 from collections.abc import Iterator
@@ -12,25 +12,25 @@ from asl_pkg.serving.triton.local import LocalTriton
 
 
 class LocalTarget:
-    """A folder of releases, of which `asl serve` serves the one that serving.json names.
+    """A folder of releases; `asl serve` serves the one in serving.json.
 
     Args:
-        store: the model store.
+        store: The model store.
     """
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
     def serving(self) -> Serving | None:
-        """What serves, None before the first deploy."""
+        """The serving release; None before the first deploy."""
         return self.store.serving()
 
     def demands_signature(self) -> bool:
-        """Nobody but the user of this machine could demand one."""
+        """Never: only the user of this machine could require one."""
         return False
 
     def storage_limit_bytes(self) -> float:
-        """Whatever lies in the store is served from there."""
+        """No limit: releases are served from the store itself."""
         return math.inf
 
     @contextmanager
@@ -41,15 +41,17 @@ class LocalTarget:
 
     @contextmanager
     def canary(self, serving: Serving, before: Serving) -> Iterator[tuple[list[str], list[str]]]:
-        """A Triton on each of the two; nobody else asks them here."""
+        """A Triton for each release; there is no user traffic here."""
         with self.candidate(before) as stable, self.candidate(serving) as canary:
             yield stable, canary
 
     @contextmanager
     def promote(self, serving: Serving, before: Serving | None) -> Iterator[list[str]]:
-        """A stored release that `asl serve` serves from now on, tried once more in the way that it starts."""
+        """Make `asl serve` serve a stored release, and start a Triton on it once more."""
         if self.serving() != before:
-            raise ServingError("another deploy has changed what serves meanwhile: `asl validate`, then deploy again")
+            raise ServingError(
+                "another deploy changed the serving release meanwhile: run `asl validate`, then deploy again"
+            )
         self.store.write_serving(serving)
         try:
             with self.candidate(serving) as urls:

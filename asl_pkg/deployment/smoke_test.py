@@ -1,4 +1,4 @@
-"""Is what answers at an address the release that was validated? Its name, the golden set and how long it takes."""
+"""Check that a server runs the validated release: its name, the golden set and the latency."""
 
 import time
 from contextlib import closing
@@ -12,23 +12,23 @@ from asl_pkg.validation.golden import GoldenSet, check_golden_set
 
 
 def smoke_test(url: str, release: str, golden: GoldenSet, latency_max_ms: float) -> float:
-    """Ask a server for the golden set, together and image by image.
+    """Send the golden set to a server, as one batch and image by image.
 
     Args:
         url: `http://HOST:PORT` or `grpc://HOST:PORT`.
-        release: that has to answer.
-        golden: images and answers expected.
-        latency_max_ms: for one image, 95 of 100 times.
+        release: Expected release.
+        golden: Images and expected answers.
+        latency_max_ms: Greatest latency of one image (95th percentile).
 
     Returns:
-        How long one image takes, 95 of 100 times, in milliseconds.
+        Latency of one image (95th percentile), in milliseconds.
 
     Raises:
-        ServingError: another release answers, or otherwise than validated, or too slowly.
+        ServingError: Another release answers, or the answers differ, or are too slow.
     """
     with closing(Client(url)) as client:
         if client.release != release:
-            raise ServingError(f"{url} answers as release {client.release}, expected {release}")
+            raise ServingError(f"{url} serves release {client.release}, expected {release}")
         _check(golden, client.predict(golden.pixels))
         times_s, answers = [], []
         for image in golden.pixels:
@@ -39,7 +39,7 @@ def smoke_test(url: str, release: str, golden: GoldenSet, latency_max_ms: float)
     latency_ms = 1000 * float(np.percentile(times_s, 95))
     if latency_ms > latency_max_ms:
         raise ServingError(
-            f"one image takes {latency_ms:.0f} ms (95th percentile), allowed are {latency_max_ms:.0f}: "
+            f"latency is {latency_ms:.0f} ms per image (95th percentile), the limit is {latency_max_ms:.0f}: "
             "give the server more CPU, export a smaller model, or raise deploy.latency_max_ms"
         )
     return latency_ms
@@ -49,7 +49,6 @@ def _check(golden: GoldenSet, answers: NDArray[np.float32]) -> None:
     found = check_golden_set(golden, answers)
     if found.otherwise:
         raise ServingError(
-            f"Triton answers {found.otherwise} of {len(answers)} golden images otherwise than validated "
-            f"(probabilities differ by up to {found.greatest:.2g}): "
-            "look for another version of Triton or of the model there"
+            f"Triton's answers to {found.otherwise} of {len(answers)} golden images differ from the validated ones "
+            f"(probabilities by up to {found.greatest:.2g}): check the server's versions of Triton and of the model"
         )

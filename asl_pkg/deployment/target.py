@@ -1,4 +1,4 @@
-"""What deploy asks of a place where a release serves."""
+"""The interface of a deployment target, as deploy uses it."""
 
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -9,38 +9,38 @@ from asl_pkg.errors import ServingError
 
 
 class NotRestoredError(ServingError):
-    """What served before does not serve again."""
+    """The previous release could not be restored."""
 
 
 class DeploymentTarget(Protocol):
-    """Where a release serves."""
+    """A place to which releases are deployed."""
 
     @property
     def store(self) -> Store:
-        """Where its releases lie."""
+        """The store of its releases."""
 
     def serving(self) -> Serving | None:
-        """What serves, None before the first deploy."""
+        """The serving release; None before the first deploy."""
 
     def demands_signature(self) -> bool:
-        """Whether nothing may serve here whose signature was not checked."""
+        """Whether releases without a verified signature are refused here."""
 
     def storage_limit_bytes(self) -> float:
-        """Bytes that one server of a release may keep."""
+        """Greatest size of a release here, in bytes."""
 
     def candidate(self, serving: Serving) -> AbstractContextManager[list[str]]:
-        """A stored release that answers at these URLs, and gets no user's request, until the context ends."""
+        """A stored release at these URLs, without user traffic, until the context ends."""
 
     def canary(self, serving: Serving, before: Serving) -> AbstractContextManager[tuple[list[str], list[str]]]:
-        """URLs of what serves and of a stored release that shares its users until the context ends.
+        """URLs of the serving release and of a stored release that shares its traffic until the context ends.
 
         Raises:
-            ServingError: it does not start, or what serves is no longer `before`.
+            ServingError: It does not start, or the serving release is no longer `before`.
         """
 
     def promote(self, serving: Serving, before: Serving | None) -> AbstractContextManager[list[str]]:
-        """A stored release that serves from now on, at these URLs; an error in the context restores what served.
+        """Switch to a stored release, at these URLs; an error in the context restores the previous one.
 
         Raises:
-            ServingError: it does not start, or what serves is no longer `before`.
+            ServingError: It does not start, or the serving release is no longer `before`.
         """

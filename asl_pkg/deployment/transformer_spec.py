@@ -1,4 +1,4 @@
-"""The transformer as part of the InferenceService that deploy writes."""
+"""The transformer in the InferenceService that deploy writes."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ def transformer_spec(image: str, namespace: str, name: str = contract.KUBERNETES
     """Give `spec.transformer` of the InferenceService.
 
     Args:
-        image: of images/transformer.
-        namespace: where it serves.
-        name: of the InferenceService.
+        image: Container image, built from images/transformer.
+        namespace: Namespace of the InferenceService.
+        name: Name of the InferenceService.
 
     Returns:
-        Pods on different nodes where there are several, as many as the HPA of manifests/base wants; each finds every
-        predictor pod through the headless Service there.
+        The specification. Pods prefer different nodes; the HPA in manifests/base sets their number; each finds every
+        predictor pod through the headless Service.
     """
     arguments = {
         "--model_name": contract.MODEL_NAME,
@@ -45,7 +45,7 @@ def transformer_spec(image: str, namespace: str, name: str = contract.KUBERNETES
             "periodSeconds": 10,
             "timeoutSeconds": 5,
         },
-        # it closes its ports at once on SIGTERM, while Services still lead here for a moment
+        # on SIGTERM it closes its ports at once, while Services still route here for a moment
         "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
         "resources": {
             "requests": {"cpu": "50m", "memory": "300Mi", "ephemeral-storage": "50Mi"},

@@ -1,1 +1,1 @@
-"""A Kubernetes cluster: its API, rollouts, ports and training jobs."""
+"""Kubernetes: API client, rollouts, port forwarding, pending pods, TrainJobs."""

@@ -1,4 +1,4 @@
-"""The few calls that we make of a Kubernetes API server, in one namespace, and what its errors mean."""
+"""The calls to a Kubernetes API server that we need, in one namespace, with errors explained."""
 
 import json
 import os
@@ -17,30 +17,28 @@ from urllib3.exceptions import HTTPError
 from asl_pkg import contract
 from asl_pkg.errors import ServingError
 
-GROUP = "serving.kserve.io"
-API_VERSION = f"{GROUP}/v1beta1"
-OWN_ACCOUNT = (
-    "/var/run/secrets/kubernetes.io/serviceaccount"  # where Kubernetes puts what a pod needs to speak as itself
-)
+KSERVE_GROUP = "serving.kserve.io"
+API_VERSION = f"{KSERVE_GROUP}/v1beta1"
+OWN_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"  # where Kubernetes mounts a pod's own credentials
 APPLY = "application/apply-patch+yaml"
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 400, 401, 403, 404, 409
-LOG_GONE = "unable to retrieve container logs"  # which the node answers in the log's place
-TIMEOUT_S = (10, 60)  # to connect, to answer
+LOG_GONE = "unable to retrieve container logs"  # the node's answer in place of the log
+TIMEOUT_S = (10, 60)  # to connect, to read
 EXPIRED = (
     ": the token has expired, or is not one of this cluster: `make serving` renews the deploy step's, a new login yours"
 )
-MAY_NOT = ": `kubectl auth can-i --list` shows what this account may do"
+MAY_NOT = ": `kubectl auth can-i --list` lists what this account may do"
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of object that we write.
+class ObjectKind:
+    """A kind of Kubernetes object that we read and write.
 
     Args:
-        name: such as InferenceService.
-        plural: as addresses spell it.
-        api_version: its group and version.
-        missing: said where the cluster does not know it; empty where that means that there is none.
+        name: Kind, such as InferenceService.
+        plural: Plural in the API's URLs.
+        api_version: Group and version.
+        missing: Hint for a cluster without this kind; empty if that only means that there is no object.
     """
 
     name: str
@@ -49,23 +47,25 @@ class Kind:
     missing: str
 
 
-INFERENCE_SERVICE = Kind("InferenceService", "inferenceservices", API_VERSION, ": is KServe installed (`make kserve`)?")
+INFERENCE_SERVICE = ObjectKind(
+    "InferenceService", "inferenceservices", API_VERSION, ": is KServe installed (`make kserve`)?"
+)
 
 
 class Cluster:
-    """An API server: the one that KUBECONFIG or ~/.kube/config names, inside a pod its own.
+    """An API server: that of KUBECONFIG or ~/.kube/config, or in a pod that of its cluster.
 
-    A pod that has the deployer's token mounted speaks as the deployer, not as the account that it runs as.
+    A pod with the deployer's token mounted acts as the deployer, not as its own ServiceAccount.
 
     Args:
-        namespace: where everything happens.
-        kind: of the objects that are read and written.
+        namespace: Namespace of every call.
+        kind: Kind of the objects that get, apply and delete work on.
 
     Raises:
-        ServingError: no cluster is named.
+        ServingError: No cluster is configured.
     """
 
-    def __init__(self, namespace: str, kind: Kind = INFERENCE_SERVICE) -> None:
+    def __init__(self, namespace: str, kind: ObjectKind = INFERENCE_SERVICE) -> None:
         self.namespace, self.kind = namespace, kind
         self.inside = "KUBECONFIG" not in os.environ and "KUBERNETES_SERVICE_HOST" in os.environ
         settings = client.Configuration()
@@ -77,42 +77,42 @@ class Cluster:
                 # the client reads the variable once, when it is imported
                 config.load_kube_config(os.environ.get("KUBECONFIG"), client_configuration=settings)
         except ConfigException as error:
-            raise ServingError(f"no cluster: {error}: set KUBECONFIG, or ask with `kubectl cluster-info`") from error
+            raise ServingError(f"no cluster: {error}: set KUBECONFIG and try `kubectl cluster-info`") from error
         self._api = client.ApiClient(settings)
         self._apps, self._core = client.AppsV1Api(self._api), client.CoreV1Api(self._api)
         self._custom = client.CustomObjectsApi(self._api)
 
     def get(self, name: str) -> dict[str, Any] | None:
-        """Read an object of our kind, None where there is none."""
+        """Read an object of our kind; None if it does not exist."""
         return self._call("GET", name)
 
     def apply(self, manifest: dict[str, Any]) -> None:
         """Apply an object of our kind server-side, as the field manager that owns it.
 
         Args:
-            manifest: complete; with a resourceVersion it is refused where somebody else wrote meanwhile.
+            manifest: The complete object; with a resourceVersion, a concurrent change makes the call fail.
 
         Raises:
-            ConflictError: somebody else wrote meanwhile.
-            ServingError: the server refuses.
+            ConflictError: The object was changed concurrently.
+            ServingError: The server refuses.
         """
         query = {"fieldManager": contract.FIELD_MANAGER, "force": "true"}
         self._call("PATCH", manifest["metadata"]["name"], manifest, query)
 
     def delete(self, name: str) -> None:
-        """Have an object of our kind deleted with all that it owns; none is fine."""
+        """Delete an object of our kind and everything it owns; a missing object is fine."""
         self._call("DELETE", name, query={"propagationPolicy": "Foreground"})
 
     def serving_runtime(self, name: str) -> dict[str, Any]:
         """Read a ServingRuntime.
 
         Raises:
-            ServingError: there is none.
+            ServingError: It does not exist.
         """
         with self._explained(f"reading ServingRuntime {name}"):
             try:
                 found: dict[str, Any] = self._custom.get_namespaced_custom_object(
-                    GROUP, "v1alpha1", self.namespace, "servingruntimes", name, _request_timeout=TIMEOUT_S
+                    KSERVE_GROUP, "v1alpha1", self.namespace, "servingruntimes", name, _request_timeout=TIMEOUT_S
                 )
             except ApiException as error:
                 if error.status == NOT_FOUND and name in str(error.body):
@@ -123,7 +123,7 @@ class Cluster:
         return found
 
     def deployment(self, name: str) -> Any:
-        """Read a Deployment, None where there is none."""
+        """Read a Deployment; None if it does not exist."""
         with self._explained(f"reading Deployment {name}"):
             try:
                 return self._apps.read_namespaced_deployment(name, self.namespace, _request_timeout=TIMEOUT_S)
@@ -133,7 +133,7 @@ class Cluster:
                 raise
 
     def pods(self, labels: dict[str, str]) -> list[Any]:
-        """List the pods that carry all these labels."""
+        """List the pods with all these labels."""
         selector = ",".join(f"{name}={value}" for name, value in labels.items())
         with self._explained("listing pods"):
             found = self._core.list_namespaced_pod(self.namespace, label_selector=selector, _request_timeout=TIMEOUT_S)
@@ -145,7 +145,7 @@ class Cluster:
             return self._core.read_namespaced_pod(name, self.namespace, _request_timeout=TIMEOUT_S)
 
     def has(self, kind: str, name: str) -> bool:
-        """Whether there is an object of the core API, such as one of `secrets`."""
+        """Whether an object of the core API exists, such as one of `secrets`."""
         with self._explained(f"reading {kind}/{name}"):
             try:
                 self._api.call_api(
@@ -162,7 +162,7 @@ class Cluster:
         return True
 
     def event_of(self, pod: str) -> str:
-        """The newest thing that Kubernetes says of a pod, warnings first; empty where it says nothing."""
+        """The newest event of a pod, warnings first; empty if there is none."""
         with self._explained(f"reading the events of {pod}"):
             found = self._core.list_namespaced_event(
                 self.namespace, field_selector=f"involvedObject.name={pod}", _request_timeout=TIMEOUT_S
@@ -171,7 +171,7 @@ class Cluster:
         return f"{newest[-1].reason}: {newest[-1].message}" if newest else ""
 
     def log(self, pod: str, container: str, previous: bool = True) -> str:
-        """The end of what a container wrote, or wrote before it ended last; empty where the node no longer has it."""
+        """The last lines of a container's log, or of its previous run; empty if the node no longer has it."""
         with self._explained(f"reading the log of {pod}"):
             try:
                 text = self._core.read_namespaced_pod_log(
@@ -191,7 +191,7 @@ class Cluster:
     def _call(
         self, method: str, name: str, body: Any = None, query: dict[str, str] | None = None
     ) -> dict[str, Any] | None:
-        """Ask for or write an object of our kind; None where there is none."""
+        """Read, write or delete an object of our kind; None if it does not exist."""
         path = f"/apis/{self.kind.api_version}/namespaces/{self.namespace}/{self.kind.plural}/{name}"
         with self._explained(f"{method} {self.kind.name} {name}"):
             try:
@@ -207,7 +207,7 @@ class Cluster:
                     _request_timeout=TIMEOUT_S,
                 )
             except ApiException as error:
-                # where the kind is not known the answer names no object
+                # if the kind is unknown, the answer names no object
                 if error.status == NOT_FOUND and (name in str(error.body) or not self.kind.missing):
                     return None
                 raise
@@ -238,11 +238,11 @@ class _MountedAccount(InClusterConfigLoader):
 
 
 class ConflictError(ServingError):
-    """Somebody else wrote the object meanwhile."""
+    """The object was changed concurrently."""
 
 
 def _reason(error: ApiException) -> str:
-    """What the server says, in one line."""
+    """The server's message in one line."""
     try:
         return " ".join(json.loads(error.body)["message"].split())
     except (TypeError, ValueError, KeyError):

@@ -1,4 +1,4 @@
-"""Pods that wait, told once each with what Kubernetes says of them."""
+"""Pods that stay pending: each is reported once, with the reason that Kubernetes gives."""
 
 import re
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from asl_pkg import progress
 from asl_pkg.errors import ServingError
 from asl_pkg.k8s.client import Cluster
 
-PENDING_S = 60  # a pod that waits so long is told of
+PENDING_S = 60  # a pod that is pending for so long is reported
 NODE_ANNOTATION = "workflows.argoproj.io/node-name"
 # RUN.root.….STEP.executor. Argo appends (1) to a node that it tries a second time and (2:x) to one of a loop: either of
 # the two, or both.
@@ -19,22 +19,22 @@ def step_of(pod: Any) -> str:
     """Name the step that a pod runs.
 
     Args:
-        pod: of a run.
+        pod: A pod of a run.
 
     Returns:
-        The step; empty for one of kfp's own pods, all that a step has that was taken from the cache.
+        The step; empty for kfp's own pods. A step taken from the cache has no others.
     """
     found = STEP_NODE.search((pod.metadata.annotations or {}).get(NODE_ANNOTATION, ""))
     return found[1] if found else ""
 
 
-def tell_of_pending(cluster: Cluster, labels: dict[str, str], told: set[str]) -> None:
-    """Say once of each pod that waits what Kubernetes says of it.
+def report_pending_pods(cluster: Cluster, labels: dict[str, str], told: set[str]) -> None:
+    """Report each pending pod once, with the reason that Kubernetes gives.
 
     Args:
-        cluster: where the pods are.
-        labels: that they carry.
-        told: pods that were told of; grows.
+        cluster: Cluster of the pods.
+        labels: Labels of the pods.
+        told: Pods reported so far; new ones are added.
     """
     try:
         for pod in cluster.pods(labels):
@@ -46,4 +46,4 @@ def tell_of_pending(cluster: Cluster, labels: dict[str, str], told: set[str]) ->
     except ServingError as error:
         if "" not in told:
             told.add("")
-            progress.say(f"the pods cannot be looked at: {error}")
+            progress.say(f"cannot watch the pods: {error}")

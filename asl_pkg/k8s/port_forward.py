@@ -1,4 +1,4 @@
-"""Addresses at which pods answer: their own inside the cluster, forwarded ports outside."""
+"""URLs of pods: their own addresses inside the cluster, forwarded ports outside."""
 
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -12,17 +12,17 @@ from asl_pkg.k8s.client import Cluster
 
 @contextmanager
 def pod_urls(cluster: Cluster, pods: Sequence[Any]) -> Iterator[list[str]]:
-    """Give an address for each pod, each pod on its own: a Service would hide one that answers wrongly.
+    """Give the URL of each pod. A Service would hide a single pod that answers wrongly.
 
     Args:
-        cluster: where they run.
-        pods: of the predictor.
+        cluster: Cluster of the pods.
+        pods: Pods of the predictor.
 
     Yields:
-        `http://HOST:PORT`, one a pod.
+        `http://HOST:PORT`, one per pod.
 
     Raises:
-        ServingError: a port could not be forwarded.
+        ServingError: A port could not be forwarded.
     """
     if cluster.inside:
         yield [f"http://{pod.status.pod_ip}:{contract.POD_HTTP_PORT}" for pod in pods]
@@ -39,14 +39,14 @@ def _forwarded(namespace: str, pod: str) -> Iterator[str]:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     except FileNotFoundError as error:
         raise ServingError(
-            "kubectl is missing, which reaches pods from outside the cluster: https://kubernetes.io/docs/tasks/tools"
+            "kubectl is not installed; it is needed to reach pods from outside the cluster: https://kubernetes.io/docs/tasks/tools"
         ) from error
     try:
         assert process.stdout
         assert process.stderr
-        line = process.stdout.readline()  # "Forwarding from 127.0.0.1:PORT -> 8080", empty where it ended
+        line = process.stdout.readline()  # "Forwarding from 127.0.0.1:PORT -> 8080", empty if kubectl ended
         if not line:
-            raise ServingError(f"kubectl does not reach pod {pod}: {' '.join(process.stderr.read().split())}")
+            raise ServingError(f"kubectl cannot reach pod {pod}: {' '.join(process.stderr.read().split())}")
         yield f"http://{line.split()[2]}"
     finally:
         process.terminate()

@@ -1,4 +1,4 @@
-"""Watching a rollout on the Deployment: an InferenceService stays Ready while its new pods crash."""
+"""Watch a rollout through its Deployment: an InferenceService stays Ready while its new pods crash."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,22 +8,22 @@ from typing import Any
 from asl_pkg import contract
 from asl_pkg.errors import ServingError
 from asl_pkg.k8s.client import Cluster
-from asl_pkg.serving.triton.log import reason
+from asl_pkg.serving.triton.log import failure_reason
 
-POLL_S = 0.5
-CRASHES = 2  # of one container, after which it is not a matter of waiting
+ROLLOUT_POLL_S = 0.5
+CRASHES = 2  # of one container; after that, waiting does not help
 HOPELESS = ("ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError")
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A Deployment that KServe keeps for an InferenceService, and the pods that it has to get.
+    """A Deployment of an InferenceService, and how to recognise its new pods.
 
     Args:
-        service: the InferenceService.
-        deployment: the Deployment.
+        service: Name of the InferenceService.
+        deployment: Name of the Deployment.
         component: predictor or transformer.
-        belongs: whether a pod's specification is the one wanted.
+        belongs: Whether a pod specification is that of the new release.
     """
 
     service: str
@@ -32,30 +32,30 @@ class Workload:
     belongs: Callable[[Any], bool]
 
 
-def predictor(service: str, digest: str, name: str = "") -> Workload:
-    """The predictor of an InferenceService with a bundle; a canary's has a name."""
+def predictor_workload(service: str, digest: str, name: str = "") -> Workload:
+    """The predictor that serves a bundle; the predictor of a canary has a name."""
     deployment = "-".join(filter(None, [service, name, "predictor"]))
     return Workload(service, deployment, "predictor", lambda spec: _digest(spec) == digest)
 
 
-def transformer(service: str, image: str) -> Workload:
-    """The transformer of an InferenceService with an image."""
+def transformer_workload(service: str, image: str) -> Workload:
+    """The transformer that runs a container image."""
     return Workload(service, f"{service}-transformer", "transformer", lambda spec: spec.containers[0].image == image)
 
 
 def wait_until_rolled_out(cluster: Cluster, workload: Workload, timeout_s: float) -> list[Any]:
-    """Wait until every pod of a workload is the one wanted and ready.
+    """Wait until every pod of a workload is new and ready.
 
     Args:
-        cluster: where.
-        workload: what.
-        timeout_s: how long.
+        cluster: Cluster of the workload.
+        workload: The workload.
+        timeout_s: Longest wait.
 
     Returns:
         The pods.
 
     Raises:
-        ServingError: a pod fails, with the line of its log that says why; or the time is over.
+        ServingError: A pod fails, with the reason from its log; or the timeout expires.
     """
     deadline = time.monotonic() + timeout_s
     while True:
@@ -64,45 +64,45 @@ def wait_until_rolled_out(cluster: Cluster, workload: Workload, timeout_s: float
         if deployment and workload.belongs(deployment.spec.template.spec) and _complete(deployment):
             return pods
         live = cluster.get(workload.service)
-        for failure in (*_refusals(live), *(one for pod in pods for one in _failures(cluster, pod))):
+        for failure in (*_refusals(live), *(failure for pod in pods for failure in _failures(cluster, pod))):
             raise ServingError(f"InferenceService {workload.service}: {failure}")
         if time.monotonic() > deadline:
-            states = ", ".join(f"{pod.metadata.name} is {pod.status.phase}" for pod in pods) or "there is no pod"
+            states = ", ".join(f"{pod.metadata.name} is {pod.status.phase}" for pod in pods) or "it has no pod"
             raise ServingError(
-                f"Deployment {workload.deployment} was not rolled out in {timeout_s:.0f} s: {states}; "
+                f"Deployment {workload.deployment} was not rolled out within {timeout_s:.0f} s: {states}; "
                 f"`kubectl -n {cluster.namespace} describe pods` says why"
             )
-        time.sleep(POLL_S)
+        time.sleep(ROLLOUT_POLL_S)
 
 
 def pods_of(cluster: Cluster, workload: Workload) -> list[Any]:
-    """List the pods of a workload that are the ones wanted and not on their way out."""
+    """List the new pods of a workload that are not being deleted."""
     pods = cluster.pods({"serving.kserve.io/inferenceservice": workload.service, "component": workload.component})
     return [pod for pod in pods if workload.belongs(pod.spec) and pod.metadata.deletion_timestamp is None]
 
 
 def _digest(spec: Any) -> str | None:
-    """The bundle that a pod is to serve."""
-    variables = [one for container in spec.containers for one in container.env or []]
-    return next((one.value for one in variables if one.name == contract.BUNDLE_DIGEST_VARIABLE), None)
+    """The digest of the bundle that a pod serves."""
+    variables = [variable for container in spec.containers for variable in container.env or []]
+    return next((variable.value for variable in variables if variable.name == contract.BUNDLE_DIGEST_VARIABLE), None)
 
 
 def _complete(deployment: Any) -> bool:
-    """Whether the server has seen the newest template and every pod is of it, available, and none is left over."""
+    """Whether all pods are of the newest template and available, and no older pod is left."""
     status, wanted = deployment.status, deployment.spec.replicas
     counts = (status.replicas, status.updated_replicas, status.available_replicas)
     return status.observed_generation == deployment.metadata.generation and counts == (wanted, wanted, wanted)
 
 
 def _refusals(live: dict[str, Any] | None) -> Iterator[str]:
-    """What KServe itself says against the object: no such runtime, no such format."""
+    """Why KServe rejects the object: an unknown runtime or format."""
     status = (live or {}).get("status", {}).get("modelStatus", {})
     if status.get("transitionStatus") == "InvalidSpec":
-        yield str(status.get("lastFailureInfo", {}).get("message", "KServe refuses it"))
+        yield str(status.get("lastFailureInfo", {}).get("message", "KServe rejects it"))
 
 
 def _failures(cluster: Cluster, pod: Any) -> Iterator[str]:
-    """What is wrong with a pod that waiting does not mend."""
+    """What is wrong with a pod, if waiting cannot fix it."""
     name = pod.metadata.name
     if pod.status.phase == "Failed":
         yield f"pod {name} failed: {pod.status.reason or ''} {pod.status.message or ''}".rstrip()
@@ -112,4 +112,4 @@ def _failures(cluster: Cluster, pod: Any) -> Iterator[str]:
             yield f"pod {name}: {status.name}: {waiting.reason}: {waiting.message}"
         if status.restart_count >= CRASHES and not status.ready:
             log = cluster.log(name, status.name) or cluster.log(name, status.name, previous=False)
-            yield f"pod {name}: {status.name} ended {status.restart_count} times: {reason(log)}"
+            yield f"pod {name}: {status.name} ended {status.restart_count} times: {failure_reason(log)}"

@@ -1,7 +1,7 @@
-"""Training in the pods of a Kubeflow TrainJob, which the pipeline's pod of train makes and waits for.
+"""Train in the pods of a Kubeflow TrainJob, which the pod of the step train creates and waits for.
 
-Data set and result go through S3, below settings.checkpoint_uri: the pods share no disk. What a pod may use stands in
-the ClusterTrainingRuntime in manifests/components/trainer.
+Data set and result go through S3, below settings.checkpoint_uri: the pods share no disk. The resources of a pod are
+set in the ClusterTrainingRuntime in manifests/components/trainer.
 """
 
 import os
@@ -13,46 +13,48 @@ from asl_pkg import contract
 from asl_pkg.config.load import overrides_of
 from asl_pkg.config.schema import TrainSettings
 from asl_pkg.errors import AslError, SettingError
-from asl_pkg.k8s.client import OWN_ACCOUNT, Cluster, Kind
-from asl_pkg.k8s.pending_pods import tell_of_pending
+from asl_pkg.k8s.client import OWN_ACCOUNT, Cluster, ObjectKind
+from asl_pkg.k8s.pending_pods import report_pending_pods
 from asl_pkg.progress import say
 from asl_pkg.storage.s3_folder import S3Folder
 
 API_GROUP = "trainer.kubeflow.org"
-TRAIN_JOB = Kind(
-    "TrainJob", "trainjobs", f"{API_GROUP}/v1alpha1", ": is Kubeflow Trainer installed, and our component trainer?"
+TRAIN_JOB = ObjectKind(
+    "TrainJob", "trainjobs", f"{API_GROUP}/v1alpha1", ": are Kubeflow Trainer and our component trainer installed?"
 )
 DATASET, TRAINING = "dataset", "training"  # folders in S3
-POD_NAME = "KFP_POD_NAME"  # which KFP sets
+POD_NAME = "KFP_POD_NAME"  # set by KFP
 STEP_CONTAINER = "main"  # as KFP names it
 NODE_CONTAINER = "node"  # as Kubeflow Trainer names it
-JOB_SET = "jobset.sigs.k8s.io/jobset-name"  # Kubeflow Trainer makes one of the TrainJob's name
+JOB_SET = "jobset.sigs.k8s.io/jobset-name"  # Kubeflow Trainer creates a JobSet with the TrainJob's name
 FIRST_NODE = {"batch.kubernetes.io/job-completion-index": "0"}
 COMPLETE, FAILED = "Complete", "Failed"
 POLL_S = 2.0
 
 
-def train(settings: TrainSettings, key: str, dataset_dir: Path, training_dir: Path) -> None:
-    """Train in as many pods as there are workers, or wait for those that an earlier attempt of the step made.
+def run_train_job(settings: TrainSettings, key: str, dataset_dir: Path, training_dir: Path) -> None:
+    """Train in one pod per worker, or wait for the pods that an earlier attempt of the step created.
 
     Args:
-        settings: the network and how to train it.
-        key: names the training: another one for other data, settings or code.
-        dataset_dir: what `asl pull` wrote.
-        training_dir: gets what contract.py lists under training/.
+        settings: The network and how to train it.
+        key: Name of the training; it depends on data, settings and code.
+        dataset_dir: Data set written by pull.
+        training_dir: Folder for the files that contract.py lists under training/.
 
     Raises:
-        SettingError: this is not a pod of KFP's, or checkpoint_uri is not in S3.
+        SettingError: This is not a pod of KFP, or checkpoint_uri is not in S3.
         DataError: S3 refuses.
-        AslError: the TrainJob failed.
+        AslError: The TrainJob failed.
     """
     if not settings.checkpoint_uri.startswith("s3://"):
         raise SettingError(
-            f"a TrainJob's data go through S3, but checkpoint_uri={settings.checkpoint_uri!r}: "
+            f"a TrainJob exchanges data through S3, but checkpoint_uri={settings.checkpoint_uri!r}: "
             "set checkpoint_uri=s3://BUCKET/PREFIX"
         )
     if POD_NAME not in os.environ:
-        raise SettingError("only a pipeline's pod makes a TrainJob: `asl pipeline submit`, or trainer.trainjob=false")
+        raise SettingError(
+            "a TrainJob runs in a pipeline on Kubernetes only: `asl pipeline submit`, or trainer.trainjob=false"
+        )
     cluster, name = Cluster(Path(OWN_ACCOUNT, "namespace").read_text(), TRAIN_JOB), f"asl-train-{key}"
     work = S3Folder.open(f"{settings.checkpoint_uri.rstrip('/')}/{key}")
     _clear(cluster, name)
@@ -67,18 +69,18 @@ def train(settings: TrainSettings, key: str, dataset_dir: Path, training_dir: Pa
 
 
 def train_job(name: str, step: Any, work: str, settings: TrainSettings) -> dict[str, Any]:
-    """Give the TrainJob of a training.
+    """Give the TrainJob object of a training.
 
     Args:
-        name: its name.
-        step: the pod that makes it: its image is the pods' image, and the TrainJob goes when it goes.
-        work: s3://BUCKET/PREFIX, where the data set lies and the result belongs.
-        settings: the network and how to train it.
+        name: Name of the object.
+        step: Pod of the step train, which owns the TrainJob and gives its container image.
+        work: s3://BUCKET/PREFIX of data set and result.
+        settings: The network and how to train it.
 
     Returns:
         The object.
     """
-    image = next(one.image for one in step.spec.containers if one.name == STEP_CONTAINER)
+    image = next(container.image for container in step.spec.containers if container.name == STEP_CONTAINER)
     owner = {"apiVersion": "v1", "kind": "Pod", "name": step.metadata.name, "uid": step.metadata.uid}
     return {
         "apiVersion": TRAIN_JOB.api_version,
@@ -98,7 +100,7 @@ def train_job(name: str, step: Any, work: str, settings: TrainSettings) -> dict[
 
 
 def _clear(cluster: Cluster, name: str) -> None:
-    """Remove a TrainJob that failed in an earlier attempt; one that goes on is left to."""
+    """Remove a TrainJob that failed in an earlier attempt; a running one stays."""
     live = cluster.get(name)
     if live and _ended(live)[0] == FAILED:
         cluster.delete(name)
@@ -107,13 +109,13 @@ def _clear(cluster: Cluster, name: str) -> None:
 
 
 def _wait(cluster: Cluster, name: str) -> None:
-    """Pass on what the first pod writes, until the TrainJob ends."""
+    """Print the log of the first pod until the TrainJob ends."""
     shown = ""
     told: set[str] = set()
     while True:
         live = cluster.get(name)
         if live is None:
-            raise AslError(f"TrainJob {name} was deleted: run the step again, it goes on after the last whole epoch")
+            raise AslError(f"TrainJob {name} was deleted: run the step again, it resumes after the last complete epoch")
         state, why = _ended(live)
         pods = sorted(cluster.pods({JOB_SET: name}), key=lambda pod: pod.metadata.creation_timestamp)
         first = [pod.metadata.name for pod in pods if FIRST_NODE.items() <= pod.metadata.labels.items()]
@@ -124,20 +126,20 @@ def _wait(cluster: Cluster, name: str) -> None:
         if state == COMPLETE:
             return
         if state == FAILED:
-            raise AslError(f"TrainJob {name} failed: {why}; its pods in namespace {cluster.namespace} have logs")
-        tell_of_pending(cluster, {JOB_SET: name}, told)
+            raise AslError(f"TrainJob {name} failed: {why}; see the logs of its pods in namespace {cluster.namespace}")
+        report_pending_pods(cluster, {JOB_SET: name}, told)
         time.sleep(POLL_S)
 
 
 def _news(log: str, shown: str) -> list[str]:
-    """The lines of a log after the one that was shown last."""
+    """The lines of a log after the last line shown."""
     lines = log.splitlines()
     return lines[len(lines) - lines[::-1].index(shown) :] if shown in lines else lines
 
 
 def _ended(live: dict[str, Any]) -> tuple[str, str]:
-    """Complete or Failed, and what Kubeflow Trainer says of it; empty while it goes on."""
-    for one in live.get("status", {}).get("conditions", []):
-        if one["type"] in (COMPLETE, FAILED) and one["status"] == "True":
-            return one["type"], one.get("message", "")
+    """Complete or Failed, and the message of Kubeflow Trainer; empty while the TrainJob runs."""
+    for condition in live.get("status", {}).get("conditions", []):
+        if condition["type"] in (COMPLETE, FAILED) and condition["status"] == "True":
+            return condition["type"], condition.get("message", "")
     return "", ""

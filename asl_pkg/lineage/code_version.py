@@ -8,7 +8,6 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[2]
 TEMPLATES = "*.jinja"  # each is named by the module beside it
 READ = {
-    "asl_pkg/config/yaml": "*.yaml",
     "asl_pkg/serving/triton/backends": "*.py",
     "images/requirements": "*.txt",
 }  # by several

@@ -1,6 +1,6 @@
-"""What a person sees of a step in the Kubeflow Pipelines UI: figures, curves, a confusion matrix and pages.
+"""What the Kubeflow Pipelines UI shows of a step: metrics, curves, a confusion matrix and pages.
 
-A file is written for every artefact, also where its metadata says everything: kfp's local cache takes no other.
+Every artifact gets a file, even if its metadata holds everything: kfp's local cache requires one.
 """
 
 import json
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 def show_metrics(metrics: "dsl.Metrics", figures: Mapping[str, float | None]) -> None:
-    """Show figures; one that is not a finite number cannot be stored and is left out.
+    """Show metrics; a value that is not finite cannot be stored and is left out.
 
     Args:
-        metrics: the artefact.
-        figures: by name.
+        metrics: The artifact.
+        figures: Values by name.
     """
     for name, figure in figures.items():
         if figure is not None and math.isfinite(figure):
@@ -35,9 +35,9 @@ def show_classification(
     """Show a ROC curve and a confusion matrix of all classes.
 
     Args:
-        shown: the artefact.
+        shown: The artifact.
         roc: false_positive_rate, true_positive_rate and threshold, each [points].
-        confusion: images, truth in rows [classes, classes].
+        confusion: Number of images, truth in rows [classes, classes].
     """
     shown.log_roc_curve(list(roc["false_positive_rate"]), list(roc["true_positive_rate"]), list(roc["threshold"]))
     shown.log_confusion_matrix(list(contract.CLASSES), [list(row) for row in confusion])
@@ -47,15 +47,15 @@ def show_classification(
 def show_report(
     body: Mapping[str, Any], metrics: "dsl.Metrics", classification: "dsl.ClassificationMetrics"
 ) -> dict[str, Any]:
-    """Show what validate measured.
+    """Show the results of validate.
 
     Args:
-        body: contents of report.json.
-        metrics: gets the figures; none where the model could not be run.
-        classification: gets ROC curve and confusion matrix.
+        body: Contents of report.json.
+        metrics: Artifact for the metrics; it stays empty if the model could not be run.
+        classification: Artifact for ROC curve and confusion matrix.
 
     Returns:
-        Metadata of the report: what it is on, and its verdict.
+        Metadata of the report: release, digests and verdict.
     """
     measured = body["metrics"]
     if measured is None:
@@ -74,11 +74,11 @@ def show_report(
 
 
 def show_page(page: "dsl.HTML | dsl.Markdown", source: Path) -> None:
-    """Show a page that needs no other file.
+    """Show a self-contained page.
 
     Args:
-        page: the artefact.
-        source: the page.
+        page: The artifact.
+        source: File of the page.
     """
     shutil.copyfile(source, page.path)
 

@@ -1,4 +1,4 @@
-"""The compiled pipeline as data: what a run fills in or leaves out before kfp takes it."""
+"""The compiled pipeline as data, and what a run changes in it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,14 +6,14 @@ from typing import Any, TypeAlias
 
 import yaml
 
-Documents: TypeAlias = list[dict[str, Any]]  # the pipeline, and what is Kubernetes' alone
+Documents: TypeAlias = list[dict[str, Any]]  # the pipeline, and its Kubernetes part
 
 
 def read_compiled(path: Path) -> Documents:
     """Read a compiled pipeline.
 
     Args:
-        path: of the YAML file.
+        path: The YAML file.
 
     Returns:
         Its documents.
@@ -27,13 +27,13 @@ def to_yaml(documents: Documents) -> str:
 
 
 def tasks(documents: Documents) -> dict[str, dict[str, Any]]:
-    """Find every task, those of groups such as conditions and exit handlers too.
+    """Find every task, including those in conditions and exit handlers.
 
     Args:
-        documents: of the compiled pipeline.
+        documents: The compiled pipeline.
 
     Returns:
-        Its tasks by name; to change one changes the pipeline.
+        Tasks by name; changing a task changes the pipeline.
     """
     graph = documents[0]
     groups = [component["dag"] for component in (graph["root"], *graph["components"].values()) if "dag" in component]
@@ -41,17 +41,17 @@ def tasks(documents: Documents) -> dict[str, dict[str, Any]]:
 
 
 def executors(documents: Documents) -> dict[str, dict[str, Any]]:
-    """Find the container of every step, by the step's name."""
+    """Find the container of every step, by step name."""
     found = documents[0]["deploymentSpec"]["executors"]
     return {name.removeprefix("exec-"): executor["container"] for name, executor in found.items()}
 
 
 def set_inputs(documents: Documents, inputs: Mapping[str, Mapping[str, str]]) -> None:
-    """Fill in constants that steps get.
+    """Set constant inputs of steps.
 
     Args:
-        documents: of the compiled pipeline, changed in place.
-        inputs: values by step and by name.
+        documents: The compiled pipeline, changed in place.
+        inputs: Values by step and name.
     """
     found = tasks(documents)
     for step, values in inputs.items():
@@ -60,22 +60,22 @@ def set_inputs(documents: Documents, inputs: Mapping[str, Mapping[str, str]]) ->
 
 
 def set_defaults(documents: Documents, arguments: Mapping[str, Any]) -> None:
-    """Fill in what the form shows.
+    """Set the defaults that the form shows.
 
     Args:
-        documents: of the compiled pipeline, changed in place.
-        arguments: values by parameter.
+        documents: The compiled pipeline, changed in place.
+        arguments: Values by parameter.
     """
     for name, value in arguments.items():
         documents[0]["root"]["inputDefinitions"]["parameters"][name]["defaultValue"] = value
 
 
 def set_images(documents: Documents, images: Mapping[str, str]) -> None:
-    """Fill in the container images.
+    """Set the container images.
 
     Args:
-        documents: of the compiled pipeline, changed in place.
-        images: whole references by the image's own name, such as `asl-train`.
+        documents: The compiled pipeline, changed in place.
+        images: Full references by image name, such as `asl-train`.
     """
     for container in executors(documents).values():
         name = container["image"].rpartition("/")[2].partition(":")[0]
@@ -83,23 +83,23 @@ def set_images(documents: Documents, images: Mapping[str, str]) -> None:
 
 
 def set_accelerator(documents: Documents, kind: str) -> None:
-    """Fill in what kind of accelerator train gets.
+    """Set the accelerator resource of train.
 
     Args:
-        documents: of the compiled pipeline, changed in place.
-        kind: resource, such as nvidia.com/gpu.
+        documents: The compiled pipeline, changed in place.
+        kind: Resource name, such as nvidia.com/gpu.
     """
     executors(documents)["train"]["resources"]["accelerator"] |= {"resourceType": kind, "type": kind}
 
 
 def drop_retries(documents: Documents) -> None:
-    """Let no step be tried again: on this machine a step that failed would only fail again."""
+    """Remove retries: on this machine a failed step would only fail again."""
     for task in tasks(documents).values():
         task.pop("retryPolicy", None)
 
 
 def drop_caching(documents: Documents) -> None:
-    """Let no step be taken from the cache. The client's own option reaches no step inside a group."""
+    """Disable caching of every step. The client's own option does not reach steps in groups."""
     for task in tasks(documents).values():
         if "cachingOptions" in task:
             task["cachingOptions"] = {}

@@ -1,4 +1,4 @@
-"""Each step of a local run in a container of its image, given what a process has: the user, the settings, the files."""
+"""Run the steps of a local run in containers, with the user, settings and files that a process has."""
 
 import os
 import re
@@ -13,25 +13,25 @@ from asl_pkg.errors import AslError
 if TYPE_CHECKING:
     from kfp.local import DockerRunner
 
-PASSED = re.compile(r"(ASL|AWS|MLFLOW|OMP)_|(HTTPS?|NO)_PROXY$", re.IGNORECASE)  # the variables that steps heed
-OURS = {"ASL_TRITON_ENV", "ASL_COMMIT"}  # of the image, whatever they are here
+PASSED = re.compile(r"(ASL|AWS|MLFLOW|OMP)_|(HTTPS?|NO)_PROXY$", re.IGNORECASE)  # variables that steps read
+OURS = {"ASL_TRITON_ENV", "ASL_COMMIT"}  # set by the container image, whatever they are here
 LABEL = "asl-run"
 
 
 @contextmanager
 def runner(images: Iterable[str], named: Sequence[str], store: str) -> Iterator["DockerRunner"]:
-    """What kfp starts the steps with; on leaving, no container of it runs on.
+    """Give kfp's runner for the steps; on exit, its remaining containers are killed.
 
     Args:
-        images: that the steps need.
-        named: texts that may name files outside the working folder, such as settings.
-        store: the model store.
+        images: Container images that the steps need.
+        named: Strings that may name files outside the working folder, such as settings.
+        store: The model store.
 
     Yields:
         The runner.
 
     Raises:
-        AslError: no Docker answers, or an image is not there.
+        AslError: Docker does not answer, or a container image is missing.
     """
     import docker
     from docker.errors import DockerException, ImageNotFound
@@ -40,12 +40,14 @@ def runner(images: Iterable[str], named: Sequence[str], store: str) -> Iterator[
     try:
         client = docker.from_env()
     except DockerException as error:
-        raise AslError(f"runner=docker: no Docker answers ({error}): start its daemon, or runner=process") from error
+        raise AslError(
+            f"runner=docker: Docker does not answer ({error}): start its daemon, or use runner=process"
+        ) from error
     for image in images:
         try:
             client.images.get(image)
         except ImageNotFound as error:
-            raise AslError(f"Docker has no image {image}: `make images` builds ours of the code as it is") from error
+            raise AslError(f"container image {image} is missing: `make images` builds it from this code") from error
     run = uuid.uuid4().hex
     try:
         yield DockerRunner(**options(named, store), labels={LABEL: run})
@@ -55,14 +57,14 @@ def runner(images: Iterable[str], named: Sequence[str], store: str) -> Iterator[
 
 
 def options(named: Sequence[str], store: str) -> dict[str, Any]:
-    """What a container is given of this machine, and what it is denied.
+    """Give the options of a container: what it may use of this machine.
 
     Args:
-        named: texts that may name files; those that exist can be read at their own paths.
-        store: the model store; where it is a folder it can be written, as can the working folder.
+        named: Strings that may name files; existing files are readable at the same paths.
+        store: The model store; a folder is writable, like the working folder.
 
     Returns:
-        Arguments of docker's `containers.run`.
+        Arguments for docker's `containers.run`.
     """
     from docker.types import Mount
 
@@ -75,7 +77,7 @@ def options(named: Sequence[str], store: str) -> dict[str, Any]:
     return {
         "user": f"{os.getuid()}:{os.getgid()}",
         "environment": variables,
-        "mounts": [Mount(one, one, type="bind", read_only=one not in (folder, store)) for one in [folder, *paths]],
+        "mounts": [Mount(path, path, type="bind", read_only=path not in (folder, store)) for path in [folder, *paths]],
         "working_dir": folder,
         "network_mode": "host",
         "read_only": True,
@@ -86,6 +88,6 @@ def options(named: Sequence[str], store: str) -> dict[str, Any]:
 
 
 def _outside(folder: str, texts: Sequence[str]) -> list[str]:
-    """The absolute paths in some texts that exist and do not lie in a folder."""
+    """Absolute paths in some strings that exist and are outside a folder."""
     words = {word for text in texts for word in re.split("[=,]", text) if word.startswith("/") and Path(word).exists()}
     return sorted(word for word in words if not Path(word).is_relative_to(folder))

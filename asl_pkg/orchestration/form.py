@@ -1,7 +1,7 @@
-"""The form of a run in the Kubeflow Pipelines UI: every field with its default, and the steps by their titles there.
+"""The form of a run in the Kubeflow Pipelines UI: the fields with their defaults, and the titles of the steps.
 
-The UI sorts fields by name and shows no descriptions: names begin with the step that reads them, a default shows how a
-value is written, and the descriptions stand in the pipeline's own.
+The UI sorts fields by name and shows no descriptions. So names begin with the step that reads them, a default shows
+the syntax of a value, and the pipeline's description explains the fields.
 """
 
 from dataclasses import dataclass
@@ -27,36 +27,36 @@ DEFAULTS = PipelineSettings()
 
 @dataclass(frozen=True)
 class PipelineParameter:
-    """A parameter of the pipeline, and so a field of the form.
+    """A parameter of the pipeline: a field of the form.
 
     Args:
-        default: its value where nobody changes it.
-        help: one line for people.
-        setting: the one setting that it holds; empty where it is a text of several.
-        further: what such a text may hold: names of settings, or prefixes such as `trainer.`.
+        default: Default value.
+        help: One line for users.
+        setting: The setting that it holds; empty if it is a string of several.
+        further: What such a string may hold: names of settings, or prefixes such as `trainer.`.
     """
 
-    default: Any  # a text or a number, as kfp's signature says
+    default: Any  # a string or a number, as in kfp's signature
     help: str
     setting: str = ""
     further: tuple[str, ...] = ()
 
 
 def _text(*names: str) -> str:
-    """Some settings with their defaults: they show how others are written."""
+    """Some settings with their defaults, as an example of the syntax."""
     return settings_to_text(f"{name}={attrgetter(name)(DEFAULTS)}" for name in names)
 
 
 PARAMETERS = {
     "data_settings": PipelineParameter(
-        "",  # none that all sources have
-        "Further settings of the source, as on the command line: `data.train_signers=60`; of photographs "
+        "",  # no setting is common to all sources
+        "Further settings of the source, as on the command line: `data.train_signers=60`; for photographs "
         "`data.test_share=0.3 data.strip_private=true`",
         further=("data.",),
     ),
     "data_source": PipelineParameter(
         DEFAULTS.data.name,
-        "Images to learn from: `synthetic`, `s3://BUCKET/PREFIX`, or the `https://` address of an archive; "
+        "Images to train on: `synthetic`, `s3://BUCKET/PREFIX`, or the `https://` address of an archive; "
         "`dvc` and `mix` need `data.path=…` in data_settings",
         setting="data",
     ),
@@ -65,9 +65,7 @@ PARAMETERS = {
         "Further settings of the deployment: name and namespace of the InferenceService, `deploy.canary_requests=200`",
         further=("deploy.",),
     ),
-    "deploy_store": PipelineParameter(
-        "s3://models", "Model store, `s3://BUCKET/PREFIX`: releases are kept there and served from there", "store"
-    ),
+    "deploy_store": PipelineParameter("s3://models", "Model store of the releases, `s3://BUCKET/PREFIX`", "store"),
     "export_settings": PipelineParameter(
         _text("export.precision"),
         f"Settings of the ONNX model: `export.precision` is {', '.join(contract.PRECISIONS)}; `export.instances=4`",
@@ -77,8 +75,8 @@ PARAMETERS = {
         DEFAULTS.pod.cpu, "CPU limit of each pod that pulls, trains, exports or validates", "pod.cpu"
     ),
     "pod_gpus": PipelineParameter(
-        str(DEFAULTS.pod.accelerator_count),  # the backend reads a number as nothing
-        "GPUs of the pod that trains; set `trainer.workers` in train_settings to as many",
+        str(DEFAULTS.pod.accelerator_count),  # the backend ignores a number
+        "GPUs of the training pod; set `trainer.workers` in train_settings to the same number",
         "pod.accelerator_count",
     ),
     "pod_memory": PipelineParameter(
@@ -87,7 +85,7 @@ PARAMETERS = {
     "seed": PipelineParameter(DEFAULTS.seed, "Random seed of the data set and of the training", "seed"),
     "train_max_epochs": PipelineParameter(
         DEFAULTS.trainer.max_epochs,
-        "Epochs at most; training stops earlier once the validation loss no longer falls",
+        "Maximum number of epochs; training stops earlier when the validation loss no longer falls",
         "trainer.max_epochs",
     ),
     "train_model": PipelineParameter(
@@ -96,12 +94,12 @@ PARAMETERS = {
     "train_settings": PipelineParameter(
         _text("trainer.learning_rate", "trainer.workers"),
         "Further settings of network and training: `model.width=32`, `data.batch_size=64`, "
-        "`checkpoint_uri=s3://BUCKET/PREFIX` to resume a training that was interrupted",
+        "`checkpoint_uri=s3://BUCKET/PREFIX` to resume an interrupted training",
         further=("model.", "trainer.", "checkpoint_uri", "data.batch_size", "data.cache_dir", "data.cache_gb"),
     ),
     "validate_accuracy_min": PipelineParameter(
         DEFAULTS.validate.accuracy_min,
-        "Gate: lower bound of the test accuracy, below which the model is not deployed",
+        "Gate: least test accuracy (lower bound of the interval); below it the model is not deployed",
         "validate.accuracy_min",
     ),
     "validate_settings": PipelineParameter(
@@ -117,21 +115,21 @@ def parameter_of(setting: str) -> str | None:
     """Find the parameter that holds a setting.
 
     Args:
-        setting: its name, such as `trainer.workers`.
+        setting: Name of the setting, such as `trainer.workers`.
 
     Returns:
-        The parameter that names it, else the one that takes its prefix; None where no parameter does.
+        The parameter for the setting or for its prefix; None if there is none.
     """
     group, dot, _ = setting.partition(".")
     return HOLDS.get(setting) or HOLDS.get(group + dot)
 
 
 def describe_pipeline() -> str:
-    """Describe the pipeline and every parameter, in Markdown: the UI shows it on the pipeline's page."""
-    head = "From images of signing hands to a validated model that serves. Fields of the form:"
+    """Describe the pipeline and its parameters in Markdown, for the pipeline's page in the UI."""
+    head = "Train, validate and deploy a model that recognises letters of American Sign Language. Fields of the form:"
     return "\n".join([head, "", *(f"- **{name}**: {parameter.help}" for name, parameter in PARAMETERS.items())])
 
 
 def describe_arguments() -> str:
-    """Describe the parameters as a docstring does: kfp reads it there."""
+    """Describe the parameters in a docstring section, where kfp reads them."""
     return "\n".join(["Args:", *(f"    {name}: {parameter.help}" for name, parameter in PARAMETERS.items())])

@@ -1,4 +1,4 @@
-"""Our images, named by what is in them: a changed file makes another tag, and what a tag names never changes."""
+"""Our container images, tagged by a digest of their content: a changed file gives another tag."""
 
 import hashlib
 import os
@@ -16,42 +16,43 @@ COPIED = re.compile(r"^COPY (?!--from)(.+) \S+$", re.MULTILINE)
 ARGUMENT = re.compile(r"^ARG (\w+)=(\S+)$", re.MULTILINE)
 
 
-def names() -> list[str]:
-    """Name every image that can be built."""
+def image_names() -> list[str]:
+    """List the container images that can be built."""
     return sorted(path.parent.name for path in (PROJECT / "images").glob("*/Dockerfile"))
 
 
-def reference(name: str, tag: str, registry: str = "") -> str:
-    """Name an image as Docker does.
+def image_reference(name: str, tag: str, registry: str = "") -> str:
+    """Give the reference of a container image.
 
     Args:
-        name: such as `train`.
-        tag: of its content or the project's version.
-        registry: where it is pushed to, such as `registry.example.com/team`; empty on this machine.
+        name: Short name, such as `train`.
+        tag: Content tag, or version of the project.
+        registry: Registry, such as `registry.example.com/team`; empty for this machine.
     """
     return f"{registry.rstrip('/')}/asl-{name}:{tag}".removeprefix("/")
 
 
 def step_images(pod: PodSettings) -> dict[str, str]:
-    """Choose the images of the pipeline's steps.
+    """Choose the container images of the pipeline's steps.
 
     Args:
-        pod: names them; what it leaves empty is made of these sources.
+        pod: Settings; an empty image means the one built from these sources.
 
     Returns:
-        The whole reference of each, by its own name.
+        Full references by image name.
     """
     return {
-        contract.DATA_IMAGE: pod.data_image or reference("data", content_tag("data"), pod.registry),
-        contract.TRAIN_IMAGE: pod.train_image or reference("train", content_tag("train"), pod.registry),
+        contract.DATA_IMAGE: pod.data_image or image_reference("data", content_tag("data"), pod.registry),
+        contract.TRAIN_IMAGE: pod.train_image or image_reference("train", content_tag("train"), pod.registry),
     }
 
 
 def content_tag(name: str) -> str:
-    """Digest an image's Dockerfile and every file that it copies.
+    """Digest a container image's Dockerfile and every file that it copies.
 
     Args:
-        name: such as `train`; variables of its Dockerfile, such as TORCH_REQUIREMENTS, are taken from the environment.
+        name: Short name, such as `train`; arguments of its Dockerfile, such as TORCH_REQUIREMENTS, are read from the
+            environment.
 
     Returns:
         The first digits of a SHA-256.

@@ -1,4 +1,4 @@
-"""What a local pipeline run shows: the steps' own lines. kfp's full account goes to a file."""
+"""Output of a local pipeline run: the steps' own lines on the terminal, everything from kfp in a file."""
 
 import io
 import logging
@@ -18,26 +18,26 @@ CACHED = re.compile(r"Task (?P<step>[\w-]+) cache hit \(key=(?P<key>\w+)\)")
 ENDS_WELL = re.compile(r"Task '(?P<step>[\w-]+)' finished with status SUCCESS")
 ERROR = re.compile(r"^asl_pkg\.errors\.\w+: (?P<text>.*)")
 OUTPUTS = re.compile(r"Task '[\w-]+' outputs:")
-STEP_INDENT = "    "  # kfp indents the lines of a step by this
-RULE = "-----"  # and closes each step with a line of these
+STEP_INDENT = "    "  # kfp's indentation of a step's lines
+RULE = "-----"  # kfp ends each step with a line of these
 
 
 class RunLog(io.TextIOBase):
-    """Takes what kfp prints: all of it to a file, the steps' own lines to the terminal.
+    """Writes what kfp prints to a file, and the steps' own lines to the terminal.
 
     Args:
-        path: of the file.
+        path: The file.
     """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.error = ""
-        self.done: dict[str, str] = {}  # a step, and the first digits of its key where it came from the cache
+        self.done: dict[str, str] = {}  # by step: first digits of its key if it came from the cache
         self._terminal = sys.stdout
         self._file = path.open("w", encoding="utf-8")
         self._pending = ""
-        self._skip_to: str | None = None  # the line that ends what kfp dumps
+        self._skip_to: str | None = None  # the line that ends a dump of kfp
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._file.write(public(self._pending))
@@ -47,15 +47,15 @@ class RunLog(io.TextIOBase):
         return self
 
     def write(self, text: str) -> int:
-        """Take some text, whole lines or parts of them."""
+        """Write text, whole lines or parts of lines."""
         *lines, self._pending = (self._pending + text).split("\n")
-        for line in map(public, lines):  # a traceback of a library may show a whole URL
+        for line in map(public, lines):  # a library's traceback may show a URL with its secrets
             self._file.write(f"{line}\n")
             self._show(COLOUR.sub("", line))
         return len(text)
 
     def flush(self) -> None:
-        """Pass on what is held back."""
+        """Flush file and terminal."""
         self._file.flush()
         self._terminal.flush()
 
@@ -74,12 +74,12 @@ class RunLog(io.TextIOBase):
             self._say(line)
 
     def _say(self, line: str) -> None:
-        # Not print: kfp puts an indenting one in its place while a step runs.
+        # Not print: kfp replaces it by one that indents while a step runs.
         self._terminal.write(line + "\n")
         self._terminal.flush()
 
     def _is_a_steps_own(self, line: str) -> bool:
-        """Leave out kfp's own words, and its dumps of what goes into each step and what comes out."""
+        """Whether a line is the step's own, not kfp's or part of its dumps of inputs and outputs."""
         if self._skip_to is not None:
             self._skip_to = None if line.startswith(self._skip_to) else self._skip_to
             return False
@@ -92,14 +92,14 @@ class RunLog(io.TextIOBase):
 
 
 @contextmanager
-def shown(path: Path) -> Iterator[RunLog]:
-    """Send what kfp prints and logs through a RunLog for a while.
+def run_log(path: Path) -> Iterator[RunLog]:
+    """Redirect what kfp prints and logs to a RunLog.
 
     Args:
-        path: of the file that gets everything.
+        path: File for the whole output.
 
     Yields:
-        The log; `error` holds the last error of ours that a step ended with.
+        The log; `error` is the last AslError of a step.
     """
     root = logging.getLogger()
     with RunLog(path) as log, redirect_stdout(log):

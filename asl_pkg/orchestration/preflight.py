@@ -1,4 +1,4 @@
-"""What a run on Kubeflow Pipelines needs, looked for before it is submitted."""
+"""Checks before a run is submitted to Kubeflow Pipelines."""
 
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
@@ -21,32 +21,32 @@ MANIFEST_TYPES = (
 TIMEOUT_S = 10
 
 
-def missing(settings: PipelineSettings, images: Sequence[str]) -> list[str]:
-    """Look for what a run needs; what cannot be looked at from here is said, and taken to be there.
+def missing_requirements(settings: PipelineSettings, images: Sequence[str]) -> list[str]:
+    """Check what a run needs; a check that is not possible from here is reported and skipped.
 
     Args:
-        settings: of the run.
-        images: of its steps.
+        settings: Settings of the run.
+        images: Container images of its steps.
 
     Returns:
-        What is missing, each in a few words with what mends it.
+        What is missing, each with its remedy.
     """
-    return [*_place_of_trainjob(settings), *_objects(settings), *_buckets(settings), *_images(images)]
+    return [*_trainjob_folder(settings), *_objects(settings), *_buckets(settings), *_images(images)]
 
 
-def digest(image: str) -> str | None:
-    """Ask an image's registry for it.
+def registry_digest(image: str) -> str | None:
+    """Look up a container image in its registry.
 
     Args:
-        image: such as registry.example.com/team/asl-train:0.2.0.
+        image: Reference, such as registry.example.com/team/asl-train:0.2.0.
 
     Returns:
-        Its digest, empty where the registry has none of this name, None where it cannot be asked: it is not named, does
-        not answer, or wants to know who asks.
+        The digest; empty if the registry does not have the image; None if the registry is not named, does not answer or
+        requires a login.
     """
     host, _, path = image.partition("/")
     if not path or not (set(".:") & set(host) or host == "localhost"):
-        return None  # Docker's own registry, or an image that was loaded into the nodes
+        return None  # Docker Hub, or an image that was loaded into the nodes
     scheme = "http" if host.partition(":")[0] in ("localhost", "127.0.0.1") else "https"
     repository, _, named = path.partition("@")
     if not named:
@@ -62,55 +62,55 @@ def digest(image: str) -> str | None:
     return answer.headers.get("Docker-Content-Digest") if answer.ok else None
 
 
-def pinned(image: str) -> str:
-    """Name an image by its digest where its registry tells it: KFP's cache knows an image by its name alone."""
-    found = digest(image)
+def pinned_image(image: str) -> str:
+    """Pin a container image to its digest if its registry tells it: KFP's cache keys hold the reference only."""
+    found = registry_digest(image)
     if not found or "@" in image:
         return image
     repository, _, tag = image.rpartition(":")
     return f"{image if '/' in tag else repository}@{found}"
 
 
-def _place_of_trainjob(settings: PipelineSettings) -> Iterator[str]:
-    """What is missing for the data of a TrainJob."""
+def _trainjob_folder(settings: PipelineSettings) -> Iterator[str]:
+    """The S3 folder that a TrainJob needs."""
     if settings.trainer.trainjob and not settings.checkpoint_uri.startswith("s3://"):
-        yield "checkpoint_uri=s3://BUCKET/PREFIX (a TrainJob's data go through it)"
+        yield "checkpoint_uri=s3://BUCKET/PREFIX (a TrainJob exchanges data through it)"
 
 
 def _objects(settings: PipelineSettings) -> Iterator[str]:
-    """What is missing in the namespace of the steps' pods."""
+    """ServiceAccount and Secrets that are missing in the namespace of the pods."""
     namespace = settings.kfp.namespace
     wanted = [
-        ("ServiceAccount", "serviceaccounts", settings.kfp.service_account, "kfp.service_account names one"),
-        ("Secret", "secrets", contract.S3_SECRET, "`make serving` makes it"),
-        ("Secret", "secrets", contract.DEPLOYER_TOKEN, "`make serving` makes it"),
+        ("ServiceAccount", "serviceaccounts", settings.kfp.service_account, "or set kfp.service_account"),
+        ("Secret", "secrets", contract.S3_SECRET, "`make serving` creates it"),
+        ("Secret", "secrets", contract.DEPLOYER_TOKEN, "`make serving` creates it"),
     ]
     try:
         cluster = Cluster(namespace)
-        lacking = [one for one in wanted if not cluster.has(one[1], one[2])]
+        lacking = [item for item in wanted if not cluster.has(item[1], item[2])]
     except ServingError as error:
         progress.say(f"skipped check of ServiceAccount and Secrets: {error}")
         return
-    for what, _, name, mended in lacking:
-        yield f"{what} {name} in namespace {namespace} ({mended})"
+    for kind, _, name, remedy in lacking:
+        yield f"{kind} {name} in namespace {namespace} ({remedy})"
 
 
 def _buckets(settings: PipelineSettings) -> Iterator[str]:
-    """Buckets that are missing, as this machine's AWS_* variables show them."""
+    """Buckets that are missing, according to this machine's AWS_* variables."""
     urls = [settings.store, settings.checkpoint_uri, getattr(settings.data, "path", "")]
     for bucket in sorted({urlsplit(url).netloc for url in urls if url.startswith("s3://")}):
         try:
             if not has_bucket(s3_client(), bucket):
-                yield f"bucket s3://{bucket} (`make buckets`, or your S3's own tool)"
+                yield f"bucket s3://{bucket} (create it with `make buckets` or your S3 client)"
         except DataError as error:
             progress.say(f"skipped check of bucket {bucket}: {error}")
 
 
 def _images(images: Sequence[str]) -> Iterator[str]:
-    """Images that their registry does not have."""
+    """Container images that are missing in their registry."""
     for image in images:
-        found = digest(image)
+        found = registry_digest(image)
         if found == "":
-            yield f"image {image} (`make push REGISTRY=…`)"
+            yield f"container image {image} (`make push REGISTRY=…`)"
         elif found is None:
             progress.say(f"skipped check of container image {image}: registry not reachable")

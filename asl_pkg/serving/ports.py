@@ -1,4 +1,4 @@
-"""Ports to listen on: those wanted, or the next free ones."""
+"""Choose free ports to listen on."""
 
 import errno
 import socket
@@ -13,23 +13,30 @@ def free_ports(host: str, wanted: Sequence[int]) -> list[int]:
     """Choose one free port for each wanted one: itself, or the next above it that is free.
 
     Args:
-        host: the address to listen on.
-        wanted: the ports asked for.
+        host: Address to listen on.
+        wanted: Preferred ports.
 
     Returns:
         As many ports, all different.
 
     Raises:
-        ServingError: the host is not an address of this machine, or no port is left.
+        ServingError: The host is not an address of this machine, or no port is free.
     """
     free = [port for port in wanted if _is_free(host, port)]
     chosen: list[int] = []
     for port in wanted:
-        # those that others asked for are theirs, so that one taken port moves one port only
+        # other preferred ports stay reserved, so that one taken port moves only one port
         others = {*chosen, *free} - ({port} - set(chosen))
-        found = next((one for one in range(port, LAST_PORT + 1) if one not in others and _is_free(host, one)), None)
+        found = next(
+            (
+                candidate
+                for candidate in range(port, LAST_PORT + 1)
+                if candidate not in others and _is_free(host, candidate)
+            ),
+            None,
+        )
         if found is None:
-            raise ServingError(f"no port from {port} to {LAST_PORT} is free on {host}: name a lower one")
+            raise ServingError(f"no port from {port} to {LAST_PORT} is free on {host}: choose a lower one")
         chosen.append(found)
     return chosen
 
@@ -38,13 +45,15 @@ def _is_free(host: str, port: int) -> bool:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
-            # a port whose last connections are still closing is free for a server, as servers set this too
+            # servers set this too: they can use a port whose last connections are still closing
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except socket.gaierror as error:
-        raise ServingError(f"host={host} is not an address: 127.0.0.1 is for this machine, 0.0.0.0 for all") from error
+        raise ServingError(
+            f"host={host} is not an address: use 127.0.0.1 for this machine, 0.0.0.0 for all interfaces"
+        ) from error
     except OSError as error:
         if error.errno == errno.EADDRNOTAVAIL:
-            raise ServingError(f"host={host} is not an address of this machine: 127.0.0.1 always is") from error
+            raise ServingError(f"host={host} is not an address of this machine: 127.0.0.1 always works") from error
         return False
     return True

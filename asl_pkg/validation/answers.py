@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from asl_pkg import contract
-from asl_pkg.config.schema import DataSettings
+from asl_pkg.config.schema import CacheSettings
 from asl_pkg.data.cache import decoded
 from asl_pkg.data.dataset import DatasetInfo, read_split
 from asl_pkg.data.decoding import Pixels
@@ -46,7 +46,7 @@ def ask(
     served: torch.nn.Module,
     dataset_dir: Path,
     info: DatasetInfo,
-    cache: DataSettings,
+    cache: CacheSettings,
 ) -> Answers:
     """Ask bundle and checkpoint about every test image.
 

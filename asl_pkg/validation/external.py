@@ -16,7 +16,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from asl_pkg import contract
-from asl_pkg.config.schema import FolderData
+from asl_pkg.config.schema import FolderData, SplitSettings
 from asl_pkg.data.left_out import counted
 from asl_pkg.data.preparation import prepare
 from asl_pkg.data.sample import UNKNOWN_SIGNER, RejectedFile, Sample, Source
@@ -27,7 +27,7 @@ from asl_pkg.metrics import classification
 from asl_pkg.metrics.classification import Interval
 from asl_pkg.progress import track
 
-BLOCK_FRAMES = FolderData().block_frames
+BLOCK_FRAMES = SplitSettings().block_frames
 BLOCKS = 8  # a run of frames too short for so many blocks of BLOCK_FRAMES is cut into as many shorter ones
 ALL = range(len(contract.CLASSES))
 MISTAKES = 15  # kept with their pixels

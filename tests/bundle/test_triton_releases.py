@@ -47,7 +47,7 @@ def write_graph(folder: Path, opset: int, ir_version: int) -> Path:
 @pytest.fixture(scope="module")
 def installed() -> tuple[Path, TritonRelease]:
     """Python of Triton's own environment, and the release whose ONNX Runtime is there."""
-    python = environment.find().folder / "bin/python"
+    python = environment.find_triton().folder / "bin/python"
     ask = "import onnxruntime; print(onnxruntime.__version__)"
     version = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
     return python, next(one for one in RELEASES if one.onnxruntime == version)

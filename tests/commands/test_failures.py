@@ -1,4 +1,4 @@
-"""What no verb has foreseen: one line that says what, where and what mends it."""
+"""What no verb has foreseen: one line that says what, where and how to fix it."""
 
 import errno
 import json
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from asl_pkg.commands.failures import REMEDIES, explained
+from asl_pkg.commands.failures import REMEDIES, explain_error
 from asl_pkg.errors import DataError
 from tests.commands.test_faults import asl as in_this_process
 from tests.conftest import PROJECT, Asl
@@ -19,43 +19,43 @@ from tests.conftest import PROJECT, Asl
 
 @pytest.mark.parametrize("code", REMEDIES, ids=lambda code: errno.errorcode[code])
 def test_an_error_of_the_system_names_file_reason_and_remedy(code: int) -> None:
-    line = explained(OSError(code, os.strerror(code), "data/set"))
+    line = explain_error(OSError(code, os.strerror(code), "data/set"))
     assert line == f"data/set: {os.strerror(code)}: {REMEDIES[code]}"
 
 
 def test_both_names_of_a_rename_are_said() -> None:
-    assert "old -> new" in explained(OSError(errno.EXDEV, "", "old", None, "new"))
+    assert "old -> new" in explain_error(OSError(errno.EXDEV, "", "old", None, "new"))
 
 
 def test_the_systems_error_behind_anothers_is_what_is_said() -> None:
     error = RuntimeError("the writer failed")
     error.__cause__ = OSError(errno.ENOSPC, "No space left on device", "best.ckpt")
-    assert "make room" in explained(error)
+    assert "free space" in explain_error(error)
 
 
 def test_a_foreseen_error_is_said_as_it_is() -> None:
     error = DataError("no data set")
     error.__cause__ = OSError(errno.ENOENT, "", "x")
-    assert explained(error) == "no data set"
+    assert explain_error(error) == "no data set"
 
 
 def test_line_breaks_and_control_characters_do_not_reach_the_terminal() -> None:
-    assert explained(OSError(errno.ENOENT, "", "a\nb\x1b[2J")).isprintable()
+    assert explain_error(OSError(errno.ENOENT, "", "a\nb\x1b[2J")).isprintable()
 
 
 def test_a_fault_of_this_program_is_called_one() -> None:
-    assert explained(AssertionError()).startswith("internal error, please report it: AssertionError")
+    assert explain_error(AssertionError()).startswith("internal error, please report it: AssertionError")
 
 
 def test_a_fault_of_a_package_has_its_name() -> None:
     with pytest.raises(pa.ArrowInvalid) as caught:
         pa.parquet.read_table(pa.BufferReader(b"no Parquet"))
-    assert explained(caught.value).startswith("pyarrow failed with ArrowInvalid")
+    assert explain_error(caught.value).startswith("pyarrow failed with ArrowInvalid")
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RecursionError("deep"), UnicodeDecodeError("utf-8", b"", 0, 1, "x")])
 def test_other_errors_with_a_known_cause_are_no_internal_errors(error: Exception) -> None:
-    assert "internal" not in explained(error)
+    assert "internal" not in explain_error(error)
 
 
 @pytest.mark.parametrize(

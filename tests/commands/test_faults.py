@@ -86,7 +86,9 @@ def test_a_disk_that_takes_no_more_bytes_loses_nothing(
     after = snapshot(tmp_path)
     assert code == 1
     assert said.count("asl: ") == 1, said
-    assert {path: one for path, one in after.items() if ".arriving" not in path and Path(path).name != "keys"} == before
+    assert {
+        path: digest for path, digest in after.items() if ".arriving" not in path and Path(path).name != "keys"
+    } == before
 
 
 def test_a_store_whose_disk_fails_keeps_what_it_has(tmp_path: Path) -> None:

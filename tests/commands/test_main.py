@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from asl_pkg import contract
-from asl_pkg.commands.help import describe
+from asl_pkg.commands.help import verb_help
 from asl_pkg.commands.registry import VERBS
 from asl_pkg.config.load import walk
 from tests.conftest import Asl
@@ -49,9 +49,9 @@ def test_help_of_train_shows_unit_default_and_choices(asl: Asl) -> None:
         pytest.param(["train", "--epochs=3"], 2, "--epochs=3", id="unknown flag"),
         pytest.param(["train", "trainer.max_epoch=3"], 1, "'trainer.max_epochs'", id="unknown setting"),
         pytest.param(["train", "trainer.max_epochs=abc"], 1, "Integer", id="wrong type"),
-        pytest.param(["train", "trainer.max_epochs=0"], 1, "1 to 10000", id="impossible value"),
+        pytest.param(["train", "trainer.max_epochs=0"], 1, "1 to 10,000", id="impossible value"),
         pytest.param(["train", "model=resnt"], 1, "did you mean 'resnet'", id="unknown choice"),
-        pytest.param(["pipeline", "run", "dataset_dir=x"], 1, "decided by the pipeline", id="not the pipeline's"),
+        pytest.param(["pipeline", "run", "dataset_dir=x"], 1, "chosen by the pipeline", id="not the pipeline's"),
         pytest.param(["infer", "runtim=onnx"], 1, "'runtime'", id="unknown setting among images"),
         pytest.param(["validate"], 1, "asl pull", id="nothing to validate yet"),
     ],
@@ -69,7 +69,7 @@ def test_debug_shows_the_traceback(asl: Asl) -> None:
 
 @pytest.mark.parametrize("verb", [name for name, verb in VERBS.items() if verb.common])
 def test_the_settings_that_people_change_first_come_first_and_none_is_lost(verb: str) -> None:
-    text = describe(verb, VERBS[verb])
+    text = verb_help(verb, VERBS[verb])
     common, further = text.split("common settings:")[1].split("further settings:")
     assert 3 <= len(common.strip().splitlines()) <= 8
     for name in VERBS[verb].common:

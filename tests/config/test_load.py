@@ -1,4 +1,4 @@
-"""Settings: YAML and dataclasses agree, texts are literal, the impossible is refused."""
+"""Settings: the dataclasses are the defaults, texts are literal, the impossible is refused."""
 
 import dataclasses
 import operator
@@ -10,22 +10,22 @@ from hypothesis import strategies as st
 
 from asl_pkg.commands.arguments import split_paths_and_overrides
 from asl_pkg.config.load import at_home, load, overrides_of, walk, with_homes
-from asl_pkg.config.schema import FILES, GROUPS, InferenceSettings, Settings, TrainSettings
+from asl_pkg.config.schema import GROUPS, SCHEMAS, FolderData, InferenceSettings, Settings, TrainSettings
 from asl_pkg.errors import SettingError
 
 
-@pytest.mark.parametrize("schema", FILES, ids=lambda schema: FILES[schema])
-def test_the_yaml_files_say_what_the_dataclasses_say(schema: type) -> None:
+@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.__name__)
+def test_the_defaults_are_those_of_the_dataclass(schema: type) -> None:
     assert load(schema) == schema()
 
 
 @pytest.mark.parametrize("choice", [f"{group}={name}" for group, names in GROUPS.items() for name in names])
-def test_every_choice_of_a_group_says_what_its_dataclass_says(choice: str) -> None:
+def test_the_defaults_of_a_choice_are_those_of_its_dataclass(choice: str) -> None:
     group, _, name = choice.partition("=")
     assert getattr(load(TrainSettings, [choice]), group) == GROUPS[group][name]()
 
 
-@pytest.mark.parametrize("schema", FILES, ids=lambda schema: FILES[schema])
+@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.__name__)
 def test_every_setting_says_what_it_means(schema: type) -> None:
     assert all(field.metadata["help"] for _, field in walk(schema))
 
@@ -82,6 +82,28 @@ def test_what_is_unknown_of_the_wrong_type_or_impossible_is_refused_in_one_line(
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [("model.width=3", "4 to 512 channels"), ("trainer.patience_epochs=0", "at least 1 epochs")],
+)
+def test_a_value_out_of_range_is_refused_with_the_range(override: str, expected: str) -> None:
+    with pytest.raises(SettingError, match=f"{override}: expected {expected}"):
+        load(TrainSettings, [override])
+
+
+@pytest.mark.parametrize(
+    "override", ["data.path=x", "data.test_share=0.3", "model.backbone=resnet18", "model.freeze_backbone=true"]
+)
+def test_a_setting_of_another_choice_is_refused(override: str) -> None:
+    with pytest.raises(SettingError, match="=(synthetic|baseline) has no such setting"):
+        load(TrainSettings, [override])
+
+
+def test_a_choice_may_follow_its_settings_and_the_last_one_counts() -> None:
+    data = load(Settings, ["data=s3", "data.test_share=0.3", "data.path=x", "data=folder"]).data
+    assert data == FolderData(path="x", test_share=0.3)
+
+
 def test_train_has_every_setting_of_default() -> None:
     common = {field.name for field in dataclasses.fields(Settings)}
     assert common < {field.name for field in dataclasses.fields(TrainSettings)}
@@ -123,7 +145,7 @@ def test_a_file_whose_name_begins_with_a_tilde_stays_what_it_is(
 @pytest.mark.parametrize("path", ["~/set", "~nobody_of_that_name/set"])
 def test_a_home_that_nobody_knows_is_refused(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     monkeypatch.setenv("HOME", "/nonexistent")
-    with pytest.raises(SettingError, match="no home folder"):
+    with pytest.raises(SettingError, match="home folder of .* is unknown"):
         load(Settings, [f"dataset_dir={path}"])
 
 

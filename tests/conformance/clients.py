@@ -20,7 +20,9 @@ SDK_CLIENT = Path(__file__).parent / "sdk_client.py"
 
 def curl(target: Target, path: str, body: bytes | None = None, *headers: str) -> tuple[int, Any]:
     """Status and JSON of an answer."""
-    post = [] if body is None else ["--data-binary", "@-", *(part for one in headers for part in ("--header", one))]
+    post = (
+        [] if body is None else ["--data-binary", "@-", *(part for header in headers for part in ("--header", header))]
+    )
     command = ["curl", "--silent", "--show-error", "--max-time", "60", "--write-out", "\n%{http_code}", *post]
     done = subprocess.run([*command, target.http_url + path], input=body, capture_output=True, check=True)
     text, _, status = done.stdout.rpartition(b"\n")

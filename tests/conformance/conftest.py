@@ -47,8 +47,8 @@ def local_triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTrit
 
 @pytest.fixture(scope="session")
 def local_transformer(local_triton: LocalTriton, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    with transformer(tmp_path_factory.mktemp("transformer"), 18710, address(local_triton)) as one:
-        yield Target(one.http_url, one.grpc_url, local_triton.bundle)
+    with transformer(tmp_path_factory.mktemp("transformer"), 18710, address(local_triton)) as running:
+        yield Target(running.http_url, running.grpc_url, local_triton.bundle)
 
 
 @pytest.fixture(params=["local Triton", "local transformer", PREDICTOR, TRANSFORMER])

@@ -30,8 +30,8 @@ def content(pixels: np.ndarray, **changes: Any) -> dict[str, Any]:
 
 def described(tensors: list[dict[str, Any]], name: str) -> tuple[str, list[int]]:
     """Type and shape of a tensor in a model's metadata; gRPC writes whole numbers as texts."""
-    (one,) = [one for one in tensors if one["name"] == name]
-    return one["datatype"], [int(size) for size in one["shape"]]
+    (tensor,) = [tensor for tensor in tensors if tensor["name"] == name]
+    return tensor["datatype"], [int(size) for size in tensor["shape"]]
 
 
 @pytest.mark.parametrize("path", ["/v2/health/live", "/v2/health/ready", f"{MODEL}/ready"])
@@ -109,15 +109,17 @@ def test_kserves_own_clients(target: Target, pixels: np.ndarray, expected: np.nd
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_asl_infer(target: Target, scheme: str, pixels: np.ndarray, expected: np.ndarray, tmp_path: Path) -> None:
-    for number, one in enumerate(pixels):
-        Image.fromarray(one).save(tmp_path / f"{number}.png")
+    for number, image in enumerate(pixels):
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
     asked = ["runtime=triton", f"url={getattr(target, f'{scheme}_url')}", "confidence_threshold=0", "output=json"]
     command = [sys.executable, "-m", "asl_pkg.commands", "infer", str(tmp_path), *asked]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [one["letter"] for one in answers] == [contract.CLASSES[index] for index in expected.argmax(axis=1)]
-    assert {one["release"] for one in answers} == {target.bundle.release}
+    assert [prediction["letter"] for prediction in answers] == [
+        contract.CLASSES[index] for index in expected.argmax(axis=1)
+    ]
+    assert {prediction["release"] for prediction in answers} == {target.bundle.release}
 
 
 ERRORS: dict[str, dict[str, Any]] = {

@@ -44,9 +44,9 @@ def test_statistics_count_images(triton: Target, pixels: np.ndarray) -> None:
     with tritonclient(triton, "http") as (kit, client):
 
         def count() -> int:
-            (one,) = client.get_inference_statistics(contract.MODEL_NAME)["model_stats"]
-            assert (one["name"], one["version"]) == (contract.MODEL_NAME, "1")
-            return int(one["inference_count"])
+            (statistics,) = client.get_inference_statistics(contract.MODEL_NAME)["model_stats"]
+            assert (statistics["name"], statistics["version"]) == (contract.MODEL_NAME, "1")
+            return int(statistics["inference_count"])
 
         before = count()
         tensor = kit.InferInput(contract.INPUT_NAME, pixels.shape, "UINT8")

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from asl_pkg.deployment.canary_analysis import CanaryComparison, compare_canary, judge
+from asl_pkg.deployment.canary_analysis import CanaryComparison, compare_canary, require_good_canary
 from asl_pkg.errors import ServingError
 from asl_pkg.serving.triton.local import LocalTriton
 from tests.support.exported import CLASSES, Exported, image
@@ -26,7 +26,7 @@ def test_two_servers_of_one_model_agree_on_everything(exported: Exported) -> Non
 
 
 def test_a_canary_that_is_as_good_is_let_pass() -> None:
-    judge(GOOD, agreement_min=0.9, slowdown_max=2.0)
+    require_good_canary(GOOD, agreement_min=0.9, slowdown_max=2.0)
 
 
 @pytest.mark.parametrize(
@@ -40,4 +40,4 @@ def test_a_canary_that_is_as_good_is_let_pass() -> None:
 )
 def test_a_canary_that_is_worse_is_refused(change: dict[str, object], said: str) -> None:
     with pytest.raises(ServingError, match=f"{said}; 1,000 paired requests"):
-        judge(dataclasses.replace(GOOD, **change), agreement_min=0.9, slowdown_max=2.0)
+        require_good_canary(dataclasses.replace(GOOD, **change), agreement_min=0.9, slowdown_max=2.0)

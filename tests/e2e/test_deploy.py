@@ -152,7 +152,7 @@ def test_a_release_that_cannot_be_loaded_is_not_deployed_and_the_log_says_why(
 
     bundle = plant(first.bundle, tmp_path / "bundle", break_opset)
     report = report_on(bundle, first.report, tmp_path / "report", None)
-    with pytest.raises(ServingError, match=r"candidate.*opset.*what serves was not touched"):
+    with pytest.raises(ServingError, match=r"candidate.*opset.*serving release was not changed"):
         step.deploy(chosen, bundle, report)
     assert cluster.get(contract.KUBERNETES_NAME) is None
     assert_no_candidate(cluster)
@@ -176,7 +176,7 @@ def test_a_candidate_that_answers_otherwise_than_validated_leaves_what_serves(
     report = report_on(bundle, first.report, tmp_path / "report", first.digest)
     promise_otherwise(report)
     before = state(cluster)
-    with pytest.raises(ServingError, match="1 of 29 golden images otherwise.*was not touched"):
+    with pytest.raises(ServingError, match="1 of 29 golden images differ.*was not changed"):
         step.deploy(chosen, bundle, report)
     assert state(cluster) == before
     assert_no_candidate(cluster)
@@ -187,7 +187,7 @@ def test_a_report_that_compared_with_another_champion_is_refused(
 ) -> None:
     stale = report_on(second.bundle, second.report, tmp_path / "report", "0" * 64)
     before = state(cluster)
-    with pytest.raises(GateError, match=f"compared with 000000000000, but {first.digest[:12]} serves"):
+    with pytest.raises(GateError, match=f"compares with 000000000000, but {first.digest[:12]} serves"):
         step.deploy(chosen, second.bundle, stale)
     assert state(cluster) == before
 
@@ -198,7 +198,7 @@ def test_a_bundle_larger_than_the_pods_ephemeral_storage_is_refused(
     bundle = plant(sibling(first.bundle, tmp_path / "sibling", threads=5), tmp_path / "bundle", add_large_file)
     report = report_on(bundle, first.report, tmp_path / "report", first.digest)
     before = serving_of(live(cluster))
-    refused = pytest.raises(ServingError, match="a pod may keep 20,971,520: raise.*what serves was not touched")
+    refused = pytest.raises(ServingError, match="a pod may store 20,971,520: raise.*serving release was not changed")
     with keeping_at_most("20Mi", kubectl, cluster.namespace), refused:
         step.deploy(chosen, bundle, report)
     assert serving_of(live(cluster)) == before
@@ -215,7 +215,7 @@ def test_the_second_release_replaces_the_first(cluster: Cluster, chosen: Setting
 
 
 def test_the_list_says_what_serves_and_what_served(chosen: Settings, first: Deployable, second: Deployable) -> None:
-    roles = {one.release: one.role for one in step.releases(chosen) if one.role}
+    roles = {listed.release: listed.role for listed in step.releases(chosen) if listed.role}
     assert roles == {first.release: "previous", second.release: "serves"}
 
 

@@ -67,8 +67,8 @@ def address(place: KServeTarget, certificate: Path, kubectl: Kubectl) -> Iterato
     kubectl("-n", namespace, "create", "secret", "tls", "asl-gateway-tls", *files)
     manifest = (PROJECT / "manifests/components/gateway/gateway.yaml").read_text()
     objects = list(yaml.safe_load_all(manifest))
-    for one in objects:
-        one["metadata"]["namespace"] = namespace
+    for item in objects:
+        item["metadata"]["namespace"] = namespace
     kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(objects))
     inside, _, service = GATEWAY.partition("/")
     command = ["kubectl", "-n", inside, "port-forward", f"service/{service}", ":443"]
@@ -112,8 +112,8 @@ def ask(address: str, certificate: Path, times: int) -> set[str]:
 
 def answered(urls: list[str]) -> int:
     """How many images predictors have answered."""
-    stats = [json.load(urllib.request.urlopen(f"{one}/v2/models/{contract.MODEL_NAME}/stats")) for one in urls]
-    return sum(one["model_stats"][0].get("inference_count", 0) for one in stats)
+    stats = [json.load(urllib.request.urlopen(f"{url}/v2/models/{contract.MODEL_NAME}/stats")) for url in urls]
+    return sum(server["model_stats"][0].get("inference_count", 0) for server in stats)
 
 
 def test_a_letter_is_answered_over_tls_by_http_and_grpc(address: str, certificate: Path) -> None:
@@ -143,5 +143,5 @@ def test_a_canary_gets_its_share_of_the_requests_and_afterwards_none(
     route = Cluster(place.cluster.namespace, http_route.HTTP_ROUTE).get(contract.HTTP_ROUTE)
     assert route
     (rule,) = route["spec"]["rules"]
-    assert [one["name"] for one in rule["backendRefs"]] == [f"{contract.KUBERNETES_NAME}-predictor"]
+    assert [backend["name"] for backend in rule["backendRefs"]] == [f"{contract.KUBERNETES_NAME}-predictor"]
     assert ask(address, certificate, 20) == {contract.CLASSES[LETTER]}

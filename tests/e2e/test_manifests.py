@@ -198,7 +198,7 @@ print(json.dumps([seen, refused, lost]), flush=True)
     kubectl("-n", namespace, "wait", "pod/asker", "--for=jsonpath={.status.phase}=Succeeded", f"--timeout={WAIT_S}s")
     seen, refused, lost = yaml.safe_load(kubectl("-n", namespace, "logs", "asker"))
     print(f"answers {seen}, refused at first {refused}, lost {lost}")
-    assert set(seen) == {f"{contract.MODEL_NAME}@{one.release}" for one in bundles}
+    assert set(seen) == {f"{contract.MODEL_NAME}@{bundle.release}" for bundle in bundles}
     assert lost == 0
 
 

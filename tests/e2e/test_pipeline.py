@@ -88,7 +88,7 @@ def common(cluster: Cluster, images: dict[str, str]) -> list[str]:
     prefix = f"s3://{BUCKET}/e2e-{uuid.uuid4().hex[:6]}"
     where = [f"kfp.host={HOST}", f"kfp.namespace={NAMESPACE}", f"store={prefix}", f"checkpoint_uri={prefix}/training"]
     pods = [f"pod.data_image={images['data']}", f"pod.train_image={images['train']}", "pod.cpu=1", "pod.memory=3Gi"]
-    tiny = [f"trainer.max_epochs={EPOCHS}", "model.width=4", *(f"validate.{one}" for one in LENIENT)]
+    tiny = [f"trainer.max_epochs={EPOCHS}", "model.width=4", *(f"validate.{setting}" for setting in LENIENT)]
     return [*where, *pods, *tiny]
 
 
@@ -122,7 +122,7 @@ def artefacts(kubectl: Kubectl, run_id: str) -> dict[str, Callable[[], bytes]]:
     keys = [base64.b64decode(secret[name]).decode() for name in ("accesskey", "secretkey")]
     client = boto3.Session(*keys).client("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
     pages = client.get_paginator("list_objects_v2").paginate(Bucket="mlpipeline", Prefix="v2/artifacts/asl/")
-    found = [one["Key"] for page in pages for one in page.get("Contents", []) if f"/{run_id}/" in one["Key"]]
+    found = [item["Key"] for page in pages for item in page.get("Contents", []) if f"/{run_id}/" in item["Key"]]
 
     def body(key: str) -> Callable[[], bytes]:
         return lambda: client.get_object(Bucket="mlpipeline", Key=key)["Body"].read()
@@ -178,18 +178,20 @@ def test_the_run_here_from_the_same_archive_has_the_same_data_and_like_figures_a
     run: Submit, cluster: Cluster, kubectl: Kubectl, common: list[str], tmp_path: Path
 ) -> None:
     images = {
-        one.path: one for one in open_source(SyntheticData(10, 2, 3), 7, tmp_path).read(0) if isinstance(one, Sample)
+        sample.path: sample
+        for sample in open_source(SyntheticData(10, 2, 3), 7, tmp_path).read(0)
+        if isinstance(sample, Sample)
     }
     names = {
-        f"{one.signer}/{contract.CLASSES[one.label]}/{number}.jpg": one.data
-        for number, one in enumerate(images.values())
+        f"{sample.signer}/{contract.CLASSES[sample.label]}/{number}.jpg": sample.data
+        for number, sample in enumerate(images.values())
     }
     key = f"e2e-{uuid.uuid4().hex[:6]}/letters.zip"
     chosen = [f"data=s3://{BUCKET}/{key}"]
     S3Folder(BUCKET, "").put_file(zipped(tmp_path / "letters.zip", names), key)
     there = artefacts(kubectl, run(*chosen))
     here = pipeline.run(
-        [one for one in [*common, *chosen] if not one.startswith(("store", "checkpoint_uri"))], tmp_path
+        [setting for setting in [*common, *chosen] if not setting.startswith(("store", "checkpoint_uri"))], tmp_path
     )
     info = json.loads(there[f"pull/dataset/{contract.DATASET_FILE}"]())
     assert info == json.loads((here["pull"] / contract.DATASET_FILE).read_text())

@@ -90,8 +90,8 @@ class Steps:
         component = self.compiled["components"][f"comp-{step}"]
         inputs, outputs = component.get("inputDefinitions", {}), component.get("outputDefinitions", {})
         made = {
-            name: {"name": name, "type": one["artifactType"], "uri": f"{ARTEFACTS}/{step}/{name}", "metadata": {}}
-            for name, one in outputs.get("artifacts", {}).items()
+            name: {"name": name, "type": artifact["artifactType"], "uri": f"{ARTEFACTS}/{step}/{name}", "metadata": {}}
+            for name, artifact in outputs.get("artifacts", {}).items()
         }
         asked = {
             "inputs": {
@@ -99,7 +99,7 @@ class Steps:
                 "artifacts": {name: {"artifacts": [self.artefacts[name]]} for name in inputs.get("artifacts", {})},
             },
             "outputs": {
-                "artifacts": {name: {"artifacts": [one]} for name, one in made.items()},
+                "artifacts": {name: {"artifacts": [artifact]} for name, artifact in made.items()},
                 "parameters": {name: {"outputFile": f"/tmp/outputs/{name}"} for name in outputs.get("parameters", {})},
                 "outputFile": "/tmp/outputs/executor_output.json",
             },
@@ -110,8 +110,8 @@ class Steps:
         given = {"STEP": step, "EXECUTOR_INPUT": json.dumps(asked), "COMMAND": command}
         log = self.job(name or step, DATA_IMAGE if step == "pull" else TRAIN_IMAGE, STAND_IN, given)
         said = json.loads(log[log.rindex(SAYS) + len(SAYS) :].splitlines()[0])
-        for name, one in said.get("artifacts", {}).items():
-            made[name]["metadata"] = one["artifacts"][0].get("metadata", {})
+        for name, artifact in said.get("artifacts", {}).items():
+            made[name]["metadata"] = artifact["artifacts"][0].get("metadata", {})
         self.artefacts |= made
         return dict(said.get("parameterValues", {}))
 

@@ -68,11 +68,11 @@ def namespace() -> Iterator[str]:
 
 def test_secrets_and_accounts_that_are_missing_are_named(namespace: str) -> None:
     settings = PipelineSettings(store="models", kfp=KfpSettings(namespace=namespace, service_account="robot"))
-    assert preflight.missing(settings, []) == [
-        f"Secret {contract.DEPLOYER_TOKEN} in namespace {namespace} (`make serving` makes it)"
+    assert preflight.missing_requirements(settings, []) == [
+        f"Secret {contract.DEPLOYER_TOKEN} in namespace {namespace} (`make serving` creates it)"
     ]
     settings.kfp.service_account = "nobody"
-    assert preflight.missing(settings, [])[0].startswith(f"ServiceAccount nobody in namespace {namespace}")
+    assert preflight.missing_requirements(settings, [])[0].startswith(f"ServiceAccount nobody in namespace {namespace}")
 
 
 def test_a_pod_that_waits_is_told_of_with_what_kubernetes_says_of_it(
@@ -81,7 +81,7 @@ def test_a_pod_that_waits_is_told_of_with_what_kubernetes_says_of_it(
     monkeypatch.setattr(pending_pods, "PENDING_S", 0)
     told: set[str] = set()
     for _ in range(2):
-        pending_pods.tell_of_pending(Cluster(namespace), {RUN_LABEL: RUN}, told)
+        pending_pods.report_pending_pods(Cluster(namespace), {RUN_LABEL: RUN}, told)
     assert capsys.readouterr().err == (
         "train: its pod waits has been pending for 0 s: FailedScheduling: no node has this\n"
     )

@@ -80,8 +80,8 @@ def ask(url: str, label: int = LETTER) -> dict[str, Any]:
 def counts(place: KServeTarget, predictors: list[Any]) -> dict[str, int]:
     """How many images each predictor has answered."""
     with pod_urls(place.cluster, predictors) as urls:
-        stats = [json.load(urllib.request.urlopen(f"{one}/v2/models/{contract.MODEL_NAME}/stats")) for one in urls]
-    answered = [one["model_stats"][0].get("inference_count", 0) for one in stats]
+        stats = [json.load(urllib.request.urlopen(f"{url}/v2/models/{contract.MODEL_NAME}/stats")) for url in urls]
+    answered = [server["model_stats"][0].get("inference_count", 0) for server in stats]
     return {pod.metadata.name: count for pod, count in zip(predictors, answered, strict=True)}
 
 

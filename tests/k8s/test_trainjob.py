@@ -45,14 +45,14 @@ def test_without_a_place_in_s3_it_is_refused(place: str, tmp_path: Path) -> None
     settings = small_settings()
     settings.checkpoint_uri = place
     with pytest.raises(SettingError, match="s3://"):
-        trainjob.train(settings, "key", tmp_path, tmp_path)
+        trainjob.run_train_job(settings, "key", tmp_path, tmp_path)
 
 
 def test_outside_of_a_pipelines_pod_it_is_refused(tmp_path: Path) -> None:
     settings = small_settings()
     settings.checkpoint_uri = WORK
-    with pytest.raises(SettingError, match="only a pipeline's pod"):
-        trainjob.train(settings, "key", tmp_path, tmp_path)
+    with pytest.raises(SettingError, match="a TrainJob runs in a pipeline"):
+        trainjob.run_train_job(settings, "key", tmp_path, tmp_path)
 
 
 @pytest.mark.parametrize(

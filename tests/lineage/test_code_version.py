@@ -42,7 +42,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Changed]:
         ("asl_pkg/validation/report.html.jinja", {"validate"}),
         ("asl_pkg/serving/triton/backends/onnxruntime/model.py", set(STEPS)),
         ("asl_pkg/contract.py", set(STEPS)),
-        ("asl_pkg/config/yaml/default.yaml", set(STEPS)),
+        ("asl_pkg/config/schema.py", set(STEPS)),
         ("images/requirements/local.txt", set(STEPS)),
         ("asl_pkg/commands/registry.py", set()),
     ],

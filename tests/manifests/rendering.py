@@ -33,7 +33,7 @@ def render(folder: Path) -> list[dict[str, Any]]:
 
 def named(objects: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
     """The one object of this kind and name."""
-    (found,) = [one for one in objects if (one["kind"], one["metadata"]["name"]) == (kind, name)]
+    (found,) = [item for item in objects if (item["kind"], item["metadata"]["name"]) == (kind, name)]
     return found
 
 

@@ -49,16 +49,16 @@ def test_what_the_code_names_is_there(base: list[dict[str, Any]], kind: str, nam
 
 
 def test_everything_is_in_our_namespace_or_in_none(base: list[dict[str, Any]]) -> None:
-    outside = {one["kind"] for one in base if one["metadata"].get("namespace") != contract.NAMESPACE}
+    outside = {item["kind"] for item in base if item["metadata"].get("namespace") != contract.NAMESPACE}
     assert outside == {"Namespace", "ClusterStorageContainer"}
 
 
 def test_no_manifest_holds_what_deploy_writes_or_a_secret(base: list[dict[str, Any]]) -> None:
-    assert not {"InferenceService", "Secret"} & {one["kind"] for one in base}
+    assert not {"InferenceService", "Secret"} & {item["kind"] for item in base}
 
 
 def test_triton_gets_the_model_and_the_ports_of_the_contract(triton: dict[str, Any]) -> None:
-    ports = {one["name"]: one["containerPort"] for one in triton["ports"]}
+    ports = {port["name"]: port["containerPort"] for port in triton["ports"]}
     assert ports == {
         "http": contract.POD_HTTP_PORT,
         "grpc": contract.POD_GRPC_PORT,
@@ -75,7 +75,7 @@ def test_triton_gets_the_model_and_the_ports_of_the_contract(triton: dict[str, A
 
 def test_the_same_interfaces_are_closed_as_on_one_machine(triton: dict[str, Any]) -> None:
     for option in ("--http-restricted-api", "--grpc-restricted-protocol"):
-        (found,) = [one for one in triton["args"] if one.startswith(option)]
+        (found,) = [argument for argument in triton["args"] if argument.startswith(option)]
         assert found == f"{option}={command.CLOSED_APIS}:asl-admin=$(POD_UID)\n"
 
 
@@ -89,7 +89,7 @@ def test_the_copies_of_the_model_compute_with_as_many_threads_as_the_pod_may_use
 def test_the_headless_service_leads_to_the_predictors_that_serve(base: list[dict[str, Any]]) -> None:
     spec = named(base, "Service", contract.GRPC_SERVICE)["spec"]
     assert spec["clusterIP"] == "None"
-    assert [one["port"] for one in spec["ports"]] == [contract.POD_GRPC_PORT]
+    assert [port["port"] for port in spec["ports"]] == [contract.POD_GRPC_PORT]
     assert spec["selector"] == {
         "serving.kserve.io/inferenceservice": contract.KUBERNETES_NAME,
         "component": "predictor",
@@ -97,11 +97,13 @@ def test_the_headless_service_leads_to_the_predictors_that_serve(base: list[dict
 
 
 def test_only_the_deployer_has_rights_and_only_on_objects_by_name(base: list[dict[str, Any]]) -> None:
-    subjects = [one["name"] for binding in base if binding["kind"] == "RoleBinding" for one in binding["subjects"]]
+    subjects = [
+        subject["name"] for binding in base if binding["kind"] == "RoleBinding" for subject in binding["subjects"]
+    ]
     assert subjects == [contract.DEPLOYER_ACCOUNT]
     rules = named(base, "Role", contract.DEPLOYER_ACCOUNT)["rules"]
-    writing = [one for one in rules if set(one["verbs"]) - {"get", "list", "watch"}]
-    assert [(one["apiGroups"], one["resources"], one["resourceNames"]) for one in writing] == [
+    writing = [rule for rule in rules if set(rule["verbs"]) - {"get", "list", "watch"}]
+    assert [(rule["apiGroups"], rule["resources"], rule["resourceNames"]) for rule in writing] == [
         (["serving.kserve.io"], ["inferenceservices"], [contract.KUBERNETES_NAME, contract.CANDIDATE_NAME]),
         (["gateway.networking.k8s.io"], ["httproutes"], [contract.HTTP_ROUTE]),
     ]
@@ -109,14 +111,14 @@ def test_only_the_deployer_has_rights_and_only_on_objects_by_name(base: list[dic
 
 def test_a_canary_gets_its_share_of_the_gateways_requests_and_none_afterwards() -> None:
     objects = yaml.safe_load_all((MANIFESTS / "components/gateway/gateway.yaml").read_text())
-    (route,) = [one for one in objects if one["kind"] == "HTTPRoute"]
+    (route,) = [item for item in objects if item["kind"] == "HTTPRoute"]
     assert route["metadata"]["name"] == contract.HTTP_ROUTE
-    before = http_route.weighted(route["spec"]["rules"], contract.KUBERNETES_NAME, 0)
-    (rule,) = http_route.weighted(before, contract.KUBERNETES_NAME, 10)
-    shares = {one["name"]: (one["port"], one["weight"]) for one in rule["backendRefs"]}
+    before = http_route.weighted_rules(route["spec"]["rules"], contract.KUBERNETES_NAME, 0)
+    (rule,) = http_route.weighted_rules(before, contract.KUBERNETES_NAME, 10)
+    shares = {backend["name"]: (backend["port"], backend["weight"]) for backend in rule["backendRefs"]}
     stable, canary = (rollout.predictor(contract.KUBERNETES_NAME, "", name).deployment for name in ("", "canary"))
     assert shares == {stable: (80, 90), canary: (80, 10)}, "their Services are named as their Deployments"
-    assert http_route.weighted([rule], contract.KUBERNETES_NAME, 0) == before
+    assert http_route.weighted_rules([rule], contract.KUBERNETES_NAME, 0) == before
 
 
 def test_the_predictor_takes_its_keys_from_the_secret_by_name(base: list[dict[str, Any]]) -> None:
@@ -139,7 +141,7 @@ def test_production_alone_demands_signatures(overlay: str, demanded: str | None)
 def test_the_platforms_targets_name_folders_that_are_there() -> None:
     folders = re.findall(r"\$\(INSTALL\) (\S+)", (MANIFESTS / "platform.mk").read_text())
     assert folders
-    assert not [one for one in folders if not (MANIFESTS / one / "kustomization.yaml").is_file()]
+    assert not [folder for folder in folders if not (MANIFESTS / folder / "kustomization.yaml").is_file()]
 
 
 def test_kinds_overlay_serves_the_image_that_is_pushed_to_its_registry() -> None:

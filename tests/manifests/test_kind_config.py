@@ -62,8 +62,8 @@ def test_the_nodes_image_is_pinned_by_digest(config: dict[str, Any]) -> None:
 
 
 def test_every_port_of_the_users_machine_leads_to_a_node_port_of_ours(config: dict[str, Any]) -> None:
-    mapped = {one["containerPort"] for one in config["nodes"][0]["extraPortMappings"]}
+    mapped = {mapping["containerPort"] for mapping in config["nodes"][0]["extraPortMappings"]}
     files = [path.read_text() for path in MANIFESTS.rglob("*.yaml")]
     offered = {int(port) for text in files for port in re.findall(r"nodePort: (\d+)", text)}
     assert mapped == offered
-    assert all(one["listenAddress"] == "127.0.0.1" for one in config["nodes"][0]["extraPortMappings"])
+    assert all(mapping["listenAddress"] == "127.0.0.1" for mapping in config["nodes"][0]["extraPortMappings"])

@@ -72,7 +72,7 @@ def as_kserve_makes_it(objects: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def unexplained(found: set[tuple[str, str]]) -> list[tuple[str, str]]:
-    return sorted(one for one in found if not {one, (one[0], "*")} & EXCEPTIONS.keys())
+    return sorted(finding for finding in found if not {finding, (finding[0], "*")} & EXCEPTIONS.keys())
 
 
 @pytest.fixture(params=[*OVERLAYS, "all components", "mlflow"])
@@ -98,9 +98,9 @@ def test_kube_score_finds_nothing_that_is_not_explained(rendered: Path) -> None:
     scored = json.loads(done.stdout)
     assert scored
     found = {
-        (check["check"]["id"], f"{one['object_meta'].get('namespace', '')}/{one['object_meta']['name']}")
-        for one in scored
-        for check in one["checks"]
+        (check["check"]["id"], f"{item['object_meta'].get('namespace', '')}/{item['object_meta']['name']}")
+        for item in scored
+        for check in item["checks"]
         if not check["skipped"] and check["grade"] < 10
     }
     assert not unexplained(found)
@@ -120,5 +120,7 @@ def test_checkov_finds_nothing_that_is_not_explained(rendered: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     report = json.loads(done.stdout)
     assert report["summary"]["passed"] > 0
-    found = {(one["check_id"], one["resource"].partition(".")[2]) for one in report["results"].get("failed_checks", [])}
+    found = {
+        (check["check_id"], check["resource"].partition(".")[2]) for check in report["results"].get("failed_checks", [])
+    }
     assert not unexplained(found)

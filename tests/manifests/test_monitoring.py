@@ -46,10 +46,10 @@ def test_every_alert_fires_in_its_case_and_stays_silent_when_all_is_well(rules: 
     )
     assert done.returncode == 0, done.stdout + done.stderr
     fired = {
-        one["alertname"]
+        test["alertname"]
         for case in yaml.safe_load(CASES.read_text())["tests"]
-        for one in case["alert_rule_test"]
-        if one["exp_alerts"]
+        for test in case["alert_rule_test"]
+        if test["exp_alerts"]
     }
     assert fired == {rule["alert"] for rule in ALERTS}
 

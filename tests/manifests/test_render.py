@@ -12,7 +12,7 @@ from tests.manifests.rendering import COMPONENTS, MANIFESTS, OVERLAYS, combine, 
 
 pytestmark = needs_kubectl
 
-EACH_AND_ALL = [[], *([one] for one in COMPONENTS), COMPONENTS]
+EACH_AND_ALL = [[], *([component] for component in COMPONENTS), COMPONENTS]
 CHOICES = list(chain.from_iterable(combinations(COMPONENTS, count) for count in range(len(COMPONENTS) + 1)))
 
 
@@ -29,16 +29,18 @@ def test_no_object_is_there_twice_and_no_image_is_without_a_tag(
     tmp_path: Path, overlay: str, components: list[str]
 ) -> None:
     objects = render(combine(tmp_path, overlay, components))
-    counts = Counter((one["kind"], one["metadata"]["name"]) for one in objects)
-    assert not [one for one, count in counts.items() if count > 1]
+    counts = Counter((item["kind"], item["metadata"]["name"]) for item in objects)
+    assert not [item for item, count in counts.items() if count > 1]
     images = re.findall(r"^[ -]*image: (\S+)$", render_text(tmp_path), re.MULTILINE)
     logical = {contract.TRITON_IMAGE}
     assert images
-    assert not [one for one in images if one in logical or ":" not in one.rpartition("/")[2] or one.endswith("latest")]
+    assert not [
+        image for image in images if image in logical or ":" not in image.rpartition("/")[2] or image.endswith("latest")
+    ]
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_an_overlay_holds_its_differences_only(overlay: str) -> None:
     """Nothing but patches and images: an object of its own would be missing elsewhere."""
-    names = {(one["kind"], one["metadata"]["name"]) for one in render(MANIFESTS / "overlays" / overlay)}
-    assert names == {(one["kind"], one["metadata"]["name"]) for one in render(MANIFESTS / "base")}
+    names = {(item["kind"], item["metadata"]["name"]) for item in render(MANIFESTS / "overlays" / overlay)}
+    assert names == {(item["kind"], item["metadata"]["name"]) for item in render(MANIFESTS / "base")}

@@ -28,7 +28,9 @@ def test_a_container_can_write_the_working_folder_and_the_store_and_read_what_is
     monkeypatch.setenv("ASL_SIGNING_KEY", str(beside / "signing.pem"))
     named = ["data=mix", f"data.path=ann={beside}/a.zip,bob={beside}/b.zip,synthetic", "seed=3"]
     given = docker_runner.options(named, str(beside / "store"))
-    may_write = {one["Source"]: not one["ReadOnly"] for one in given["mounts"] if one["Source"].startswith(str(beside))}
+    may_write = {
+        mount["Source"]: not mount["ReadOnly"] for mount in given["mounts"] if mount["Source"].startswith(str(beside))
+    }
     names = {Path(path).name: write for path, write in may_write.items()}
     assert names == {"working": True, "store": True, "a.zip": False, "b.zip": False, "signing.pem": False}
     assert given["working_dir"] == str(working)
@@ -48,5 +50,5 @@ def test_a_step_runs_as_the_user_with_the_variables_that_steps_heed(
 
 def test_where_no_docker_answers_the_run_says_so(working: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{working}/none.sock")
-    with pytest.raises(AslError, match="no Docker answers.*runner=process"):
+    with pytest.raises(AslError, match="Docker does not answer.*runner=process"):
         pipeline.run(["runner=docker"], working / "runs")

@@ -31,19 +31,19 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_tag_changes_with_what_the_image_holds_and_with_nothing_else(project: Path) -> None:
-    before = {name: images.content_tag(name) for name in images.names()}
+    before = {name: images.content_tag(name) for name in images.image_names()}
     with (project / "asl_pkg" / "train.py").open("a") as file:
         file.write("# another line\n")
     assert {name for name in before if images.content_tag(name) != before[name]} == {"data", "train", "transformer"}
 
 
 def test_the_caches_that_using_the_product_leaves_change_no_tag(project: Path) -> None:
-    before = {name: images.content_tag(name) for name in images.names()}
+    before = {name: images.content_tag(name) for name in images.image_names()}
     cache = project / "asl_pkg" / "data" / "hands" / "__pycache__"
     cache.mkdir()
     for name in ("render.cpython-311.pyc", "render.draw-12.py311.nbi", "render.draw-12.py311.1.nbc"):
         (cache / name).write_bytes(b"compiled")
-    assert {name: images.content_tag(name) for name in images.names()} == before
+    assert {name: images.content_tag(name) for name in images.image_names()} == before
 
 
 def test_a_tag_reads_exactly_the_files_of_the_build_context(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,14 +63,14 @@ def test_a_tag_reads_exactly_the_files_of_the_build_context(project: Path, monke
 def test_another_lock_file_of_torch_makes_another_image_of_train_alone(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = {name: images.content_tag(name) for name in images.names()}
+    before = {name: images.content_tag(name) for name in images.image_names()}
     monkeypatch.setenv("TORCH_REQUIREMENTS", "images/requirements/local.txt")
     assert {name for name in before if images.content_tag(name) != before[name]} == {"train"}
 
 
 def test_a_reference_names_registry_image_and_tag() -> None:
-    assert images.reference("data", "0a1b") == "asl-data:0a1b"
-    assert images.reference("data", "0a1b", "localhost:5001/") == "localhost:5001/asl-data:0a1b"
+    assert images.image_reference("data", "0a1b") == "asl-data:0a1b"
+    assert images.image_reference("data", "0a1b", "localhost:5001/") == "localhost:5001/asl-data:0a1b"
 
 
 def test_an_image_that_a_setting_names_is_taken_as_it_is() -> None:
@@ -94,7 +94,7 @@ def test_a_dockerfile_is_short_and_its_image_runs_as_a_numeric_user_other_than_r
 @pytest.mark.parametrize("name", ["data", "train", "kfp", "transformer", "mlflow"])
 def test_an_image_has_the_versions_that_are_tested_here(name: str) -> None:
     folder = PROJECT / "images" / "requirements"
-    ours, tested = (dict(PINNED.findall((folder / f"{one}.txt").read_text())) for one in (name, "local"))
+    ours, tested = (dict(PINNED.findall((folder / f"{lock}.txt").read_text())) for lock in (name, "local"))
     assert {package: version for package, version in ours.items() if tested.get(package, version) != version} == {}
 
 
@@ -114,12 +114,14 @@ def test_the_release_that_the_pipeline_and_the_manifests_ask_for_is_the_projects
     assert project["version"] == contract.IMAGE_VERSION
     for overlay in ("overlays/kind", "third-party/mlflow"):
         wanted = yaml.safe_load((PROJECT / "manifests" / overlay / "kustomization.yaml").read_text())["images"]
-        ours = {one["newTag"] for one in wanted if "/asl-" in one["newName"]}
+        ours = {image["newTag"] for image in wanted if "/asl-" in image["newName"]}
         assert ours == {contract.IMAGE_VERSION}, overlay
     runtime = (PROJECT / "manifests" / "components" / "trainer" / "training-runtime.yaml").read_text()
     assert f"image: {contract.TRAIN_IMAGE}:{contract.IMAGE_VERSION} " in runtime
     services = yaml.safe_load((PROJECT / "images" / "compose.yaml").read_text())["services"]
-    assert {f"asl-{name}:{contract.IMAGE_VERSION}" for name in services} == {one["image"] for one in services.values()}
+    assert {f"asl-{name}:{contract.IMAGE_VERSION}" for name in services} == {
+        service["image"] for service in services.values()
+    }
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from asl_pkg.orchestration.local_log import shown
+from asl_pkg.orchestration.local_log import run_log
 
 KFP = """\
 15:08:45.195 - INFO - Executing task \x1b[96m'pull'\x1b[0m
@@ -30,7 +30,7 @@ KFP = """\
 def test_a_run_shows_steps_and_their_own_lines_and_keeps_the_rest_in_a_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with shown(tmp_path / "log.txt") as log:
+    with run_log(tmp_path / "log.txt") as log:
         for start in range(0, len(KFP), 7):
             sys.stdout.write(KFP[start : start + 7])
     assert (

@@ -85,7 +85,7 @@ def test_a_real_triton_answers_as_onnx_runtime_does(exported: Exported) -> None:
 
 
 def test_without_triton_nothing_is_claimed(exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(environment.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(environment.TRITON_ENV_VARIABLE, str(tmp_path))
     found = ask_triton(open_bundle(exported.bundle), GoldenSet(PIXELS[:1], np.zeros((1, 29), np.float32)))
     assert found.measured is None
     assert "`make install`" in found.detail

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from asl_pkg import contract
-from asl_pkg.config.schema import DataSettings, FolderData, MixData, ParquetData
+from asl_pkg.config.schema import DataSettings, MixData, ParquetData, PhotoData
 from asl_pkg.data.dataset import read_info
 from asl_pkg.data.ingest import IngestedData
 from asl_pkg.data.sample import UNKNOWN_SIGNER
@@ -74,7 +74,7 @@ def assign_splits(ingested: IngestedData, data: DataSettings, seed: int, similar
     Raises:
         DataError: a class has too few groups, or the signers' table or folders fit only some images.
     """
-    if isinstance(data, FolderData):
+    if isinstance(data, PhotoData):
         samples, people = _samples(ingested, data)
         result = _by_signer(samples, people, data, seed, similarity) or _by_recording(
             samples, people, data, seed, similarity
@@ -84,18 +84,18 @@ def assign_splits(ingested: IngestedData, data: DataSettings, seed: int, similar
         people = people_of_source([sample.signer for sample in samples], "the source")
         result = _result("signer", samples, people, _split_of_source(ingested), similarity)
     labels, splits = [sample.label for sample in samples], [assignment.split for assignment in result.assignments]
-    mended = functools.partial(_remedy, samples, data, seed) if isinstance(data, FolderData) else None
+    mended = functools.partial(_remedy, samples, data, seed) if isinstance(data, PhotoData) else None
     splitting.require_every_class(labels, splits, [*result.unmeasurable, *result.unvalidated], mended)
     return result
 
 
-def _remedy(samples: list[SampleMeta], data: FolderData, seed: int, lacking: Collection[int]) -> str:
+def _remedy(samples: list[SampleMeta], data: PhotoData, seed: int, lacking: Collection[int]) -> str:
     shares = (data.validation_share, data.test_share)
     return splitting.remedy(samples, lacking, data.block_frames, data.guard_frames, *shares, seed)
 
 
 def _by_signer(
-    samples: list[SampleMeta], people: People, data: FolderData, seed: int, similarity: SimilarityIndex
+    samples: list[SampleMeta], people: People, data: PhotoData, seed: int, similarity: SimilarityIndex
 ) -> SplitResult | None:
     """Hold out whole signers if there are enough; some classes may then have none held out."""
     if len({sample.signer for sample in samples} - {UNKNOWN_SIGNER}) < MIN_GROUPS:
@@ -110,7 +110,7 @@ def _by_signer(
 
 
 def _by_recording(
-    samples: list[SampleMeta], people: People, data: FolderData, seed: int, similarity: SimilarityIndex
+    samples: list[SampleMeta], people: People, data: PhotoData, seed: int, similarity: SimilarityIndex
 ) -> SplitResult:
     """Hold out whole recordings, or blocks of frames of a class with too few of them."""
     split_by, assignments = _split(samples, data, seed)
@@ -193,14 +193,14 @@ def _split_of_source(ingested: IngestedData) -> list[SplitAssignment]:
 
 
 def _split(
-    samples: Sequence[SampleMeta], data: FolderData, seed: int, uncut: Collection[int] = ()
+    samples: Sequence[SampleMeta], data: PhotoData, seed: int, uncut: Collection[int] = ()
 ) -> tuple[str, list[SplitAssignment]]:
     shares = (data.validation_share, data.test_share)
     assignments, whole = splitting.by_recording(samples, data.block_frames, data.guard_frames, *shares, seed, uncut)
     return "recording" if whole == {sample.label for sample in samples} else "block", assignments
 
 
-def _samples(ingested: IngestedData, data: FolderData) -> tuple[list[SampleMeta], People]:
+def _samples(ingested: IngestedData, data: PhotoData) -> tuple[list[SampleMeta], People]:
     """Facts for splitting; signers and recordings are searched for where they are unknown."""
     labels, signers, sequences, frames = (list(column) for column in zip(*_columns(ingested), strict=True))
     if data.signers_csv:
@@ -216,7 +216,7 @@ def _samples(ingested: IngestedData, data: FolderData) -> tuple[list[SampleMeta]
     return [sample._replace(recording=number) for sample, number in zip(samples, found, strict=True)], people
 
 
-def _warnings_of_data_set(data: FolderData) -> list[str]:
+def _warnings_of_data_set(data: PhotoData) -> list[str]:
     """Warnings about the signers of our own data set that is pulled again: its columns do not keep them."""
     folder = Path(data.path)
     if not isinstance(data, ParquetData) or not (folder / contract.DATASET_FILE).is_file():

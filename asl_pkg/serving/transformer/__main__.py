@@ -1,4 +1,4 @@
-"""The KServe transformer, as KServe calls it: `python -m asl_pkg.serving.transformer --predictor_host HOST:PORT …`."""
+"""The command line of the KServe transformer: `python -m asl_pkg.serving.transformer --predictor_host HOST:PORT …`."""
 
 import argparse
 import logging
@@ -12,22 +12,22 @@ from asl_pkg.errors import AslError
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """Say it in one line."""
+        """Exit with one line."""
         sys.exit(f"transformer: {message}")
 
 
 def main() -> None:
-    """Answer until SIGTERM; an error is one line on stderr and exit code 1."""
-    parser = _Parser("transformer", allow_abbrev=False, description="Images in, letters out; Triton computes.")
-    parser.add_argument("--model_name", default=contract.MODEL_NAME, help="in the v2 protocol")
-    hosts = "HOST:PORT of Triton's gRPC, whose every address takes part"
+    """Serve until SIGTERM; an error is one line on stderr and exit code 1."""
+    parser = _Parser("transformer", allow_abbrev=False, description="Images in, letters out; Triton runs the model.")
+    parser.add_argument("--model_name", default=contract.MODEL_NAME, help="Name of the model in the v2 protocol")
+    hosts = "HOST:PORT of Triton's gRPC; every address of HOST is used"
     parser.add_argument("--predictor_host", required=True, help=hosts)
-    parser.add_argument("--host", default="0.0.0.0", help="address to listen on")  # noqa: S104 - a pod's own
-    parser.add_argument("--http_port", type=int, default=contract.POD_HTTP_PORT, help="for v2 and v1 over HTTP")
-    parser.add_argument("--grpc_port", type=int, default=contract.POD_GRPC_PORT, help="for v2 over gRPC")
-    options, _ = parser.parse_known_args()  # KServe may add flags that are for its own SDK
+    parser.add_argument("--host", default="0.0.0.0", help="Address to listen on")  # noqa: S104 - a pod's own
+    parser.add_argument("--http_port", type=int, default=contract.POD_HTTP_PORT, help="Port of v2 and v1 over HTTP")
+    parser.add_argument("--grpc_port", type=int, default=contract.POD_GRPC_PORT, help="Port of v2 over gRPC")
+    options, _ = parser.parse_known_args()  # KServe may add flags for its own SDK
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # uvicorn raises it again when it has ended in order
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # uvicorn raises it again after its shutdown
     try:
         _serve(options)
     except AslError as error:
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    # the SDK reads the command line while it is imported, and says what it dislikes in many lines
+    # imported here: the SDK reads the command line on import, and its errors have many lines
     from asl_pkg.serving.transformer.model import ImageModel
     from asl_pkg.serving.transformer.predictors import Predictors
     from asl_pkg.serving.v2_server.server import KServeServer

@@ -1,4 +1,4 @@
-"""Image files as they come to the transformer."""
+"""Read the image files of a request."""
 
 import base64
 import re
@@ -13,26 +13,26 @@ from asl_pkg.errors import DataError
 
 MAX_PIXELS = 25_000_000  # of one image
 DATA_URL = re.compile(r"\s*data:[^,]*;base64,", re.IGNORECASE)
-STANDARD = str.maketrans("-_", "+/", " \t\r\n=")  # from the alphabet for URLs; line breaks and padding are left out
+STANDARD = str.maketrans("-_", "+/", " \t\r\n=")  # from the URL-safe alphabet; line breaks and padding are removed
 
 
 def read_instances(payload: Any) -> list[bytes | str]:
-    """Find the images of a request in v1.
+    """Get the images of a v1 request.
 
     Args:
-        payload: its JSON.
+        payload: JSON of the request.
 
     Returns:
         The images, in base64.
 
     Raises:
-        InvalidInput: it is of another form.
+        InvalidInput: The JSON has another form.
     """
     instances = payload.get("instances") if isinstance(payload, dict) else None
     expected = f'expected JSON {{"instances": [{{"b64": "…"}}]}} with 1 to {contract.MAX_BATCH} images'
     if not isinstance(instances, list) or not 1 <= len(instances) <= contract.MAX_BATCH:
         raise InvalidInput(expected)
-    texts = [one.get("b64") for one in instances if isinstance(one, dict)]
+    texts = [instance.get("b64") for instance in instances if isinstance(instance, dict)]
     images: list[bytes | str] = [text for text in texts if isinstance(text, str)]
     if len(images) < len(instances):
         raise InvalidInput(expected)
@@ -40,13 +40,13 @@ def read_instances(payload: Any) -> list[bytes | str]:
 
 
 def read_image(file: bytes | str) -> np.ndarray | str:
-    """Prepare an image.
+    """Decode and prepare an image.
 
     Args:
-        file: its bytes, or base64 of them from JSON, which has no bytes.
+        file: Bytes of the file, or its base64.
 
     Returns:
-        uint8 [200, 200, 3], or what is wrong with it.
+        uint8 [200, 200, 3], or an error message.
     """
     try:
         data = _decoded(file) if isinstance(file, str) else file
@@ -55,12 +55,12 @@ def read_image(file: bytes | str) -> np.ndarray | str:
             return f"more than {MAX_PIXELS:,} pixels, expected a smaller image"
         return prepare(data)
     except ValueError:
-        return "not base64, which JSON takes images in"
+        return "not base64; images in JSON must be in base64"
     except DataError as error:
         return str(error)
 
 
 def _decoded(text: str) -> bytes:
-    """Bytes of base64 in any of its forms: in lines (MIME), as a data URL, for URLs, without padding."""
+    """Decode base64 in any form: with line breaks (MIME), as a data URL, URL-safe, without padding."""
     digits = DATA_URL.sub("", text, count=1).translate(STANDARD)
     return base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)

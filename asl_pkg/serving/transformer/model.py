@@ -1,4 +1,4 @@
-"""The transformer's model: images in, letters out; a model server behind it computes."""
+"""The transformer's model: images in, letters out; a model server runs the network."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +13,12 @@ from asl_pkg import contract
 from asl_pkg.inference.postprocess import TOP, Letter, decode_prediction
 from asl_pkg.serving.transformer.images import read_image, read_instances
 from asl_pkg.serving.transformer.predictors import Predictors
-from asl_pkg.serving.v2_server.requests import PIXELS, PROBABILITIES, check, read_pixels, respond
+from asl_pkg.serving.v2_server.requests import PIXELS, PROBABILITIES, read_pixels, require_tensors, respond
 from asl_pkg.serving.v2_server.server import ReleasedModel
 
-DECODERS = 2  # images decoded at the same time; the largest take up to 0.5 GB meanwhile
-IMAGES = {"name": "image", "datatype": "BYTES", "shape": [-1]}
-LETTERS = [
+DECODERS = 2  # images decoded in parallel; the largest need up to 0.5 GB each
+IMAGE_INPUT = {"name": "image", "datatype": "BYTES", "shape": [-1]}
+LETTER_OUTPUTS = [
     {"name": "letter", "datatype": "BYTES", "shape": [-1]},
     {"name": "confidence", "datatype": "FP32", "shape": [-1]},
     {"name": "top3", "datatype": "BYTES", "shape": [-1, TOP]},  # PROBABILITY:COLUMN:CLASS, as Triton's classification
@@ -29,12 +29,12 @@ LETTERS = [
 
 @dataclass(frozen=True)
 class ImageRequest:
-    """A request whose images were read.
+    """A request after decoding its images.
 
     Args:
-        request: in v2; None is a request in v1.
-        errors: one an image, empty where it could be read.
-        pixels: uint8 [m, 200, 200, 3], of those that could be read.
+        request: The v2 request; None for a v1 request.
+        errors: Error of each image, empty if it could be read.
+        pixels: Images that could be read, uint8 [m, 200, 200, 3].
     """
 
     request: InferRequest | None
@@ -44,27 +44,27 @@ class ImageRequest:
 
 @dataclass(frozen=True)
 class ModelResponse:
-    """What one model server said.
+    """The answer of a model server.
 
     Args:
-        question: that it answers.
-        probabilities: float32 [m, 29], of the images that could be read.
-        release: of the server that answered.
-        confidence_threshold: of that release.
+        image_request: The request.
+        probabilities: Probabilities for the images that could be read, float32 [m, 29].
+        release: Release of the server.
+        confidence_threshold: Confidence threshold of that release.
     """
 
-    question: ImageRequest
+    image_request: ImageRequest
     probabilities: np.ndarray
     release: str
     confidence_threshold: float
 
 
 class ImageModel(ReleasedModel):
-    """Prepares images as training did, asks a model server, names the letters.
+    """Prepares images as in training, queries a model server, and names the letters.
 
     Args:
-        name: in the v2 protocol.
-        predictors: the model servers.
+        name: Name in the v2 protocol.
+        predictors: The model servers.
     """
 
     def __init__(self, name: str, predictors: Predictors) -> None:
@@ -75,41 +75,41 @@ class ImageModel(ReleasedModel):
 
     @property
     def release(self) -> str:
-        """What all model servers serve; empty midway through a rollout, when answers alone tell it."""
-        releases = {one.release for one in self._predictors.ready}
+        """The release of all model servers; empty during a rollout, when they differ."""
+        releases = {predictor.release for predictor in self._predictors.ready}
         return releases.pop() if len(releases) == 1 else ""
 
     async def work(self) -> None:
-        """Keep up with the model servers."""
+        """Track the model servers until cancelled."""
         await self._predictors.run()
 
     async def healthy(self) -> bool:
-        """Whether a model server is there."""
+        """Whether a model server is connected."""
         return bool(self._predictors.ready)
 
     def get_input_types(self) -> list[dict[str, Any]]:
-        """The inputs, one of which is in a request, for the model's metadata."""
-        return [IMAGES, PIXELS]
+        """The possible inputs, for the model's metadata; a request has one of them."""
+        return [IMAGE_INPUT, PIXELS]
 
     def get_output_types(self) -> list[dict[str, Any]]:
         """The outputs, for the model's metadata."""
-        return [*LETTERS, PROBABILITIES]
+        return [*LETTER_OUTPUTS, PROBABILITIES]
 
     async def preprocess(self, payload: InferRequest | Any, headers: dict[str, str] | None = None) -> ImageRequest:
         """Read the images of a request.
 
         Args:
             payload: `image` BYTES [n], or `input` UINT8 [n, 200, 200, 3], or v1's `{"instances": [{"b64": …}]}`.
-            headers: of the request.
+            headers: Headers of the request.
 
         Returns:
-            The images, prepared.
+            The prepared images.
 
         Raises:
-            InvalidInput: it is something else, or no image in it can be read.
+            InvalidInput: The request has another form, or none of its images can be read.
         """
         if isinstance(payload, InferRequest):
-            check(payload, [IMAGES, PIXELS], self.get_output_types())
+            require_tensors(payload, [IMAGE_INPUT, PIXELS], self.get_output_types())
             if payload.inputs[0].name == contract.INPUT_NAME:
                 pixels = read_pixels(payload)
                 return ImageRequest(payload, [""] * len(pixels), pixels)
@@ -117,25 +117,25 @@ class ImageModel(ReleasedModel):
         else:
             files = read_instances(payload)
         loop = asyncio.get_running_loop()
-        read = await asyncio.gather(*(loop.run_in_executor(self._decoders, read_image, one) for one in files))
-        whole = [one for one in read if isinstance(one, np.ndarray)]
-        errors = [one if isinstance(one, str) else "" for one in read]
+        read = await asyncio.gather(*(loop.run_in_executor(self._decoders, read_image, file) for file in files))
+        whole = [image for image in read if isinstance(image, np.ndarray)]
+        errors = [image if isinstance(image, str) else "" for image in read]
         if not whole:
             raise InvalidInput(f"none of {len(errors)} images can be read; the first: {errors[0]}")
         return ImageRequest(payload if isinstance(payload, InferRequest) else None, errors, np.stack(whole))
 
     async def predict(self, payload: ImageRequest, headers: dict[str, str] | None = None) -> ModelResponse:
-        """Ask a model server.
+        """Query a model server.
 
         Args:
-            payload: the images.
-            headers: of the request.
+            payload: The images.
+            headers: Headers of the request.
 
         Returns:
-            What it said.
+            Its answer.
 
         Raises:
-            PredictorError: none answered.
+            PredictorError: No model server answered.
         """
         probabilities, predictor = await self._predictors.infer(payload.pixels)
         return ModelResponse(payload, probabilities, predictor.release, predictor.confidence_threshold)
@@ -149,45 +149,45 @@ class ImageModel(ReleasedModel):
         """Name the letters.
 
         Args:
-            result: what the model server said.
-            headers: of the request.
-            response_headers: of the answer.
+            result: Answer of the model server.
+            headers: Headers of the request.
+            response_headers: Headers of the response.
 
         Returns:
-            One answer an image, in their order.
+            One answer per image, in their order.
         """
         rows = iter(result.probabilities)
-        errors, request = result.question.errors, result.question.request
+        errors, request = result.image_request.errors, result.image_request.request
         named = [None if error else decode_prediction(next(rows), result.confidence_threshold) for error in errors]
         if request is None:
-            return {"predictions": [_prediction(*one, result.release) for one in zip(named, errors, strict=True)]}
+            return {"predictions": [_prediction(*pair, result.release) for pair in zip(named, errors, strict=True)]}
         outputs = _outputs(named, result)
         if not request.request_outputs:
             raw = request.inputs[0].name == contract.INPUT_NAME
-            shown = [contract.OUTPUT_NAME] if raw else [str(one["name"]) for one in LETTERS]
+            shown = [contract.OUTPUT_NAME] if raw else [str(output["name"]) for output in LETTER_OUTPUTS]
         else:
-            shown = [one.name for one in request.request_outputs]
+            shown = [output.name for output in request.request_outputs]
         return respond(request, {name: outputs[name] for name in shown}, result.release)
 
 
 def _prediction(named: Letter | None, error: str, release: str) -> dict[str, Any]:
-    """One answer in v1."""
+    """The v1 answer for an image."""
     shown = asdict(named or Letter("", 0.0, []))
     return {**shown, "release": release, "error": error or None}
 
 
 def _outputs(named: list[Letter | None], result: ModelResponse) -> dict[str, np.ndarray]:
-    """Every output of v2."""
+    """All outputs of v2."""
     nothing = Letter("", 0.0, [])
-    letters = [one or nothing for one in named]
+    letters = [letter or nothing for letter in named]
     probabilities = np.zeros((len(letters), len(contract.CLASSES)), np.float32)
-    probabilities[[one is not None for one in named]] = result.probabilities
+    probabilities[[letter is not None for letter in named]] = result.probabilities
     return {
-        "letter": _texts([one.letter for one in letters]),
-        "confidence": np.array([one.confidence for one in letters], np.float32),
-        "top3": _texts([text for one in letters for text in _as_classification(one)]).reshape(-1, TOP),
+        "letter": _texts([letter.letter for letter in letters]),
+        "confidence": np.array([letter.confidence for letter in letters], np.float32),
+        "top3": _texts([text for letter in letters for text in _as_classification(letter)]).reshape(-1, TOP),
         "release": _texts([result.release] * len(letters)),
-        "error": _texts(result.question.errors),
+        "error": _texts(result.image_request.errors),
         contract.OUTPUT_NAME: probabilities,
     }
 

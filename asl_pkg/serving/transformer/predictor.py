@@ -1,4 +1,4 @@
-"""One model server behind the transformer: a connection, and which release whoever is at its other end serves."""
+"""A connection from the transformer to a model server, and the release that the server has."""
 
 import asyncio
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from asl_pkg.inference.postprocess import check_output
 
 ANSWER_TIMEOUT_S = 30.0
 CHANNEL_OPTIONS = [
-    ("grpc.use_local_subchannel_pool", 1),  # else a new channel would take over an old one's connection
+    ("grpc.use_local_subchannel_pool", 1),  # otherwise a new channel would reuse the connection of an old one
     ("grpc.enable_http_proxy", 0),
 ]
 MODEL_CONFIG = "/inference.GRPCInferenceService/ModelConfig"
@@ -27,13 +27,13 @@ OUTPUT = (contract.OUTPUT_NAME, "FP32", [-1, len(contract.CLASSES)])
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """One connection to one model server.
+    """A connection to a model server.
 
     Args:
-        address: HOST:PORT.
-        channel: to it.
-        release: that it serves.
-        confidence_threshold: of that release; below it the answer is `unsure`.
+        address: HOST:PORT of the server.
+        channel: gRPC channel to the server.
+        release: Release of the server.
+        confidence_threshold: Confidence of that release below which the answer is `unsure`.
     """
 
     address: str
@@ -42,17 +42,17 @@ class Predictor:
     confidence_threshold: float
 
     async def infer(self, pixels: np.ndarray) -> np.ndarray:
-        """Ask for the probabilities of the classes.
+        """Get the probabilities of the classes.
 
         Args:
-            pixels: uint8 [n, 200, 200, 3], RGB, no more than a server takes at once.
+            pixels: Images, uint8 [n, 200, 200, 3], RGB, at most contract.MAX_BATCH.
 
         Returns:
             float32 [n, 29], in the order of contract.CLASSES.
 
         Raises:
-            grpc.aio.AioRpcError: it does not answer, or with an error.
-            ServingError: it answers with what are no probabilities.
+            grpc.aio.AioRpcError: The server does not answer, or with an error.
+            ServingError: The answer is not probabilities.
         """
         request = v2.ModelInferRequest(
             model_name=contract.MODEL_NAME,
@@ -65,23 +65,23 @@ class Predictor:
         if len(response.outputs) == 1 and response.outputs[0].datatype == "FP32":
             answer = np.frombuffer(response.raw_output_contents[0], np.float32).reshape(response.outputs[0].shape)
         if fault := check_output(answer, len(pixels)):
-            raise ServingError(f"{self.address} gave {fault}")
+            raise ServingError(f"{self.address} answered {fault}")
         assert answer is not None
         return answer
 
 
-async def connect(address: str, timeout_s: float) -> Predictor:
-    """Connect to a model server and ask what it serves.
+async def connect_predictor(address: str, timeout_s: float) -> Predictor:
+    """Connect to a model server and read its release.
 
     Args:
-        address: HOST:PORT.
-        timeout_s: for all of it.
+        address: HOST:PORT of the server.
+        timeout_s: Time limit for all of it.
 
     Returns:
-        The connection, ready to answer.
+        The connection.
 
     Raises:
-        ServingError: nobody answers in time, the model is not ready, or it is of another contract.
+        ServingError: The server does not answer in time, its model is not ready, or it has other tensors.
     """
     channel = grpc.aio.insecure_channel(address, CHANNEL_OPTIONS)
     try:
@@ -101,7 +101,7 @@ async def _introduce(address: str, channel: grpc.aio.Channel) -> Predictor:
     if not (await stub.ModelReady(v2.ModelReadyRequest(name=contract.MODEL_NAME))).ready:
         raise ServingError(f"{address}: its model is not ready")
     model = await stub.ModelMetadata(v2.ModelMetadataRequest(name=contract.MODEL_NAME))
-    tensors = [(one.name, one.datatype, list(one.shape)) for one in (*model.inputs, *model.outputs)]
+    tensors = [(tensor.name, tensor.datatype, list(tensor.shape)) for tensor in (*model.inputs, *model.outputs)]
     if tensors != [INPUT, OUTPUT]:
         raise ServingError(f"{address} has {tensors}, expected {[INPUT, OUTPUT]}: it serves another model")
     name = (await stub.ServerMetadata(v2.ServerMetadataRequest())).name
@@ -114,17 +114,17 @@ async def _introduce(address: str, channel: grpc.aio.Channel) -> Predictor:
 def _threshold(response: bytes) -> float:
     """The confidence threshold in Triton's ModelConfigResponse.
 
-    It is read field by field, since KServe's generated classes lack this message, and Triton's have the same names as
-    KServe's, which protobuf refuses in one process. The numbers are those of Triton's model_config.proto.
+    Read field by field: KServe's generated classes lack this message, and Triton's cannot be loaded beside them, since
+    protobuf refuses equal names in a process. The field numbers are those of Triton's model_config.proto.
     """
     for config in _fields(response, 1):
         for parameter in _fields(config, 14):
             if _fields(parameter, 1) == [THRESHOLD_PARAMETER.encode()]:
                 (value,) = _fields(parameter, 2)
                 return float(_fields(value, 1)[0])
-    raise ServingError(f"config.pbtxt has no {THRESHOLD_PARAMETER}: `asl export` writes one")
+    raise ServingError(f"config.pbtxt has no {THRESHOLD_PARAMETER}: run `asl export` again")
 
 
 def _fields(message: bytes, number: int) -> list[bytes]:
-    """The values of a field that is a text, bytes or a message."""
-    return [one.data for one in UnknownFieldSet(Empty.FromString(message)) if one.field_number == number]
+    """The values of a length-delimited field: string, bytes or message."""
+    return [field.data for field in UnknownFieldSet(Empty.FromString(message)) if field.field_number == number]

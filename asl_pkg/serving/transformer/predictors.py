@@ -1,7 +1,7 @@
-"""All model servers behind the transformer, in turn: one connection each, so that every answer is of one known release.
+"""Load balancing over the model servers behind the transformer: one connection per server, so releases are known.
 
-gRPC's own load balancing does not tell who answered. Here the addresses of the headless Service are looked up anew
-every two seconds, and each gets a connection of its own: a new pod takes part at once, one that goes is left in order.
+gRPC's own load balancing does not tell which server answered. Here the addresses of the headless Service are resolved
+every two seconds, and each gets its own connection: a new pod is used at once, a stopping pod finishes its requests.
 """
 
 import asyncio
@@ -14,45 +14,45 @@ import grpc
 import numpy as np
 
 from asl_pkg.errors import ServingError, SettingError
-from asl_pkg.serving.transformer.predictor import ANSWER_TIMEOUT_S, Predictor, connect
+from asl_pkg.serving.transformer.predictor import ANSWER_TIMEOUT_S, Predictor, connect_predictor
 from asl_pkg.serving.v2_server.errors import PredictorError
 
-REFRESH_S = 2.0  # between two looks at who is there
+REFRESH_S = 2.0  # between two lookups of the addresses
 CONNECT_TIMEOUT_S = 2.0
-NOBODY_S = 8.0  # a request waits while nobody is there: a new server's name may be cached as unknown for 5 s
-ATTEMPTS = 3  # of one request, where a server was not available
+NOBODY_S = 8.0  # how long a request waits for a server: DNS may cache a new server as unknown for 5 s
+ATTEMPTS = 3  # of a request, if a server is not available
 RETRY_PAUSE_S = 0.1
-# Asking another one is no use. Whatever else fails may be one server's trouble: a Triton that stops takes its model
-# away before it closes its connections, and says NOT_FOUND or INTERNAL meanwhile.
+# Errors that another server would give too. Others may concern one server: a stopping Triton unloads its model before
+# it closes its connections, and answers NOT_FOUND or INTERNAL meanwhile.
 FINAL = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.DEADLINE_EXCEEDED)
 LOG = logging.getLogger("asl.predictors")
 
 
 class Predictors:
-    """Those that answer now.
+    """The connected model servers.
 
     Args:
-        hosts: HOST:PORT, whose every address is a model server; several by commas.
+        hosts: HOST:PORT, separated by commas; every address of a host is a model server.
 
     Raises:
-        SettingError: it is something else.
+        SettingError: hosts has another form.
     """
 
     def __init__(self, hosts: str) -> None:
         self._hosts = [_parse(host) for host in hosts.split(",")]
         self._watchers: dict[Predictor, asyncio.Task[None]] = {}
         self._closing: set[asyncio.Task[None]] = set()
-        self._some = asyncio.Event()  # set while anyone is ready
-        self._look = asyncio.Event()  # set when somebody was lost: look again at once
+        self._some = asyncio.Event()  # set while a server is connected
+        self._look = asyncio.Event()  # set when a server was lost: look up addresses at once
         self._turn = itertools.count()
 
     @property
     def ready(self) -> list[Predictor]:
-        """Those that answer now."""
+        """The connected servers."""
         return list(self._watchers)
 
     async def run(self) -> None:
-        """Keep up with who is there, until cancelled."""
+        """Track the servers until cancelled."""
         while True:
             self._look.clear()
             await self._refresh()
@@ -60,16 +60,16 @@ class Predictors:
                 await asyncio.wait_for(self._look.wait(), REFRESH_S)
 
     async def infer(self, pixels: np.ndarray) -> tuple[np.ndarray, Predictor]:
-        """Ask the next one, and another one where it is not available.
+        """Query the next server; if it is not available, another one.
 
         Args:
-            pixels: uint8 [n, 200, 200, 3], RGB, no more than a server takes at once.
+            pixels: Images, uint8 [n, 200, 200, 3], RGB, at most contract.MAX_BATCH.
 
         Returns:
-            float32 [n, 29], probabilities in the order of contract.CLASSES, and who gave them.
+            Probabilities, float32 [n, 29] in the order of contract.CLASSES, and the server that gave them.
 
         Raises:
-            PredictorError: nobody is available, or the one asked failed.
+            PredictorError: No server is available, or the server failed.
         """
         tried: set[Predictor] = set()
         for attempt in range(1, ATTEMPTS + 1):
@@ -85,13 +85,13 @@ class Predictors:
                 if error.code() in FINAL or attempt == ATTEMPTS:
                     raise PredictorError(error.code()) from error
                 if error.code() is grpc.StatusCode.NOT_FOUND and predictor in self._watchers:
-                    self._drop(predictor, "has lost its model, so it is stopping")
+                    self._drop(predictor, "has unloaded its model, so it is stopping")
                     self._look.set()
             await asyncio.sleep(RETRY_PAUSE_S)
-        raise AssertionError("the last attempt answers or raises")
+        raise AssertionError("the last attempt returns or raises")
 
     async def _next(self, tried: set[Predictor]) -> Predictor:
-        """Whose turn it is, of those that were not tried while there are such."""
+        """The next server in turn; untried servers first."""
         try:
             await asyncio.wait_for(self._some.wait(), NOBODY_S)
         except TimeoutError as error:
@@ -100,9 +100,9 @@ class Predictors:
         return waiting[next(self._turn) % len(waiting)]
 
     async def _refresh(self) -> None:
-        """Connect to those that came and let go of those that went; who cannot be looked up stays."""
+        """Connect to new servers and drop those that are gone; without a DNS answer the known ones stay."""
         found = {address for host in self._hosts for address in await _look_up(*host)}
-        self._leave(found)  # before new ones are waited for: those that went may answer for seconds only
+        self._leave(found)  # first, before connecting takes time: servers that are gone answer for seconds only
         known = {predictor.address for predictor in self._watchers}
         await asyncio.gather(*(self._add(address) for address in found - known))
         self._leave(found)
@@ -114,7 +114,7 @@ class Predictors:
 
     async def _add(self, address: str) -> None:
         try:
-            predictor = await connect(address, CONNECT_TIMEOUT_S)
+            predictor = await connect_predictor(address, CONNECT_TIMEOUT_S)
         except ServingError as error:
             LOG.warning("not used: %s", error)
             return
@@ -123,7 +123,7 @@ class Predictors:
         self._some.set()
 
     async def _watch(self, predictor: Predictor) -> None:
-        """Leave a connection when it breaks: gRPC would mend it, perhaps to a server of another release."""
+        """Drop a connection when it breaks: gRPC would reconnect, perhaps to a server with another release."""
         await predictor.channel.wait_for_state_change(grpc.ChannelConnectivity.READY)
         self._drop(predictor, "closed the connection")
         self._look.set()
@@ -135,21 +135,21 @@ class Predictors:
             watcher.cancel()
         if not self._watchers:
             self._some.clear()
-        closing = asyncio.create_task(predictor.channel.close(ANSWER_TIMEOUT_S))  # once what is under way is answered
+        closing = asyncio.create_task(predictor.channel.close(ANSWER_TIMEOUT_S))  # after pending requests are answered
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
 
 
 def _parse(host: str) -> tuple[str, int]:
-    """Name and port."""
+    """Split HOST:PORT."""
     name, _, port = host.strip().rpartition(":")
     if name and port.isdecimal() and 0 < int(port) < 2**16:
         return name.strip("[]"), int(port)
-    raise SettingError(f"predictor_host={host}: expected HOST:PORT, the port of gRPC")
+    raise SettingError(f"predictor_host={host}: expected HOST:PORT, with the gRPC port")
 
 
 async def _look_up(name: str, port: int) -> set[str]:
-    """The addresses behind a name, HOST:PORT; none where it cannot be looked up."""
+    """Resolve a name to HOST:PORT addresses; none if the lookup fails."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except OSError as error:

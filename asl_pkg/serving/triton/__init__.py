@@ -1,1 +1,1 @@
-"""A real Triton on this machine."""
+"""Run a real Triton on this machine."""

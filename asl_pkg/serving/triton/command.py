@@ -1,4 +1,4 @@
-"""How a Triton on this machine is called: its command line and its folder of backends."""
+"""The command line of a local Triton, and the folder with its backends."""
 
 import secrets
 import shutil
@@ -9,23 +9,23 @@ from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle
 from asl_pkg.serving.triton.environment import TritonEnvironment
 
-EXIT_TIMEOUT_S = 5  # for requests that are under way
-# Through these a client could load a model of its own, which is running code, or read this machine's memory.
+EXIT_TIMEOUT_S = 5  # for pending requests
+# With these a client could load its own model, and so run code, or read this machine's memory.
 CLOSED_APIS = "model-repository,shared-memory,trace,logging"
 BACKENDS = "backends"
 ONNXRUNTIME_BACKEND = Path(__file__).parent / "backends" / "onnxruntime" / "model.py"
 
 
 def lay_out(environment: TritonEnvironment, bundle: Bundle, folder: Path) -> None:
-    """Make the folder that a server is started on.
+    """Create the folder that a server is started on.
 
-    The backends are copies, since Triton refuses a library that is a link out of their directory. The model repository
-    is a link: Triton's Python backend takes its path apart at spaces.
+    The backends are copies: Triton refuses a library that links out of their directory. The model repository is a link,
+    because its real path may have spaces, which Triton's Python backend does not support.
 
     Args:
-        environment: where Triton's own Python backend lies.
-        bundle: what is to be served.
-        folder: the folder to make.
+        environment: Triton's environment, with its Python backend.
+        bundle: Bundle to serve.
+        folder: Folder to create.
     """
     for name, files in {"python": environment.python_backend, "onnxruntime": [ONNXRUNTIME_BACKEND]}.items():
         (folder / BACKENDS / name).mkdir(parents=True)
@@ -35,23 +35,23 @@ def lay_out(environment: TritonEnvironment, bundle: Bundle, folder: Path) -> Non
 
 
 def command(environment: TritonEnvironment, bundle: Bundle, folder: Path, host: str, ports: Sequence[int]) -> list[str]:
-    """The command line of the server.
+    """Give the command line of the server.
 
     Args:
-        environment: where the server lies.
-        bundle: what it serves.
-        folder: made by `lay_out`; its parent's name begins those of the regions in shared memory.
-        host: address to listen on.
-        ports: for HTTP, gRPC and metrics.
+        environment: Triton's environment.
+        bundle: Bundle to serve.
+        folder: Folder created by `lay_out`; its parent's name is the prefix of the shared-memory regions.
+        host: Address to listen on.
+        ports: Ports of HTTP, gRPC and metrics.
 
     Returns:
         Program and arguments.
     """
-    # a line break cannot be sent in a header: not even who reads this command line can present the key
+    # a line break cannot be sent in a header, so nobody can present this key, even if they read the command line
     key = f"{CLOSED_APIS}:asl-admin={secrets.token_hex(16)}\n"
     http_port, grpc_port, metrics_port = ports
     return [
-        # from util-linux: the kernel ends the server when whoever started it is gone, killed or not
+        # from util-linux: the kernel ends the server when the parent process ends, even if that is killed
         "setpriv",
         "--pdeathsig=TERM",
         str(environment.program),
@@ -63,7 +63,7 @@ def command(environment: TritonEnvironment, bundle: Bundle, folder: Path, host: 
         "--disable-auto-complete-config",
         "--strict-readiness=true",
         f"--exit-timeout-secs={EXIT_TIMEOUT_S}",
-        # so that what a killed server leaves in shared memory can be told from others'; `python` means our backend too
+        # to recognise what a killed server leaves in shared memory; `python` covers our backend too
         f"--backend-config=python,shm-region-prefix-name={folder.parent.name}",
         "--allow-gpu-metrics=false",
         f"--http-address={host}",

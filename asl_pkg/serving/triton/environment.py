@@ -1,4 +1,4 @@
-"""Where Triton's own environment lies, and what a process needs from it."""
+"""Find Triton's own environment, and the variables that its process needs."""
 
 import os
 import platform
@@ -9,18 +9,18 @@ from pathlib import Path
 
 from asl_pkg.errors import ServingError
 
-VARIABLE = "ASL_TRITON_ENV"
+TRITON_ENV_VARIABLE = "ASL_TRITON_ENV"
 FOLDER = ".triton"
 
 
 @dataclass(frozen=True)
 class TritonEnvironment:
-    """The parts of the wheel nvidia-pytriton that a server is started from.
+    """The parts of the wheel nvidia-pytriton that a server needs.
 
     Args:
-        folder: the virtual environment.
-        site_packages: its packages.
-        libpython: the folder of the shared Python library that Triton's Python stub is linked to.
+        folder: The virtual environment.
+        site_packages: Folder of its packages.
+        libpython: Folder of the shared Python library that Triton's Python stub is linked to.
     """
 
     folder: Path
@@ -29,20 +29,20 @@ class TritonEnvironment:
 
     @property
     def program(self) -> Path:
-        """The server."""
+        """The server executable."""
         return self.site_packages / "pytriton/tritonserver/bin/tritonserver"
 
     @property
     def python_backend(self) -> list[Path]:
-        """The files of Triton's Python backend, the stub for this Python included."""
+        """The files of Triton's Python backend, including the stub for this Python version."""
         root = self.site_packages / "pytriton/tritonserver"
         version = self.site_packages.parent.name.removeprefix("python")
         stub = root / "python_backend_stubs" / version / "triton_python_backend_stub"
-        # files only: pip leaves a __pycache__ among them
+        # files only: pip leaves a __pycache__ there
         return [*sorted(path for path in (root / "backends/python").iterdir() if path.is_file()), stub]
 
     def variables(self) -> dict[str, str]:
-        """The process environment of the server."""
+        """The environment variables of the server."""
         kept = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
         libraries = [str(self.site_packages / "nvidia_pytriton.libs"), str(self.libpython)]
         return kept | {
@@ -50,35 +50,35 @@ class TritonEnvironment:
             "PATH": f"{self.folder / 'bin'}:{os.environ.get('PATH', os.defpath)}",
             "PYTHONPATH": str(self.site_packages),
             "PYTHONNOUSERSITE": "1",
-            # the backend computes on the CPU; Triton would reserve memory on every GPU it sees
+            # the backend uses the CPU; Triton would reserve memory on every visible GPU
             "CUDA_VISIBLE_DEVICES": "",
         }
 
 
-def find() -> TritonEnvironment:
-    """Find Triton's environment: $ASL_TRITON_ENV, else .triton here, else .triton beside the running Python's.
+def find_triton() -> TritonEnvironment:
+    """Find Triton's environment: $ASL_TRITON_ENV, or .triton here or beside this Python's environment.
 
     Returns:
-        The environment, complete.
+        The environment.
 
     Raises:
-        ServingError: this platform has no wheel, or the environment or libpython is missing.
+        ServingError: There is no wheel for this platform, or the environment or libpython is missing.
     """
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         raise ServingError(
-            f"no Triton for {platform.system()} {platform.machine()}, only for Linux x86_64: `asl serve engine=kserve`"
+            f"Triton runs on Linux x86_64, not {platform.system()} {platform.machine()}: use `asl serve engine=kserve`"
         )
-    named = os.environ.get(VARIABLE)
-    places = [Path(named)] if named else [Path(FOLDER), Path(sys.prefix).parent / FOLDER]
-    for folder in places:
+    named = os.environ.get(TRITON_ENV_VARIABLE)
+    folders = [Path(named)] if named else [Path(FOLDER), Path(sys.prefix).parent / FOLDER]
+    for folder in folders:
         for site_packages in folder.absolute().glob("lib/python3*/site-packages"):
             if (site_packages / "pytriton/tritonserver/bin/tritonserver").is_file():
                 return TritonEnvironment(folder.absolute(), site_packages, _libpython(folder))
-    raise ServingError(f"no Triton in {' or '.join(map(str, places))}: `make install` installs it")
+    raise ServingError(f"no Triton in {' or '.join(map(str, folders))}: `make install` installs it")
 
 
 def _libpython(folder: Path) -> Path:
-    """The folder of the shared library of an environment's Python, which Debian keeps in a package of its own."""
+    """The folder of the shared Python library of an environment; on Debian it is a separate package."""
     question = """if True:
         import sys, sysconfig
         print("libpython%d.%d.so.1.0" % sys.version_info[:2])
@@ -88,10 +88,10 @@ def _libpython(folder: Path) -> Path:
     """
     asked = subprocess.run([folder / "bin/python", "-I", "-c", question], capture_output=True, text=True, check=False)
     if asked.returncode:
-        raise ServingError(f"the Python of {folder} does not run: `make install` installs it anew")
-    library, *places = asked.stdout.splitlines()
-    for place in places:
-        if (Path(place) / library).is_file():
-            return Path(place)
+        raise ServingError(f"the Python of {folder} does not run: `make install` installs it again")
+    library, *folders = asked.stdout.splitlines()
+    for candidate in folders:
+        if (Path(candidate) / library).is_file():
+            return Path(candidate)
     package = library.partition(".so")[0]
-    raise ServingError(f"{library} is missing, Triton's Python backend needs it: `apt-get install {package}`")
+    raise ServingError(f"{library} is missing, which Triton's Python backend needs: `apt-get install {package}`")

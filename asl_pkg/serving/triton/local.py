@@ -1,4 +1,4 @@
-"""A real Triton on this machine: started on a bundle, ready within seconds, gone with whoever started it."""
+"""Start a real Triton on a bundle on this machine; it ends with the process that started it."""
 
 import contextlib
 import http.client
@@ -17,31 +17,31 @@ from asl_pkg.bundle.bundle import Bundle
 from asl_pkg.errors import ServingError
 from asl_pkg.serving.ports import free_ports
 from asl_pkg.serving.triton import command
-from asl_pkg.serving.triton.environment import TritonEnvironment, find
-from asl_pkg.serving.triton.log import reason
+from asl_pkg.serving.triton.environment import TritonEnvironment, find_triton
+from asl_pkg.serving.triton.log import failure_reason
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 2.0 * command.EXIT_TIMEOUT_S
-STOPPED = "All models are stopped"  # Triton's word that no request is under way any more
-SERVER = "server"  # folder that it is started on
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where POSIX keeps it, not a folder of ours
+STOPPED = "All models are stopped"  # Triton logs it when no request is pending any more
+SERVER = "server"  # folder that the server is started on
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - POSIX shared memory, not a temporary file of ours
 POLL_S = 0.05
 PORT_ATTEMPTS = 3
-SCRATCH = ("/tmp", "/var/tmp")  # noqa: S108 - where TMPDIR does not do
+SCRATCH = ("/tmp", "/var/tmp")  # noqa: S108 - alternatives to an unsuitable TMPDIR
 
 
 class LocalTriton:
-    """A Triton server on one bundle; `with` starts it and ends it.
+    """A Triton server on a bundle; `with` starts and stops it.
 
     Args:
-        bundle: what it serves, already verified.
-        host: address to listen on.
-        http_port: for v2 over HTTP; the next free one if taken.
-        grpc_port: for v2 over gRPC; the next free one if taken.
-        metrics_port: for Prometheus; the next free one if taken.
+        bundle: Bundle to serve, already verified.
+        host: Address to listen on.
+        http_port: Port of v2 over HTTP; the next free one if taken.
+        grpc_port: Port of v2 over gRPC; the next free one if taken.
+        metrics_port: Port of the Prometheus metrics; the next free one if taken.
 
     Raises:
-        ServingError: Triton is not installed, refuses the model, or is not ready in time; the text names its log.
+        ServingError: Triton is not installed, refuses the model, or is not ready in time; the message names its log.
     """
 
     def __init__(
@@ -59,27 +59,27 @@ class LocalTriton:
 
     @property
     def http_url(self) -> str:
-        """Where v2 over HTTP answers."""
+        """URL of v2 over HTTP."""
         return f"http://{self._reachable}:{self.ports[0]}"
 
     @property
     def grpc_url(self) -> str:
-        """Where v2 over gRPC answers."""
+        """URL of v2 over gRPC."""
         return f"grpc://{self._reachable}:{self.ports[1]}"
 
     @property
     def metrics_url(self) -> str:
-        """Where Prometheus reads."""
+        """URL of the Prometheus metrics."""
         return f"http://{self._reachable}:{self.ports[2]}/metrics"
 
     @property
     def pid(self) -> int:
-        """The server's process."""
+        """Process ID of the server."""
         return self._process.pid
 
     @property
     def log(self) -> Path:
-        """What the server writes; it goes with a server that was ended in order."""
+        """Log of the server; a normal shutdown removes it."""
         return self._folder / "triton.log"
 
     @property
@@ -88,13 +88,13 @@ class LocalTriton:
 
     def __enter__(self) -> Self:
         """Start the server and return when it is ready."""
-        environment = find()
+        environment = find_triton()
         self._folder = Path(tempfile.mkdtemp(prefix="asl-triton-", dir=_scratch()))
         try:
             command.lay_out(environment, self.bundle, self._folder / SERVER)
             self._start(environment)
         except ServingError:
-            # where the server wrote a log it stays: the error names it
+            # keep the log: the error message names it
             shutil.rmtree(self._folder / SERVER if self.log.exists() else self._folder)
             raise
         except BaseException:
@@ -103,19 +103,19 @@ class LocalTriton:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """End the server and everything it started."""
+        """Stop the server and its child processes."""
         failed = self._process.poll() is not None
         self._end()
-        shutil.rmtree(self._folder / SERVER if failed else self._folder)  # the log of a failure stays
+        shutil.rmtree(self._folder / SERVER if failed else self._folder)  # keep the log of a failure
 
     def wait(self) -> None:
-        """Stay until the server ends by itself, which it should never do.
+        """Wait for the server, which should never exit by itself.
 
         Raises:
-            ServingError: it ended.
+            ServingError: It exited.
         """
         code = self._process.wait()
-        raise ServingError(f"Triton ended by itself (exit {code}); its log: {self.log}; `asl serve` starts it again")
+        raise ServingError(f"Triton exited by itself (exit code {code}), see {self.log}; `asl serve` starts it again")
 
     def _start(self, environment: TritonEnvironment) -> None:
         for attempt in range(PORT_ATTEMPTS):
@@ -142,21 +142,21 @@ class LocalTriton:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches us alone, and we end the server in order
+                start_new_session=True,  # Ctrl-C reaches this process only, which stops the server gracefully
             )
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
-                why = reason(self._said())
+                why = failure_reason(self._said())
                 kind = _PortTakenError if "already in use" in why else ServingError
-                raise kind(f"Triton refused {self.bundle.folder}: {why}; its log: {self.log}")
-            # the log, since another server may answer on this port until ours finds it taken
+                raise kind(f"Triton refused {self.bundle.folder}: {why}; see {self.log}")
+            # check the log too: another server may answer on this port until ours finds it taken
             if "Started Metrics Service" in self._said() and self._answers():
                 return
             time.sleep(POLL_S)
-        raise ServingError(f"Triton was not ready in {START_TIMEOUT_S:.0f} s; its log: {self.log}")
+        raise ServingError(f"Triton was not ready within {START_TIMEOUT_S:.0f} s; see {self.log}")
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection(self._reachable, self.ports[0], timeout=1)
@@ -166,14 +166,14 @@ class LocalTriton:
         return False
 
     def _end(self) -> None:
-        """Let it answer what is under way, then kill it: unloading the model takes seconds that help nobody."""
+        """Let it finish pending requests, then kill it: unloading the model takes seconds for nothing."""
         self._process.terminate()
         try:
             deadline = time.monotonic() + STOP_TIMEOUT_S
             while self._process.poll() is None and STOPPED not in self._said() and time.monotonic() < deadline:
                 time.sleep(POLL_S)
         finally:
-            with contextlib.suppress(ProcessLookupError):  # nobody is left
+            with contextlib.suppress(ProcessLookupError):  # no process is left
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             for region in SHARED_MEMORY.glob(f"{self._folder.name}*"):
@@ -184,17 +184,17 @@ class LocalTriton:
 
 
 def _scratch() -> Path:
-    """A folder for Triton's temporary files: its Python backend splits paths at blanks and runs a program there."""
-    places = [Path(tempfile.gettempdir()), *map(Path, SCRATCH), Path.cwd()]
-    for place in places:
-        usable = place.is_dir() and os.access(place, os.W_OK | os.X_OK) and not re.search(r"\s", str(place))
-        if usable and not os.statvfs(place).f_flag & os.ST_NOEXEC:
-            return place
+    """A folder for Triton's temporary files: its Python backend splits paths at spaces and runs a program there."""
+    folders = [Path(tempfile.gettempdir()), *map(Path, SCRATCH), Path.cwd()]
+    for folder in folders:
+        usable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK) and not re.search(r"\s", str(folder))
+        if usable and not os.statvfs(folder).f_flag & os.ST_NOEXEC:
+            return folder
     raise ServingError(
-        f"no folder for Triton's temporary files among {', '.join(map(str, places))}: each has blanks in its name, "
-        "cannot be written, or is mounted noexec; TMPDIR=FOLDER names another"
+        f"no folder for Triton's temporary files among {', '.join(map(str, folders))}: each has spaces in its path, "
+        "is not writable, or is mounted noexec; set TMPDIR=FOLDER"
     )
 
 
 class _PortTakenError(ServingError):
-    """Another process took a port between our look and Triton's."""
+    """Another process took a port between our check and Triton's start."""

@@ -1,4 +1,4 @@
-"""A limit on the size of HTTP requests, which uvicorn lacks: a larger one is answered before it fills the memory."""
+"""Limit the size of HTTP requests, which uvicorn does not."""
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -8,8 +8,8 @@ class BodyLimit:
     """Answers larger bodies with 413, whatever their headers say.
 
     Args:
-        app: what gets the others.
-        max_bytes: of a body.
+        app: Application that handles the other requests.
+        max_bytes: Size limit of a body.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
@@ -17,7 +17,7 @@ class BodyLimit:
         self.max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle a request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -29,10 +29,10 @@ class BodyLimit:
             if size <= self.max_bytes:
                 parts.append(message.get("body", b""))
             else:
-                parts.clear()  # and read on: a client that still sends would not see the answer
+                parts.clear()  # and read on: a client that is still sending would not see the answer
             more = message.get("more_body", False)
         if size > self.max_bytes:
-            reason = f"a request of more than {self.max_bytes >> 20} MiB, expected a smaller one"
+            reason = f"the request is larger than the limit of {self.max_bytes >> 20} MiB"
             await JSONResponse({"error": reason}, 413)(scope, receive, send)
             return
         whole: list[Message] = [{"type": "http.request", "body": b"".join(parts), "more_body": False}]

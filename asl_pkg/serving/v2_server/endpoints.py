@@ -1,4 +1,4 @@
-"""What the Open Inference Protocol has and KServe's SDK lacks: versions in addresses, answers without nulls."""
+"""Parts of the Open Inference Protocol that KServe's SDK lacks: versions in URLs, responses without nulls."""
 
 from fastapi import FastAPI
 from fastapi.requests import Request
@@ -9,25 +9,25 @@ from kserve.protocol.grpc.servicer import InferenceServicer
 from kserve.protocol.rest.v2_datamodels import InferenceRequest, ModelMetadataResponse, ModelReadyResponse
 from kserve.protocol.rest.v2_endpoints import V2Endpoints
 
-VERSION = "1"  # the only one, as in the model repository that Triton serves
+VERSION = "1"  # the only version, as in Triton's model repository
 
 
 def require_version(model_name: str, version: str | None) -> None:
-    """Refuse a version that is not there.
+    """Refuse an unknown version of the model.
 
     Args:
-        model_name: in the v2 protocol.
-        version: that is asked for; none means any.
+        model_name: Name in the v2 protocol.
+        version: Requested version; None means any.
 
     Raises:
-        ModelNotFound: there is no such version.
+        ModelNotFound: The version does not exist.
     """
     if version not in (None, "", VERSION):
         raise ModelNotFound(f"{model_name!r} and version {version!r}")
 
 
 class Endpoints(V2Endpoints):
-    """The SDK's endpoints for one model with one version."""
+    """The SDK's endpoints for a single model with a single version."""
 
     async def model_metadata(self, model_name: str, model_version: str | None = None) -> ModelMetadataResponse:
         """Describe the model."""
@@ -47,7 +47,7 @@ class Endpoints(V2Endpoints):
         request_body: InferenceRequest | bytes,
         model_version: str | None = None,
     ) -> Response:
-        """Answer a request."""
+        """Answer an inference request."""
         require_version(model_name, model_version)
         answer = await super().infer(raw_request, raw_response, model_name, request_body)
         if isinstance(answer, Response):
@@ -55,10 +55,10 @@ class Endpoints(V2Endpoints):
         return JSONResponse(answer.model_dump(exclude_none=True), headers=dict(raw_response.headers))
 
     def add_to(self, app: FastAPI) -> None:
-        """Take these addresses over from the SDK, whose own come later.
+        """Register these endpoints before the SDK registers its own.
 
         Args:
-            app: the SDK's application, before it has its addresses.
+            app: The SDK's application, without its endpoints.
         """
         for model in ("/v2/models/{model_name}", "/v2/models/{model_name}/versions/{model_version}"):
             app.add_api_route(model, self.model_metadata)
@@ -67,7 +67,7 @@ class Endpoints(V2Endpoints):
 
 
 class Servicer(InferenceServicer):
-    """The SDK's service over gRPC for one model with one version."""
+    """The SDK's gRPC service for a single model with a single version."""
 
     async def ModelReady(self, request: v2.ModelReadyRequest, context: object) -> v2.ModelReadyResponse:  # noqa: N802
         """Say whether the model is ready."""
@@ -85,6 +85,6 @@ class Servicer(InferenceServicer):
         return answer
 
     async def ModelInfer(self, request: v2.ModelInferRequest, context: object) -> v2.ModelInferResponse:  # noqa: N802
-        """Answer a request."""
+        """Answer an inference request."""
         require_version(request.model_name, request.model_version)
         return await super().ModelInfer(request, context)

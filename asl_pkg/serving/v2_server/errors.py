@@ -1,4 +1,4 @@
-"""What KServe's server answers where something went wrong: v2's error object and a fitting status, no address."""
+"""Error responses of KServe's server: v2's error object and a suitable status, without internal addresses."""
 
 import struct
 from typing import Any
@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from asl_pkg.errors import ServingError
 
-# What the SDK's decoder lets through on a malformed request; it would answer 500 as if the server were at fault.
+# Exceptions of the SDK's decoder on a malformed request; it would answer 500, as if the server were at fault.
 DECODING_ERRORS = (
     ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, struct.error, RequestValidationError,
 )  # fmt: skip
@@ -23,27 +23,27 @@ HTTP_STATUSES = {
     grpc.StatusCode.DEADLINE_EXCEEDED: 504,
 }
 
-REASONS = {
-    grpc.StatusCode.UNAVAILABLE: "no model server can answer now, try again",
+PREDICTOR_FAILURES = {
+    grpc.StatusCode.UNAVAILABLE: "no model server is available, try again",
     grpc.StatusCode.DEADLINE_EXCEEDED: "the model server did not answer in time, try again",
     grpc.StatusCode.INVALID_ARGUMENT: "the model server refused the images",
 }
 
 
 class PredictorError(ServingError):
-    """No model server answered; the text is for clients and names no address.
+    """No model server answered; the message is for clients and names no address.
 
     Args:
-        code: gRPC's status of the last attempt; one that clients would take for their own fault becomes INTERNAL.
+        code: gRPC status of the last attempt; a status that would blame the client becomes INTERNAL.
     """
 
     def __init__(self, code: grpc.StatusCode) -> None:
-        super().__init__(REASONS.get(code, "the model server failed"))
-        self.code = code if code in REASONS else grpc.StatusCode.INTERNAL
+        super().__init__(PREDICTOR_FAILURES.get(code, "the model server failed"))
+        self.code = code if code in PREDICTOR_FAILURES else grpc.StatusCode.INTERNAL
 
 
 class DecodingInterceptor(ExceptionToStatusInterceptor):
-    """Gives gRPC's clients the same errors as those of HTTP."""
+    """Gives gRPC clients the same errors as HTTP clients."""
 
     async def handle_exception(self, ex: Exception, request_or_iterator: Any, context: Any, method_name: str) -> None:
         """Translate an exception to a gRPC status."""
@@ -58,7 +58,7 @@ def add_error_handlers(app: FastAPI) -> None:
     """Replace the SDK's translation of exceptions.
 
     Args:
-        app: the SDK's application.
+        app: The SDK's application.
     """
     for kind in (InvalidInput, *DECODING_ERRORS):
         app.add_exception_handler(kind, _malformed)
@@ -71,7 +71,7 @@ def _describe(error: Exception) -> str:
     if isinstance(error, InvalidInput):
         return str(error)
     if isinstance(error, RequestValidationError):
-        places = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        places = [f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors()]
         return f"malformed request: {'; '.join(places)}"
     return f"malformed request: {type(error).__name__} {error}"
 
@@ -95,4 +95,4 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _internal(_request: Request, _error: Exception) -> JSONResponse:
-    return _answer(500, "the server failed, its log says why")
+    return _answer(500, "the server failed, see its log")

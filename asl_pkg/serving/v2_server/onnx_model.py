@@ -1,4 +1,4 @@
-"""The model of a bundle in KServe's own server, for platforms that have no Triton; the same tensors as Triton's."""
+"""The model of a bundle in KServe's own server, for platforms without Triton; it has the same tensors."""
 
 import asyncio
 from typing import Any
@@ -8,15 +8,15 @@ from kserve import InferRequest, InferResponse
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle
 from asl_pkg.inference.onnx_session import open_session, predict
-from asl_pkg.serving.v2_server.requests import PIXELS, PROBABILITIES, check, read_pixels, respond
+from asl_pkg.serving.v2_server.requests import PIXELS, PROBABILITIES, read_pixels, require_tensors, respond
 from asl_pkg.serving.v2_server.server import ReleasedModel
 
 
 class OnnxModel(ReleasedModel):
-    """Answers as Triton does.
+    """Runs the model of a bundle with ONNX Runtime, as Triton does.
 
     Args:
-        bundle: what it serves, already verified.
+        bundle: Bundle to serve, already verified.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -27,7 +27,7 @@ class OnnxModel(ReleasedModel):
 
     @property
     def release(self) -> str:
-        """Of the bundle."""
+        """Release of the bundle."""
         return self._bundle.release
 
     def get_input_types(self) -> list[dict[str, Any]]:
@@ -39,18 +39,18 @@ class OnnxModel(ReleasedModel):
         return [PROBABILITIES]
 
     async def predict(self, payload: InferRequest, headers: dict[str, str] | None = None) -> InferResponse:
-        """Answer one request.
+        """Answer a request.
 
         Args:
             payload: `input`, UINT8 [n, 200, 200, 3].
-            headers: of the request.
+            headers: Headers of the request.
 
         Returns:
             `output`, FP32 [n, 29].
 
         Raises:
-            InvalidInput: the request has other tensors.
+            InvalidInput: The request has other tensors.
         """
-        check(payload, [PIXELS], [PROBABILITIES])
+        require_tensors(payload, [PIXELS], [PROBABILITIES])
         probabilities = await asyncio.to_thread(predict, self.session, read_pixels(payload))
         return respond(payload, {contract.OUTPUT_NAME: probabilities}, self.release)

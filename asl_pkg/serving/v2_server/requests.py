@@ -1,4 +1,4 @@
-"""v2 requests and answers as KServe's SDK holds them: read, checked, written."""
+"""Read and check v2 requests and write responses, as objects of KServe's SDK."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,29 +17,29 @@ PROBABILITIES = {"name": contract.OUTPUT_NAME, "datatype": "FP32", "shape": [-1,
 
 
 def read_binary(body: bytes, json_length: int, model_name: str) -> InferRequest:
-    """Read a request whose tensors follow its JSON.
+    """Read a request with binary tensors after its JSON.
 
-    The SDK's own reader turns every byte into a Python number and refuses bytes that are no text, such as a JPEG.
+    The SDK's own reader converts every byte to a Python number and refuses bytes that are not text, such as a JPEG.
 
     Args:
         body: JSON and tensors.
-        json_length: of the JSON, in bytes.
-        model_name: that the request is for.
+        json_length: Length of the JSON, in bytes.
+        model_name: Name of the model.
 
     Returns:
-        The request, with tensors as they came.
+        The request, with unchanged tensors.
 
     Raises:
-        InvalidInput: it is not JSON, or its sizes are not those of the body.
+        InvalidInput: The JSON is invalid, or its sizes do not match the body.
     """
     try:
         header = orjson.loads(body[:json_length])
     except orjson.JSONDecodeError as error:
         raise InvalidInput(f"the first {json_length} bytes are not JSON: {error}") from error
     inputs, rest = [], body[json_length:]
-    for one in header["inputs"]:
-        size = (one.get("parameters") or {}).get("binary_data_size")
-        tensor = InferInput(one["name"], one["shape"], one["datatype"], one.get("data"), one.get("parameters"))
+    for item in header["inputs"]:
+        size = (item.get("parameters") or {}).get("binary_data_size")
+        tensor = InferInput(item["name"], item["shape"], item["datatype"], item.get("data"), item.get("parameters"))
         if size is not None:
             if not 0 <= size <= len(rest):
                 raise InvalidInput(f"input {tensor.name!r} has {len(rest)} bytes, its binary_data_size is {size}")
@@ -47,65 +47,69 @@ def read_binary(body: bytes, json_length: int, model_name: str) -> InferRequest:
         inputs.append(tensor)
     if rest:
         raise InvalidInput(f"{len(rest)} bytes follow the last input, expected none")
-    outputs = [RequestedOutput(one["name"], one.get("parameters")) for one in header.get("outputs", [])]
+    outputs = [RequestedOutput(output["name"], output.get("parameters")) for output in header.get("outputs", [])]
     return InferRequest(
         model_name, inputs, header.get("id"), parameters=header.get("parameters"), request_outputs=outputs or None
     )
 
 
-def check(request: InferRequest, inputs: Sequence[Mapping[str, Any]], outputs: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse a request that is not for such tensors.
+def require_tensors(
+    request: InferRequest, inputs: Sequence[Mapping[str, Any]], outputs: Sequence[Mapping[str, Any]]
+) -> None:
+    """Refuse a request with other tensors.
 
     Args:
-        request: the request.
-        inputs: those that may come, one of them in a request; -1 in a shape is the number of images.
-        outputs: those that may be asked for.
+        request: The request.
+        inputs: Allowed inputs, of which a request has exactly one; -1 in a shape is the number of images.
+        outputs: Allowed outputs.
 
     Raises:
-        InvalidInput: it has other tensors.
+        InvalidInput: The request has other tensors.
     """
-    found = [{"name": one.name, "datatype": one.datatype, "shape": list(one.shape)} for one in request.inputs]
-    wanted = [{**one, "shape": [*found[0]["shape"][:1], *one["shape"][1:]]} for one in inputs] if found else []
+    found = [
+        {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape)} for tensor in request.inputs
+    ]
+    wanted = [{**tensor, "shape": [*found[0]["shape"][:1], *tensor["shape"][1:]]} for tensor in inputs] if found else []
     if len(found) != 1 or found[0] not in wanted or not 1 <= found[0]["shape"][0] <= contract.MAX_BATCH:
         raise InvalidInput(f"got {found}, expected one of {list(inputs)} with 1 to {contract.MAX_BATCH} images")
-    names = [one["name"] for one in outputs]
+    names = [tensor["name"] for tensor in outputs]
     for output in request.request_outputs or []:
         if output.name not in names:
-            raise InvalidInput(f"there is no output {output.name!r}, possible: {', '.join(names)}")
+            raise InvalidInput(f"there is no output {output.name!r}, expected one of {', '.join(names)}")
         if "classification" in (output.parameters or {}):
-            raise InvalidInput("this server has no classification extension")
+            raise InvalidInput("this server does not support the classification extension")
 
 
 def read_pixels(request: InferRequest) -> np.ndarray:
-    """The pixels of a checked request.
+    """Get the pixels of a checked request.
 
     Args:
-        request: with PIXELS as its input.
+        request: Request with PIXELS as its input.
 
     Returns:
         uint8 [n, 200, 200, 3].
 
     Raises:
-        InvalidInput: they came as JSON numbers that are no whole ones from 0 to 255.
-        ValueError: there are more or fewer than its shape says.
+        InvalidInput: A JSON number is not an integer from 0 to 255.
+        ValueError: The number of pixels does not match the shape.
     """
     if request.inputs[0].data:
         numbers = np.asarray(request.inputs[0].data)
         if numbers.dtype.kind not in "iu" or numbers.min() < 0 or numbers.max() > np.iinfo(np.uint8).max:
-            raise InvalidInput("expected whole numbers from 0 to 255")
+            raise InvalidInput("expected integers from 0 to 255")
     return np.asarray(request.inputs[0].as_numpy())
 
 
 def respond(request: InferRequest, outputs: Mapping[str, np.ndarray], release: str) -> InferResponse:
-    """Write an answer.
+    """Write a response.
 
     Args:
-        request: that it answers.
-        outputs: by name, in the order of an answer to a request that asks for none by name.
-        release: of the model, told as the model's version.
+        request: The request.
+        outputs: Outputs by name, in the order of the response.
+        release: Release of the model, reported as its version.
 
     Returns:
-        The answer, binary where the request wants that.
+        The response, binary if requested.
     """
     tensors = []
     for name, values in outputs.items():

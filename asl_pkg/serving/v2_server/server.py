@@ -1,4 +1,4 @@
-"""KServe's own v2 server with one model, over HTTP and gRPC: `engine=kserve` and the transformer share it."""
+"""KServe's own v2 server with a single model, over HTTP and gRPC, for `engine=kserve` and the transformer."""
 
 import asyncio
 import contextlib
@@ -24,29 +24,29 @@ from asl_pkg.serving.v2_server.endpoints import VERSION, Endpoints, Servicer
 from asl_pkg.serving.v2_server.errors import DecodingInterceptor, add_error_handlers
 from asl_pkg.serving.v2_server.requests import read_binary
 
-GRACE_S = 5  # for requests that are under way
-MAX_BYTES = 32 * 2**20  # of one request: 32 images as JSON numbers take half of it
+GRACE_S = 5  # for pending requests
+MAX_BYTES = 32 * 2**20  # of a request: 32 images as JSON numbers take half of it
 LENGTH_HEADER = "inference-header-content-length"
 
 
 class ReleasedModel(Model):
-    """A model that knows which release it answers with.
+    """A model that knows its release.
 
     Args:
-        name: in the v2 protocol.
+        name: Name in the v2 protocol.
     """
 
     @property
     def release(self) -> str:
-        """The release; empty where answers may be of several."""
+        """The release; empty if answers may come from several."""
         raise NotImplementedError
 
     async def work(self) -> None:
-        """What goes on beside the requests, until it is cancelled."""
+        """Run in the background until cancelled."""
 
 
 class NamedDataPlane(DataPlane):
-    """Tells the release in the server's name, as our Triton does, and reads tensors as they come."""
+    """Reports the release in the server's name, as our Triton does, and reads binary tensors."""
 
     def __init__(self, repository: ModelRepository, model: ReleasedModel) -> None:
         super().__init__(repository)
@@ -72,38 +72,38 @@ class NamedDataPlane(DataPlane):
 
 
 class ClosedRepository(ModelRepositoryExtension):
-    """Lets no client load or unload a model."""
+    """Refuses to load or unload models."""
 
     async def load(self, model_name: str) -> NoReturn:
         """Refuse."""
-        raise InvalidInput("loading models is closed: the server serves one release")
+        raise InvalidInput("loading models is disabled: this server serves a single release")
 
     async def unload(self, model_name: str) -> NoReturn:
         """Refuse."""
-        raise InvalidInput("unloading models is closed: the server serves one release")
+        raise InvalidInput("unloading models is disabled: this server serves a single release")
 
 
 class KServeServer:
     """KServe's server; it listens from the start and answers in `run`.
 
     Args:
-        model: what answers.
-        host: address to listen on.
-        http_port: for v2 and v1 over HTTP.
-        grpc_port: for v2 over gRPC.
+        model: The model.
+        host: Address to listen on.
+        http_port: Port of v2 and v1 over HTTP.
+        grpc_port: Port of v2 over gRPC.
 
     Raises:
-        ServingError: a port is taken.
+        ServingError: A port is taken.
     """
 
     def __init__(self, model: ReleasedModel, host: str, http_port: int, grpc_port: int) -> None:
         for name in ("kserve", "uvicorn"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # it logs a traceback for every malformed request
-        warnings.filterwarnings("ignore", module="fastapi")  # of what the SDK will have to change
+        warnings.filterwarnings("ignore", module="fastapi")  # about code of the SDK
         self.host = host
         self.ports = [http_port, grpc_port]
         self._socket = _listen(host, http_port)
-        _listen(host, grpc_port).close()  # gRPC would say in a line of its own that it is taken
+        _listen(host, grpc_port).close()  # fail here if it is taken: gRPC would log a line of its own
         self._model = model
         repository = ModelRepository()
         repository.update(model)
@@ -112,16 +112,16 @@ class KServeServer:
 
     @property
     def http_url(self) -> str:
-        """Where v2 over HTTP answers."""
+        """URL of v2 over HTTP."""
         return f"http://{self.host}:{self.ports[0]}"
 
     @property
     def grpc_url(self) -> str:
-        """Where v2 over gRPC answers."""
+        """URL of v2 over gRPC."""
         return f"grpc://{self.host}:{self.ports[1]}"
 
     def run(self) -> None:
-        """Answer until Ctrl-C or SIGTERM."""
+        """Serve until Ctrl-C or SIGTERM."""
         with contextlib.closing(self._socket):
             asyncio.run(self._serve())
 
@@ -151,6 +151,6 @@ def _listen(host: str, port: int) -> socket.socket:
         listening = socket.create_server((host, port))
     except OSError as error:
         raise ServingError(f"{host}:{port}: {error.strerror}") from error
-    # Connections inherit it. Else the second part of an answer waits until the client acknowledges the first: 40 ms.
+    # Inherited by connections. Without it the second part of a response waits 40 ms for the client's acknowledgement.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening

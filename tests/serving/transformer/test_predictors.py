@@ -61,9 +61,9 @@ def fleet(bundles: list[Bundle]) -> Iterator[Fleet]:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Transformer]:
     """Knows three addresses, nobody is there yet."""
     folder = tmp_path_factory.mktemp("transformer")
-    with transformer(folder, 18600, *(f"127.0.0.1:{port + 1}" for port in PORTS), wait=False) as one:
-        until(lambda: "not used" in one.log.read_text(), START_S)
-        yield one
+    with transformer(folder, 18600, *(f"127.0.0.1:{port + 1}" for port in PORTS), wait=False) as running:
+        until(lambda: "not used" in running.log.read_text(), START_S)
+        yield running
 
 
 def ask(running: Transformer, pixels: np.ndarray) -> tuple[str, np.ndarray]:
@@ -153,8 +153,11 @@ def raw(pixels: np.ndarray) -> dict[str, object]:
 def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FakeTriton, Transformer]]:
     """A server that only fails, and a transformer that knows it and one more address."""
     folder = tmp_path_factory.mktemp("failing")
-    with fake_triton(18650) as fake, transformer(folder, 18660, "127.0.0.1:18650", f"127.0.0.1:{PORTS[0] + 1}") as one:
-        yield fake, one
+    with (
+        fake_triton(18650) as fake,
+        transformer(folder, 18660, "127.0.0.1:18650", f"127.0.0.1:{PORTS[0] + 1}") as running,
+    ):
+        yield fake, running
 
 
 @pytest.mark.parametrize(

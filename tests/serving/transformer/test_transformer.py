@@ -33,8 +33,8 @@ LENIENT = {"type uint8", "outputs {}", "not gzip"}
 
 @pytest.fixture(scope="module")
 def running(server: LocalTriton, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Transformer]:
-    with transformer(tmp_path_factory.mktemp("transformer"), 18500, address(server)) as one:
-        yield one
+    with transformer(tmp_path_factory.mktemp("transformer"), 18500, address(server)) as running:
+        yield running
 
 
 def encode(image: Image.Image, kind: str, **options: Any) -> bytes:
@@ -84,7 +84,7 @@ def post(url: str, content: Any) -> tuple[int, Any]:
 
 
 def as_json(*images: bytes) -> dict[str, Any]:
-    texts = [base64.b64encode(one).decode() for one in images]
+    texts = [base64.b64encode(image).decode() for image in images]
     return {"inputs": [{"name": "image", "datatype": "BYTES", "shape": [len(texts)], "data": texts}]}
 
 
@@ -104,12 +104,12 @@ def test_it_says_of_every_kind_of_image_what_asl_infer_says(
     running: Transformer, scheme: str, files: dict[str, bytes], expected: list[Prediction]
 ) -> None:
     result = ask(running, scheme, list(files.values()))
-    assert [text.decode() for text in result.as_numpy("letter")] == [one.letter for one in expected]
-    np.testing.assert_allclose(result.as_numpy("confidence"), [one.confidence for one in expected], atol=1e-5)
+    assert [text.decode() for text in result.as_numpy("letter")] == [letter.letter for letter in expected]
+    np.testing.assert_allclose(result.as_numpy("confidence"), [letter.confidence for letter in expected], atol=1e-5)
     assert {text.decode() for text in result.as_numpy("release")} == {expected[0].release}
     assert {text.decode() for text in result.as_numpy("error")} == {""}
-    for row, one in zip(result.as_numpy("top3"), expected, strict=True):
-        assert [text.decode().split(":")[2] for text in row] == [letter for letter, _ in one.top3]
+    for row, letter in zip(result.as_numpy("top3"), expected, strict=True):
+        assert [text.decode().split(":")[2] for text in row] == [letter for letter, _ in letter.top3]
 
 
 def test_v1_and_v2_in_json_take_base64_and_say_the_same(
@@ -118,11 +118,11 @@ def test_v1_and_v2_in_json_take_base64_and_say_the_same(
     _, v2 = post(running.http_url + INFER, as_json(*files.values()))
     instances = [{"b64": base64.b64encode(data).decode()} for data in files.values()]
     _, v1 = post(running.http_url + PREDICT, {"instances": instances})
-    letters = [one.letter for one in expected]
+    letters = [letter.letter for letter in expected]
     assert v2["outputs"][0] == {"name": "letter", "datatype": "BYTES", "shape": [len(letters)], "data": letters}
-    assert [one["letter"] for one in v1["predictions"]] == letters
+    assert [prediction["letter"] for prediction in v1["predictions"]] == letters
     assert v1["predictions"][0]["top3"] == [[letter, pytest.approx(p, abs=1e-5)] for letter, p in expected[0].top3]
-    assert {one["release"] for one in v1["predictions"]} == {v2["model_version"]} == {expected[0].release}
+    assert {prediction["release"] for prediction in v1["predictions"]} == {v2["model_version"]} == {expected[0].release}
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_raw_pixels_pass_through_for_clients_of_the_model_server(
 def test_every_damaged_request_gets_a_clear_error_and_it_still_answers(
     running: Transformer, files: dict[str, bytes]
 ) -> None:
-    faults = {one.name: fault for one in damaged_requests() if (fault := send(running.http_url, one))}
+    faults = {request.name: fault for request in damaged_requests() if (fault := send(running.http_url, request))}
     assert set(faults) <= LENIENT, faults
     assert post(running.http_url + INFER, as_json(files["JPEG"]))[0] == 200
     assert "Traceback" not in running.log.read_text()

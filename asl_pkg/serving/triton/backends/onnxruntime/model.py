@@ -1,7 +1,7 @@
-"""Triton's backend `onnxruntime` in Python, for servers that lack the native one.
+"""Triton's backend `onnxruntime` in Python, for servers without the native one.
 
-It runs inside Triton's Python stub, in Triton's own environment, so it imports nothing of this project. It honours or
-refuses every part of config.pbtxt: https://github.com/triton-inference-server/onnxruntime_backend#model-config-options
+It runs in Triton's Python stub and environment, so it imports nothing of this project. It honours or refuses every
+part of config.pbtxt: https://github.com/triton-inference-server/onnxruntime_backend#model-config-options
 """
 
 import json
@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 import triton_python_backend_utils as pb_utils
 
-# Parameters that tell people and clients something and change nothing here.
+# Parameters that only inform clients.
 INFORMATION_PARAMETERS = ("confidence_threshold",)
 GRAPH_LEVELS = {
     0: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
@@ -24,12 +24,12 @@ EXECUTION_MODES = {
     "0": onnxruntime.ExecutionMode.ORT_SEQUENTIAL,
     "1": onnxruntime.ExecutionMode.ORT_PARALLEL,
 }
-# Sections that Triton's core carries out itself, before requests reach a backend.
+# Sections that Triton's core handles itself, before requests reach a backend.
 CORE_SECTIONS = {
     "name", "platform", "backend", "runtime", "version_policy", "max_batch_size", "input", "output", "instance_group",
     "default_model_filename", "dynamic_batching", "model_warmup", "response_cache", "metric_tags",
 }  # fmt: skip
-# What the core fills in where config.pbtxt says nothing: no demand on a backend that works in CPU memory.
+# The core's defaults; they ask nothing of a backend in CPU memory.
 CORE_OPTIMIZATION = {"priority": "PRIORITY_DEFAULT", "gather_kernel_buffer_threshold": 0, "eager_batching": False}
 CORE_PINNED_MEMORY = {"input_pinned_memory", "output_pinned_memory"}
 CORE_TENSOR_KEYS = {"name", "data_type", "dims", "format", "label_filename"}
@@ -40,8 +40,8 @@ ONNX_TYPES = {
 }  # fmt: skip
 
 
-def refuse(reason: str) -> Exception:
-    """The exception that makes Triton refuse to load the model."""
+def config_error(reason: str) -> Exception:
+    """Give the exception that makes Triton refuse to load the model."""
     return pb_utils.TritonModelException(f"config.pbtxt: {reason}")
 
 
@@ -49,17 +49,17 @@ def session_options(config: dict[str, Any]) -> onnxruntime.SessionOptions:
     """Translate the parameters and the optimization section of config.pbtxt.
 
     Args:
-        config: the model configuration, as Triton gives it.
+        config: Model configuration from Triton.
 
     Returns:
         Options for ONNX Runtime.
 
     Raises:
-        TritonModelException: a parameter is unknown or its value impossible.
+        TritonModelException: A parameter is unknown or has an invalid value.
     """
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # its warnings are about the graph, of no use to who serves it
-    # Threads that wait for work by spinning take the processor from the other copies of the model.
+    options.log_severity_level = 3  # its warnings concern the graph, which cannot be changed here
+    # Spinning threads would take CPU time from the other instances of the model.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     for name, value in config.get("parameters", {}).items():
         text = value.get("string_value", "")
@@ -69,46 +69,46 @@ def session_options(config: dict[str, Any]) -> onnxruntime.SessionOptions:
             options.inter_op_num_threads = thread_count(name, text)
         elif name == "execution_mode":
             if text not in EXECUTION_MODES:
-                raise refuse(f"execution_mode is {text!r}, possible: 0 (sequential), 1 (parallel)")
+                raise config_error(f"execution_mode is {text!r}, expected 0 (sequential) or 1 (parallel)")
             options.execution_mode = EXECUTION_MODES[text]
         elif name not in INFORMATION_PARAMETERS:
-            raise refuse(f"parameter {name!r} is unknown to this backend")
+            raise config_error(f"parameter {name!r} is unknown to this backend")
     options.graph_optimization_level = graph_level(config.get("optimization", {}))
     return options
 
 
 def thread_count(name: str, text: str) -> int:
-    """A number of threads; 0 leaves it to ONNX Runtime."""
+    """Parse a number of threads; 0 leaves it to ONNX Runtime."""
     if not text.isdecimal():
-        raise refuse(f"{name} is {text!r}, expected a whole number, 0 or more")
+        raise config_error(f"{name} is {text!r}, expected a whole number, 0 or more")
     return int(text)
 
 
 def graph_level(optimization: dict[str, Any]) -> onnxruntime.GraphOptimizationLevel:
-    """The level of graph optimisation; every other demand of the section is refused."""
+    """Translate the graph optimisation level; other options of the section are refused."""
     for name, value in optimization.items():
         if name != "graph" and name not in CORE_PINNED_MEMORY and CORE_OPTIMIZATION.get(name) != value:
-            raise refuse(f"optimization {name!r} is not possible in this backend")
+            raise config_error(f"optimization {name!r} is not supported by this backend")
     level = optimization.get("graph", {}).get("level", 0)
     if level not in GRAPH_LEVELS:
-        raise refuse(f"optimization graph level is {level}, possible: {', '.join(map(str, GRAPH_LEVELS))}")
+        raise config_error(f"optimization graph level is {level}, expected one of {', '.join(map(str, GRAPH_LEVELS))}")
     return GRAPH_LEVELS[level]
 
 
 def check_sections(config: dict[str, Any]) -> None:
-    """Refuse sections that this backend would have to carry out and cannot, and instances that are not on the CPU."""
+    """Refuse sections that this backend does not support, and instances that are not on the CPU."""
     for name, value in config.items():
         if name not in CORE_SECTIONS | {"parameters", "optimization"} and any_set(value):
-            raise refuse(f"section {name!r} is not possible in this backend")
+            raise config_error(f"section {name!r} is not supported by this backend")
     for group in config.get("instance_group", []):
         if group["kind"] != "KIND_CPU":
-            raise refuse(f"instance_group kind is {group['kind']}, this backend has KIND_CPU only")
+            raise config_error(f"instance_group kind is {group['kind']}, this backend supports KIND_CPU only")
 
 
 def any_set(value: Any) -> bool:
     """Whether a section holds anything but protobuf's empty values."""
     if isinstance(value, dict):
-        return any(any_set(one) for one in value.values())
+        return any(any_set(part) for part in value.values())
     return bool(value)
 
 
@@ -117,32 +117,34 @@ def check_tensors(side: str, declared: list[dict[str, Any]], found: list[Any], b
 
     Args:
         side: `input` or `output`.
-        declared: of config.pbtxt; dims without the batch where the model is batched.
-        found: of the ONNX model; names stand for dimensions of any size.
-        batched: whether max_batch_size is above 0.
+        declared: Tensors in config.pbtxt; dims without the batch if the model is batched.
+        found: Tensors of the ONNX model; a named dimension has any size.
+        batched: Whether max_batch_size is above 0.
 
     Raises:
-        TritonModelException: names, types or dims differ.
+        TritonModelException: Names, types or dims differ.
     """
-    by_name = {one.name: one for one in found}
-    names = {one["name"] for one in declared}
+    by_name = {tensor.name: tensor for tensor in found}
+    names = {tensor["name"] for tensor in declared}
     if names - by_name.keys() or (side == "input" and by_name.keys() - names):
-        raise refuse(f"{side}s are {sorted(names)}, the model has {sorted(by_name)}")
-    for one in declared:
-        demands = [key for key, value in one.items() if key not in CORE_TENSOR_KEYS and any_set(value)]
-        if demands or one.get("format", "FORMAT_NONE") != "FORMAT_NONE":
-            raise refuse(f"{side} {one['name']!r}: {(demands or ['format'])[0]!r} is not possible in this backend")
-        model_type, model_dims = by_name[one["name"]].type, by_name[one["name"]].shape
-        if ONNX_TYPES.get(model_type) != one["data_type"]:
-            raise refuse(f"{side} {one['name']!r} is {one['data_type']}, the model has {model_type}")
-        dims = [-1] * batched + [int(size) for size in one["dims"]]
+        raise config_error(f"{side}s are {sorted(names)}, the model has {sorted(by_name)}")
+    for tensor in declared:
+        demands = [key for key, value in tensor.items() if key not in CORE_TENSOR_KEYS and any_set(value)]
+        if demands or tensor.get("format", "FORMAT_NONE") != "FORMAT_NONE":
+            raise config_error(
+                f"{side} {tensor['name']!r}: {(demands or ['format'])[0]!r} is not supported by this backend"
+            )
+        model_type, model_dims = by_name[tensor["name"]].type, by_name[tensor["name"]].shape
+        if ONNX_TYPES.get(model_type) != tensor["data_type"]:
+            raise config_error(f"{side} {tensor['name']!r} is {tensor['data_type']}, the model has {model_type}")
+        dims = [-1] * batched + [int(size) for size in tensor["dims"]]
         sizes = [size if isinstance(size, int) else -1 for size in model_dims]
         if dims != sizes:
-            raise refuse(f"{side} {one['name']!r} has dims {dims}, the model has {sizes} (-1: any size)")
+            raise config_error(f"{side} {tensor['name']!r} has dims {dims}, the model has {sizes} (-1: any size)")
 
 
 class TritonPythonModel:
-    """One instance of the model: Triton makes it, gives it batches of requests, and ends it."""
+    """An instance of the model, created and called by Triton."""
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load the model.
@@ -151,7 +153,7 @@ class TritonPythonModel:
             args: model_config (JSON), model_repository (the model's folder), model_version.
 
         Raises:
-            TritonModelException: the configuration asks for what this backend or the model cannot do.
+            TritonModelException: Backend or model does not support the configuration.
         """
         config = json.loads(args["model_config"])
         check_sections(config)
@@ -163,36 +165,39 @@ class TritonPythonModel:
         batched = config["max_batch_size"] > 0
         check_tensors("input", config["input"], self.session.get_inputs(), batched)
         check_tensors("output", config["output"], self.session.get_outputs(), batched)
-        self.inputs = [one["name"] for one in config["input"]]
-        self.outputs = [one["name"] for one in config["output"]]
+        self.inputs = [tensor["name"] for tensor in config["input"]]
+        self.outputs = [tensor["name"] for tensor in config["output"]]
         self.batched = batched
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Answer the requests of one dynamic batch in one run of the model.
+        """Answer the requests of a dynamic batch in one run of the model.
 
         Args:
-            requests: each with every input, [n, ...] where the model is batched.
+            requests: Requests with every input, [n, ...] if the model is batched.
 
         Returns:
-            One response a request, in their order.
+            One response per request, in their order.
         """
         if len(requests) > 1 and self.batched:
             try:
                 return self.run(requests)
-            except Exception:  # noqa: BLE001, S110 - whichever request is at fault answers for it alone, below
+            except Exception:  # noqa: BLE001, S110 - run them one by one: only the faulty request gets the error
                 pass
         return [self.run_alone(request) for request in requests]
 
     def run_alone(self, request: Any) -> Any:
-        """The response to one request, an error response where the model cannot run on it."""
+        """Answer a single request; an exception becomes an error response."""
         try:
             return self.run([request])[0]
-        except Exception as error:  # noqa: BLE001 - it must become this request's answer, whatever it is
+        except Exception as error:  # noqa: BLE001 - any error must become this request's answer
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error)))
 
     def run(self, requests: list[Any]) -> list[Any]:
-        """Run the model once over the joined inputs and share out the rows of its outputs."""
-        parts = [[pb_utils.get_input_tensor_by_name(one, name).as_numpy() for name in self.inputs] for one in requests]
+        """Run the model once on the concatenated inputs and split the rows of its outputs."""
+        parts = [
+            [pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in self.inputs]
+            for request in requests
+        ]
         joined = parts[0] if len(parts) == 1 else [np.concatenate(part) for part in zip(*parts, strict=True)]
         outputs = self.session.run(self.outputs, dict(zip(self.inputs, joined, strict=True)))
         if len(requests) == 1:
@@ -202,7 +207,7 @@ class TritonPythonModel:
         return [self.response(request, share) for request, share in zip(requests, shares, strict=True)]
 
     def response(self, request: Any, outputs: Any) -> Any:
-        """The outputs that a request asked for."""
+        """Give the requested outputs."""
         wanted = request.requested_output_names()
         named = zip(self.outputs, outputs, strict=True)
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, value) for name, value in named if name in wanted])
