@@ -15,13 +15,16 @@ import torch
 from asl_pkg import contract
 from asl_pkg.bundle import signature
 from asl_pkg.bundle.bundle import Bundle, open_bundle, seal
+from asl_pkg.bundle.manifest import ModelFacts, Provenance, TrainingFacts
 from asl_pkg.bundle.triton_config import config_pbtxt, labels
-from asl_pkg.class_sets import KEY, known_classes
+from asl_pkg.class_sets import known_classes
 from asl_pkg.config.schema import ExportSettings, Settings
 from asl_pkg.errors import BundleError, SettingError
 from asl_pkg.inference.onnx_session import open_session
 from asl_pkg.lineage import git_commit
 from asl_pkg.models import load_checkpoint
+from asl_pkg.models.checkpoint import MENDS
+from asl_pkg.models.classifier import Classifier
 from asl_pkg.models.export_module import ExportModule
 from asl_pkg.models.onnx_export import to_onnx
 from asl_pkg.models.quantization import calibration_images, to_fp16, to_int8
@@ -60,14 +63,7 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
     digest = classifier.hparams["dataset_digest"]
     said = metadata(classifier.hparams, settings.export)
     graph = to_onnx(served, said)
-    facts = {
-        "dataset_digest": digest,
-        KEY: known_classes(classifier.hparams),
-        "precision": settings.export.precision,
-        "confidence_threshold": settings.export.confidence_threshold,
-        "temperature": classifier.temperature,
-        "provenance": _provenance(classifier.hparams, settings.export),
-    }
+    facts = _facts(classifier, settings.export, checkpoint_path)
     with outputs.replaced(bundle_dir, outputs.BUNDLE) as beside:
         _write_repository(beside, graph, settings.export)
         _try(served, beside / contract.MODEL_FILE, settings)  # in fp32; a variant of it is judged by `asl validate`
@@ -142,13 +138,23 @@ def _write_extras(folder: Path, training: Path) -> None:
             shutil.copyfile(training / source, folder / target)
 
 
-def _provenance(hparams: Mapping[str, Any], settings: ExportSettings) -> dict[str, Any]:
-    trained = {name: hparams[name] for name in ("commit", "run_id", "seed", "model", "trainer")}
-    return {
-        "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "export": {"commit": git_commit.commit(), "torch": torch.__version__, **dataclasses.asdict(settings)},
-        "training": trained,
-    }
+def _facts(classifier: Classifier, settings: ExportSettings, checkpoint_path: Path) -> ModelFacts:
+    hparams = classifier.hparams
+    try:
+        return ModelFacts(
+            dataset_digest=hparams["dataset_digest"],
+            known_classes=known_classes(hparams),
+            precision=settings.precision,
+            confidence_threshold=settings.confidence_threshold,
+            temperature=classifier.temperature,
+            provenance=Provenance(
+                exported_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                export={"commit": git_commit.commit(), "torch": str(torch.__version__), **dataclasses.asdict(settings)},
+                training=TrainingFacts(**{name: hparams[name] for name in TrainingFacts.model_fields}),
+            ),
+        )
+    except (KeyError, ValueError) as error:
+        raise BundleError(f"{checkpoint_path} does not say how it was trained: {MENDS}") from error
 
 
 def _claim_graph(onnx_path: Path, bundle_dir: Path) -> None:

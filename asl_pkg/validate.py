@@ -1,6 +1,5 @@
 """The verb validate: measure the exported bundle on images that training never saw, and let the gates decide."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from asl_pkg import contract
@@ -11,10 +10,11 @@ from asl_pkg.data.dataset import DatasetInfo, drawn_signers, read_info, read_spl
 from asl_pkg.errors import BundleError
 from asl_pkg.storage import atomic, outputs
 from asl_pkg.validation.answers import TEST
-from asl_pkg.validation.evaluation import Evaluation, evaluate
+from asl_pkg.validation.context import open_context
+from asl_pkg.validation.evaluation import Evaluation, Judgement, evaluate
 from asl_pkg.validation.external import open_external
 from asl_pkg.validation.gate_specs import required_gates
-from asl_pkg.validation.gates import Gate, GateInput, decide
+from asl_pkg.validation.gates import GateInput, decide
 from asl_pkg.validation.golden import write_golden
 from asl_pkg.validation.leak import find_leak
 from asl_pkg.validation.model_card import model_card
@@ -22,23 +22,6 @@ from asl_pkg.validation.model_contract import contract_faults
 from asl_pkg.validation.report import Report
 from asl_pkg.validation.report_html import report_html
 from asl_pkg.validation.report_json import report_json
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What was found out about a bundle.
-
-    Args:
-        info: the data set.
-        bundle: None where its files are not what was exported.
-        gates: the verdicts.
-        evidence: None where the model could not be run.
-    """
-
-    info: DatasetInfo
-    bundle: Bundle | None
-    gates: list[Gate]
-    evidence: Evaluation | None
 
 
 def validate(
@@ -73,13 +56,13 @@ def validate(
     judged = judge(settings, bundle_dir, dataset_dir, checkpoint_path, champion)
     with outputs.replaced(report_dir, outputs.REPORT) as beside:
         golden_digest = None
-        if judged.evidence:
-            golden_digest = _write_golden(beside / contract.GOLDEN_FOLDER, dataset_dir, judged.evidence)
+        if judged.evaluation:
+            golden_digest = _write_golden(beside / contract.GOLDEN_FOLDER, dataset_dir, judged.evaluation)
         drawn = drawn_signers(read_split(dataset_dir, TEST, ["signer", "landmarks_3d"]))
-        body = report_json(judged.info, drawn, bundle_dir, judged.bundle, judged.gates, judged.evidence, golden_digest)
-        atomic.write_json(beside / contract.REPORT_FILE, body)
+        body = report_json(judged, drawn, atomic.sha256(bundle_dir / contract.BUNDLE_FILE), golden_digest)
+        atomic.write_json(beside / contract.REPORT_FILE, body.model_dump(mode="json"))
         signature.sign(beside / contract.REPORT_FILE, beside / contract.REPORT_SIGNATURE)
-        atomic.write_text(beside / contract.REPORT_PAGE, report_html(body, judged.evidence))
+        atomic.write_text(beside / contract.REPORT_PAGE, report_html(body, judged.evaluation))
         atomic.write_text(beside / contract.MODEL_CARD, model_card(body))
     return Report(report_dir, body)
 
@@ -92,14 +75,14 @@ def judge(
     bundle, found = examine(bundle_dir, info)
     found["leak"] = _leak(dataset_dir, checkpoint_path.parent.parent / contract.SEEN_FILE)
     strangers = open_external(settings.data.external) if settings.data.external else None
-    evidence = None
+    evaluation = None
     if bundle and found["contract"].measured == 0:
-        evidence = evaluate(settings, bundle, checkpoint_path, dataset_dir, info, strangers, champion)
-        found |= evidence.found
-    external = evidence.external if evidence else None
-    manifest = bundle.manifest if bundle else None
-    names = required_gates({"data": {"unseen_signers": info.unseen_signers}, "external": external, "bundle": manifest})
-    return Judgement(info, bundle, decide(found, settings.validate, names), evidence)
+        context = open_context(settings, bundle, checkpoint_path, dataset_dir, info)
+        evaluation = evaluate(context, strangers, champion)
+        found |= evaluation.found
+    scored = evaluation is not None and evaluation.external is not None
+    names = required_gates(bundle.manifest if bundle else None, info.unseen_signers, scored)
+    return Judgement(info, bundle, decide(found, settings.validate, names), evaluation)
 
 
 def _leak(dataset_dir: Path, seen_path: Path) -> GateInput:
@@ -137,9 +120,9 @@ def examine(bundle_dir: Path, info: DatasetInfo) -> tuple[Bundle | None, dict[st
     }
 
 
-def _write_golden(folder: Path, dataset_dir: Path, evidence: Evaluation) -> str:
+def _write_golden(folder: Path, dataset_dir: Path, evaluation: Evaluation) -> str:
     """SHA-256 of its list, which names the digest of each image."""
-    rows, answers = evidence.golden_rows, evidence.answers
+    rows, answers = evaluation.golden_rows, evaluation.answers
     images = read_split(dataset_dir, TEST, ["image"]).take(rows)["image"].to_pylist()
     write_golden(folder, answers.truth[rows].tolist(), images, answers.probabilities[rows])
     return atomic.sha256(folder / contract.GOLDEN_FILE)

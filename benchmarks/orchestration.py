@@ -71,7 +71,7 @@ def results(dataset: Path, training: Path, bundle: Path, report: Path) -> dict[s
         "split": ", ".join(f"{name} {sum(counts.values())}" for name, counts in info.counts.items()),
         "validation": ", ".join(f"{name} {value:.6g}" for name, value in sorted(measured.items()) if name != "seconds"),
         "test": f"accuracy {judged.accuracy:.6f}, macro F1 {judged.macro_f1:.6f}",
-        "gates": f"{len(judged.body['gates'])}, failed: {', '.join(judged.failed) or 'none'}",
+        "gates": f"{len(judged.body.gates)}, failed: {', '.join(judged.failed) or 'none'}",
         "release": open_bundle(bundle).release,
     }
 

@@ -118,7 +118,7 @@ def _with_settings(bundle: Bundle, folder: Path, copies: int, threads: int) -> B
     settings = ExportSettings(instances=copies, threads=threads, confidence_threshold=bundle.confidence_threshold)
     (folder / contract.CONFIG_FILE).write_text(config_pbtxt(settings))
     (folder / contract.BUNDLE_FILE).unlink()
-    return seal(folder, {name: bundle.manifest[name] for name in ("dataset_digest", "confidence_threshold")})
+    return seal(folder, bundle.manifest)
 
 
 def _environment(work: Path, packages: tuple[str, ...]) -> Path:

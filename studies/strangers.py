@@ -124,7 +124,7 @@ def row(found: ExternalScore, **of_what: Any) -> dict[str, Any]:
         "resampled_by": found.unit,
         "groups": accuracy.groups,
         "macro_f1": found.macro_f1.value,
-        "recall": found.body["recall"],
+        "recall": found.figures.recall,
     }
 
 

@@ -32,7 +32,7 @@ def graph(exported: Exported) -> onnx.ModelProto:
 
 
 def test_the_bundle_holds_what_triton_reads_and_the_drift_reference(exported: Exported) -> None:
-    files = {one["path"] for one in open_bundle(exported.bundle).manifest["files"]}
+    files = {file.path for file in open_bundle(exported.bundle).manifest.files}
     assert files == {contract.CONFIG_FILE, contract.LABELS_FILE, contract.MODEL_FILE, contract.DRIFT_FILE}
 
 
@@ -90,7 +90,7 @@ def test_another_process_writes_the_same_release(exported: Exported, tmp_path: P
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout + done.stderr == ""
-    digests = {open_bundle(folder).manifest["model_digest"] for folder in (exported.bundle, tmp_path / "bundle")}
+    digests = {open_bundle(folder).manifest.model_digest for folder in (exported.bundle, tmp_path / "bundle")}
     assert len(digests) == 1
 
 
@@ -99,7 +99,7 @@ def test_the_bill_of_materials_of_the_training_goes_along(exported: Exported, tm
     (tmp_path / "models" / contract.SBOM_FILE).write_text("{}")
     bundle = step.export(settings(), checkpoint, tmp_path / "bundle")
     assert (bundle.folder / contract.BUNDLE_SBOM).read_text() == "{}"
-    assert contract.BUNDLE_SBOM in {one["path"] for one in bundle.manifest["files"]}
+    assert contract.BUNDLE_SBOM in {file.path for file in bundle.manifest.files}
 
 
 def test_the_graph_alone_is_copied_where_asked(exported: Exported, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from asl_pkg import contract
-from asl_pkg.bundle.bundle import Bundle, seal
+from asl_pkg.bundle.bundle import Bundle
 from asl_pkg.config.schema import BaselineModel, InferenceSettings, TrainerSettings
 from asl_pkg.data.preparation import prepare
 from asl_pkg.data.sample import RejectedFile
@@ -259,8 +259,8 @@ def test_another_image_size_is_refused_with_the_models_own(tmp_path: Path, chose
 
 def test_a_bundle_of_another_preparation_is_refused(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundle")
-    facts = {name: value for name, value in bundle.manifest.items() if name not in ("files", "model_digest")}
-    seal(bundle.folder, facts | {"preparation_version": 2})
+    other = bundle.manifest.model_copy(update={"preparation_version": 2})
+    (bundle.folder / contract.BUNDLE_FILE).write_text(other.model_dump_json())
     with pytest.raises(BundleError, match="preparation_version is 2, expected 1"):
         infer(InferenceSettings(bundle=str(bundle.folder)), [str(draw(tmp_path / "a.png"))])
 

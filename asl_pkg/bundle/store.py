@@ -17,7 +17,7 @@ S3 = "s3://"
 
 
 @dataclass(frozen=True)
-class Listed:
+class StoredRelease:
     """A release in the store.
 
     Args:
@@ -180,7 +180,7 @@ def serving_bundle(store: Path) -> Path | None:
     return release_folder(store, serving.release) if serving else None
 
 
-def list_releases(store: Store, serving: Serving | None) -> list[Listed]:
+def list_releases(store: Store, serving: Serving | None) -> list[StoredRelease]:
     """List what a store holds.
 
     Args:
@@ -195,5 +195,7 @@ def list_releases(store: Store, serving: Serving | None) -> list[Listed]:
     for release in store.releases():
         manifest = store.manifest(release)
         digest = hashlib.sha256(manifest).hexdigest()
-        listed.append(Listed(release, digest, str(json.loads(manifest)["dataset_digest"]), roles.get(release, "")))
+        listed.append(
+            StoredRelease(release, digest, str(json.loads(manifest)["dataset_digest"]), roles.get(release, ""))
+        )
     return listed

@@ -54,7 +54,7 @@ def verify(*arguments: str) -> None:
     bundles, settings = split_paths_and_overrides(arguments)
     for folder in bundles or [load(Settings, settings).bundle_dir]:
         bundle = step.verify(Path(folder))
-        files = len(bundle.manifest["files"])
+        files = len(bundle.manifest.files)
         print(f"{folder}: release {bundle.release}, {files} files as exported; {bundle.signature}")
 
 
@@ -77,7 +77,7 @@ def monitor(*arguments: str) -> None:
     print(found.summary)
     print(f"look at {Path(chosen.monitor_dir) / contract.MONITOR_PAGE}")
     if found.drifted:
-        raise DriftError(f"not like what the model was measured on: {', '.join(one.name for one in found.drifted)}")
+        raise DriftError(f"not like what the model was measured on: {', '.join(found.drifted)}")
 
 
 def key(folder: str = contract.KEYS_FOLDER) -> None:

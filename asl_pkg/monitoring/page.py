@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from asl_pkg import contract
-from asl_pkg.monitoring.drift import CONFIDENCE, LETTER, shares
+from asl_pkg.monitoring.drift import CONFIDENCE, LETTER, DriftReport, shares
 from asl_pkg.monitoring.features import MEASURES
 from asl_pkg.reporting.html import render
 from asl_pkg.reporting.plot_style import BLUE, STABLE
@@ -23,7 +23,7 @@ BINS = 30
 MEANINGS = MEASURES | {CONFIDENCE: "how sure the model is", LETTER: "which letters it answers"}
 
 
-def drift_html(body: dict[str, Any], reference: Mapping[str, Sequence[Any]], shown: Mapping[str, Sequence[Any]]) -> str:
+def drift_html(body: DriftReport, reference: Mapping[str, Sequence[Any]], shown: Mapping[str, Sequence[Any]]) -> str:
     """Render the comparison.
 
     Args:
@@ -34,8 +34,8 @@ def drift_html(body: dict[str, Any], reference: Mapping[str, Sequence[Any]], sho
     Returns:
         HTML that needs no other file and no network.
     """
-    plots = {one: _histogram(reference[one], shown[one]) for one in reference if one != LETTER}
-    order = sorted(body["measures"], key=lambda one: one["allowed"] - one["distance"])
+    plots = {name: _histogram(reference[name], shown[name]) for name in reference if name != LETTER}
+    order = sorted(body.measures, key=lambda shift: shift.allowed - shift.distance)
     letters = _letters(reference[LETTER], shown[LETTER])
     return render(TEMPLATE, body=body, measures=order, meanings=MEANINGS, plots=plots, letters=letters)
 

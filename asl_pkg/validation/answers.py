@@ -41,21 +41,21 @@ class Answers:
     digests: Sequence[str]
 
 
-def ask(
+def answer_test_images(
     session: onnxruntime.InferenceSession,
     served: torch.nn.Module,
     dataset_dir: Path,
     info: DatasetInfo,
     cache: DataSettings,
 ) -> Answers:
-    """Ask bundle and checkpoint about every test image.
+    """Let bundle and checkpoint answer every test image.
 
     Args:
-        session: of the bundle's graph, which keeps the model contract.
-        served: the network of the checkpoint that it was made from.
-        dataset_dir: the data set.
-        info: what dataset.json says of it.
-        cache: where decoded images are kept: `cache_dir`, `cache_gb`.
+        session: ONNX Runtime on the bundle's graph, which keeps the model contract.
+        served: Network of the checkpoint that the bundle was made from.
+        dataset_dir: Folder of the data set.
+        info: Contents of dataset.json.
+        cache: Where decoded images are kept: `cache_dir`, `cache_gb`.
 
     Returns:
         Both answers, in the order of the data set.

@@ -10,7 +10,8 @@ from asl_pkg.bundle.bundle import Bundle
 from asl_pkg.class_sets import labels_of
 from asl_pkg.inference.onnx_session import open_session
 from asl_pkg.metrics.classification import Interval, confusion_by_group, paired_loss
-from asl_pkg.validation.answers import Answers, answer_by_onnx
+from asl_pkg.validation.answers import answer_by_onnx
+from asl_pkg.validation.context import EvaluationContext
 from asl_pkg.validation.gates import GateInput
 
 EVERY = slice(None)
@@ -34,19 +35,14 @@ class Champion:
     classes: str = ""
 
 
-def compare_with_champion(
-    champion: Bundle, challenger: Bundle, answers: Answers, resamples: int, seed: int
-) -> Champion:
-    """Ask the champion itself: what was once measured of it was measured on other images.
+def compare_with_champion(champion: Bundle, context: EvaluationContext) -> Champion:
+    """Run the champion itself: its own report was measured on other images.
 
-    Where the two know other classes, they are compared on the images of those that both know.
+    Where the two know different classes, they are compared on the images of the classes that both know.
 
     Args:
-        champion: the release that serves.
-        challenger: the bundle that is judged.
-        answers: the challenger's.
-        resamples: bootstrap resamples.
-        seed: of the resampling.
+        champion: Bundle of the release that serves.
+        context: Bundle that is judged, and its answers.
 
     Returns:
         How the two compare.
@@ -54,10 +50,11 @@ def compare_with_champion(
     Raises:
         BundleError: the champion does not keep the model contract.
     """
+    answers, challenger = context.answers, context.bundle
     by_champion = answer_by_onnx(open_session(champion.model_path), answers.pixels)
     both = [name for name in champion.known_classes if name in challenger.known_classes]
     rows = np.isin(answers.truth, labels_of(both))
-    loss = accuracy_loss(by_champion, answers, resamples, seed, rows) if rows.any() else None
+    loss = accuracy_loss(by_champion, context, rows) if rows.any() else None
     said = "" if champion.known_classes == challenger.known_classes else _compared(champion, challenger, both, rows)
     return Champion(champion.release, champion.digest, loss, said)
 
@@ -74,30 +71,25 @@ def _compared(champion: Bundle, challenger: Bundle, both: Sequence[str], rows: N
 
 
 def accuracy_loss(
-    before: NDArray[np.float32],
-    answers: Answers,
-    resamples: int,
-    seed: int,
-    rows: NDArray[np.bool_] | slice = EVERY,
+    before: NDArray[np.float32], context: EvaluationContext, rows: NDArray[np.bool_] | slice = EVERY
 ) -> Interval:
     """Estimate what a bundle loses against other answers to the same images.
 
     Args:
-        before: the other probabilities [n, 29].
-        answers: the bundle's, and which images belong together.
-        resamples: bootstrap resamples.
-        seed: of the resampling.
-        rows: of the images to compare on.
+        before: Probabilities of the other model [n, 29].
+        context: Bundle and its answers.
+        rows: Images to compare on.
 
     Returns:
         The loss of accuracy, in shares of the images.
     """
+    answers = context.answers
     _, groups = np.unique(np.asarray(answers.groups)[rows], return_inverse=True)
     first, second = (
         confusion_by_group(answers.truth[rows], probabilities[rows].argmax(axis=1), groups)
         for probabilities in (before, answers.probabilities)
     )
-    return paired_loss(first, second, resamples, seed)
+    return paired_loss(first, second, context.resamples, context.seed)
 
 
 def champion_finding(found: Champion | None, unit: str) -> GateInput:

@@ -7,9 +7,8 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -26,6 +25,7 @@ from asl_pkg.inference.onnx_session import predict
 from asl_pkg.metrics import classification
 from asl_pkg.metrics.classification import Interval
 from asl_pkg.progress import track
+from asl_pkg.validation.report_body import BrokenFile, ExternalFigures, figure
 
 BLOCK_FRAMES = FolderData().block_frames
 BLOCKS = 8  # a run of frames too short for so many blocks of BLOCK_FRAMES is cut into as many shorter ones
@@ -77,22 +77,22 @@ class ExternalScore:
     unknown: Mapping[str, int]
 
     @property
-    def body(self) -> dict[str, Any]:
-        """What report.json says of it; `recall` and `counts` name the classes that the images show."""
+    def figures(self) -> ExternalFigures:
+        """What report.json says of it."""
         shown = [label for label, count in enumerate(self.confusion.sum(axis=1)) if count]
         recall = classification.recall(self.confusion)
-        return {
-            "source": self.source,
-            "images": int(self.confusion.sum()),
-            "unit": self.unit,
-            "accuracy": asdict(self.accuracy) | {"too_few_groups": self.accuracy.too_few},
-            "macro_f1": asdict(self.macro_f1) | {"too_few_groups": self.macro_f1.too_few},
-            "recall": {contract.CLASSES[label]: float(recall[label]) for label in shown},
-            "counts": {contract.CLASSES[label]: int(self.confusion[label].sum()) for label in shown},
-            "confusion": self.confusion.tolist(),
-            "unknown": dict(self.unknown),
-            "broken": [{"path": one.path, "reason": one.reason} for one in self.broken],
-        }
+        return ExternalFigures(
+            source=self.source,
+            images=int(self.confusion.sum()),
+            unit=self.unit,
+            accuracy=figure(self.accuracy),
+            macro_f1=figure(self.macro_f1),
+            recall={contract.CLASSES[label]: float(recall[label]) for label in shown},
+            counts={contract.CLASSES[label]: int(self.confusion[label].sum()) for label in shown},
+            confusion=self.confusion.tolist(),
+            unknown=dict(self.unknown),
+            broken=[BrokenFile(path=file.path, reason=file.reason) for file in self.broken],
+        )
 
 
 def open_external(path: str) -> Source:

@@ -1,11 +1,10 @@
 """What each gate asks, and what to do where it fails. The thresholds are settings: config.ValidateSettings."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from asl_pkg import contract
-from asl_pkg.class_sets import NOTHING, known_classes
+from asl_pkg.bundle.manifest import Manifest
+from asl_pkg.class_sets import NOTHING
 
 AT_LEAST = "at least"
 AT_MOST = "at most"
@@ -172,39 +171,35 @@ GATE_SPECS = {
 }
 
 
-def _of_variant(body: Mapping[str, Any]) -> bool:
-    return (body.get("bundle") or {}).get("precision", contract.FP32) != contract.FP32
-
-
-def knows_nothing(bundle: Mapping[str, Any] | None) -> bool:
-    """Whether the model knows the class `nothing`, which empty scenes and noise are to be answered with.
+def knows_nothing(bundle: Manifest | None) -> bool:
+    """Whether a model knows the class `nothing`, the right answer to empty scenes and noise.
 
     Args:
-        bundle: the contents of bundle.json, None where it is damaged.
+        bundle: Contents of bundle.json; None where the bundle is damaged.
 
     Returns:
-        True where nothing says that it does not.
+        True unless bundle.json says that it does not.
     """
-    return NOTHING in known_classes(bundle or {})
+    return bundle is None or NOTHING in bundle.known_classes
 
 
-# Gates that only some reports have, and how such a report is known.
-ASKED_ONLY_WHERE: dict[str, Callable[[Mapping[str, Any]], bool]] = {
-    **dict.fromkeys(("parity", "parity_class"), lambda body: not _of_variant(body)),
-    **dict.fromkeys(("agreement", "not_worse", "faster"), _of_variant),
-    "worst_group": lambda body: body["data"]["unseen_signers"],
-    **dict.fromkeys(("empty_scenes", "noise"), lambda body: knows_nothing(body.get("bundle"))),
-    "external": lambda body: body["external"] is not None,
-}
-
-
-def required_gates(body: Mapping[str, Any]) -> list[str]:
-    """List the gates that have to be in a report.
+def required_gates(bundle: Manifest | None, unseen_signers: bool, external: bool) -> list[str]:
+    """List the gates that a report must have.
 
     Args:
-        body: contents of report.json.
+        bundle: Contents of bundle.json; None where the bundle is damaged.
+        unseen_signers: Whether training saw no signer of the test split.
+        external: Whether other people's images were scored.
 
     Returns:
-        Names, in the order of RULES.
+        Names, in the order of GATE_SPECS.
     """
-    return [name for name in GATE_SPECS if name not in ASKED_ONLY_WHERE or ASKED_ONLY_WHERE[name](body)]
+    variant = bundle is not None and bundle.precision != contract.FP32
+    applies = {
+        **dict.fromkeys(("parity", "parity_class"), not variant),
+        **dict.fromkeys(("agreement", "not_worse", "faster"), variant),
+        "worst_group": unseen_signers,
+        **dict.fromkeys(("empty_scenes", "noise"), knows_nothing(bundle)),
+        "external": external,
+    }
+    return [name for name in GATE_SPECS if applies.get(name, True)]

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from asl_pkg.config.schema import ValidateSettings
 from asl_pkg.metrics.classification import Interval
 from asl_pkg.validation.gate_specs import AT_LEAST, GATE_SPECS, required_gates
 from asl_pkg.validation.measurements import Measurements
+from asl_pkg.validation.report_body import Gate, ReportBody
 
 
 @dataclass(frozen=True)
@@ -28,31 +28,6 @@ class GateInput:
     detail: str = ""
     unit: str = ""
     interval: list[float] | None = None
-
-
-@dataclass(frozen=True)
-class Gate:
-    """A verdict.
-
-    Args:
-        name: key of RULES.
-        passed: follows from the next three.
-        measured: the number; None where it could not be measured, which never passes.
-        direction: AT_LEAST or AT_MOST.
-        threshold: what the number is compared with.
-        unit: what was resampled, empty for a number without an interval.
-        interval: 95% interval of the figure whose bound was measured, None for a number without one.
-        why: what was measured, and what to do where the gate fails.
-    """
-
-    name: str
-    passed: bool
-    measured: float | None
-    direction: str
-    threshold: float
-    unit: str
-    interval: list[float] | None
-    why: str
 
 
 def passes(name: str, measured: float | None, threshold: float) -> bool:
@@ -124,23 +99,22 @@ def decide(found: Mapping[str, GateInput], settings: ValidateSettings, names: li
     return [_gate(name, found.get(name, GateInput(None)), settings) for name in names]
 
 
-def verdict_is_consistent(body: dict[str, Any]) -> bool:
+def verdict_is_consistent(body: ReportBody) -> bool:
     """Whether the verdict of a report follows from its own numbers.
 
     Args:
-        body: contents of report.json.
+        body: Contents of report.json.
 
     Returns:
-        True where every gate that has to be there is there once, each `passed` follows from measured and threshold, and
-        the report's own `passed` from theirs.
+        True where every required gate is there once, each `passed` follows from measured and threshold, and the
+        report's own `passed` from theirs.
     """
-    try:
-        gates = body["gates"]
-        each = all(gate["passed"] is passes(gate["name"], gate["measured"], gate["threshold"]) for gate in gates)
-        complete = [gate["name"] for gate in gates] == required_gates(body)
-        return each and complete and body["passed"] is all(gate["passed"] for gate in gates)
-    except (KeyError, TypeError):
-        return False
+    names = required_gates(body.bundle, body.data.unseen_signers, body.external is not None)
+    return (
+        [gate.name for gate in body.gates] == names
+        and all(gate.passed is passes(gate.name, gate.measured, gate.threshold) for gate in body.gates)
+        and body.passed is all(gate.passed for gate in body.gates)
+    )
 
 
 def _gate(name: str, finding: GateInput, settings: ValidateSettings) -> Gate:
@@ -152,4 +126,13 @@ def _gate(name: str, finding: GateInput, settings: ValidateSettings) -> Gate:
     said = [rule.measures if measured is not None else f"not measured: {rule.measures}", finding.detail]
     said += [] if passed else [rule.remedy]
     why = "; ".join(filter(None, said))
-    return Gate(name, passed, measured, rule.direction, threshold, finding.unit, finding.interval, why)
+    return Gate(
+        name=name,
+        passed=passed,
+        measured=measured,
+        direction=rule.direction,
+        threshold=threshold,
+        unit=finding.unit,
+        interval=finding.interval,
+        why=why,
+    )

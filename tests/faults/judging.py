@@ -43,7 +43,7 @@ def _by_gates(case: Case) -> dict[str, str]:
     judged = judge(case.settings, case.bundle, case.dataset, case.checkpoint)
     failed = [gate for gate in judged.gates if not gate.passed]
     # where the model could not be run a gate that had nothing to measure refused nothing
-    return {gate.name: gate.why for gate in failed if judged.evidence or gate.measured is not None}
+    return {gate.name: gate.why for gate in failed if judged.evaluation or gate.measured is not None}
 
 
 def _by_deploy(case: Case, store: Path) -> dict[str, str]:

@@ -105,5 +105,5 @@ def test_a_bundle_that_says_another_precision_than_its_graph_breaks_the_contract
     bundles: dict[str, Bundle], said: str
 ) -> None:
     bundle = bundles[contract.INT8]
-    lying = dataclasses.replace(bundle, manifest=bundle.manifest | {"precision": said})
+    lying = dataclasses.replace(bundle, manifest=bundle.manifest.model_copy(update={"precision": said}))
     assert contract_faults(lying) == [f"precision int8, bundle.json says {said}: fp32, fp16, int8"]

@@ -10,8 +10,10 @@ import onnx
 import pytest
 
 from asl_pkg import contract
-from asl_pkg.validate import Judgement, judge
+from asl_pkg.validate import judge
+from asl_pkg.validation.evaluation import Judgement
 from asl_pkg.validation.gates import GATE_SPECS, decide, passes, verdict_is_consistent
+from asl_pkg.validation.report_body import ExternalFigures, Gate, ReportBody, ReportProvenance, SplitFacts
 from tests.faults.case import plant
 from tests.support.exported import Exported, settings, write_dataset
 
@@ -125,7 +127,7 @@ def test_a_bundle_that_breaks_the_contract_is_caught(
     gate = next(gate for gate in judged.gates if gate.name == "contract")
     assert said in gate.why
     assert failed(judged) == {"contract"} | ANSWERS
-    assert judged.evidence is None
+    assert judged.evaluation is None
 
 
 def test_a_changed_byte_is_caught_and_everything_else_is_not_measured(exported: Exported, tmp_path: Path) -> None:
@@ -157,44 +159,67 @@ def test_what_was_not_measured_never_passes(name: str, measured: float | None) -
 PARITY, ACCURACY = GATES.index("parity"), GATES.index("accuracy")
 
 
-def report(**changes: object) -> dict[str, object]:
-    gates = [{"name": name, "passed": True, "measured": 0.5, "threshold": 0.5} for name in GATES]
-    return {"passed": True, "gates": gates, "external": None, "data": {"unseen_signers": True}, **changes}
+def report() -> ReportBody:
+    """An honest one."""
+    verdict = {"passed": True, "measured": 0.5, "direction": "", "threshold": 0.5, "unit": "", "interval": None}
+    return ReportBody(
+        headline="",
+        passed=True,
+        schema_version=contract.REPORT_SCHEMA,
+        release=None,
+        bundle_digest="",
+        dataset_digest="",
+        champion=None,
+        golden_digest=None,
+        gates=[Gate(name=name, why="", **verdict) for name in GATES],
+        metrics=None,
+        champion_loss=None,
+        data=SplitFacts(split_by="signer", unseen_signers=True, signers=1, drawn_signers=0),
+        bundle=None,
+        provenance=ReportProvenance(validated_at="", commit="", onnxruntime="", torch=""),
+    )
+
+
+def forged(place: int, **changes: object) -> Callable[[list[Gate]], list[Gate]]:
+    """Change one of the gates."""
+
+    def forge(gates: list[Gate]) -> list[Gate]:
+        return [gate.model_copy(update=changes) if at == place else gate for at, gate in enumerate(gates)]
+
+    return forge
 
 
 @pytest.mark.parametrize(
     ("forge", "true"),
     [
-        (lambda body: None, True),
-        (lambda body: body["gates"][ACCURACY].update(measured=0.4), False),
-        (lambda body: body["gates"][PARITY].update(threshold=0.4), False),
-        (lambda body: body["gates"][ACCURACY].update(measured=None), False),
-        (lambda body: body["gates"].pop(), False),
-        (lambda body: body["gates"].reverse(), False),
-        (lambda body: body["gates"][ACCURACY].update(measured=0.4, passed=False), False),
-        (lambda body: body.update(external={}), False),
-        (lambda body: body.update(data={"unseen_signers": False}), False),
-        (lambda body: body.update(passed=1), False),
-        (lambda body: body.pop("gates"), False),
+        (lambda gates: gates, True),
+        (forged(ACCURACY, measured=0.4), False),
+        (forged(PARITY, threshold=0.4), False),
+        (forged(ACCURACY, measured=None), False),
+        (forged(ACCURACY, measured=0.4, passed=False), False),
+        (forged(ACCURACY, name="another"), False),
+        (lambda gates: gates[:-1], False),
+        (lambda gates: gates[::-1], False),
+        (lambda gates: [], False),
     ],
-    ids=[
-        "honest",
-        "worse",
-        "stricter",
-        "not measured",
-        "one fewer",
-        "reversed",
-        "one failed",
-        "external not judged",
-        "one too many",
-        "no bool",
-        "no gates",
-    ],  # fmt: skip
+    ids=["honest", "worse", "stricter", "not measured", "one failed", "renamed", "one fewer", "reversed", "none"],
 )
-def test_a_verdict_has_to_follow_from_its_numbers(forge: Callable[[dict[str, object]], object], true: bool) -> None:
+def test_a_verdict_has_to_follow_from_its_numbers(forge: Callable[[list[Gate]], list[Gate]], true: bool) -> None:
     body = report()
-    forge(body)
-    assert verdict_is_consistent(body) is true
+    assert verdict_is_consistent(body.model_copy(update={"gates": forge(body.gates)})) is true
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"external": ExternalFigures.model_construct()},
+        {"data": SplitFacts(split_by="block", unseen_signers=False, signers=1, drawn_signers=0)},
+        {"passed": False},
+    ],
+    ids=["external not judged", "one too many", "refused though all passed"],
+)
+def test_the_gates_of_a_report_have_to_fit_the_rest_of_it(changes: dict[str, object]) -> None:
+    assert not verdict_is_consistent(report().model_copy(update=changes))
 
 
 def test_a_gate_without_a_finding_fails() -> None:
