@@ -130,7 +130,7 @@ def _train(
     write_json(folder / contract.METRICS_FILE, metrics)
     write_json(folder / contract.STATISTICS_FILE, statistics(pixels, labels, logits, temperature))
     write_text(folder / contract.SBOM_FILE, sbom())
-    plots.draw(folder / contract.PLOTS_FOLDER, history.rows, best, confusion(logits, labels), metrics)
+    plots.draw_training_plots(folder / contract.PLOTS_FOLDER, history.rows, best, confusion(logits, labels), metrics)
     return metrics
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from asl_pkg import contract
 from asl_pkg.class_sets import described
-from asl_pkg.reporting.html import data_uri, image_uri, render
+from asl_pkg.reporting.html import data_uri, image_uri, render_page
 from asl_pkg.validation import plots
 from asl_pkg.validation.answers import Answers
 from asl_pkg.validation.evaluation import Evaluation
@@ -44,7 +44,7 @@ def report_html(body: ReportBody, evaluation: Evaluation | None) -> str:
         }
     if external:
         drawn["external"] = data_uri(plots.confusion_plot(external.confusion).encode(), SVG)
-    return render(
+    return render_page(
         TEMPLATE,
         body=body,
         some=described(body.bundle.known_classes if body.bundle else contract.CLASSES),
