@@ -162,7 +162,7 @@ def _claim_graph(onnx_path: Path, bundle_dir: Path) -> None:
 
     def ours(path: Path) -> bool:
         try:
-            said = {one.key for one in onnx.load(path, load_external_data=False).metadata_props}
+            said = {prop.key for prop in onnx.load(path, load_external_data=False).metadata_props}
         except Exception:  # protobuf and onnx have many, with no ancestor in common
             return False
         return {contract.METADATA_CONTRACT, contract.METADATA_CLASSES} <= said

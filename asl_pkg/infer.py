@@ -88,16 +88,16 @@ def _answers(runtime: Runtime, threshold: float, described: bool, images: Iterab
     remaining = iter(images)
     while batch := list(itertools.islice(remaining, contract.MAX_BATCH)):
         prepared = [_prepare(image) for image in batch]
-        whole = [one for one in prepared if isinstance(one, np.ndarray)]
+        whole = [item for item in prepared if isinstance(item, np.ndarray)]
         rows = iter(runtime.predict(np.stack(whole)) if whole else ())
-        for image, one in zip(batch, prepared, strict=True):
+        for image, item in zip(batch, prepared, strict=True):
             path = image.path if isinstance(image, RejectedFile) else STANDARD_INPUT if image is None else str(image)
-            if isinstance(one, np.ndarray):
+            if isinstance(item, np.ndarray):
                 named = decode_prediction(next(rows), threshold)
-                measures = describe(one) if described else {}
+                measures = describe(item) if described else {}
                 yield Prediction(path, runtime.release, named.letter, named.confidence, named.top3, measures=measures)
             else:
-                yield Prediction(path, runtime.release, error=one)
+                yield Prediction(path, runtime.release, error=item)
 
 
 def _prepare(image: Named) -> np.ndarray | str:

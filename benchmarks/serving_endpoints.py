@@ -148,11 +148,11 @@ def _end(server: subprocess.Popen[bytes]) -> None:
     if server.poll() is not None:
         return
     family = [*psutil.Process(server.pid).children(recursive=True), psutil.Process(server.pid)]
-    for one in family:
+    for process in family:
         with contextlib.suppress(psutil.NoSuchProcess):
-            one.terminate()
-    for one in psutil.wait_procs(family, 10)[1]:
-        one.kill()
+            process.terminate()
+    for process in psutil.wait_procs(family, 10)[1]:
+        process.kill()
 
 
 def _wait(ready: str, server: subprocess.Popen[bytes], log: Path) -> None:

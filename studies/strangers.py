@@ -81,7 +81,9 @@ def mixed(real: Path, synthetic: Path, folder: Path) -> Path:
     with atomic_directory(folder) as beside:
         rows: list[tuple[str, int, str, str]] = []
         for split in contract.SPLITS:
-            table = pa.concat_tables([read_split(one, split) for one in (real, synthetic)], promote_options="default")
+            table = pa.concat_tables(
+                [read_split(folder, split) for folder in (real, synthetic)], promote_options="default"
+            )
             pa.parquet.write_table(table, beside / f"{split}-00000-of-00001.parquet", row_group_size=500)
             rows += zip(*(table[name].to_pylist() for name in DIGESTED), strict=True)
         counts = {
@@ -151,14 +153,14 @@ def experiments(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 def show(rows: list[dict[str, Any]]) -> None:
     """Print every row, then the mean of each recipe over strangers and seeds."""
     print(f"\n{'recipe':10} {'learnt from':26} {'asked about':26} seed  read right (95 % interval)")
-    for one in sorted(rows, key=lambda one: [one[key] for key in ("tested_on", "recipe", "seed")]):
+    for cell in sorted(rows, key=lambda cell: [cell[key] for key in ("tested_on", "recipe", "seed")]):
         print(
-            f"{one['recipe']:10} {one['learnt_from']:26} {one['tested_on']:26} {one['seed']:4}  "
-            f"{one['accuracy']:.1%} ({one['low']:.1%} to {one['high']:.1%}, {one['groups']} {one['resampled_by']}s)"
+            f"{cell['recipe']:10} {cell['learnt_from']:26} {cell['tested_on']:26} {cell['seed']:4}  "
+            f"{cell['accuracy']:.1%} ({cell['low']:.1%} to {cell['high']:.1%}, {cell['groups']} {cell['resampled_by']}s)"
         )
     print("\nmean over strangers and seeds")
-    for recipe in sorted({one["recipe"] for one in rows}):
-        print(f"{recipe:10} {np.mean([one['accuracy'] for one in rows if one['recipe'] == recipe]):.1%}")
+    for recipe in sorted({found["recipe"] for found in rows}):
+        print(f"{recipe:10} {np.mean([found['accuracy'] for found in rows if found['recipe'] == recipe]):.1%}")
 
 
 def main() -> None:
@@ -182,8 +184,8 @@ def main() -> None:
     described = {"machine": platform.machine(), "cores": os.cpu_count(), "torch": torch.__version__}
     with contextlib.chdir(options.work):
         written = Path(f"strangers-{options.model}.json")
-        for one in experiments(options):
-            rows.append(one)
+        for found in experiments(options):
+            rows.append(found)
             asked = {name: str(value) for name, value in vars(options).items()}
             result = described | {"options": asked, "left_out": sorted(LEFT_OUT), "rows": rows}
             written.write_text(json.dumps(result, indent=2) + "\n")

@@ -50,15 +50,15 @@ def test_onnx_runtime_answers_as_torch_for_any_batch(exported: Exported, batch: 
 def test_the_graph_is_of_the_version_that_the_server_takes(graph: onnx.ModelProto) -> None:
     onnx.checker.check_model(graph, full_check=True)
     assert graph.ir_version == contract.IR_VERSION
-    assert [(one.domain, one.version) for one in graph.opset_import] == [("", contract.OPSET)]
+    assert [(opset.domain, opset.version) for opset in graph.opset_import] == [("", contract.OPSET)]
 
 
 def test_the_outputs_shape_follows_from_the_inputs(graph: onnx.ModelProto) -> None:
     blank = copy.deepcopy(graph)
     blank.graph.output[0].type.tensor_type.ClearField("shape")
     inferred = onnx.shape_inference.infer_shapes(blank, check_type=True, strict_mode=True, data_prop=True)
-    shapes = [one.type.tensor_type.shape.dim for one in (inferred.graph.input[0], inferred.graph.output[0])]
-    assert [one.dim_param or one.dim_value for one in shapes[1]] == ["batch", len(contract.CLASSES)]
+    shapes = [value.type.tensor_type.shape.dim for value in (inferred.graph.input[0], inferred.graph.output[0])]
+    assert [dim.dim_param or dim.dim_value for dim in shapes[1]] == ["batch", len(contract.CLASSES)]
     assert shapes[0][0].dim_param == "batch"
 
 
@@ -70,7 +70,7 @@ def test_a_graph_that_declares_another_shape_than_it_computes_is_refused(graph: 
 
 
 def test_the_graph_says_what_it_is(graph: onnx.ModelProto) -> None:
-    facts = {one.key: one.value for one in graph.metadata_props}
+    facts = {prop.key: prop.value for prop in graph.metadata_props}
     assert json.loads(facts[contract.METADATA_CLASSES]) == list(contract.CLASSES)
     assert facts[contract.METADATA_CONTRACT] == str(contract.CONTRACT_VERSION)
     assert float(facts[contract.METADATA_THRESHOLD]) == ExportSettings().confidence_threshold

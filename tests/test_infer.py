@@ -74,7 +74,7 @@ def test_a_folder_is_searched_at_any_depth_in_order_without_what_is_hidden(tmp_p
     for name in ("b/2.PNG", "b/1.jpg", "a.jpeg", "c/d/e.png", "notes.txt", "b/._1.jpg"):
         draw(tmp_path / name)
     found = find_images([str(tmp_path)])
-    assert [str(one.relative_to(tmp_path)) for one in found if isinstance(one, Path)] == [
+    assert [str(path.relative_to(tmp_path)) for path in found if isinstance(path, Path)] == [
         "a.jpeg",
         "b/1.jpg",
         "b/2.PNG",
@@ -91,10 +91,10 @@ def test_what_a_folder_hides_is_an_answer_or_told(tmp_path: Path, capsys: pytest
     (tmp_path / "set/loop").symlink_to(".")
     (tmp_path / "set/5.jpg").symlink_to("none.jpg")
     found = find_images([str(tmp_path / "set")])
-    assert [str(one.relative_to(tmp_path / "set")) for one in found if isinstance(one, Path)] == [
+    assert [str(path.relative_to(tmp_path / "set")) for path in found if isinstance(path, Path)] == [
         "2.tif", "3", "4.heic", "linked/1.jpg"
     ]  # fmt: skip
-    (lost,) = [one for one in found if isinstance(one, RejectedFile)]
+    (lost,) = [item for item in found if isinstance(item, RejectedFile)]
     assert (lost.path, lost.quarantined) == (str(tmp_path / "set/5.jpg"), True)
     told = capsys.readouterr().err
     assert "3 left out" in told
@@ -107,7 +107,7 @@ def test_a_folder_without_the_right_to_read_it_is_an_answer(tmp_path: Path) -> N
     draw(tmp_path / "set/1.jpg")
     draw(tmp_path / "set/eve/1.jpg").parent.chmod(0)
     try:
-        assert [type(one) for one in find_images([str(tmp_path / "set")])] == [type(tmp_path), RejectedFile]
+        assert [type(item) for item in find_images([str(tmp_path / "set")])] == [type(tmp_path), RejectedFile]
     finally:
         (tmp_path / "set/eve").chmod(0o755)
 
@@ -215,7 +215,7 @@ def test_a_bare_onnx_file_answers_with_the_threshold_that_it_holds(tmp_path: Pat
     onnx.save(tiny_model(), tmp_path / "bare.onnx")
     names = [str(draw(tmp_path / "sure.png")), str(draw(tmp_path / "unsure.png", (130, 128, 128)))]
     bare = list(infer(InferenceSettings(onnx_path=str(tmp_path / "bare.onnx")), names))
-    assert [one.letter for one in bare] == [one.letter for one in infer(chosen, names)]
+    assert [prediction.letter for prediction in bare] == [prediction.letter for prediction in infer(chosen, names)]
     assert bare[1].letter == UNSURE
 
 

@@ -50,7 +50,7 @@ def images(folder: Path, change: Callable[[np.ndarray], np.ndarray], signers: in
 @pytest.mark.parametrize(
     ("change", "told"),
     [(same, set()), (dark, {"brightness", "contrast"}), (blurred, {"sharpness"}), (warm, {"red", "blue"})],
-    ids=lambda one: getattr(one, "__name__", ""),
+    ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_images_of_another_kind_are_told_by_what_changed(
     exported: Exported, tmp_path: Path, change: Callable[[np.ndarray], np.ndarray], told: set[str]
@@ -142,7 +142,7 @@ def test_what_is_alike_is_not_told_apart_by_chance(images: int) -> None:
     rng = np.random.default_rng(images)
     nothing_allowed = MonitorSettings(distance_max=0, letters_max=0)
     found = [compute_drift(sample(rng, 500), sample(rng, images), nothing_allowed) for _ in range(100)]
-    assert sum(one.drifted for shifts in found for one in shifts) <= 2  # of 200, each once in a thousand
+    assert sum(shift.drifted for shifts in found for shift in shifts) <= 2  # of 200, each once in a thousand
 
 
 def test_what_moved_is_told_from_as_many_images_as_that_takes() -> None:

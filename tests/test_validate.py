@@ -113,12 +113,12 @@ def test_the_surest_mistakes_are_shown_first() -> None:
     pixels = np.stack([image(label, 0) for label in truth])
     answers = Answers(pixels, truth, probabilities, probabilities, ["a", "b", "c", "d"], ["", "", "", ""])
     shown = worst_mistakes(answers)
-    assert [(one["truth"], one["answer"], one["group"]) for one in shown] == [
+    assert [(mistake["truth"], mistake["answer"], mistake["group"]) for mistake in shown] == [
         ("B", "A", "a"),
         ("D", "C", "c"),
         ("C", "B", "b"),
     ]
-    assert all(one["image"].startswith("data:image/jpeg;base64,") for one in shown)
+    assert all(mistake["image"].startswith("data:image/jpeg;base64,") for mistake in shown)
 
 
 def test_the_most_frequent_confusions_are_listed_first() -> None:

@@ -41,7 +41,7 @@ def open_session(path: Path, threads: int = 0) -> onnxruntime.InferenceSession:
         (contract.INPUT_NAME, "tensor(uint8)", [px, px, 3]),
         (contract.OUTPUT_NAME, "tensor(float)", [len(contract.CLASSES)]),
     ]
-    found = [(one.name, one.type, one.shape[1:]) for one in (*session.get_inputs(), *session.get_outputs())]
+    found = [(tensor.name, tensor.type, tensor.shape[1:]) for tensor in (*session.get_inputs(), *session.get_outputs())]
     if found != expected:
         raise BundleError(f"{path} has {found}, expected {expected}: `asl export` writes such a model")
     return session
@@ -80,7 +80,7 @@ def _weights_elsewhere(message: Message) -> Iterator[str]:
     """Where tensors are said to lie that are not in the file, in whatever part of the graph."""
     if isinstance(message, onnx.TensorProto):
         if message.external_data or message.data_location != onnx.TensorProto.DEFAULT:
-            yield ", ".join(f"{one.key} {one.value}" for one in message.external_data)
+            yield ", ".join(f"{entry.key} {entry.value}" for entry in message.external_data)
         return
     for field, value in message.ListFields():
         if field.message_type:

@@ -157,7 +157,11 @@ def register(source: str, tags: Mapping[str, str]) -> str | None:
         client, _ = _open()
         if not client.search_registered_models(f"name = '{contract.MLFLOW_MODEL}'"):
             client.create_registered_model(contract.MLFLOW_MODEL)
-        found = [one for one in client.search_model_versions(f"name = '{contract.MLFLOW_MODEL}'") if one.tags == tags]
+        found = [
+            version
+            for version in client.search_model_versions(f"name = '{contract.MLFLOW_MODEL}'")
+            if version.tags == tags
+        ]
         version = (
             found[0]
             if found

@@ -80,8 +80,11 @@ class Classifier(LightningModule):
         learnt = [parameter for parameter in self.parameters() if parameter.requires_grad]
         groups = [
             # biases and batch norms are no weights: decay would only bias them
-            {"params": [one for one in learnt if one.ndim > 1], "weight_decay": self.settings.weight_decay},
-            {"params": [one for one in learnt if one.ndim <= 1], "weight_decay": 0.0},
+            {
+                "params": [parameter for parameter in learnt if parameter.ndim > 1],
+                "weight_decay": self.settings.weight_decay,
+            },
+            {"params": [parameter for parameter in learnt if parameter.ndim <= 1], "weight_decay": 0.0},
         ]
         optimizer = torch.optim.AdamW(groups, lr=self.settings.learning_rate)
         schedule = torch.optim.lr_scheduler.OneCycleLR(

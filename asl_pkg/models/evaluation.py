@@ -95,8 +95,8 @@ def _sample(pixels: Pixels, probabilities: torch.Tensor) -> dict[str, list[Any]]
     described = [describe(np.asarray(pixels[row])) for row in chosen]
     confidence, answer = (part[chosen].tolist() for part in probabilities.max(dim=1))
     return {
-        **{name: [one[name] for one in described] for name in MEASURES},
-        CONFIDENCE: [round(one, CONFIDENCE_DIGITS) for one in confidence],
+        **{name: [row[name] for row in described] for name in MEASURES},
+        CONFIDENCE: [round(value, CONFIDENCE_DIGITS) for value in confidence],
         LETTER: [contract.CLASSES[label] for label in answer],
     }
 

@@ -46,7 +46,7 @@ def to_int8(graph: onnx.ModelProto, pixels: NDArray[np.uint8]) -> onnx.ModelProt
     Returns:
         Another graph with the same metadata_props.
     """
-    facts = {one.key: one.value for one in graph.metadata_props}
+    facts = {prop.key: prop.value for prop in graph.metadata_props}
     made = _quantised(graph, pixels)
     onnx.helper.set_model_props(made, facts)
     check(made)
@@ -74,7 +74,7 @@ def calibration_images(dataset_dir: Path, digest: str, seed: int) -> NDArray[np.
         )
     images = read_split(dataset_dir, contract.SPLITS[0], ["image"])
     chosen = np.random.default_rng(seed).permutation(len(images))[:CALIBRATION_IMAGES]
-    return np.stack([prepare(one["bytes"]) for one in images.take(np.sort(chosen))["image"].to_pylist()])
+    return np.stack([prepare(image["bytes"]) for image in images.take(np.sort(chosen))["image"].to_pylist()])
 
 
 def _quantised(graph: onnx.ModelProto, pixels: NDArray[np.uint8]) -> onnx.ModelProto:

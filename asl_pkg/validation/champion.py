@@ -62,7 +62,8 @@ def compare_with_champion(champion: Bundle, context: EvaluationContext) -> Champ
 def _compared(champion: Bundle, challenger: Bundle, both: Sequence[str], rows: NDArray[np.bool_]) -> str:
     """What was compared, and which classes users would lose and gain."""
     lost, gained = (
-        ", ".join(name for name in one.known_classes if name not in both) or "none" for one in (champion, challenger)
+        ", ".join(name for name in bundle.known_classes if name not in both) or "none"
+        for bundle in (champion, challenger)
     )
     return (
         f"compared on {rows.sum():,} of {len(rows):,} images, of the {len(both)} classes that both know; the new "

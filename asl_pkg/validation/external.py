@@ -142,14 +142,14 @@ def score(
     mistakes: list[Mistake] = []
     unknown: Counter[int] = Counter()
     for images, pixels, unfit in _prepared(_of_known(items, known, unknown)):
-        broken += [one for one in unfit if one.quarantined]
+        broken += [file for file in unfit if file.quarantined]
         if not images:
             continue
         probabilities = predict(session, np.stack(pixels))
         answers.append(probabilities.argmax(axis=1))
         read += images
         wrong = _wrong(images, pixels, probabilities)
-        mistakes = heapq.nlargest(MISTAKES, [*mistakes, *wrong], key=lambda one: one.confidence)
+        mistakes = heapq.nlargest(MISTAKES, [*mistakes, *wrong], key=lambda mistake: mistake.confidence)
     if not read:
         others = f"{unknown.total():,} of {', '.join(_names(unknown))}" if unknown else ""
         seen = "; ".join(filter(None, [others, counted(broken)])) or "no image"
@@ -158,7 +158,7 @@ def score(
             f"expected …/<CLASS>/<name>.jpg, it has {seen}"
         )
     unit, groups = groups_of(read)
-    truth = np.array([one.label for one in read])
+    truth = np.array([sample.label for sample in read])
     confusions = classification.confusion_by_group(
         truth, np.concatenate(answers), np.unique(groups, return_inverse=True)[1]
     )
@@ -199,17 +199,17 @@ def groups_of(images: Sequence[Sample]) -> tuple[str, list[str]]:
         The unit, and each image's group: its signer where several are known; else a block of neighbouring frames,
         which is the image alone where names have no numbers.
     """
-    signers = {one.signer for one in images}
+    signers = {sample.signer for sample in images}
     if len(signers) > 1 and UNKNOWN_SIGNER not in signers:
-        return "signer", [one.signer for one in images]
+        return "signer", [sample.signer for sample in images]
     frames = defaultdict(list)
-    for one in images:
-        frames[one.label, one.sequence].append(one.frame or 0)
+    for sample in images:
+        frames[sample.label, sample.sequence].append(sample.frame or 0)
     runs = {run: (min(own), _block_length(max(own) - min(own) + 1)) for run, own in frames.items()}
     groups = []
-    for one in images:
-        first, length = runs[one.label, one.sequence]
-        groups.append(f"{one.label}/{one.sequence}/{((one.frame or 0) - first) // length}")
+    for sample in images:
+        first, length = runs[sample.label, sample.sequence]
+        groups.append(f"{sample.label}/{sample.sequence}/{((sample.frame or 0) - first) // length}")
     return "block" if len(set(groups)) < len(groups) else "image", groups
 
 
@@ -225,9 +225,9 @@ def _prepared(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         while batch := list(itertools.islice(remaining, contract.MAX_BATCH)):
             outcomes = list(pool.map(_decode, batch))
-            good = [one for one in outcomes if not isinstance(one, RejectedFile)]
-            unfit = [one for one in outcomes if isinstance(one, RejectedFile)]
-            yield [one for one, _ in good], [pixels for _, pixels in good], unfit
+            good = [outcome for outcome in outcomes if not isinstance(outcome, RejectedFile)]
+            unfit = [outcome for outcome in outcomes if isinstance(outcome, RejectedFile)]
+            yield [sample for sample, _ in good], [pixels for _, pixels in good], unfit
 
 
 def _decode(item: Sample | RejectedFile) -> tuple[Sample, NDArray[np.uint8]] | RejectedFile:

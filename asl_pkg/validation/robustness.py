@@ -120,7 +120,7 @@ def _brighter(by: float) -> Change:
 
 
 def _each(change: Callable[[Image.Image], Image.Image]) -> Change:
-    return lambda images: np.stack([np.asarray(change(Image.fromarray(one))) for one in images])
+    return lambda images: np.stack([np.asarray(change(Image.fromarray(image))) for image in images])
 
 
 def _compressed(image: Image.Image) -> Image.Image:

@@ -185,7 +185,7 @@ def larger_than_a_bundle_is(bundle: Path) -> None:
         (more_files_than_a_bundle_has, "more than 100 files"),
         (larger_than_a_bundle_is, "more than the 2,147,483,648"),
     ],
-    ids=lambda one: getattr(one, "__name__", ""),
+    ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_what_no_bundle_holds_is_refused_before_it_is_read(
     bundle: Bundle, tmp_path: Path, change: Callable[[Path], None], said: str

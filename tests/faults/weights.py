@@ -177,8 +177,8 @@ def noise(good: Good) -> NDArray[np.uint8]:
 
 
 def _among(pixels: NDArray[np.uint8], some: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    known = {one.tobytes() for one in some}
-    return np.array([one.tobytes() in known for one in pixels])
+    known = {image.tobytes() for image in some}
+    return np.array([image.tobytes() in known for image in pixels])
 
 
 PLANTERS: dict[str, Planter] = {

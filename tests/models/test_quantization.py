@@ -31,7 +31,9 @@ def export_in(precision: str, training: Training, dataset_dir: Path, folder: Pat
 @pytest.fixture(scope="module")
 def bundles(training: Training, dataset_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bundle]:
     folder = tmp_path_factory.mktemp("variants")
-    return {one: export_in(one, training, dataset_dir, folder / one) for one in contract.PRECISIONS}
+    return {
+        precision: export_in(precision, training, dataset_dir, folder / precision) for precision in contract.PRECISIONS
+    }
 
 
 @pytest.mark.parametrize("precision", contract.PRECISIONS)
@@ -39,25 +41,25 @@ def test_a_variant_keeps_the_contract_and_says_what_it_is(bundles: dict[str, Bun
     bundle = bundles[precision]
     assert contract_faults(bundle) == []
     assert bundle.precision == precision
-    facts = {one.key: one.value for one in onnx.load(bundle.model_path).metadata_props}
+    facts = {prop.key: prop.value for prop in onnx.load(bundle.model_path).metadata_props}
     assert facts[contract.METADATA_PRECISION] == precision
-    assert facts.keys() == {one.key for one in onnx.load(bundles[contract.FP32].model_path).metadata_props}
+    assert facts.keys() == {prop.key for prop in onnx.load(bundles[contract.FP32].model_path).metadata_props}
 
 
 def test_half_precision_is_in_the_network_alone(bundles: dict[str, Bundle]) -> None:
     graph = onnx.load(bundles[contract.FP16].model_path).graph
-    types = {one.name: one.data_type for one in graph.initializer}
+    types = {tensor.name: tensor.data_type for tensor in graph.initializer}
     assert types["network.head.weight"] == TensorProto.FLOAT16
     assert types["normalise.scale"] == TensorProto.FLOAT
-    assert [one.op_type for one in graph.node[-3:]] == ["Cast", "Div", "Softmax"]
+    assert [node.op_type for node in graph.node[-3:]] == ["Cast", "Div", "Softmax"]
 
 
 def test_int8_has_whole_numbers_for_weights_and_a_scale_a_channel(bundles: dict[str, Bundle]) -> None:
     graph = onnx.load(bundles[contract.INT8].model_path).graph
-    assert sum(one.data_type == TensorProto.INT8 and len(one.dims) == 4 for one in graph.initializer) == sum(
-        one.op_type == "Conv" for one in graph.node
+    assert sum(tensor.data_type == TensorProto.INT8 and len(tensor.dims) == 4 for tensor in graph.initializer) == sum(
+        node.op_type == "Conv" for node in graph.node
     )
-    assert {one.domain for one in graph.node} == {""}
+    assert {node.domain for node in graph.node} == {""}
 
 
 def test_int8_of_the_same_training_is_the_same_release(

@@ -163,9 +163,11 @@ def test_the_surest_mistakes_of_many_are_kept(exported: Exported) -> None:
     found = score(session, [*shown, RejectedFile("README", "no image", quarantined=False)], "here", 100, 0)
     assert found.accuracy.value == 0
     assert len(found.mistakes) == 15
-    sure = [one.confidence for one in found.mistakes]
+    sure = [mistake.confidence for mistake in found.mistakes]
     assert sure == sorted(sure, reverse=True)
-    assert all(np.array_equal(one.pixels, image(one.truth + 1, int(one.origin[-1]))) for one in found.mistakes)
+    assert all(
+        np.array_equal(mistake.pixels, image(mistake.truth + 1, int(mistake.origin[-1]))) for mistake in found.mistakes
+    )
     assert not found.broken
 
 

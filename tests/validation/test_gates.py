@@ -76,7 +76,7 @@ def no_softmax(graph: onnx.ModelProto) -> None:
 
 
 def not_a_number(graph: onnx.ModelProto) -> None:
-    weight = next(one for one in graph.graph.initializer if one.name.endswith("head.weight"))
+    weight = next(tensor for tensor in graph.graph.initializer if tensor.name.endswith("head.weight"))
     weight.raw_data = np.full(weight.dims, np.nan, np.float32).tobytes()
 
 
@@ -85,14 +85,14 @@ def fixed_batch(graph: onnx.ModelProto) -> None:
 
 
 def classes_out_of_order(graph: onnx.ModelProto) -> None:
-    facts = {one.key: one.value for one in graph.metadata_props}
+    facts = {prop.key: prop.value for prop in graph.metadata_props}
     onnx.helper.set_model_props(graph, facts | {contract.METADATA_CLASSES: json.dumps(sorted(contract.CLASSES)[::-1])})
 
 
 def weights_outside(graph: onnx.ModelProto) -> None:
-    one = graph.graph.initializer[0]
-    onnx.external_data_helper.set_external_data(one, "../../../../../../etc/hostname")
-    one.ClearField("raw_data")
+    tensor = graph.graph.initializer[0]
+    onnx.external_data_helper.set_external_data(tensor, "../../../../../../etc/hostname")
+    tensor.ClearField("raw_data")
 
 
 @pytest.mark.parametrize(

@@ -89,10 +89,10 @@ def test_variants_give_unknown_classes_no_probability(some: Classifier, pixels: 
 def test_a_model_that_knows_all_classes_is_the_graph_that_it_was() -> None:
     whole, said = of(None), of(list(contract.CLASSES))
     first, second = (
-        to_onnx(ExportModule(one).eval(), metadata(one.hparams, settings().export)) for one in (whole, said)
+        to_onnx(ExportModule(made).eval(), metadata(made.hparams, settings().export)) for made in (whole, said)
     )
     assert first.SerializeToString(deterministic=True) == second.SerializeToString(deterministic=True)
-    assert contract.METADATA_KNOWN not in {one.key for one in first.metadata_props}
+    assert contract.METADATA_KNOWN not in {prop.key for prop in first.metadata_props}
     masked = to_onnx(ExportModule(of(KNOWN)).eval(), {})
     assert len(masked.graph.node) == len(first.graph.node) + 1
 
@@ -175,7 +175,7 @@ def test_a_bundle_says_which_classes_it_knows_and_its_report_too(partial: Path, 
     body = judged(partial, tmp_path / "report", external=str(others))
     bundle = open_bundle(partial / "bundle")
     assert bundle.known_classes == KNOWN
-    facts = {one.key: one.value for one in onnx.load(bundle.model_path).metadata_props}
+    facts = {prop.key: prop.value for prop in onnx.load(bundle.model_path).metadata_props}
     assert json.loads(facts[contract.METADATA_KNOWN]) == KNOWN
     failed = {gate.name for gate in body.gates if not gate.passed}
     assert not failed & {"contract", "finite", "parity", "independence", "accuracy", "recall", "macro_f1", "champion"}

@@ -85,7 +85,7 @@ def test_a_variant_that_is_no_faster_than_fp32_is_not_offered(exported: Exported
 
     def rename(folder: Path) -> None:
         graph = onnx.load(folder / contract.MODEL_FILE)
-        facts = {one.key: one.value for one in graph.metadata_props}
+        facts = {prop.key: prop.value for prop in graph.metadata_props}
         onnx.helper.set_model_props(graph, facts | {contract.METADATA_PRECISION: contract.INT8})
         (folder / contract.MODEL_FILE).write_bytes(graph.SerializeToString())
 
