@@ -17,7 +17,7 @@ from asl_pkg.serving.triton.local import LocalTriton
 IMAGES = 8
 
 
-def ask(store: Path, dataset_dir: Path, seed: int) -> str:
+def query_serving_release(store: Path, dataset_dir: Path, seed: int) -> str:
     """Start Triton on the release that serves and send it test images over HTTP and gRPC.
 
     Args:

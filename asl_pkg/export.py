@@ -61,7 +61,7 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
     classifier = load_checkpoint(checkpoint_path)
     served = ExportModule(classifier).eval()
     digest = classifier.hparams["dataset_digest"]
-    said = metadata(classifier.hparams, settings.export)
+    said = graph_metadata(classifier.hparams, settings.export)
     graph = to_onnx(served, said)
     facts = _facts(classifier, settings.export, checkpoint_path)
     with outputs.replaced(bundle_dir, outputs.BUNDLE) as beside:
@@ -81,7 +81,7 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
     return bundle
 
 
-def metadata(hparams: Mapping[str, Any], settings: ExportSettings) -> dict[str, str]:
+def graph_metadata(hparams: Mapping[str, Any], settings: ExportSettings) -> dict[str, str]:
     """What the graph says of itself to whoever has the ONNX file alone.
 
     Args:

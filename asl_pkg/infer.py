@@ -16,7 +16,7 @@ from asl_pkg.errors import DataError, SettingError
 from asl_pkg.inference.image_paths import STANDARD_INPUT, Named, find_images
 from asl_pkg.inference.postprocess import decode_prediction
 from asl_pkg.inference.runtimes import Runtime, open_runtime
-from asl_pkg.monitoring.features import describe
+from asl_pkg.monitoring.features import describe_image
 
 PATH_COLUMNS = 40
 
@@ -94,7 +94,7 @@ def _answers(runtime: Runtime, threshold: float, described: bool, images: Iterab
             path = image.path if isinstance(image, RejectedFile) else STANDARD_INPUT if image is None else str(image)
             if isinstance(item, np.ndarray):
                 named = decode_prediction(next(rows), threshold)
-                measures = describe(item) if described else {}
+                measures = describe_image(item) if described else {}
                 yield Prediction(path, runtime.release, named.letter, named.confidence, named.top3, measures=measures)
             else:
                 yield Prediction(path, runtime.release, error=item)

@@ -33,8 +33,8 @@ from asl_pkg.models import load_checkpoint, plots
 from asl_pkg.models.calibration import fit_temperature
 from asl_pkg.models.checkpoint import set_temperature
 from asl_pkg.models.classifier import Classifier
-from asl_pkg.models.evaluation import confusion, measure, predict, statistics
-from asl_pkg.models.history import History, Row
+from asl_pkg.models.evaluation import confusion, measure_validation, predict_logits, statistics
+from asl_pkg.models.history import EpochRow, History
 from asl_pkg.models.resnet import TransferResNet
 from asl_pkg.models.resume import CheckpointStore, open_checkpoint_store
 from asl_pkg.models.training import device, fit
@@ -115,11 +115,11 @@ def _train(
     pixels, labels = data.validation_split.pixels, data.validation_split.labels
     for name in (contract.LAST_CHECKPOINT, contract.BEST_CHECKPOINT):
         trained = load_checkpoint(folder / name).to(device(settings.trainer.accelerator))
-        logits = predict(trained, pixels)
+        logits = predict_logits(trained, pixels)
         temperature = fit_temperature(logits, torch.tensor(labels))
         set_temperature(folder / name, temperature)
     best = int(np.argmin([row["validation_loss"] for row in history.rows]))
-    metrics = measure(logits, labels, temperature) | {
+    metrics = measure_validation(logits, labels, temperature) | {
         "best_epoch": best + 1,
         "epochs": len(history.rows),
         "temperature": temperature,
@@ -184,7 +184,7 @@ def _metrics(training_dir: Path) -> dict[str, float]:
     return dict(json.loads((training_dir / contract.METRICS_FILE).read_text()))
 
 
-def _write_history(path: Path, rows: Sequence[Row]) -> None:
+def _write_history(path: Path, rows: Sequence[EpochRow]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ["epoch", *rows[0]])
         writer.writeheader()

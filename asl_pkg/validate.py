@@ -53,7 +53,7 @@ def validate(
         SettingError: something that no validation wrote stands in report_dir.
     """
     outputs.claim(report_dir, outputs.REPORT)
-    judged = judge(settings, bundle_dir, dataset_dir, checkpoint_path, champion)
+    judged = judge_bundle(settings, bundle_dir, dataset_dir, checkpoint_path, champion)
     with outputs.replaced(report_dir, outputs.REPORT) as beside:
         golden_digest = None
         if judged.evaluation:
@@ -67,12 +67,12 @@ def validate(
     return Report(report_dir, body)
 
 
-def judge(
+def judge_bundle(
     settings: Settings, bundle_dir: Path, dataset_dir: Path, checkpoint_path: Path, champion: str | None = None
 ) -> Judgement:
     """Let every gate decide; the arguments and errors are those of `validate`."""
     info = read_info(dataset_dir)
-    bundle, found = examine(bundle_dir, info)
+    bundle, found = inspect_bundle(bundle_dir, info)
     found["leak"] = _leak(dataset_dir, checkpoint_path.parent.parent / contract.SEEN_FILE)
     strangers = open_external(settings.data.external) if settings.data.external else None
     evaluation = None
@@ -93,7 +93,7 @@ def _leak(dataset_dir: Path, seen_path: Path) -> GateInput:
     return GateInput(leak.images, leak.detail)
 
 
-def examine(bundle_dir: Path, info: DatasetInfo) -> tuple[Bundle | None, dict[str, GateInput]]:
+def inspect_bundle(bundle_dir: Path, info: DatasetInfo) -> tuple[Bundle | None, dict[str, GateInput]]:
     """Look at a bundle before it is asked anything.
 
     Args:

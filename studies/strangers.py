@@ -155,8 +155,9 @@ def show(rows: list[dict[str, Any]]) -> None:
     print(f"\n{'recipe':10} {'learnt from':26} {'asked about':26} seed  read right (95 % interval)")
     for cell in sorted(rows, key=lambda cell: [cell[key] for key in ("tested_on", "recipe", "seed")]):
         print(
-            f"{cell['recipe']:10} {cell['learnt_from']:26} {cell['tested_on']:26} {cell['seed']:4}  {cell['accuracy']:.1%} "
-            f"({cell['low']:.1%} to {cell['high']:.1%}, {cell['groups']} {cell['resampled_by']}s)"
+            f"{cell['recipe']:10} {cell['learnt_from']:26} {cell['tested_on']:26} {cell['seed']:4}  "
+            f"{cell['accuracy']:.1%} ({cell['low']:.1%} to {cell['high']:.1%}, "
+            f"{cell['groups']} {cell['resampled_by']}s)"
         )
     print("\nmean over strangers and seeds")
     for recipe in sorted({found["recipe"] for found in rows}):

@@ -20,7 +20,7 @@ from asl_pkg.bundle.triton_config import config_pbtxt, labels
 from asl_pkg.config.schema import ExportSettings
 from asl_pkg.errors import BundleError
 from asl_pkg.models.export_module import ExportModule
-from asl_pkg.models.onnx_export import check
+from asl_pkg.models.onnx_export import check_graph
 from tests.support.exported import Exported, image, save, settings
 
 PROJECT = Path(__file__).parents[1]
@@ -66,7 +66,7 @@ def test_a_graph_that_declares_another_shape_than_it_computes_is_refused(graph: 
     lying = copy.deepcopy(graph)
     lying.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 30
     with pytest.raises(onnx.shape_inference.InferenceError, match="29.*30"):
-        check(lying)
+        check_graph(lying)
 
 
 def test_the_graph_says_what_it_is(graph: onnx.ModelProto) -> None:

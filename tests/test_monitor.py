@@ -16,7 +16,7 @@ from asl_pkg.errors import BundleError, DataError
 from asl_pkg.infer import infer
 from asl_pkg.monitor import monitor, read_answers
 from asl_pkg.monitoring.drift import CONFIDENCE, LETTER, compute_drift
-from asl_pkg.monitoring.features import MEASURES, describe
+from asl_pkg.monitoring.features import MEASURES, describe_image
 from tests.conftest import Asl
 from tests.support.exported import CLASSES, Exported, image
 from tests.support.tiny import make_bundle
@@ -162,7 +162,7 @@ def test_one_letter_all_the_time_is_told_and_written_english_is_not() -> None:
 
 
 def test_the_same_image_has_the_same_numbers_in_years() -> None:
-    numbers = describe(image(3, 5))
+    numbers = describe_image(image(3, 5))
     assert list(numbers) == list(MEASURES)
-    assert numbers == describe(image(3, 5).copy())
+    assert numbers == describe_image(image(3, 5).copy())
     assert numbers["shape 1"] == pytest.approx(-0.18255, abs=1e-4)  # as when this was written

@@ -17,7 +17,7 @@ from asl_pkg.storage import outputs
 from asl_pkg.storage.atomic import sha256
 from asl_pkg.validate import validate
 from asl_pkg.validation.answers import Answers
-from asl_pkg.validation.report import Report, read_report, refuse
+from asl_pkg.validation.report import Report, raise_refusal, read_report
 from asl_pkg.validation.report_html import confusions, worst_mistakes
 from tests.faults.case import plant
 from tests.support.exported import DIGEST, SIGNERS, Exported, image, settings, write_dataset
@@ -104,7 +104,7 @@ def test_a_refused_model_gets_a_page_that_says_so(exported: Exported, tmp_path: 
     assert page.count("FAIL") == 1
     assert "Refused." in page
     with pytest.raises(GateError, match="gates failed: calibration "):
-        refuse(made.folder)
+        raise_refusal(made.folder)
 
 
 def test_the_surest_mistakes_are_shown_first() -> None:

@@ -56,7 +56,7 @@ class Bundle:
     @property
     def signature(self) -> str:
         """What is known of its signature, in a few words."""
-        return signature.described(self.folder / contract.SIGNATURE_FILE)
+        return signature.signature_status(self.folder / contract.SIGNATURE_FILE)
 
     @property
     def dataset_digest(self) -> str:
@@ -138,7 +138,7 @@ def open_bundle(folder: Path) -> Bundle:
         raise BundleError(f"{folder} is not what was exported: {', '.join(faults)}; `asl export` writes a new one")
     if model_digest(manifest.files) != manifest.model_digest:
         raise BundleError(f"{manifest_path}: model digest mismatch; run `asl export` again")
-    signature.check(folder, folder / contract.SIGNATURE_FILE)
+    signature.check_signature(folder, folder / contract.SIGNATURE_FILE)
     return Bundle(folder, manifest)
 
 

@@ -18,7 +18,7 @@ MOUNTED = {
     contract.SIGNING_KEY_VARIABLE: Path(contract.SIGNING_KEY_FOLDER, contract.SIGNING_KEY),
     contract.PUBLIC_KEY_VARIABLE: Path(contract.PUBLIC_KEY_FOLDER, contract.PUBLIC_KEY),
 }
-MAX_BYTES = 2**20  # of a signature, which lists a digest a file
+MAX_SIGNATURE_BYTES = 2**20  # of a signature, which lists a digest a file
 
 
 def sign(what: Path, signature: Path) -> None:
@@ -72,7 +72,7 @@ def signer() -> str:
     return ""
 
 
-def check(what: Path, signature: Path) -> None:
+def check_signature(what: Path, signature: Path) -> None:
     """Where a public key is configured, refuse what is not signed with its private key.
 
     Args:
@@ -89,8 +89,8 @@ def check(what: Path, signature: Path) -> None:
     remedy = f"with the private key in {contract.SIGNING_KEY_VARIABLE}, `asl export` and `asl validate` sign"
     if not signature.is_file():
         raise BundleError(f"{what} is not signed, and {contract.PUBLIC_KEY_VARIABLE} demands it: {remedy}")
-    if signature.stat().st_size > MAX_BYTES:
-        raise BundleError(f"{signature} is larger than {MAX_BYTES:,} bytes: it is not a signature")
+    if signature.stat().st_size > MAX_SIGNATURE_BYTES:
+        raise BundleError(f"{signature} is larger than {MAX_SIGNATURE_BYTES:,} bytes: it is not a signature")
     from model_signing import verifying
 
     try:
@@ -119,7 +119,7 @@ def require_public_key(where: str) -> None:
         )
 
 
-def described(signature: Path) -> str:
+def signature_status(signature: Path) -> str:
     """Say what is known of the signature of something that `check` has let pass."""
     if not signature.is_file():
         return "not signed"

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError, Message
 from asl_pkg import contract
 from asl_pkg.errors import BundleError
 
-MAX_BYTES = 2**31 - 1  # of an ONNX file: protobuf's limit
+MAX_MODEL_BYTES = 2**31 - 1  # of an ONNX file: protobuf's limit
 
 
 def open_session(path: Path, threads: int = 0) -> onnxruntime.InferenceSession:
@@ -61,8 +61,8 @@ def read_model(path: Path) -> bytes:
     """
     if not path.is_file():
         raise BundleError(f"no ONNX file in {path}: `asl export` writes one")
-    if path.stat().st_size > MAX_BYTES:
-        raise BundleError(f"{path} is larger than {MAX_BYTES:,} bytes: it is not an ONNX file")
+    if path.stat().st_size > MAX_MODEL_BYTES:
+        raise BundleError(f"{path} is larger than {MAX_MODEL_BYTES:,} bytes: it is not an ONNX file")
     data = path.read_bytes()
     try:
         elsewhere = next(_weights_elsewhere(onnx.load_model_from_string(data)), None)

@@ -113,7 +113,7 @@ def uri() -> str:
     return named or f"sqlite:///{Path(STORE).resolve()}/mlflow.db"
 
 
-def check() -> None:
+def check_tracking() -> None:
     """Ask the server that MLFLOW_TRACKING_URI names whether it is there.
 
     Raises:
@@ -190,7 +190,7 @@ def ui_command() -> list[str]:
 
 def _open() -> tuple["MlflowClient", str]:
     """The client and the id of our experiment, which is made where it is missing."""
-    check()
+    check_tracking()
     os.environ.update(QUIET)
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from asl_pkg import contract
-from asl_pkg.models.history import Row
+from asl_pkg.models.history import EpochRow
 from asl_pkg.reporting.palette import AXIS, BLUE, RED
 from asl_pkg.reporting.plot_style import STABLE
 
@@ -22,7 +22,7 @@ STYLE: dict[Any, Any] = STABLE | {"font.size": 10, "axes.grid": True, "grid.alph
 
 
 def draw_training_plots(
-    folder: Path, rows: Sequence[Row], best: int, counts: NDArray[np.int64], metrics: Mapping[str, float]
+    folder: Path, rows: Sequence[EpochRow], best: int, counts: NDArray[np.int64], metrics: Mapping[str, float]
 ) -> None:
     """Write contract.PLOTS.
 
@@ -57,20 +57,20 @@ def _headline(metrics: Mapping[str, float]) -> str:
     )
 
 
-def _loss(axes: Axes, rows: Sequence[Row], best: int) -> None:
+def _loss(axes: Axes, rows: Sequence[EpochRow], best: int) -> None:
     _curves(axes, rows, best, "loss")
     axes.set_title("Loss (training: smoothed targets, varied images)")
     axes.set_ylim(bottom=0)
 
 
-def _accuracy(axes: Axes, rows: Sequence[Row], best: int) -> None:
+def _accuracy(axes: Axes, rows: Sequence[EpochRow], best: int) -> None:
     _curves(axes, rows, best, "accuracy")
     axes.set_title("Accuracy (training: varied images)")
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
 
 
-def _curves(axes: Axes, rows: Sequence[Row], best: int, metric: str) -> None:
+def _curves(axes: Axes, rows: Sequence[EpochRow], best: int, metric: str) -> None:
     epochs = range(1, len(rows) + 1)
     axes.plot(epochs, [row[f"train_{metric}"] for row in rows], color=AXIS, marker=".", label="training")
     axes.plot(epochs, [row[f"validation_{metric}"] for row in rows], color=BLUE, marker=".", label="validation")

@@ -15,7 +15,7 @@ from asl_pkg.data.dataset import read_info, read_split
 from asl_pkg.data.preparation import prepare
 from asl_pkg.errors import DataError
 from asl_pkg.models.export_module import ExportModule, HalfExportModule
-from asl_pkg.models.onnx_export import check, to_onnx
+from asl_pkg.models.onnx_export import check_graph, to_onnx
 
 CALIBRATION_IMAGES = 300
 # With its ReLU a convolution needs no sign. Sums cost more in 8 bits than in 32 in ONNX Runtime, and the last layer
@@ -49,7 +49,7 @@ def to_int8(graph: onnx.ModelProto, pixels: NDArray[np.uint8]) -> onnx.ModelProt
     facts = {prop.key: prop.value for prop in graph.metadata_props}
     made = _quantised(graph, pixels)
     onnx.helper.set_model_props(made, facts)
-    check(made)
+    check_graph(made)
     return made
 
 

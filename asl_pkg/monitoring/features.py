@@ -23,7 +23,7 @@ MEASURES: dict[str, str] = {
 }
 
 
-def describe(pixels: NDArray[np.uint8]) -> dict[str, float]:
+def describe_image(pixels: NDArray[np.uint8]) -> dict[str, float]:
     """Describe a prepared image.
 
     Args:

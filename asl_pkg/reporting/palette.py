@@ -9,9 +9,9 @@ BLUE = "#2563a8"
 PALE_BLUE = "#a9c6e6"
 RED = "#c2410c"
 GREEN = "#1f8a5b"
-# What is what in a data set
-TRAIN = BLUE
-VALIDATION = "#d99a2b"
-TEST = "#2a9d78"
-GUARD = "#cfd4dc"
-NEAR_DUPLICATE = "#e8a79c"
+# Splits in the pages of a data set
+TRAIN_COLOUR = BLUE
+VALIDATION_COLOUR = "#d99a2b"
+TEST_COLOUR = "#2a9d78"
+GUARD_COLOUR = "#cfd4dc"
+NEAR_DUPLICATE_COLOUR = "#e8a79c"

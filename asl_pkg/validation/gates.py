@@ -34,7 +34,7 @@ def passes(name: str, measured: float | None, threshold: float) -> bool:
     """Whether a gate passes.
 
     Args:
-        name: key of RULES.
+        name: Key of GATE_SPECS.
         measured: the number, None where it was not measured.
         threshold: what it is compared with.
 
@@ -91,7 +91,7 @@ def decide(found: Mapping[str, GateInput], settings: ValidateSettings, names: li
     Args:
         found: by gate; a gate without a finding was not measured and fails.
         settings: the thresholds.
-        names: of the gates, from `rules.asked`.
+        names: of the gates, from `required_gates`.
 
     Returns:
         One verdict for each name.

@@ -89,7 +89,7 @@ def read_report(folder: Path) -> Report:
     path = folder / contract.REPORT_FILE
     if not path.is_file():
         raise BundleError(f"no report in {folder}: `asl validate` writes one")
-    signature.check(path, folder / contract.REPORT_SIGNATURE)
+    signature.check_signature(path, folder / contract.REPORT_SIGNATURE)
     try:
         text = path.read_bytes()
         version = read_schema_version(text)
@@ -106,7 +106,7 @@ def read_report(folder: Path) -> Report:
     return Report(folder, body)
 
 
-def refuse(folder: Path) -> None:
+def raise_refusal(folder: Path) -> None:
     """Name the gates that a model did not pass.
 
     Args:

@@ -8,7 +8,7 @@ from asl_pkg.bundle.manifest import Manifest
 from asl_pkg.metrics.classification import Interval
 from asl_pkg.storage.json_model import JsonModel
 
-Images = Annotated[int, Field(validation_alias=AliasChoices("images", "pictures"))]
+ImageCount = Annotated[int, Field(validation_alias=AliasChoices("images", "pictures"))]
 
 
 class Gate(JsonModel):
@@ -50,7 +50,7 @@ class WorstGroup(JsonModel):
     """The group of images with the lowest accuracy."""
 
     name: str
-    images: Images
+    images: ImageCount
     accuracy: float
 
 
@@ -60,7 +60,7 @@ class ParityFigures(JsonModel):
     greatest: float | None
     other_class: int
     close: int
-    images: Images
+    images: ImageCount
 
 
 class RocFigures(JsonModel):
@@ -75,7 +75,7 @@ class RocFigures(JsonModel):
 class Metrics(JsonModel):
     """Figures on the test images; recall is None for a class without test images."""
 
-    images: Images
+    images: ImageCount
     accuracy: Figure
     macro_f1: Figure
     recall: dict[str, float | None]
@@ -98,7 +98,7 @@ class ExternalFigures(JsonModel):
     """Figures on other people's images; `recall` and `counts` name the classes that the images show."""
 
     source: str
-    images: Images
+    images: ImageCount
     unit: str
     accuracy: Figure
     macro_f1: Figure

@@ -14,14 +14,14 @@ from asl_pkg.inference.onnx_session import predict_in_batches
 
 A_CLASS = 4  # test images of each class that are changed
 SCENES = 64
-NOTHING = contract.CLASSES.index("nothing")
+NOTHING_LABEL = contract.CLASSES.index("nothing")
 BRIGHTNESS = 0.2  # of each pixel's value, each way
 JPEG_QUALITY = 50
 SHIFT_PX = 8
 TURN_DEG = 5.0
 
-Images = NDArray[np.uint8]  # [n, 200, 200, 3]
-Change = Callable[[Images], Images]
+PixelBatch = NDArray[np.uint8]  # [n, 200, 200, 3]
+Change = Callable[[PixelBatch], PixelBatch]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def stratified(truth: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     return np.sort(np.concatenate(chosen))
 
 
-def stability(session: onnxruntime.InferenceSession, images: Images, truth: NDArray[np.int64]) -> Stability:
+def stability(session: onnxruntime.InferenceSession, images: PixelBatch, truth: NDArray[np.int64]) -> Stability:
     """Change images a little, in ways that keep their letter, and ask again.
 
     Args:
@@ -75,17 +75,17 @@ def stability(session: onnxruntime.InferenceSession, images: Images, truth: NDAr
 
 def called_empty(session: onnxruntime.InferenceSession, seed: int) -> float:
     """Share of plain scenes without a hand, made from the seed, that are answered with `nothing`."""
-    return float((_answers(session, scenes(seed)) == NOTHING).mean())
+    return float((_answers(session, empty_scenes(seed)) == NOTHING_LABEL).mean())
 
 
 def letters_in_noise(session: onnxruntime.InferenceSession, threshold: float, seed: int) -> float:
     """Share of images of pure noise, made from the seed, that are answered with a letter, surely."""
-    probabilities = predict_in_batches(session, noise(seed))
+    probabilities = predict_in_batches(session, noise_images(seed))
     sure = probabilities.max(axis=1) >= threshold
-    return float((sure & (probabilities.argmax(axis=1) != NOTHING)).mean())
+    return float((sure & (probabilities.argmax(axis=1) != NOTHING_LABEL)).mean())
 
 
-def scenes(seed: int) -> Images:
+def empty_scenes(seed: int) -> PixelBatch:
     """Draw walls: one colour each, lit from one side, with a faint unevenness of large spots."""
     rng = np.random.default_rng(seed)
     axis = np.linspace(-1, 1, contract.IMAGE_PX)
@@ -97,7 +97,7 @@ def scenes(seed: int) -> Images:
     return np.clip(drawn, 0, 255).astype(np.uint8)
 
 
-def noise(seed: int) -> Images:
+def noise_images(seed: int) -> PixelBatch:
     """Draw images of independent pixels, half of them grey, in grains of one to eight pixels."""
     rng = np.random.default_rng(seed)
     drawn = []
@@ -134,7 +134,7 @@ def _placed(turn_deg: float, shift_px: int) -> Change:
     room = contract.IMAGE_PX // 4
     inner = (room, room, room + contract.IMAGE_PX, room + contract.IMAGE_PX)
 
-    def change(images: Images) -> Images:
+    def change(images: PixelBatch) -> PixelBatch:
         wide = np.pad(images, ((0, 0), (room, room), (room, room), (0, 0)), "edge")
         moved = _each(
             lambda image: image.rotate(turn_deg, Image.Resampling.BILINEAR, translate=(shift_px, 0)).crop(inner)
@@ -153,5 +153,5 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def _answers(session: onnxruntime.InferenceSession, images: Images) -> NDArray[np.int64]:
+def _answers(session: onnxruntime.InferenceSession, images: PixelBatch) -> NDArray[np.int64]:
     return predict_in_batches(session, images).argmax(axis=1)

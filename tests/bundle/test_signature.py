@@ -237,7 +237,7 @@ def test_a_key_that_cannot_be_read_is_named_with_its_variable(
     if text:
         (tmp_path / "key").write_text(text)
     monkeypatch.setenv(variable, str(tmp_path / "key"))
-    use = signature.sign if variable == contract.SIGNING_KEY_VARIABLE else signature.check
+    use = signature.sign if variable == contract.SIGNING_KEY_VARIABLE else signature.check_signature
     with pytest.raises(SettingError, match=f"{variable}=.*`asl key` makes a pair"):
         use(signed / "bundle", signed / "bundle" / contract.SIGNATURE_FILE)
 

@@ -169,11 +169,11 @@ def brightened(good: Good) -> NDArray[np.uint8]:
 
 
 def empty_scenes(good: Good) -> NDArray[np.uint8]:
-    return robustness.scenes(good.settings.seed + 1)
+    return robustness.empty_scenes(good.settings.seed + 1)
 
 
 def noise(good: Good) -> NDArray[np.uint8]:
-    return robustness.noise(good.settings.seed + 1)
+    return robustness.noise_images(good.settings.seed + 1)
 
 
 def _among(pixels: NDArray[np.uint8], some: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle
 from asl_pkg.config.schema import ExportSettings, Settings
 from asl_pkg.errors import DataError
-from asl_pkg.export import export, metadata
+from asl_pkg.export import export, graph_metadata
 from asl_pkg.inference.onnx_session import open_session, predict
 from asl_pkg.models.export_module import ExportModule
 from asl_pkg.models.onnx_export import to_onnx
@@ -91,7 +91,7 @@ def test_images_of_another_data_set_do_not_calibrate(dataset_dir: Path) -> None:
 @pytest.mark.parametrize("precision", [contract.FP16, contract.INT8])
 def test_a_variant_names_the_class_that_torch_names(exported: Exported, tmp_path: Path, precision: str) -> None:
     served = ExportModule(exported.classifier).eval()
-    facts = metadata(exported.classifier.hparams, ExportSettings(precision=precision))
+    facts = graph_metadata(exported.classifier.hparams, ExportSettings(precision=precision))
     pixels = np.stack([image(label, 1) for label in range(29)])
     made = to_fp16(served, facts) if precision == contract.FP16 else to_int8(to_onnx(served, facts), pixels)
     onnx.save(made, tmp_path / "model.onnx")

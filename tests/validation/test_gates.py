@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from asl_pkg import contract
-from asl_pkg.validate import judge
+from asl_pkg.validate import judge_bundle
 from asl_pkg.validation.evaluation import Judgement
 from asl_pkg.validation.gates import GATE_SPECS, decide, passes, verdict_is_consistent
 from asl_pkg.validation.report_body import ExternalFigures, Gate, ReportBody, ReportProvenance, SplitFacts
@@ -26,7 +26,7 @@ def failed(judged: Judgement) -> set[str]:
 
 
 def test_a_good_model_passes_every_gate(exported: Exported) -> None:
-    judged = judge(settings(), exported.bundle, exported.dataset, exported.checkpoint)
+    judged = judge_bundle(settings(), exported.bundle, exported.dataset, exported.checkpoint)
     assert [gate.name for gate in judged.gates] == GATES
     assert failed(judged) == set()
     assert all(gate.why for gate in judged.gates)
@@ -123,7 +123,7 @@ def test_a_bundle_that_breaks_the_contract_is_caught(
     exported: Exported, tmp_path: Path, defect: Callable[[Path], None], said: str
 ) -> None:
     planted = plant(exported.bundle, tmp_path / "bundle", defect)
-    judged = judge(settings(), planted, exported.dataset, exported.checkpoint)
+    judged = judge_bundle(settings(), planted, exported.dataset, exported.checkpoint)
     gate = next(gate for gate in judged.gates if gate.name == "contract")
     assert said in gate.why
     assert failed(judged) == {"contract"} | ANSWERS
@@ -136,7 +136,7 @@ def test_a_changed_byte_is_caught_and_everything_else_is_not_measured(exported: 
     content = bytearray(model.read_bytes())
     content[len(content) // 2] ^= 1
     model.write_bytes(content)
-    judged = judge(settings(), tmp_path / "bundle", exported.dataset, exported.checkpoint)
+    judged = judge_bundle(settings(), tmp_path / "bundle", exported.dataset, exported.checkpoint)
     assert failed(judged) == set(GATES) - {"leak"}  # which asks the training, not the bundle
     assert f"changed {contract.MODEL_FILE}" in judged.gates[0].why
     unmeasured = [gate for gate in judged.gates if gate.name not in ("integrity", "leak")]
@@ -147,7 +147,7 @@ def test_a_data_set_that_the_model_did_not_learn_from_is_caught(exported: Export
     dataset = write_dataset(tmp_path / "dataset")
     info = json.loads((dataset / contract.DATASET_FILE).read_text())
     (dataset / contract.DATASET_FILE).write_text(json.dumps(info | {"digest": "e" * 64}))
-    assert failed(judge(settings(), exported.bundle, dataset, exported.checkpoint)) == {"data_set"}
+    assert failed(judge_bundle(settings(), exported.bundle, dataset, exported.checkpoint)) == {"data_set"}
 
 
 @pytest.mark.parametrize("measured", [None, float("nan"), float("inf"), float("-inf")])

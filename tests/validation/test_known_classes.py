@@ -17,7 +17,7 @@ from asl_pkg.bundle.bundle import Bundle, open_bundle
 from asl_pkg.class_sets import KEY, described, known_classes
 from asl_pkg.data.dataset import read_info, write_info
 from asl_pkg.errors import BundleError
-from asl_pkg.export import export, metadata
+from asl_pkg.export import export, graph_metadata
 from asl_pkg.inference.onnx_session import open_session, predict
 from asl_pkg.models import load_checkpoint
 from asl_pkg.models.calibration import fit_temperature
@@ -89,7 +89,7 @@ def test_variants_give_unknown_classes_no_probability(some: Classifier, pixels: 
 def test_a_model_that_knows_all_classes_is_the_graph_that_it_was() -> None:
     whole, said = of(None), of(list(contract.CLASSES))
     first, second = (
-        to_onnx(ExportModule(made).eval(), metadata(made.hparams, settings().export)) for made in (whole, said)
+        to_onnx(ExportModule(made).eval(), graph_metadata(made.hparams, settings().export)) for made in (whole, said)
     )
     assert first.SerializeToString(deterministic=True) == second.SerializeToString(deterministic=True)
     assert contract.METADATA_KNOWN not in {prop.key for prop in first.metadata_props}

@@ -10,7 +10,7 @@ import pytest
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle, open_bundle, seal
 from asl_pkg.data.dataset import read_info
-from asl_pkg.validate import judge
+from asl_pkg.validate import judge_bundle
 from asl_pkg.validation.answers import Answers
 from asl_pkg.validation.context import EvaluationContext, open_context
 from asl_pkg.validation.evaluation import Judgement
@@ -91,7 +91,7 @@ def test_a_variant_that_is_no_faster_than_fp32_is_not_offered(exported: Exported
 
     planted = plant(exported.bundle, tmp_path / "bundle", rename)
     seal(planted, open_bundle(planted).manifest.model_copy(update={"precision": contract.INT8}))
-    judged = judge(settings(), planted, exported.dataset, exported.checkpoint)
+    judged = judge_bundle(settings(), planted, exported.dataset, exported.checkpoint)
     assert [name for name, fine in passed(judged).items() if not fine] == ["faster"]
     assert set(GATES) < set(passed(judged))
     assert not {"parity", "parity_class"} & set(passed(judged))
