@@ -23,7 +23,7 @@ from asl_pkg.errors import BundleError, SettingError
 from asl_pkg.inference.onnx_session import open_session
 from asl_pkg.lineage import git_commit
 from asl_pkg.models import load_checkpoint
-from asl_pkg.models.checkpoint import MENDS
+from asl_pkg.models.checkpoint import MAKES_ONE
 from asl_pkg.models.classifier import Classifier
 from asl_pkg.models.export_module import ExportModule
 from asl_pkg.models.onnx_export import to_onnx
@@ -43,7 +43,7 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
         settings: `export` says what the graph computes with and goes into config.pbtxt; `seed` and
             `validate.parity_max` try the graph before it is written; `dataset_dir` has the images that int8 is
             calibrated on.
-        checkpoint_path: what `asl train` wrote; the statistics of the same training become the drift reference.
+        checkpoint_path: Checkpoint that `asl train` wrote; statistics of the same training become the drift reference.
         bundle_dir: the bundle; one that exists is replaced when the new one is complete.
         onnx_path: gets a copy of the graph alone.
 
@@ -82,7 +82,7 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
 
 
 def graph_metadata(hparams: Mapping[str, Any], settings: ExportSettings) -> dict[str, str]:
-    """What the graph says of itself to whoever has the ONNX file alone.
+    """Facts that the graph holds for those who have the ONNX file alone.
 
     Args:
         hparams: the checkpoint's hyper-parameters.
@@ -113,7 +113,7 @@ def _try(served: torch.nn.Module, graph: Path, settings: Settings) -> None:
     parity = measure_parity(answer_by_torch(served, pixels), answer_by_onnx(open_session(graph), pixels))
     if parity.greatest > settings.validate.parity_max or parity.other_class:
         raise BundleError(
-            f"the exported graph answers otherwise than the checkpoint: log-probabilities differ by "
+            f"the exported graph and the checkpoint give different answers: log-probabilities differ by "
             f"{parity.greatest:.2g}, at most {settings.validate.parity_max:.2g} expected; "
             "`make install` brings the versions of torch and onnxruntime that fit"
         )
@@ -154,11 +154,11 @@ def _facts(classifier: Classifier, settings: ExportSettings, checkpoint_path: Pa
             ),
         )
     except (KeyError, ValueError) as error:
-        raise BundleError(f"{checkpoint_path} does not say how it was trained: {MENDS}") from error
+        raise BundleError(f"{checkpoint_path} does not say how it was trained: {MAKES_ONE}") from error
 
 
 def _claim_graph(onnx_path: Path, bundle_dir: Path) -> None:
-    """Refuse to replace an ONNX file that is not ours: ours says of itself what it is."""
+    """Refuse to replace an ONNX file that export did not write; its own has our metadata."""
 
     def ours(path: Path) -> bool:
         try:

@@ -27,11 +27,11 @@ class Prediction:
 
     Args:
         path: the image, `-` for standard input.
-        release: of the model.
+        release: Release of the model.
         letter: the likeliest class, `unsure` below the confidence threshold, empty where the image is broken.
         confidence: probability of the likeliest class.
         top3: the likeliest classes with their probabilities.
-        error: why there is no answer.
+        error: Reason why there is no answer.
         measures: the image in a few numbers, for `asl monitor`; only where the answer is for programs.
     """
 
@@ -70,8 +70,8 @@ def infer(settings: InferenceSettings, images: Sequence[str]) -> Iterator[Predic
 
 
 def as_table_line(answer: Prediction) -> str:
-    """One line for people: image, letter, confidence, the likeliest three or what is wrong."""
-    # a name may hold line breaks or bytes that are no text: neither may reach the terminal
+    """One line of text: image, letter, confidence, the likeliest three or what is wrong."""
+    # a name may hold line breaks or bytes that are not text: neither may reach the terminal
     path = answer.path if answer.path.isprintable() else ascii(answer.path)
     if answer.error is not None:
         return f"{path:{PATH_COLUMNS}}  broken: {answer.error}"
@@ -80,7 +80,7 @@ def as_table_line(answer: Prediction) -> str:
 
 
 def as_json_line(answer: Prediction) -> str:
-    """One line of JSON; names that are no text are escaped."""
+    """One line of JSON; names that are not text are escaped."""
     return json.dumps(asdict(answer))
 
 

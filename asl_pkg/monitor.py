@@ -81,7 +81,7 @@ def read_answers(path: Path) -> Iterator[dict[str, Any]]:
         An answer a line.
 
     Raises:
-        DataError: there is no such file, or a line is none of them.
+        DataError: there is no such file, or a line is not an answer.
     """
     try:
         with path.open(encoding="utf-8") as file:

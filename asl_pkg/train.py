@@ -1,4 +1,4 @@
-"""The verb train: data set -> checkpoints, history, metrics, plots and an account of the images learnt from."""
+"""The verb train: data set -> checkpoints, history, metrics, plots and a record of the images trained on."""
 
 import contextlib
 import csv
@@ -53,7 +53,7 @@ def train(
 
     Args:
         settings: the network and how to train it.
-        dataset_dir: what `asl pull` wrote.
+        dataset_dir: Folder that `asl pull` wrote.
         training_dir: gets what contract.py lists under training/. What an earlier training wrote stays until this one
             is complete; other files stay for good.
         plots_dir: gets the plots; by default a folder in training_dir.
@@ -62,7 +62,7 @@ def train(
         What metrics.json holds; nothing in any but the first of several workers.
 
     Raises:
-        DataError: there is no data set, or the weights or the state to start from cannot be had.
+        DataError: there is no data set, or the weights or the state to start from cannot be read.
         AslError: the MLflow server does not answer, or a worker failed.
         SettingError: something that no training wrote stands where this one writes.
     """
@@ -149,7 +149,7 @@ def _data(settings: TrainSettings, dataset_dir: Path) -> ImageData:
 
 
 def _classifier(settings: TrainSettings, hyper_parameters: dict[str, Any]) -> Classifier:
-    """A network that has learnt nothing here yet."""
+    """A network before training."""
     torch.manual_seed(settings.seed)
     classifier = Classifier(hyper_parameters)
     if isinstance(classifier.network, TransferResNet):

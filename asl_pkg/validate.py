@@ -36,11 +36,11 @@ def validate(
 
     Args:
         settings: `validate` has the thresholds, `seed` that of every random choice, `data` where decoded images are
-            kept and the folder of other people's images, if any; `store` tells which release serves.
-        bundle_dir: what is judged, as it would be served.
-        dataset_dir: the data set whose test split judges it.
-        checkpoint_path: what the bundle was made from, for the comparison with torch; two folders above it lies the
-            training's account of the images that it read.
+            kept and the folder of other people's images, if any; `store` says which release serves.
+        bundle_dir: Bundle to validate, as it would be served.
+        dataset_dir: Data set with the test split.
+        checkpoint_path: Checkpoint of the bundle, for the comparison with torch; two folders above it is the
+            training's record of the images that it read.
         report_dir: gets report.json, report.html, model_card.md and the golden set; replaced when the new one is there.
         champion: the release that the bundle is compared with, empty for nothing; None looks up what serves.
 
@@ -94,11 +94,11 @@ def _leak(dataset_dir: Path, seen_path: Path) -> GateInput:
 
 
 def inspect_bundle(bundle_dir: Path, info: DatasetInfo) -> tuple[Bundle | None, dict[str, GateInput]]:
-    """Look at a bundle before it is asked anything.
+    """Check a bundle before it is run.
 
     Args:
-        bundle_dir: where it lies.
-        info: the data set that it shall be measured on.
+        bundle_dir: Folder of the bundle.
+        info: Data set that it will be measured on.
 
     Returns:
         The bundle, None where its files are not what was exported; and what the first gates judge.

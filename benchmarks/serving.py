@@ -56,9 +56,9 @@ def rows(peer: str, bundle: Bundle, work: Path, seconds: float) -> Iterator[Row]
 
     Args:
         peer: IN_PROCESS, or one of OURS or FOREIGN.
-        bundle: that it serves.
+        bundle: Bundle to serve.
         work: folder for what it needs.
-        seconds: of one measurement.
+        seconds: Length of a measurement.
 
     Yields:
         One row a setting and number of clients.

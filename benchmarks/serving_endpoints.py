@@ -32,7 +32,7 @@ START_S = 300.0
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a server answers, how it is asked, and its processes."""
+    """URL of a server, a request to it, and its processes."""
 
     url: str
     headers: dict[str, str]
@@ -45,10 +45,10 @@ class Peer:
     """A server that is not ours.
 
     Args:
-        script: in serving_peers/.
-        packages: that it needs beside ONNX Runtime and NumPy.
+        script: Script in serving_peers/.
+        packages: Packages that it needs, besides ONNX Runtime and NumPy.
         ready: path where it says that it is.
-        path: where it answers.
+        path: Path of its endpoint.
         request: headers and body for pixels, as compact as it takes them.
     """
 
@@ -75,10 +75,10 @@ def endpoint(name: str, bundle: Bundle, work: Path, copies: int, threads: int) -
 
     Args:
         name: one of OURS or FOREIGN.
-        bundle: that it serves.
+        bundle: Bundle to serve.
         work: folder for what it needs.
-        copies: of the model: instances, or worker processes.
-        threads: of one copy.
+        copies: Number of instances or worker processes.
+        threads: Threads of each copy.
 
     Yields:
         Where it answers.

@@ -1,16 +1,16 @@
 """Does a model read a stranger's hand? Networks trained on real images, on synthetic ones and on both.
 
 Two archives of photographs, each of another signer. Trained on one (real), on synthetic hands (synthetic) or on both
-together (mixed), a network is asked about the signer whom it never saw:
+together (mixed), a network is tested on the signer whom it never saw:
 
     python -m studies.strangers signer1.zip signer2.zip --model baseline --work strangers
 
-The budget is the same for each recipe: so many images are learnt from, an image counting each time that it is seen.
+The budget is the same for each recipe: so many images are trained on, an image counting each time that it is seen.
 A larger data set is passed over less often.
 
 Scored are the still letters whose shapes agree. Left out are M, N, P and T, which one of the two signers makes in a
 way of his own; `nothing`, `space` and `del`, which are no letters and are shown differently; J and Z, which are
-movements, of which every source shows another moment. All 29 classes are learnt and may be answered. Neighbouring
+movements, of which every source shows another moment. All 29 classes are trained and may be answered. Neighbouring
 frames are resampled together: an interval says how far the figure may be off for this one stranger, not for others.
 What is trained already in --work is not trained again.
 """
@@ -143,19 +143,19 @@ def experiments(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         recipes.append(("mixed", name, mixed(own, made, Path(f"mixed-{name}-{options.signers}"))))
     model = {"baseline": BaselineModel(), "resnet": ResNetModel(weights=options.weights)}[options.model]
     for seed in options.seeds:
-        for recipe, learnt_from, dataset_dir in recipes:
+        for recipe, trained_on, dataset_dir in recipes:
             session = open_session(trained(model, dataset_dir, seed, options) / contract.MODEL_FILE)
-            for stranger in real.keys() - {learnt_from}:
+            for stranger in real.keys() - {trained_on}:
                 found = score(session, strangers(real[stranger], options.every), stranger, RESAMPLES, seed)
-                yield row(found, recipe=recipe, learnt_from=learnt_from, tested_on=stranger, seed=seed)
+                yield row(found, recipe=recipe, trained_on=trained_on, tested_on=stranger, seed=seed)
 
 
 def show(rows: list[dict[str, Any]]) -> None:
     """Print every row, then the mean of each recipe over strangers and seeds."""
-    print(f"\n{'recipe':10} {'learnt from':26} {'asked about':26} seed  read right (95 % interval)")
+    print(f"\n{'recipe':10} {'trained on':26} {'tested on':26} seed  read right (95 % interval)")
     for cell in sorted(rows, key=lambda cell: [cell[key] for key in ("tested_on", "recipe", "seed")]):
         print(
-            f"{cell['recipe']:10} {cell['learnt_from']:26} {cell['tested_on']:26} {cell['seed']:4}  "
+            f"{cell['recipe']:10} {cell['trained_on']:26} {cell['tested_on']:26} {cell['seed']:4}  "
             f"{cell['accuracy']:.1%} ({cell['low']:.1%} to {cell['high']:.1%}, "
             f"{cell['groups']} {cell['resampled_by']}s)"
         )

@@ -29,7 +29,7 @@ def run(url: str, bundle: Path, dataset: Path) -> dict[str, tuple[int, int]]:
 
     Args:
         url: http://HOST:PORT of the transformer.
-        bundle: that it serves.
+        bundle: Bundle to serve.
         dataset: whose test split is sent.
 
     Returns:

@@ -118,7 +118,7 @@ def test_a_graph_that_answers_otherwise_is_refused_and_the_old_bundle_stays(
         return right(torch.nn.Sequential(served, torch.nn.Softmax(dim=1)), facts)
 
     monkeypatch.setattr(step, "to_onnx", wrong)
-    with pytest.raises(BundleError, match="answers otherwise than the checkpoint: log-probabilities differ by"):
+    with pytest.raises(BundleError, match="the checkpoint give different answers: log-probabilities differ by"):
         step.export(settings(), exported.checkpoint, tmp_path / "bundle")
     assert open_bundle(tmp_path / "bundle").digest == before
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]

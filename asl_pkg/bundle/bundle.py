@@ -115,14 +115,14 @@ def open_bundle(folder: Path) -> Bundle:
     """Read a bundle and check every file of it, and its signature where a public key is configured.
 
     Args:
-        folder: where the bundle lies.
+        folder: Folder of the bundle.
 
     Returns:
         The bundle, all its digests verified.
 
     Raises:
         BundleError: it is missing, of another schema or too large, a file is extra, missing or changed, or it is not
-            signed as the public key demands.
+            signed with the required key.
         SettingError: the public key cannot be read.
     """
     manifest_path = folder / contract.BUNDLE_FILE
@@ -143,10 +143,10 @@ def open_bundle(folder: Path) -> Bundle:
 
 
 def stated_faults(bundle: Bundle) -> list[str]:
-    """List what bundle.json says that is not as contract.py says; such a bundle is not loaded.
+    """List where bundle.json departs from contract.py; a bundle with a fault is not loaded.
 
     Args:
-        bundle: its digests already verified.
+        bundle: Bundle whose digests were verified.
 
     Returns:
         One line each: another contract, preparation or classes, a temperature that no calibration finds, and other
@@ -220,5 +220,5 @@ def _changed(path: Path, size: int, expected: BundleFile) -> bool:
 
 
 def _shown(name: str) -> str:
-    """A name may hold line breaks or bytes that are no text: neither may reach the terminal."""
+    """A name may hold line breaks or bytes that are not text: neither may reach the terminal."""
     return name if name.isprintable() else ascii(name)

@@ -95,7 +95,9 @@ def read_manifest(path: Path) -> Manifest:
             raise ValueError(f"larger than {MAX_MANIFEST_BYTES:,} bytes")
         version = read_schema_version(text)
         if version != contract.BUNDLE_SCHEMA:
-            raise BundleError(f"{path} has bundle schema {version}, expected {contract.BUNDLE_SCHEMA}: export it again")
+            raise BundleError(
+                f"{path} has bundle schema {version}, expected {contract.BUNDLE_SCHEMA}: run `asl export` again"
+            )
         return parse_json(Manifest, text)
     except ValueError as error:
         raise BundleError(f"{path} is damaged ({error}): `asl export` writes a new one") from error

@@ -20,7 +20,7 @@ class S3Store:
         url: s3://BUCKET/PREFIX.
 
     Raises:
-        DataError: it is no such URL, or the AWS_* variables contradict one another.
+        DataError: it is not such a URL, or the AWS_* variables contradict one another.
     """
 
     def __init__(self, url: str) -> None:
@@ -37,7 +37,7 @@ class S3Store:
         return self.folder.url(f"{release}/")
 
     def put(self, release: str, bundle_dir: Path, report_dir: Path) -> None:
-        """Store a release that is not there; bundle.json goes last and tells that the release is whole."""
+        """Store a release that is not there; bundle.json goes last and marks the release as complete."""
         if self._has(f"{release}/{contract.BUNDLE_FILE}"):
             return
         self.folder.upload(report_dir, f"{release}-report")

@@ -29,11 +29,11 @@ class Serving:
 
 
 def parse_serving(text: bytes, name: str) -> Serving:
-    """Understand a serving.json.
+    """Read a serving.json.
 
     Args:
-        text: its contents.
-        name: where it lies, for the error.
+        text: Contents of the file.
+        name: Path or URL of the file, for the error.
 
     Returns:
         What serves.

@@ -21,9 +21,9 @@ class StoredRelease:
     """A release in the store.
 
     Args:
-        release: its name.
+        release: Name of the release.
         bundle_digest: SHA-256 of its bundle.json.
-        dataset_digest: of the data set that it was trained on.
+        dataset_digest: Digest of the data set that it was trained on.
         role: `serves`, `previous` or empty.
     """
 
@@ -163,7 +163,7 @@ def champion(serving: Serving | None, release: str) -> str:
     """Name the release that a new one has to be compared with.
 
     Args:
-        serving: what serves, None before the first deploy.
+        serving: Release that serves, None before the first deploy.
         release: the new one.
 
     Returns:
@@ -185,7 +185,7 @@ def list_releases(store: Store, serving: Serving | None) -> list[StoredRelease]:
 
     Args:
         store: the store.
-        serving: what serves, None before the first deploy.
+        serving: Release that serves, None before the first deploy.
 
     Returns:
         Its releases.

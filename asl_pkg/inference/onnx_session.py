@@ -19,7 +19,7 @@ def open_session(path: Path, threads: int = 0) -> onnxruntime.InferenceSession:
 
     Args:
         path: the ONNX file.
-        threads: that compute one answer; 0 takes all cores.
+        threads: Number of threads for one answer; 0 takes all cores.
 
     Returns:
         The session.
@@ -35,7 +35,7 @@ def open_session(path: Path, threads: int = 0) -> onnxruntime.InferenceSession:
     try:
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions share no base class
-        raise BundleError(f"{path} is damaged or no ONNX file: `asl export` writes one") from error
+        raise BundleError(f"{path} is damaged or not an ONNX file: `asl export` writes one") from error
     px = contract.IMAGE_PX
     expected = [
         (contract.INPUT_NAME, "tensor(uint8)", [px, px, 3]),
@@ -43,7 +43,7 @@ def open_session(path: Path, threads: int = 0) -> onnxruntime.InferenceSession:
     ]
     found = [(tensor.name, tensor.type, tensor.shape[1:]) for tensor in (*session.get_inputs(), *session.get_outputs())]
     if found != expected:
-        raise BundleError(f"{path} has {found}, expected {expected}: `asl export` writes such a model")
+        raise BundleError(f"{path} has {found}, expected {expected}: `asl export` writes a model that fits")
     return session
 
 
@@ -67,7 +67,7 @@ def read_model(path: Path) -> bytes:
     try:
         elsewhere = next(_weights_elsewhere(onnx.load_model_from_string(data)), None)
     except DecodeError as error:
-        raise BundleError(f"{path} is damaged or no ONNX file: `asl export` writes one") from error
+        raise BundleError(f"{path} is damaged or not an ONNX file: `asl export` writes one") from error
     if elsewhere is not None:
         where = ascii(elsewhere[:80])
         raise BundleError(

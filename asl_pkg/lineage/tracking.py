@@ -31,8 +31,8 @@ class Run:
     """One training in MLflow.
 
     Args:
-        client: that writes it.
-        id: of the run.
+        client: Client that writes the run.
+        id: Id of the run.
     """
 
     def __init__(self, client: "MlflowClient", id: str) -> None:  # noqa: A002
@@ -74,7 +74,7 @@ def tracked(name: str, parameters: Mapping[str, Any]) -> Iterator[Run]:
     """Open a run, and close it as finished, killed (Ctrl-C) or failed.
 
     Args:
-        name: of the run, for people.
+        name: Name of the run.
         parameters: every setting, and where data and code come from.
 
     Yields:
@@ -146,7 +146,7 @@ def register(source: str, tags: Mapping[str, str]) -> str | None:
 
     Args:
         source: URI of the release in the model store.
-        tags: its digests; a version that has the same ones becomes the champion again.
+        tags: Digests of the version; one that has the same becomes the champion again.
 
     Returns:
         The model version, None where MLflow did not take it: that costs a warning, since the release serves already.
@@ -198,7 +198,7 @@ def _open() -> tuple["MlflowClient", str]:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import DatabaseError
 
-    logging.getLogger("mlflow").setLevel(logging.WARNING)  # else it tells of every table that it makes
+    logging.getLogger("mlflow").setLevel(logging.WARNING)  # else it logs every table that it makes
     embedded = "MLFLOW_TRACKING_URI" not in os.environ
     if embedded:
         Path(STORE).mkdir(exist_ok=True)

@@ -21,7 +21,7 @@ def predict_logits(classifier: Classifier, pixels: Pixels) -> torch.Tensor:
     """Compute the logits of images, on the device where the classifier is.
 
     Args:
-        classifier: in evaluation mode.
+        classifier: Classifier in evaluation mode.
         pixels: uint8 [n, 200, 200, 3].
 
     Returns:

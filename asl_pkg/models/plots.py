@@ -27,7 +27,7 @@ def draw_training_plots(
     """Write contract.PLOTS.
 
     Args:
-        folder: to write into.
+        folder: Folder to write into.
         rows: the history, one row an epoch.
         best: the epoch that was kept, from 0.
         counts: confusion matrix on the validation split [29, 29], truth in rows.

@@ -27,7 +27,7 @@ def to_fp16(served: ExportModule, facts: dict[str, str]) -> onnx.ModelProto:
     """Trace what is served with a network in fp16, for GPUs.
 
     Args:
-        served: in evaluation mode.
+        served: Network in evaluation mode.
         facts: the graph's metadata_props.
 
     Returns:
@@ -58,8 +58,8 @@ def calibration_images(dataset_dir: Path, digest: str, seed: int) -> NDArray[np.
 
     Args:
         dataset_dir: the data set.
-        digest: of the data set that the model was trained on.
-        seed: of the choice.
+        digest: Digest of the data set that the model was trained on.
+        seed: Seed of the choice.
 
     Returns:
         uint8 [n, 200, 200, 3], RGB.

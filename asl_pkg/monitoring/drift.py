@@ -77,8 +77,8 @@ def compute_drift(
 
     Args:
         reference: numbers by measure, one an image, and under LETTER the answers.
-        shown: the same of other images.
-        limits: what is allowed.
+        shown: The same of other images.
+        limits: Largest distances allowed.
 
     Returns:
         A shift for each measure, in the order of the reference.

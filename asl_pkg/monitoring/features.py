@@ -1,4 +1,4 @@
-"""An image in a few numbers, to compare what a model is shown with what it was measured on; none tells the image."""
+"""An image in a few numbers, to compare it with those a model was measured on; they do not show the image."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""monitor.html: what drifted, for people."""
+"""monitor.html: what drifted, as a page."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ def drift_html(body: DriftReport, reference: Mapping[str, Sequence[Any]], shown:
     Args:
         body: contents of monitor.json.
         reference: numbers by measure, one an image, and the answers.
-        shown: the same of what is shown now.
+        shown: The same of the images shown now.
 
     Returns:
         HTML that needs no other file and no network.

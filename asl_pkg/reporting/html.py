@@ -1,4 +1,4 @@
-"""Pages for people: one HTML file with everything in it, that needs no other file and no network."""
+"""HTML pages: one file with everything in it, which needs no other file and no network."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""The release that serves, asked about the same images: a new one may not be surely worse."""
+"""The release that serves, run on the same images: a new one must not be clearly worse."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ class Champion:
     """The release that serves and what a new one loses against it.
 
     Args:
-        release: its name.
-        digest: of its bundle.
-        loss: of accuracy, in shares of the images; negative for a gain. None where the two know no class in common.
-        classes: what was compared where the two know other classes, in a few words.
+        release: Name of the release.
+        digest: SHA-256 of its bundle.json.
+        loss: Loss of accuracy, as a share of the images; negative for a gain, None where they share no class.
+        classes: What was compared where the two know different classes.
     """
 
     release: str
@@ -67,7 +67,7 @@ def _compared(champion: Bundle, challenger: Bundle, both: Sequence[str], rows: N
     )
     return (
         f"compared on {rows.sum():,} of {len(rows):,} images, of the {len(both)} classes that both know; the new "
-        f"one no longer knows: {lost}; it knows besides: {gained}"
+        f"one no longer knows: {lost}; it newly knows: {gained}"
     )
 
 
@@ -94,11 +94,11 @@ def accuracy_loss(
 
 
 def champion_finding(found: Champion | None, unit: str) -> GateInput:
-    """Give the gate the lower bound of the loss: it refuses what is surely worse, not what chance may explain.
+    """Give the gate the lower bound of the loss: it refuses what is clearly worse, not what chance may explain.
 
     Args:
         found: None before the first deployment.
-        unit: what was resampled.
+        unit: What was resampled.
 
     Returns:
         The finding.

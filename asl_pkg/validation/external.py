@@ -38,11 +38,11 @@ class Mistake:
     """A wrong answer.
 
     Args:
-        origin: path of the image in its source; of a test image its group.
-        pixels: uint8 [200, 200, 3].
-        truth: its class.
-        answer: the model's.
-        confidence: of the answer.
+        origin: Path of the image in its source, or group of a test image.
+        pixels: Images, uint8 [200, 200, 3].
+        truth: Class of the image.
+        answer: Class that the model named.
+        confidence: Confidence of the answer.
     """
 
     origin: str
@@ -54,16 +54,16 @@ class Mistake:
 
 @dataclass(frozen=True)
 class ExternalScore:
-    """What a model made of other people's images.
+    """How well a model reads other people's images.
 
     Args:
-        source: where they come from.
-        unit: what was resampled: signer, block or image.
+        source: Where the images come from.
+        unit: What was resampled: signer, block or image.
         confusion: images by truth (rows) and answer (columns) [classes, classes].
         accuracy: share of right answers.
         macro_f1: mean F1 of the classes that the images show.
         broken: files that should have been images, and why they are not.
-        mistakes: the wrong answers that the model was surest of, the surest first.
+        mistakes: Most confident wrong answers, the most confident first.
         unknown: images of each class that the model does not know, which are not scored.
     """
 
@@ -120,14 +120,14 @@ def score(
     seed: int,
     known: Sequence[int] = ALL,
 ) -> ExternalScore:
-    """Let a model name images, a batch in memory at a time.
+    """Score a model on images, a batch in memory at a time.
 
     Args:
-        session: of a graph that keeps the contract.
+        session: ONNX Runtime on a graph that keeps the contract.
         items: images with their class, and files that cannot be one, as `Source.read` gives them.
-        source: where they come from, for people.
-        resamples: bootstrap resamples.
-        seed: of the resampling.
+        source: Where the images come from.
+        resamples: Number of bootstrap resamples.
+        seed: Seed of the resampling.
         known: labels of the classes that the model knows; images of others are counted only.
 
     Returns:
@@ -177,7 +177,7 @@ def score(
 def _of_known(
     items: Iterable[Sample | RejectedFile], known: Sequence[int], unknown: Counter[int]
 ) -> Iterator[Sample | RejectedFile]:
-    """Pass on what the model may answer rightly, and count the rest."""
+    """Pass on images of classes that the model knows, and count the rest."""
     for item in items:
         if isinstance(item, Sample) and item.label not in known:
             unknown[item.label] += 1
@@ -234,7 +234,7 @@ def _decode(item: Sample | RejectedFile) -> tuple[Sample, NDArray[np.uint8]] | R
     if isinstance(item, RejectedFile):
         return item
     try:
-        return replace(item, data=b""), prepare(item.data)  # all images are kept in mind, their bytes are not
+        return replace(item, data=b""), prepare(item.data)  # samples are kept in memory, their bytes are not
     except DataError as error:
         return RejectedFile(item.path, str(error))
 

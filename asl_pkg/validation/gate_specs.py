@@ -19,9 +19,9 @@ class GateSpec:
 
     Args:
         direction: AT_LEAST or AT_MOST the threshold.
-        measures: what the measured number is.
-        remedy: what to do where the gate fails.
-        setting: of ValidateSettings that holds the threshold; empty where nothing but 0 is right.
+        measures: Meaning of the number.
+        remedy: What to do when the gate fails.
+        setting: Setting of ValidateSettings with the threshold; empty where only 0 is right.
     """
 
     direction: str
@@ -43,7 +43,7 @@ GATE_SPECS = {
     ),
     "data_set": GateSpec(
         AT_MOST,
-        "data sets other than the one whose training split the model learnt from",
+        "whether the data set is another one than the model was trained on (1) or the same (0)",
         "validate with the data set of the training: its test images are the ones that training never saw",
     ),
     "leak": GateSpec(
@@ -53,13 +53,13 @@ GATE_SPECS = {
     ),
     "finite": GateSpec(
         AT_MOST,
-        "answers with a value that is infinite or no number",
+        "answers with a value that is infinite or not a number",
         "train again with a lower trainer.learning_rate, and export in fp32",
     ),
     "independence": GateSpec(
         AT_MOST,
-        "greatest change of a probability when an image is asked alone, in another batch, or again",
-        "something in the graph looks at the whole batch or at chance: export in evaluation mode, `asl export` does",
+        "greatest change of a probability when an image is sent alone, in another batch, or again",
+        "the graph mixes images of a batch or uses random numbers: `asl export` again, it exports in evaluation mode",
         "independence_max",
     ),
     "parity": GateSpec(
@@ -70,7 +70,7 @@ GATE_SPECS = {
     ),
     "parity_class": GateSpec(
         AT_MOST,
-        "images for which ONNX Runtime names another class than torch, though torch was not torn between the two",
+        "images for which ONNX Runtime names another class than torch, except where torch's top two were almost equal",
         EXPORT_AGAIN,
     ),
     "agreement": GateSpec(
@@ -141,7 +141,7 @@ GATE_SPECS = {
     ),
     "stability": GateSpec(
         AT_LEAST,
-        "share of rightly read images that stay so when darker, brighter, compressed, moved or turned a little",
+        "share of correctly read images that stay correct when darker, brighter, compressed, moved or turned a little",
         "train with trainer.augment=true, and on images of more cameras and rooms",
         "stability_min",
     ),
@@ -153,19 +153,19 @@ GATE_SPECS = {
     ),
     "noise": GateSpec(
         AT_MOST,
-        "share of images of pure noise that are answered with a letter, surely",
+        "share of images of pure noise that are confidently answered with a letter",
         "give the class `nothing` more and other backgrounds, or raise export.confidence_threshold",
         "noise_max",
     ),
     "triton": GateSpec(
         AT_MOST,
-        "images of the golden set that a real Triton answers otherwise than ONNX Runtime",
-        "`make install` mends Triton, `asl export` the bundle",
+        "images of the golden set for which a real Triton gives another answer than ONNX Runtime",
+        "`make install` repairs Triton, `asl export` writes the bundle again",
     ),
     "latency": GateSpec(
         AT_MOST,
         "processor time for one image in ONNX Runtime, as a multiple of torch's for the same network in the same run",
-        "the graph does more than the network: `asl export` it again",
+        "the graph does more than the network: run `asl export` again",
         "latency_max",
     ),
 }

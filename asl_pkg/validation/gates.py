@@ -19,8 +19,8 @@ class GateInput:
 
     Args:
         measured: the number, None where it could not be measured.
-        detail: what people should know of it.
-        unit: what was resampled, empty for a number without an interval.
+        detail: What people should know about the number.
+        unit: What was resampled, empty for a number without an interval.
         interval: 95% interval of the figure whose bound was measured, None for a number without one.
     """
 
@@ -36,7 +36,7 @@ def passes(name: str, measured: float | None, threshold: float) -> bool:
     Args:
         name: Key of GATE_SPECS.
         measured: the number, None where it was not measured.
-        threshold: what it is compared with.
+        threshold: Limit for the number.
 
     Returns:
         True where it was measured and is on the right side of the threshold; the threshold itself passes.
@@ -51,7 +51,7 @@ def gate_inputs(measured: Measurements, unit: str) -> dict[str, GateInput]:
 
     Args:
         measured: on the test images.
-        unit: what was resampled: `signer`, `recording` or `block`.
+        unit: What was resampled: `signer`, `recording` or `block`.
 
     Returns:
         A finding for each gate that judges answers.
@@ -76,7 +76,7 @@ def bounded(found: Interval, unit: str) -> GateInput:
 
     Args:
         found: the figure.
-        unit: what was resampled.
+        unit: What was resampled.
 
     Returns:
         The finding.
@@ -89,9 +89,9 @@ def decide(found: Mapping[str, GateInput], settings: ValidateSettings, names: li
     """Decide every gate, so that all failures are seen at once.
 
     Args:
-        found: by gate; a gate without a finding was not measured and fails.
+        found: Input of each gate; a gate without one was not measured and fails.
         settings: the thresholds.
-        names: of the gates, from `required_gates`.
+        names: Names of the gates, from `required_gates`.
 
     Returns:
         One verdict for each name.

@@ -53,7 +53,7 @@ class GoldenCheck:
     """How a server answered the golden set.
 
     Args:
-        otherwise: images of which a probability differs by more than TOLERANCE.
+        otherwise: Images whose answer differs in a probability by more than TOLERANCE.
         greatest: difference of a probability.
     """
 
@@ -90,7 +90,7 @@ def write_golden(
     """Write the golden set.
 
     Args:
-        folder: to make.
+        folder: Folder to create.
         labels: class of each chosen image [n], each different.
         images: `bytes` and `path` of each, as the data set holds them.
         probabilities: ONNX Runtime's answers [n, 29].
@@ -116,7 +116,7 @@ def read_golden(folder: Path) -> GoldenSet:
     """Read the golden set.
 
     Args:
-        folder: where validate wrote it.
+        folder: Folder that `asl validate` wrote.
 
     Returns:
         Its images, prepared, and the answers expected.
@@ -129,7 +129,7 @@ def read_golden(folder: Path) -> GoldenSet:
         files = [folder / Path(image.path).name for image in images]
         for file, image in zip(files, images, strict=True):
             if atomic.sha256(file) != image.sha256:
-                raise BundleError(f"{file} is not the image that was answered: `asl validate` again")
+                raise BundleError(f"{file} is not the image that was answered: run `asl validate` again")
         pixels = np.stack([prepare(file) for file in files])
         probabilities = np.array([image.probabilities for image in images], np.float32)
     except (OSError, ValueError) as error:

@@ -37,12 +37,12 @@ def latency_ratio(session: onnxruntime.InferenceSession, served: torch.nn.Module
 
 
 def in_turn(first: Callable[[], object], second: Callable[[], object], rounds: int) -> NDArray[np.float64]:
-    """Time two calls by turns, so that whatever else the machine does meets both.
+    """Time two calls in turn, so that other work on the machine slows down both.
 
     Args:
-        first: computes in the thread that calls it.
-        second: likewise.
-        rounds: how often each is called, a few more times before that to warm up.
+        first: Call that computes in the calling thread.
+        second: Another one.
+        rounds: Number of timed calls of each, after a few to warm up.
 
     Returns:
         Seconds of processor time [rounds, 2].

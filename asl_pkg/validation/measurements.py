@@ -17,8 +17,8 @@ class Group:
     """The images that are resampled together.
 
     Args:
-        name: of the signer, recording or block.
-        images: how many.
+        name: Name of the signer, recording or block.
+        images: Number of images.
         accuracy: share of right answers.
     """
 

@@ -1,4 +1,4 @@
-"""What the model contract demands of a bundle."""
+"""Checks a bundle against the model contract."""
 
 import json
 
@@ -21,7 +21,7 @@ def contract_faults(bundle: Bundle) -> list[str]:
     """Compare a bundle with the model contract.
 
     Args:
-        bundle: its digests already verified.
+        bundle: Bundle whose digests were verified.
 
     Returns:
         One line for each thing that is not as contract.py says; empty for a sound bundle.

@@ -18,7 +18,7 @@ class Report:
     """A report that was written.
 
     Args:
-        folder: where it lies.
+        folder: Folder of the report.
         body: the contents of report.json.
     """
 
@@ -77,14 +77,14 @@ def read_report(folder: Path) -> Report:
     """Read a report, check that its verdict follows from its own numbers, and its signature if a key is configured.
 
     Args:
-        folder: what validate wrote.
+        folder: Folder that `asl validate` wrote.
 
     Returns:
         The report, passed or not.
 
     Raises:
         BundleError: it is missing, damaged, of another schema, contradicts itself, its golden set was changed, or it is
-            not signed as the public key demands.
+            not signed with the required key.
     """
     path = folder / contract.REPORT_FILE
     if not path.is_file():
@@ -94,7 +94,9 @@ def read_report(folder: Path) -> Report:
         text = path.read_bytes()
         version = read_schema_version(text)
         if version != contract.REPORT_SCHEMA:
-            raise BundleError(f"{path} has schema {version}, expected {contract.REPORT_SCHEMA}: `asl validate` again")
+            raise BundleError(
+                f"{path} has schema {version}, expected {contract.REPORT_SCHEMA}: run `asl validate` again"
+            )
         body = parse_json(ReportBody, text)
     except ValueError as error:
         raise BundleError(f"{path} is damaged ({error}): `asl validate` writes a new one") from error
@@ -110,7 +112,7 @@ def raise_refusal(folder: Path) -> None:
     """Name the gates that a model did not pass.
 
     Args:
-        folder: what validate wrote.
+        folder: Folder that `asl validate` wrote.
 
     Raises:
         GateError: always.

@@ -58,13 +58,13 @@ def report_html(body: ReportBody, evaluation: Evaluation | None) -> str:
 
 
 def worst_mistakes(answers: Answers) -> list[dict[str, Any]]:
-    """Show the wrong answers that the model was surest of.
+    """Show the most confident wrong answers.
 
     Args:
         answers: all of them.
 
     Returns:
-        Image, truth, answer, confidence and group of each, the surest first.
+        Image, truth, answer, confidence and group of each, the most confident first.
     """
     answer = answers.probabilities.argmax(axis=1)
     confidence = answers.probabilities.max(axis=1)

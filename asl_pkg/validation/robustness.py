@@ -26,12 +26,12 @@ Change = Callable[[PixelBatch], PixelBatch]
 
 @dataclass(frozen=True)
 class Stability:
-    """How many rightly read images stay so under the change that does most harm.
+    """Share of correctly read images that stay correct under the worst change.
 
     Args:
-        share: of them.
-        change: its name.
-        images: that were read rightly before.
+        share: Share of images that stay correct.
+        change: Name of the worst change.
+        images: Number of images read correctly before.
     """
 
     share: float
@@ -43,8 +43,8 @@ def stratified(truth: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     """Draw the same number of images of each class.
 
     Args:
-        truth: class of each image [n].
-        seed: of the drawing.
+        truth: Class of each image [n].
+        seed: Seed of the choice.
 
     Returns:
         Rows, in rising order: at most A_CLASS of each class.
@@ -58,9 +58,9 @@ def stability(session: onnxruntime.InferenceSession, images: PixelBatch, truth: 
     """Change images a little, in ways that keep their letter, and ask again.
 
     Args:
-        session: of a graph that keeps the contract.
-        images: uint8 [n, 200, 200, 3].
-        truth: class of each [n].
+        session: ONNX Runtime on a graph that keeps the contract.
+        images: Pixels, uint8 [n, 200, 200, 3].
+        truth: Class of each image [n].
 
     Returns:
         The worst of CHANGES; a share of 0 where no image was read rightly before.
@@ -79,7 +79,7 @@ def called_empty(session: onnxruntime.InferenceSession, seed: int) -> float:
 
 
 def letters_in_noise(session: onnxruntime.InferenceSession, threshold: float, seed: int) -> float:
-    """Share of images of pure noise, made from the seed, that are answered with a letter, surely."""
+    """Share of images of pure noise, made from the seed, that are confidently answered with a letter."""
     probabilities = predict_in_batches(session, noise_images(seed))
     sure = probabilities.max(axis=1) >= threshold
     return float((sure & (probabilities.argmax(axis=1) != NOTHING_LABEL)).mean())
@@ -131,11 +131,11 @@ def _compressed(image: Image.Image) -> Image.Image:
 
 def _placed(turn_deg: float, shift_px: int) -> Change:
     """Turn about the middle and move to the right; what comes into the image repeats its edge."""
-    room = contract.IMAGE_PX // 4
-    inner = (room, room, room + contract.IMAGE_PX, room + contract.IMAGE_PX)
+    margin = contract.IMAGE_PX // 4
+    inner = (margin, margin, margin + contract.IMAGE_PX, margin + contract.IMAGE_PX)
 
     def change(images: PixelBatch) -> PixelBatch:
-        wide = np.pad(images, ((0, 0), (room, room), (room, room), (0, 0)), "edge")
+        wide = np.pad(images, ((0, 0), (margin, margin), (margin, margin), (0, 0)), "edge")
         moved = _each(
             lambda image: image.rotate(turn_deg, Image.Resampling.BILINEAR, translate=(shift_px, 0)).crop(inner)
         )

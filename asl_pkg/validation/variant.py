@@ -18,7 +18,7 @@ from asl_pkg.validation.latency import in_turn
 ROUNDS = 31  # calls of each in turn
 SLOW_ROUND = 90  # percentile of the ratios: nine of ten rounds are faster
 ON_CPU = "on this machine's processor"
-ON_GPU = "fp16 is for GPUs, and nothing here times one"
+ON_GPU = "fp16 is for GPUs, and no GPU is timed here"
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Variant:
 
     Args:
         agreement: share of the images for which both name the same class.
-        loss: of accuracy, in shares of the images; negative for a gain.
-        time_ratio: of processor time for an image, None where nothing here can tell.
+        loss: Loss of accuracy, as a share of the images; negative for a gain.
+        time_ratio: Processor time for an image as a multiple of fp32's; None where it cannot be measured here.
     """
 
     agreement: float
@@ -53,11 +53,11 @@ def compare_with_fp32(context: EvaluationContext) -> Variant:
 
 
 def variant_findings(found: Variant, unit: str) -> dict[str, GateInput]:
-    """Give the gates what they judge: of the loss the upper bound, for it has to be surely small.
+    """Give the gates their input; for the loss it is the upper bound, which must be small.
 
     Args:
-        found: how the variant compares.
-        unit: what was resampled.
+        found: Comparison of the variant.
+        unit: What was resampled.
 
     Returns:
         A finding for each gate that only variants have.

@@ -111,7 +111,7 @@ def weights_outside(graph: onnx.ModelProto) -> None:
         (graph_change(weights_outside), "weights outside the ONNX file"),
         (graph_change(lambda graph: setattr(graph, "ir_version", 11)), "IR version 11"),
         (graph_change(lambda graph: setattr(graph.opset_import[0], "version", 22)), "opset 21 at most"),
-        (lambda bundle: (bundle / contract.MODEL_FILE).write_bytes(b"no graph"), "damaged or no ONNX file"),
+        (lambda bundle: (bundle / contract.MODEL_FILE).write_bytes(b"no graph"), "damaged or not an ONNX file"),
     ],
     ids=[
         "labels out of order", "python smuggled in", "batch size", "backend", "broken config", "input name",
