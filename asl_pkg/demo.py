@@ -1,4 +1,4 @@
-"""The end of the verb demo: a real Triton on the release that serves, asked about hands that training never saw."""
+"""The end of the verb demo: a real Triton on the release that serves reads hands that training never saw."""
 
 from contextlib import closing
 from pathlib import Path
@@ -17,13 +17,13 @@ from asl_pkg.serving.triton.local import LocalTriton
 IMAGES = 8
 
 
-def ask(store: Path, dataset_dir: Path, seed: int) -> str:
+def query_serving_release(store: Path, dataset_dir: Path, seed: int) -> str:
     """Start Triton on the release that serves and send it test images over HTTP and gRPC.
 
     Args:
         store: the model store.
-        dataset_dir: the data set whose test split is asked about.
-        seed: of the choice of images.
+        dataset_dir: Data set whose test images are sent.
+        seed: Seed of the choice of images.
 
     Returns:
         A table: signer, truth, letter and confidence by either protocol.
@@ -58,7 +58,7 @@ def next_steps(results: dict[str, Path], mlflow_store: str) -> str:
     """The five lines that end the demo.
 
     Args:
-        results: where each step's result lies.
+        results: Result folder of each step.
         mlflow_store: where MLflow keeps its runs.
 
     Returns:

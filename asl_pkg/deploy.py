@@ -18,7 +18,7 @@ from asl_pkg import contract, progress
 from asl_pkg.bundle import signature
 from asl_pkg.bundle.bundle import Bundle, open_bundle
 from asl_pkg.bundle.serving_state import Serving
-from asl_pkg.bundle.store import Listed, Store, list_releases
+from asl_pkg.bundle.store import Store, StoredRelease, list_releases
 from asl_pkg.config.schema import Settings
 from asl_pkg.deployment.canary_analysis import compare_canary, require_good_canary
 from asl_pkg.deployment.choice import open_target
@@ -72,7 +72,7 @@ def deploy(settings: Settings, bundle_dir: Path, report_dir: Path) -> Release:
     _check_champion(bundle, report, before)
     _store(target.store, bundle, report)
     with _stored(target.store, bundle.release) as (stored, stored_report):
-        if stored.manifest["model_digest"] != bundle.manifest["model_digest"]:
+        if stored.manifest.model_digest != bundle.manifest.model_digest:
             raise BundleError(f"{target.store.uri(bundle.release)} holds another model with this name: remove it first")
         return _serve(target, stored, stored_report, before, settings)
 
@@ -109,7 +109,7 @@ def rollback(settings: Settings, to: str = "") -> Release:
         return _serve(target, stored, report, before, settings)
 
 
-def releases(settings: Settings) -> list[Listed]:
+def releases(settings: Settings) -> list[StoredRelease]:
     """List the releases in the store.
 
     Args:
@@ -178,9 +178,9 @@ def _check_champion(bundle: Bundle, report: Report, before: Serving | None) -> N
     champion = before.bundle_digest if before else None
     if before and before.release == bundle.release:
         return  # it serves already: the step runs a second time
-    if report.body["champion"] != champion:
+    if report.body.champion != champion:
         raise GateError(
-            f"the report compares with {(report.body['champion'] or 'no model')[:12]}, but "
+            f"the report compares with {(report.body.champion or 'no model')[:12]}, but "
             f"{(champion or 'no model')[:12]} serves: run `asl validate` again"
         )
 

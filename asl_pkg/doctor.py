@@ -116,7 +116,7 @@ def _mlflow() -> DoctorCheck:
     from asl_pkg.lineage import tracking
 
     try:
-        tracking.check()
+        tracking.check_tracking()
     except AslError as error:
         return DoctorCheck("MLflow", False, str(error), "unset MLFLOW_TRACKING_URI to use the embedded MLflow")
     return DoctorCheck("MLflow", True, tracking.uri())

@@ -15,13 +15,16 @@ import torch
 from asl_pkg import contract
 from asl_pkg.bundle import signature
 from asl_pkg.bundle.bundle import Bundle, open_bundle, seal
+from asl_pkg.bundle.manifest import ModelFacts, Provenance, TrainingFacts
 from asl_pkg.bundle.triton_config import config_pbtxt, labels
-from asl_pkg.class_sets import KNOWN_CLASSES_KEY, known_classes
+from asl_pkg.class_sets import known_classes
 from asl_pkg.config.schema import ExportSettings, Settings
 from asl_pkg.errors import BundleError, SettingError
 from asl_pkg.inference.onnx_session import open_session
 from asl_pkg.lineage import git_commit
 from asl_pkg.models import load_checkpoint
+from asl_pkg.models.checkpoint import MAKES_ONE
+from asl_pkg.models.classifier import Classifier
 from asl_pkg.models.export_module import ExportModule
 from asl_pkg.models.onnx_export import to_onnx
 from asl_pkg.models.quantization import calibration_images, to_fp16, to_int8
@@ -40,7 +43,7 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
         settings: `export` says what the graph computes with and goes into config.pbtxt; `seed` and
             `validate.parity_max` try the graph before it is written; `dataset_dir` has the images that int8 is
             calibrated on.
-        checkpoint_path: what `asl train` wrote; the statistics of the same training become the drift reference.
+        checkpoint_path: Checkpoint that `asl train` wrote; statistics of the same training become the drift reference.
         bundle_dir: the bundle; one that exists is replaced when the new one is complete.
         onnx_path: gets a copy of the graph alone.
 
@@ -58,16 +61,9 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
     classifier = load_checkpoint(checkpoint_path)
     served = ExportModule(classifier).eval()
     digest = classifier.hparams["dataset_digest"]
-    said = metadata(classifier.hparams, settings.export)
+    said = graph_metadata(classifier.hparams, settings.export)
     graph = to_onnx(served, said)
-    facts = {
-        "dataset_digest": digest,
-        KNOWN_CLASSES_KEY: known_classes(classifier.hparams),
-        "precision": settings.export.precision,
-        "confidence_threshold": settings.export.confidence_threshold,
-        "temperature": classifier.temperature,
-        "provenance": _provenance(classifier.hparams, settings.export),
-    }
+    facts = _facts(classifier, settings.export, checkpoint_path)
     with outputs.replaced(bundle_dir, outputs.BUNDLE) as beside:
         _write_repository(beside, graph, settings.export)
         _try(served, beside / contract.MODEL_FILE, settings)  # in fp32; a variant of it is judged by `asl validate`
@@ -85,8 +81,8 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
     return bundle
 
 
-def metadata(hparams: Mapping[str, Any], settings: ExportSettings) -> dict[str, str]:
-    """What the graph says of itself to whoever has the ONNX file alone.
+def graph_metadata(hparams: Mapping[str, Any], settings: ExportSettings) -> dict[str, str]:
+    """Facts that the graph holds for those who have the ONNX file alone.
 
     Args:
         hparams: the checkpoint's hyper-parameters.
@@ -117,7 +113,7 @@ def _try(served: torch.nn.Module, graph: Path, settings: Settings) -> None:
     parity = measure_parity(answer_by_torch(served, pixels), answer_by_onnx(open_session(graph), pixels))
     if parity.greatest > settings.validate.parity_max or parity.other_class:
         raise BundleError(
-            f"the exported graph answers otherwise than the checkpoint: log-probabilities differ by "
+            f"the exported graph and the checkpoint give different answers: log-probabilities differ by "
             f"{parity.greatest:.2g}, at most {settings.validate.parity_max:.2g} expected; "
             "`make install` brings the versions of torch and onnxruntime that fit"
         )
@@ -142,21 +138,31 @@ def _write_extras(folder: Path, training: Path) -> None:
             shutil.copyfile(training / source, folder / target)
 
 
-def _provenance(hparams: Mapping[str, Any], settings: ExportSettings) -> dict[str, Any]:
-    trained = {name: hparams[name] for name in ("commit", "run_id", "seed", "model", "trainer")}
-    return {
-        "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "export": {"commit": git_commit.commit(), "torch": torch.__version__, **dataclasses.asdict(settings)},
-        "training": trained,
-    }
+def _facts(classifier: Classifier, settings: ExportSettings, checkpoint_path: Path) -> ModelFacts:
+    hparams = classifier.hparams
+    try:
+        return ModelFacts(
+            dataset_digest=hparams["dataset_digest"],
+            known_classes=known_classes(hparams),
+            precision=settings.precision,
+            confidence_threshold=settings.confidence_threshold,
+            temperature=classifier.temperature,
+            provenance=Provenance(
+                exported_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                export={"commit": git_commit.commit(), "torch": str(torch.__version__), **dataclasses.asdict(settings)},
+                training=TrainingFacts(**{name: hparams[name] for name in TrainingFacts.model_fields}),
+            ),
+        )
+    except (KeyError, ValueError) as error:
+        raise BundleError(f"{checkpoint_path} does not say how it was trained: {MAKES_ONE}") from error
 
 
 def _claim_graph(onnx_path: Path, bundle_dir: Path) -> None:
-    """Refuse to replace an ONNX file that is not ours: ours says of itself what it is."""
+    """Refuse to replace an ONNX file that export did not write; its own has our metadata."""
 
     def ours(path: Path) -> bool:
         try:
-            said = {one.key for one in onnx.load(path, load_external_data=False).metadata_props}
+            said = {prop.key for prop in onnx.load(path, load_external_data=False).metadata_props}
         except Exception:  # protobuf and onnx have many, with no ancestor in common
             return False
         return {contract.METADATA_CONTRACT, contract.METADATA_CLASSES} <= said

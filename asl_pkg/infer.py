@@ -16,7 +16,7 @@ from asl_pkg.errors import DataError, SettingError
 from asl_pkg.inference.image_paths import STANDARD_INPUT, Named, find_images
 from asl_pkg.inference.postprocess import decode_prediction
 from asl_pkg.inference.runtimes import Runtime, open_runtime
-from asl_pkg.monitoring.features import describe
+from asl_pkg.monitoring.features import describe_image
 
 PATH_COLUMNS = 40
 
@@ -27,11 +27,11 @@ class Prediction:
 
     Args:
         path: the image, `-` for standard input.
-        release: of the model.
+        release: Release of the model.
         letter: the likeliest class, `unsure` below the confidence threshold, empty where the image is broken.
         confidence: probability of the likeliest class.
         top3: the likeliest classes with their probabilities.
-        error: why there is no answer.
+        error: Reason why there is no answer.
         measures: the image in a few numbers, for `asl monitor`; only where the answer is for programs.
     """
 
@@ -70,8 +70,8 @@ def infer(settings: InferenceSettings, images: Sequence[str]) -> Iterator[Predic
 
 
 def as_table_line(answer: Prediction) -> str:
-    """One line for people: image, letter, confidence, the likeliest three or what is wrong."""
-    # a name may hold line breaks or bytes that are no text: neither may reach the terminal
+    """One line of text: image, letter, confidence, the likeliest three or what is wrong."""
+    # a name may hold line breaks or bytes that are not text: neither may reach the terminal
     path = answer.path if answer.path.isprintable() else ascii(answer.path)
     if answer.error is not None:
         return f"{path:{PATH_COLUMNS}}  broken: {answer.error}"
@@ -80,7 +80,7 @@ def as_table_line(answer: Prediction) -> str:
 
 
 def as_json_line(answer: Prediction) -> str:
-    """One line of JSON; names that are no text are escaped."""
+    """One line of JSON; names that are not text are escaped."""
     return json.dumps(asdict(answer))
 
 
@@ -88,16 +88,16 @@ def _answers(runtime: Runtime, threshold: float, described: bool, images: Iterab
     remaining = iter(images)
     while batch := list(itertools.islice(remaining, contract.MAX_BATCH)):
         prepared = [_prepare(image) for image in batch]
-        whole = [one for one in prepared if isinstance(one, np.ndarray)]
+        whole = [item for item in prepared if isinstance(item, np.ndarray)]
         rows = iter(runtime.predict(np.stack(whole)) if whole else ())
-        for image, one in zip(batch, prepared, strict=True):
+        for image, item in zip(batch, prepared, strict=True):
             path = image.path if isinstance(image, RejectedFile) else STANDARD_INPUT if image is None else str(image)
-            if isinstance(one, np.ndarray):
+            if isinstance(item, np.ndarray):
                 named = decode_prediction(next(rows), threshold)
-                measures = describe(one) if described else {}
+                measures = describe_image(item) if described else {}
                 yield Prediction(path, runtime.release, named.letter, named.confidence, named.top3, measures=measures)
             else:
-                yield Prediction(path, runtime.release, error=one)
+                yield Prediction(path, runtime.release, error=item)
 
 
 def _prepare(image: Named) -> np.ndarray | str:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,42 +10,13 @@ from asl_pkg.bundle.bundle import Bundle
 from asl_pkg.config.schema import InferenceSettings
 from asl_pkg.errors import BundleError, DataError
 from asl_pkg.inference.choice import choose_bundle
-from asl_pkg.monitoring.drift import CONFIDENCE, CONFIDENCE_DIGITS, LETTER, Shift, compute_drift
+from asl_pkg.monitoring.drift import CONFIDENCE, CONFIDENCE_DIGITS, LETTER, DriftReport, compute_drift
 from asl_pkg.monitoring.features import MEASURES
 from asl_pkg.monitoring.page import drift_html
 from asl_pkg.storage import atomic, outputs
 
 
-@dataclass(frozen=True)
-class Drift:
-    """What the comparison said.
-
-    Args:
-        release: of the model.
-        images: compared.
-        unread: images that could not be read.
-        shifts: how far each measure moved.
-    """
-
-    release: str
-    images: int
-    unread: int
-    shifts: list[Shift]
-
-    @property
-    def drifted(self) -> list[Shift]:
-        """What drifted, the farthest first."""
-        return sorted((one for one in self.shifts if one.drifted), key=lambda one: -one.distance)
-
-    @property
-    def summary(self) -> str:
-        """The verdict in one line."""
-        moved = ", ".join(f"{one.name} by {one.distance:.2f} ({one.allowed:.2f} allowed)" for one in self.drifted)
-        unread = f", {self.unread} could not be read" if self.unread else ""
-        return f"{self.images:,} images{unread}: {moved or 'as what release ' + self.release + ' was measured on'}"
-
-
-def monitor(settings: InferenceSettings, answers: Iterable[dict[str, Any]]) -> Drift:
+def monitor(settings: InferenceSettings, answers: Iterable[dict[str, Any]]) -> DriftReport:
     """Compare answers with the drift reference and write a page about it; images are neither kept nor shown.
 
     Args:
@@ -66,18 +36,18 @@ def monitor(settings: InferenceSettings, answers: Iterable[dict[str, Any]]) -> D
     reference = read_reference(bundle)
     shown, unread = _table(answers, bundle.release)
     shifts = compute_drift(reference, shown, settings.monitor)
-    found = Drift(bundle.release, len(shown[LETTER]), unread, shifts)
-    body = {
-        "drifted": [one.name for one in found.drifted],
-        "release": found.release,
-        "images": found.images,
-        "unread": unread,
-        "reference_images": len(reference[LETTER]),
-        "measures": [asdict(one) | {"drifted": one.drifted} for one in shifts],
-    }
+    moved = sorted((shift for shift in shifts if shift.drifted), key=lambda shift: -shift.distance)
+    found = DriftReport(
+        drifted=[shift.name for shift in moved],
+        release=bundle.release,
+        images=len(shown[LETTER]),
+        unread=unread,
+        reference_images=len(reference[LETTER]),
+        measures=shifts,
+    )
     outputs.mark(folder, outputs.MONITOR)
-    atomic.write_json(folder / contract.MONITOR_FILE, body)
-    atomic.write_text(folder / contract.MONITOR_PAGE, drift_html(body, reference, shown))
+    atomic.write_json(folder / contract.MONITOR_FILE, found.model_dump(mode="json"))
+    atomic.write_text(folder / contract.MONITOR_PAGE, drift_html(found, reference, shown))
     return found
 
 
@@ -111,7 +81,7 @@ def read_answers(path: Path) -> Iterator[dict[str, Any]]:
         An answer a line.
 
     Raises:
-        DataError: there is no such file, or a line is none of them.
+        DataError: there is no such file, or a line is not an answer.
     """
     try:
         with path.open(encoding="utf-8") as file:

@@ -106,6 +106,7 @@ MOVED = {
     "validation.paired": "deployment.canary_analysis",
     "validation.roc": "metrics.roc",
     "validation.rules": "validation.gate_specs",
+    "validation.thorough": "validation.parity",
     "workers": "distributed",
 }
 

@@ -1,4 +1,4 @@
-"""The verb train: data set -> checkpoints, history, metrics, plots and an account of the images learnt from."""
+"""The verb train: data set -> checkpoints, history, metrics, plots and a record of the images trained on."""
 
 import contextlib
 import csv
@@ -33,8 +33,8 @@ from asl_pkg.models import load_checkpoint, plots
 from asl_pkg.models.calibration import fit_temperature
 from asl_pkg.models.checkpoint import set_temperature
 from asl_pkg.models.classifier import Classifier
-from asl_pkg.models.evaluation import confusion, measure, predict, statistics
-from asl_pkg.models.history import History, Row
+from asl_pkg.models.evaluation import confusion, measure_validation, predict_logits, statistics
+from asl_pkg.models.history import EpochRow, History
 from asl_pkg.models.resnet import TransferResNet
 from asl_pkg.models.resume import CheckpointStore, open_checkpoint_store
 from asl_pkg.models.training import device, fit
@@ -53,7 +53,7 @@ def train(
 
     Args:
         settings: the network and how to train it.
-        dataset_dir: what `asl pull` wrote.
+        dataset_dir: Folder that `asl pull` wrote.
         training_dir: gets what contract.py lists under training/. What an earlier training wrote stays until this one
             is complete; other files stay for good.
         plots_dir: gets the plots; by default a folder in training_dir.
@@ -62,7 +62,7 @@ def train(
         What metrics.json holds; nothing in any but the first of several workers.
 
     Raises:
-        DataError: there is no data set, or the weights or the state to start from cannot be had.
+        DataError: there is no data set, or the weights or the state to start from cannot be read.
         AslError: the MLflow server does not answer, or a worker failed.
         SettingError: something that no training wrote stands where this one writes.
     """
@@ -115,11 +115,11 @@ def _train(
     pixels, labels = data.validation_split.pixels, data.validation_split.labels
     for name in (contract.LAST_CHECKPOINT, contract.BEST_CHECKPOINT):
         trained = load_checkpoint(folder / name).to(device(settings.trainer.accelerator))
-        logits = predict(trained, pixels)
+        logits = predict_logits(trained, pixels)
         temperature = fit_temperature(logits, torch.tensor(labels))
         set_temperature(folder / name, temperature)
     best = int(np.argmin([row["validation_loss"] for row in history.rows]))
-    metrics = measure(logits, labels, temperature) | {
+    metrics = measure_validation(logits, labels, temperature) | {
         "best_epoch": best + 1,
         "epochs": len(history.rows),
         "temperature": temperature,
@@ -130,7 +130,7 @@ def _train(
     write_json(folder / contract.METRICS_FILE, metrics)
     write_json(folder / contract.STATISTICS_FILE, statistics(pixels, labels, logits, temperature))
     write_text(folder / contract.SBOM_FILE, sbom())
-    plots.draw(folder / contract.PLOTS_FOLDER, history.rows, best, confusion(logits, labels), metrics)
+    plots.draw_training_plots(folder / contract.PLOTS_FOLDER, history.rows, best, confusion(logits, labels), metrics)
     return metrics
 
 
@@ -149,7 +149,7 @@ def _data(settings: TrainSettings, dataset_dir: Path) -> ImageData:
 
 
 def _classifier(settings: TrainSettings, hyper_parameters: dict[str, Any]) -> Classifier:
-    """A network that has learnt nothing here yet."""
+    """A network before training."""
     torch.manual_seed(settings.seed)
     classifier = Classifier(hyper_parameters)
     if isinstance(classifier.network, TransferResNet):
@@ -184,7 +184,7 @@ def _metrics(training_dir: Path) -> dict[str, float]:
     return dict(json.loads((training_dir / contract.METRICS_FILE).read_text()))
 
 
-def _write_history(path: Path, rows: Sequence[Row]) -> None:
+def _write_history(path: Path, rows: Sequence[EpochRow]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ["epoch", *rows[0]])
         writer.writeheader()

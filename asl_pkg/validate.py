@@ -1,6 +1,5 @@
 """The verb validate: measure the exported bundle on images that training never saw, and let the gates decide."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from asl_pkg import contract
@@ -11,10 +10,11 @@ from asl_pkg.data.dataset import DatasetInfo, drawn_signers, read_info, read_spl
 from asl_pkg.errors import BundleError
 from asl_pkg.storage import atomic, outputs
 from asl_pkg.validation.answers import TEST
-from asl_pkg.validation.evaluation import Evaluation, evaluate
+from asl_pkg.validation.context import open_context
+from asl_pkg.validation.evaluation import Evaluation, Judgement, evaluate
 from asl_pkg.validation.external import open_external
 from asl_pkg.validation.gate_specs import required_gates
-from asl_pkg.validation.gates import Gate, GateInput, decide
+from asl_pkg.validation.gates import GateInput, decide
 from asl_pkg.validation.golden import write_golden
 from asl_pkg.validation.leak import find_leak
 from asl_pkg.validation.model_card import model_card
@@ -22,23 +22,6 @@ from asl_pkg.validation.model_contract import contract_faults
 from asl_pkg.validation.report import Report
 from asl_pkg.validation.report_html import report_html
 from asl_pkg.validation.report_json import report_json
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What was found out about a bundle.
-
-    Args:
-        info: the data set.
-        bundle: None where its files are not what was exported.
-        gates: the verdicts.
-        evidence: None where the model could not be run.
-    """
-
-    info: DatasetInfo
-    bundle: Bundle | None
-    gates: list[Gate]
-    evidence: Evaluation | None
 
 
 def validate(
@@ -53,11 +36,11 @@ def validate(
 
     Args:
         settings: `validate` has the thresholds, `seed` that of every random choice, `data` where decoded images are
-            kept and the folder of other people's images, if any; `store` tells which release serves.
-        bundle_dir: what is judged, as it would be served.
-        dataset_dir: the data set whose test split judges it.
-        checkpoint_path: what the bundle was made from, for the comparison with torch; two folders above it lies the
-            training's account of the images that it read.
+            kept and the folder of other people's images, if any; `store` says which release serves.
+        bundle_dir: Bundle to validate, as it would be served.
+        dataset_dir: Data set with the test split.
+        checkpoint_path: Checkpoint of the bundle, for the comparison with torch; two folders above it is the
+            training's record of the images that it read.
         report_dir: gets report.json, report.html, model_card.md and the golden set; replaced when the new one is there.
         champion: the release that the bundle is compared with, empty for nothing; None looks up what serves.
 
@@ -70,36 +53,36 @@ def validate(
         SettingError: something that no validation wrote stands in report_dir.
     """
     outputs.claim(report_dir, outputs.REPORT)
-    judged = judge(settings, bundle_dir, dataset_dir, checkpoint_path, champion)
+    judged = judge_bundle(settings, bundle_dir, dataset_dir, checkpoint_path, champion)
     with outputs.replaced(report_dir, outputs.REPORT) as beside:
         golden_digest = None
-        if judged.evidence:
-            golden_digest = _write_golden(beside / contract.GOLDEN_FOLDER, dataset_dir, judged.evidence)
+        if judged.evaluation:
+            golden_digest = _write_golden(beside / contract.GOLDEN_FOLDER, dataset_dir, judged.evaluation)
         drawn = drawn_signers(read_split(dataset_dir, TEST, ["signer", "landmarks_3d"]))
-        body = report_json(judged.info, drawn, bundle_dir, judged.bundle, judged.gates, judged.evidence, golden_digest)
-        atomic.write_json(beside / contract.REPORT_FILE, body)
+        body = report_json(judged, drawn, atomic.sha256(bundle_dir / contract.BUNDLE_FILE), golden_digest)
+        atomic.write_json(beside / contract.REPORT_FILE, body.model_dump(mode="json"))
         signature.sign(beside / contract.REPORT_FILE, beside / contract.REPORT_SIGNATURE)
-        atomic.write_text(beside / contract.REPORT_PAGE, report_html(body, judged.evidence))
+        atomic.write_text(beside / contract.REPORT_PAGE, report_html(body, judged.evaluation))
         atomic.write_text(beside / contract.MODEL_CARD, model_card(body))
     return Report(report_dir, body)
 
 
-def judge(
+def judge_bundle(
     settings: Settings, bundle_dir: Path, dataset_dir: Path, checkpoint_path: Path, champion: str | None = None
 ) -> Judgement:
     """Let every gate decide; the arguments and errors are those of `validate`."""
     info = read_info(dataset_dir)
-    bundle, found = examine(bundle_dir, info)
+    bundle, found = inspect_bundle(bundle_dir, info)
     found["leak"] = _leak(dataset_dir, checkpoint_path.parent.parent / contract.SEEN_FILE)
     strangers = open_external(settings.data.external) if settings.data.external else None
-    evidence = None
+    evaluation = None
     if bundle and found["contract"].measured == 0:
-        evidence = evaluate(settings, bundle, checkpoint_path, dataset_dir, info, strangers, champion)
-        found |= evidence.found
-    external = evidence.external if evidence else None
-    manifest = bundle.manifest if bundle else None
-    names = required_gates({"data": {"unseen_signers": info.unseen_signers}, "external": external, "bundle": manifest})
-    return Judgement(info, bundle, decide(found, settings.validate, names), evidence)
+        context = open_context(settings, bundle, checkpoint_path, dataset_dir, info)
+        evaluation = evaluate(context, strangers, champion)
+        found |= evaluation.found
+    scored = evaluation is not None and evaluation.external is not None
+    names = required_gates(bundle.manifest if bundle else None, info.unseen_signers, scored)
+    return Judgement(info, bundle, decide(found, settings.validate, names), evaluation)
 
 
 def _leak(dataset_dir: Path, seen_path: Path) -> GateInput:
@@ -110,12 +93,12 @@ def _leak(dataset_dir: Path, seen_path: Path) -> GateInput:
     return GateInput(leak.images, leak.detail)
 
 
-def examine(bundle_dir: Path, info: DatasetInfo) -> tuple[Bundle | None, dict[str, GateInput]]:
-    """Look at a bundle before it is asked anything.
+def inspect_bundle(bundle_dir: Path, info: DatasetInfo) -> tuple[Bundle | None, dict[str, GateInput]]:
+    """Check a bundle before it is run.
 
     Args:
-        bundle_dir: where it lies.
-        info: the data set that it shall be measured on.
+        bundle_dir: Folder of the bundle.
+        info: Data set that it will be measured on.
 
     Returns:
         The bundle, None where its files are not what was exported; and what the first gates judge.
@@ -137,9 +120,9 @@ def examine(bundle_dir: Path, info: DatasetInfo) -> tuple[Bundle | None, dict[st
     }
 
 
-def _write_golden(folder: Path, dataset_dir: Path, evidence: Evaluation) -> str:
+def _write_golden(folder: Path, dataset_dir: Path, evaluation: Evaluation) -> str:
     """SHA-256 of its list, which names the digest of each image."""
-    rows, answers = evidence.golden_rows, evidence.answers
+    rows, answers = evaluation.golden_rows, evaluation.answers
     images = read_split(dataset_dir, TEST, ["image"]).take(rows)["image"].to_pylist()
     write_golden(folder, answers.truth[rows].tolist(), images, answers.probabilities[rows])
     return atomic.sha256(folder / contract.GOLDEN_FILE)

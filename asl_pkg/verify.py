@@ -15,7 +15,7 @@ def verify(bundle_dir: Path) -> Bundle:
         The bundle.
 
     Raises:
-        BundleError: there is none, files are extra, missing or changed, of which all are named, or it is not signed
-            as the public key demands.
+        BundleError: There is none; files are extra, missing or changed, all of them named; or it is not signed with
+            the required key.
     """
     return open_bundle(bundle_dir)

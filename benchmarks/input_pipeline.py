@@ -219,7 +219,7 @@ def repeated(dataset_dir: Path, folder: Path) -> Path:
 
 def fastest_of(rates: dict[str, float], name: str) -> list[str]:
     """The loaders whose names begin so, the fastest first."""
-    return sorted((one for one in rates if one.startswith(name)), key=lambda one: -rates[one])
+    return sorted((loader for loader in rates if loader.startswith(name)), key=lambda loader: -rates[loader])
 
 
 def show(title: str, rates: dict[str, float], against: str) -> None:
@@ -267,7 +267,7 @@ def compare(dataset_dir: Path, folder: Path, options: argparse.Namespace) -> dic
     training = Training(options.compile)
     own = ours(dataset_dir, str(folder / "decoded"), size)
     theirs = others(dataset_dir, folder / "training", size, workers)
-    fit = {one: theirs[one] for name in (TORCHVISION, HUGGING_FACE) for one in fastest_of(by_loader, name)[:2]}
+    fit = {loader: theirs[loader] for name in (TORCHVISION, HUGGING_FACE) for loader in fastest_of(by_loader, name)[:2]}
     by_training = race(own | {BOUND: ready(count, size)} | fit, training.epoch, options.rounds, at_least_s=0)
     show("ResNet-18 learning; share of the upper bound", by_training, BOUND)
 

@@ -29,7 +29,10 @@ def recording(seed: int) -> np.ndarray:
     shares = np.linspace(0.0, 1.0, FRAMES)[:, None, None, None]
     coarse = (start * (1 - shares) + end * shares + rng.normal(0, 4, (FRAMES, 6, 6, 3))).clip(0, 255)
     return np.stack(
-        [np.asarray(Image.fromarray(one).resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for one in coarse.astype("u1")]
+        [
+            np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+            for image in coarse.astype("u1")
+        ]
     )
 
 

@@ -57,7 +57,7 @@ def as_commands(folder: Path, settings: list[str]) -> dict[str, float]:
     seconds = {}
     for step in STEPS:
         kinds = {"train": ("seed", "data", "model", "trainer")}.get(step, ("seed", "data", step))
-        chosen = [one for one in settings if one.split("=")[0].split(".")[0] in kinds]
+        chosen = [setting for setting in settings if setting.split("=")[0].split(".")[0] in kinds]
         seconds[step] = asl(folder, step, *chosen)["whole"]
     return seconds | {"whole": sum(seconds.values())}
 
@@ -71,7 +71,7 @@ def results(dataset: Path, training: Path, bundle: Path, report: Path) -> dict[s
         "split": ", ".join(f"{name} {sum(counts.values())}" for name, counts in info.counts.items()),
         "validation": ", ".join(f"{name} {value:.6g}" for name, value in sorted(measured.items()) if name != "seconds"),
         "test": f"accuracy {judged.accuracy:.6f}, macro F1 {judged.macro_f1:.6f}",
-        "gates": f"{len(judged.body['gates'])}, failed: {', '.join(judged.failed) or 'none'}",
+        "gates": f"{len(judged.body.gates)}, failed: {', '.join(judged.failed) or 'none'}",
         "release": open_bundle(bundle).release,
     }
 
@@ -100,17 +100,17 @@ def main() -> None:
         equal[way] = results(*(folder / contract.RUNS_FOLDER / "pipeline" / step for step in STEPS[:-1]))
     rows = ("pull", "train", "export", "champion", "validate", "deploy", "finish", "whole")
     print_table(
-        "s", rows, {way: {row: f"{one[row]:.1f}" for row in rows if row in one} for way, one in seconds.items()}
+        "s", rows, {way: {row: f"{taken[row]:.1f}" for row in rows if row in taken} for way, taken in seconds.items()}
     )
     print_table("result", list(equal["command"]), equal)
-    sys.exit(len({tuple(one.values()) for one in equal.values()}) > 1)
+    sys.exit(len({tuple(result.values()) for result in equal.values()}) > 1)
 
 
 def print_table(title: str, rows: Sequence[str], columns: Mapping[str, Mapping[str, str]]) -> None:
     """Print a Markdown table, a column a way."""
     print(f"\n| {title} | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
     for row in rows:
-        print(f"| {row} | {' | '.join(one.get(row, '') for one in columns.values())} |")
+        print(f"| {row} | {' | '.join(cells.get(row, '') for cells in columns.values())} |")
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ def kill(settings: Settings) -> None:
 
 def ready(pod: Any) -> bool:
     """Does a pod get requests?"""
-    conditions = {one["type"]: one["status"] for one in pod["status"].get("conditions", ())}
+    conditions = {condition["type"]: condition["status"] for condition in pod["status"].get("conditions", ())}
     return "deletionTimestamp" not in pod["metadata"] and conditions.get("Ready") == "True"
 
 

@@ -111,7 +111,7 @@ def main(rate: float, questions: dict[str, Question]) -> None:
         for name, question in questions.items():
             threading.Thread(target=one_request, args=(question, counts[name]), daemon=True).start()
         if number % max(1, round(rate)) == 0:
-            print(json.dumps({name: one.numbers() for name, one in counts.items()}), flush=True)
+            print(json.dumps({name: count.numbers() for name, count in counts.items()}), flush=True)
         time.sleep(max(0.0, started + number / rate - time.monotonic()))
 
 

@@ -56,9 +56,9 @@ def rows(peer: str, bundle: Bundle, work: Path, seconds: float) -> Iterator[Row]
 
     Args:
         peer: IN_PROCESS, or one of OURS or FOREIGN.
-        bundle: that it serves.
+        bundle: Bundle to serve.
         work: folder for what it needs.
-        seconds: of one measurement.
+        seconds: Length of a measurement.
 
     Yields:
         One row a setting and number of clients.
@@ -70,7 +70,7 @@ def rows(peer: str, bundle: Bundle, work: Path, seconds: float) -> Iterator[Row]
                 at = ends.enter_context(endpoint(peer, bundle, work, copies, threads))
             for clients in CLIENTS:
                 said = _load(at, work, clients, seconds) if at else _in_process(bundle, threads, clients, seconds)
-                latencies_ms = sorted(1000 * one for one in said["latencies_s"])
+                latencies_ms = sorted(1000 * latency_s for latency_s in said["latencies_s"])
                 yield Row(
                     peer, clients, copies, threads,
                     per_s=len(said["latencies_s"]) / said["seconds"],
@@ -88,15 +88,15 @@ def table(measured: list[Row]) -> str:
     lines = [HEADER]
     for clients in CLIENTS:
         best: dict[str, Row] = {}
-        for one in (one for one in measured if one.clients == clients):
-            best[one.peer] = max(one, best.get(one.peer, one), key=lambda row: row.per_s)
+        for row in (row for row in measured if row.clients == clients):
+            best[row.peer] = max(row, best.get(row.peer, row), key=lambda row: row.per_s)
         base = best.get(IN_PROCESS)
-        for one in best.values():
-            faster, slower = (one.per_s / base.per_s, one.p50_ms / base.p50_ms) if base else (0.0, 0.0)
-            settings = f"{one.peer:14} {clients:7} {one.copies:6} {one.threads:7}"
-            speed = f"{one.per_s:6.1f} {faster:6.2f} {one.p50_ms:7.2f} {slower:6.2f} {one.p99_ms:7.2f}"
+        for row in best.values():
+            faster, slower = (row.per_s / base.per_s, row.p50_ms / base.p50_ms) if base else (0.0, 0.0)
+            settings = f"{row.peer:14} {clients:7} {row.copies:6} {row.threads:7}"
+            speed = f"{row.per_s:6.1f} {faster:6.2f} {row.p50_ms:7.2f} {slower:6.2f} {row.p99_ms:7.2f}"
             lines.append(
-                f"{settings} {speed} {one.memory_mib:4.0f} {one.wire_bytes:11,} {one.load_cores:11.2f} {one.failed:6}"
+                f"{settings} {speed} {row.memory_mib:4.0f} {row.wire_bytes:11,} {row.load_cores:11.2f} {row.failed:6}"
             )
     return "\n".join(lines)
 
@@ -142,8 +142,8 @@ def _in_process(bundle: Bundle, threads: int, clients: int, seconds: float) -> d
 def _memory_mib(*pids: int) -> float:
     """Of processes and their children; what they share is counted once."""
     roots = [psutil.Process(pid) for pid in pids]
-    family = {one for root in roots for one in (root, *root.children(recursive=True))}
-    return sum(one.memory_full_info().pss for one in family) / 2**20
+    family = {process for root in roots for process in (root, *root.children(recursive=True))}
+    return sum(process.memory_full_info().pss for process in family) / 2**20
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ START_S = 300.0
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a server answers, how it is asked, and its processes."""
+    """URL of a server, a request to it, and its processes."""
 
     url: str
     headers: dict[str, str]
@@ -45,10 +45,10 @@ class Peer:
     """A server that is not ours.
 
     Args:
-        script: in serving_peers/.
-        packages: that it needs beside ONNX Runtime and NumPy.
+        script: Script in serving_peers/.
+        packages: Packages that it needs, besides ONNX Runtime and NumPy.
         ready: path where it says that it is.
-        path: where it answers.
+        path: Path of its endpoint.
         request: headers and body for pixels, as compact as it takes them.
     """
 
@@ -75,10 +75,10 @@ def endpoint(name: str, bundle: Bundle, work: Path, copies: int, threads: int) -
 
     Args:
         name: one of OURS or FOREIGN.
-        bundle: that it serves.
+        bundle: Bundle to serve.
         work: folder for what it needs.
-        copies: of the model: instances, or worker processes.
-        threads: of one copy.
+        copies: Number of instances or worker processes.
+        threads: Threads of each copy.
 
     Yields:
         Where it answers.
@@ -118,7 +118,7 @@ def _with_settings(bundle: Bundle, folder: Path, copies: int, threads: int) -> B
     settings = ExportSettings(instances=copies, threads=threads, confidence_threshold=bundle.confidence_threshold)
     (folder / contract.CONFIG_FILE).write_text(config_pbtxt(settings))
     (folder / contract.BUNDLE_FILE).unlink()
-    return seal(folder, {name: bundle.manifest[name] for name in ("dataset_digest", "confidence_threshold")})
+    return seal(folder, bundle.manifest)
 
 
 def _environment(work: Path, packages: tuple[str, ...]) -> Path:
@@ -148,11 +148,11 @@ def _end(server: subprocess.Popen[bytes]) -> None:
     if server.poll() is not None:
         return
     family = [*psutil.Process(server.pid).children(recursive=True), psutil.Process(server.pid)]
-    for one in family:
+    for process in family:
         with contextlib.suppress(psutil.NoSuchProcess):
-            one.terminate()
-    for one in psutil.wait_procs(family, 10)[1]:
-        one.kill()
+            process.terminate()
+    for process in psutil.wait_procs(family, 10)[1]:
+        process.kill()
 
 
 def _wait(ready: str, server: subprocess.Popen[bytes], log: Path) -> None:

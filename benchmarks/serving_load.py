@@ -19,10 +19,10 @@ def load(url: str, headers: dict[str, str], body: bytes, clients: int, seconds: 
 
     Args:
         url: http://HOST:PORT/PATH.
-        headers: of every request.
-        body: of every request.
-        clients: that ask at the same time.
-        seconds: how long.
+        headers: Headers of every request.
+        body: Body of every request.
+        clients: Number of clients at the same time.
+        seconds: Length of the load.
 
     Returns:
         latencies_s; failed, why each that failed did; answer_bytes; seconds that it took; cpu_s of this process.

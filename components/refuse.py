@@ -15,6 +15,6 @@ def refuse(report: dsl.Input[dsl.Artifact]) -> None:
     """
     from pathlib import Path
 
-    from asl_pkg.validation.report import refuse
+    from asl_pkg.validation.report import raise_refusal
 
-    refuse(Path(report.path))
+    raise_refusal(Path(report.path))

@@ -11,11 +11,25 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from asl_pkg import contract
+from asl_pkg.bundle.manifest import Manifest
+from asl_pkg.bundle.serving_state import Serving
 from asl_pkg.config.load import default_of, kind_of, range_text, walk
 from asl_pkg.config.schema import GROUPS, InferenceSettings, PipelineSettings
+from asl_pkg.monitoring.drift import DriftReport
+from asl_pkg.storage.json_model import schema_of
+from asl_pkg.validation.golden import GoldenBody
+from asl_pkg.validation.report_body import ReportBody
 
 PROJECT = Path(__file__).parents[1]
 TREE = "<!-- tree -->"
+SCHEMAS = {
+    contract.BUNDLE_FILE: Manifest,
+    contract.REPORT_FILE: ReportBody,
+    contract.GOLDEN_FILE: GoldenBody,
+    contract.MONITOR_FILE: DriftReport,
+    contract.SERVING_FILE: Serving,
+}
 CODE = ("asl_pkg", "components", "pipelines")
 
 
@@ -27,8 +41,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the generated pages."""
-    made = {"configuration.md": _configuration(), "reference/index.md": _overview()}
+    """Add the pages that no file holds."""
+    made = {"configuration.md": _configuration(), "schemas.md": _schemas(), "reference/index.md": _overview()}
     made |= {path: _page(name) for name, path in _reference()}
     for path, text in made.items():
         files.append(File.generated(config, path, content=text))
@@ -90,6 +104,19 @@ def _tree() -> Iterator[str]:
         for module in _modules(package):
             file = PROJECT / Path(*module.split(".")).with_suffix(".py")
             yield f"{depth}  {file.name}".ljust(34) + _summary(file)
+
+
+def _schemas() -> str:
+    """JSON Schema of the files that programs of users may read."""
+    lines = [
+        "# JSON files",
+        "",
+        "What the steps write for programs, as JSON Schema. Files of earlier versions still load.",
+    ]
+    for name, kind in SCHEMAS.items():
+        schema = json.dumps(schema_of(kind), indent=2)
+        lines += ["", f"## {name}", "", (kind.__doc__ or "").partition("\n")[0], "", "```json", schema, "```"]
+    return "\n".join(lines)
 
 
 def _configuration() -> str:

@@ -18,8 +18,8 @@ class Made:
     """A model and what it was made from.
 
     Args:
-        settings: of data set, training and validation.
-        folder: its own.
+        settings: Settings of data set, training and validation.
+        folder: Folder of the model.
         dataset: the data set, which other models may share.
     """
 

@@ -12,6 +12,7 @@ import contextlib
 import os
 import platform
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -52,15 +53,18 @@ def compared(name: str, network: ModelSettings, epochs: int, signers: int) -> tu
     ).make()
     shutil.rmtree(made.report_dir, ignore_errors=True)
     start = time.monotonic()
-    parity = made.report(Path("no store")).body["metrics"]["parity"]
+    metrics = made.report(Path("no store")).body.metrics
     seconds = time.monotonic() - start
+    if metrics is None or metrics.parity.greatest is None:
+        sys.exit(f"{name}: the network could not be measured, see {made.report_dir}")
+    parity = metrics.parity
     return (
         name,
         str(epochs),
-        f"{parity['images']:,}",
-        f"{parity['greatest']:.1e}",
-        str(parity["other_class"]),
-        str(parity["close"]),
+        f"{parity.images:,}",
+        f"{parity.greatest:.1e}",
+        str(parity.other_class),
+        str(parity.close),
         f"{seconds:.0f} s",
     )
 

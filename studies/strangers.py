@@ -1,16 +1,16 @@
 """Does a model read a stranger's hand? Networks trained on real images, on synthetic ones and on both.
 
 Two archives of photographs, each of another signer. Trained on one (real), on synthetic hands (synthetic) or on both
-together (mixed), a network is asked about the signer whom it never saw:
+together (mixed), a network is tested on the signer whom it never saw:
 
     python -m studies.strangers signer1.zip signer2.zip --model baseline --work strangers
 
-The budget is the same for each recipe: so many images are learnt from, an image counting each time that it is seen.
+The budget is the same for each recipe: so many images are trained on, an image counting each time that it is seen.
 A larger data set is passed over less often.
 
 Scored are the still letters whose shapes agree. Left out are M, N, P and T, which one of the two signers makes in a
 way of his own; `nothing`, `space` and `del`, which are no letters and are shown differently; J and Z, which are
-movements, of which every source shows another moment. All 29 classes are learnt and may be answered. Neighbouring
+movements, of which every source shows another moment. All 29 classes are trained and may be answered. Neighbouring
 frames are resampled together: an interval says how far the figure may be off for this one stranger, not for others.
 What is trained already in --work is not trained again.
 """
@@ -80,7 +80,9 @@ def mixed(real: Path, synthetic: Path, folder: Path) -> Path:
     with atomic_directory(folder) as beside:
         rows: list[tuple[str, int, str, str]] = []
         for split in contract.SPLITS:
-            table = pa.concat_tables([read_split(one, split) for one in (real, synthetic)], promote_options="default")
+            table = pa.concat_tables(
+                [read_split(folder, split) for folder in (real, synthetic)], promote_options="default"
+            )
             pa.parquet.write_table(table, beside / f"{split}-00000-of-00001.parquet", row_group_size=500)
             rows += zip(*(table[name].to_pylist() for name in DIGESTED), strict=True)
         counts = {
@@ -123,7 +125,7 @@ def row(found: ExternalScore, **of_what: Any) -> dict[str, Any]:
         "resampled_by": found.unit,
         "groups": accuracy.groups,
         "macro_f1": found.macro_f1.value,
-        "recall": found.body["recall"],
+        "recall": found.figures.recall,
     }
 
 
@@ -140,24 +142,25 @@ def experiments(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         recipes.append(("mixed", name, mixed(own, made, Path(f"mixed-{name}-{options.signers}"))))
     model = {"baseline": BaselineModel(), "resnet": ResNetModel(weights=options.weights)}[options.model]
     for seed in options.seeds:
-        for recipe, learnt_from, dataset_dir in recipes:
+        for recipe, trained_on, dataset_dir in recipes:
             session = open_session(trained(model, dataset_dir, seed, options) / contract.MODEL_FILE)
-            for stranger in real.keys() - {learnt_from}:
+            for stranger in real.keys() - {trained_on}:
                 found = score(session, strangers(real[stranger], options.every), stranger, RESAMPLES, seed)
-                yield row(found, recipe=recipe, learnt_from=learnt_from, tested_on=stranger, seed=seed)
+                yield row(found, recipe=recipe, trained_on=trained_on, tested_on=stranger, seed=seed)
 
 
 def show(rows: list[dict[str, Any]]) -> None:
     """Print every row, then the mean of each recipe over strangers and seeds."""
-    print(f"\n{'recipe':10} {'learnt from':26} {'asked about':26} seed  read right (95 % interval)")
-    for one in sorted(rows, key=lambda one: [one[key] for key in ("tested_on", "recipe", "seed")]):
+    print(f"\n{'recipe':10} {'trained on':26} {'tested on':26} seed  read right (95 % interval)")
+    for cell in sorted(rows, key=lambda cell: [cell[key] for key in ("tested_on", "recipe", "seed")]):
         print(
-            f"{one['recipe']:10} {one['learnt_from']:26} {one['tested_on']:26} {one['seed']:4}  "
-            f"{one['accuracy']:.1%} ({one['low']:.1%} to {one['high']:.1%}, {one['groups']} {one['resampled_by']}s)"
+            f"{cell['recipe']:10} {cell['trained_on']:26} {cell['tested_on']:26} {cell['seed']:4}  "
+            f"{cell['accuracy']:.1%} ({cell['low']:.1%} to {cell['high']:.1%}, "
+            f"{cell['groups']} {cell['resampled_by']}s)"
         )
     print("\nmean over strangers and seeds")
-    for recipe in sorted({one["recipe"] for one in rows}):
-        print(f"{recipe:10} {np.mean([one['accuracy'] for one in rows if one['recipe'] == recipe]):.1%}")
+    for recipe in sorted({found["recipe"] for found in rows}):
+        print(f"{recipe:10} {np.mean([found['accuracy'] for found in rows if found['recipe'] == recipe]):.1%}")
 
 
 def main() -> None:
@@ -181,8 +184,8 @@ def main() -> None:
     described = {"machine": platform.machine(), "cores": os.cpu_count(), "torch": torch.__version__}
     with contextlib.chdir(options.work):
         written = Path(f"strangers-{options.model}.json")
-        for one in experiments(options):
-            rows.append(one)
+        for found in experiments(options):
+            rows.append(found)
             asked = {name: str(value) for name, value in vars(options).items()}
             result = described | {"options": asked, "left_out": sorted(LEFT_OUT), "rows": rows}
             written.write_text(json.dumps(result, indent=2) + "\n")

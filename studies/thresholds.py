@@ -27,8 +27,8 @@ def thresholds_table(reports: Sequence[Report]) -> str:
     """Make a table: gate, what was measured, three standard deviations to the bad side of the mean, the default."""
     rows = []
     for name, rule in GATE_SPECS.items():
-        gates = [gate for report in reports for gate in report.body["gates"] if gate["name"] == name]
-        values = np.array([gate["measured"] for gate in gates], float)
+        gates = [gate for report in reports for gate in report.body.gates if gate.name == name]
+        values = np.array([gate.measured for gate in gates], float)
         if not rule.setting or not len(values):
             continue
         mean, sd = values.mean(), values.std(ddof=1)

@@ -29,7 +29,7 @@ def run(url: str, bundle: Path, dataset: Path) -> dict[str, tuple[int, int]]:
 
     Args:
         url: http://HOST:PORT of the transformer.
-        bundle: that it serves.
+        bundle: Bundle to serve.
         dataset: whose test split is sent.
 
     Returns:
@@ -38,7 +38,7 @@ def run(url: str, bundle: Path, dataset: Path) -> dict[str, tuple[int, int]]:
     outcome = {}
     images = list(itertools.chain.from_iterable(read_images(dataset, "test")))
     for kind in ("as they are", *_others(Image.new("RGB", (1, 1)))):
-        files = [one if kind == "as they are" else _others(_open(one))[kind] for one in images]
+        files = [data if kind == "as they are" else _others(_open(data))[kind] for data in images]
         said = zip(_ask(url, files), _infer(bundle, files), strict=True)
         same = sum((letter, release) == (here.letter, here.release) for (letter, release), here in said)
         outcome[kind] = (len(files), same)

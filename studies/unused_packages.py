@@ -22,9 +22,9 @@ def imported() -> set[str]:
     for path in Path(asl_pkg.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
-                found |= {one.name for one in node.names}
+                found |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-                found |= {node.module, *(f"{node.module}.{one.name}" for one in node.names)}
+                found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return {name for name in found if name.partition(".")[0] != "asl_pkg"}
 
 
@@ -33,13 +33,13 @@ def main() -> None:
     for name in sorted(imported()):
         with contextlib.suppress(Exception):  # of another image, or not a module but a name in one
             importlib.import_module(name)
-    loaded = {Path(one.__file__) for one in list(sys.modules.values()) if getattr(one, "__file__", None)}
+    loaded = {Path(module.__file__) for module in list(sys.modules.values()) if getattr(module, "__file__", None)}
     sizes, unused = {}, {}
-    for one in metadata.distributions():
-        files = [Path(str(one.locate_file(file))) for file in one.files or ()]
-        sizes[one.name] = sum(file.stat().st_size for file in files if file.is_file()) / 1e6
+    for package in metadata.distributions():
+        files = [Path(str(package.locate_file(file))) for file in package.files or ()]
+        sizes[package.name] = sum(file.stat().st_size for file in files if file.is_file()) / 1e6
         if any(file.suffix in (".py", ".so") for file in files) and not loaded & set(files):
-            unused[one.name] = sizes[one.name]
+            unused[package.name] = sizes[package.name]
     for name, size in sorted(unused.items(), key=lambda item: -item[1]):
         print(f"{size:8.1f} MB  {name}")
     print(f"{sum(unused.values()):8.1f} MB in {len(unused)} packages, of {sum(sizes.values()):.0f} MB in {len(sizes)}")

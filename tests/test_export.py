@@ -20,7 +20,7 @@ from asl_pkg.bundle.triton_config import config_pbtxt, labels
 from asl_pkg.config.schema import ExportSettings
 from asl_pkg.errors import BundleError
 from asl_pkg.models.export_module import ExportModule
-from asl_pkg.models.onnx_export import check
+from asl_pkg.models.onnx_export import check_graph
 from tests.support.exported import Exported, image, save, settings
 
 PROJECT = Path(__file__).parents[1]
@@ -32,7 +32,7 @@ def graph(exported: Exported) -> onnx.ModelProto:
 
 
 def test_the_bundle_holds_what_triton_reads_and_the_drift_reference(exported: Exported) -> None:
-    files = {one["path"] for one in open_bundle(exported.bundle).manifest["files"]}
+    files = {file.path for file in open_bundle(exported.bundle).manifest.files}
     assert files == {contract.CONFIG_FILE, contract.LABELS_FILE, contract.MODEL_FILE, contract.DRIFT_FILE}
 
 
@@ -50,15 +50,15 @@ def test_onnx_runtime_answers_as_torch_for_any_batch(exported: Exported, batch: 
 def test_the_graph_is_of_the_version_that_the_server_takes(graph: onnx.ModelProto) -> None:
     onnx.checker.check_model(graph, full_check=True)
     assert graph.ir_version == contract.IR_VERSION
-    assert [(one.domain, one.version) for one in graph.opset_import] == [("", contract.OPSET)]
+    assert [(opset.domain, opset.version) for opset in graph.opset_import] == [("", contract.OPSET)]
 
 
 def test_the_outputs_shape_follows_from_the_inputs(graph: onnx.ModelProto) -> None:
     blank = copy.deepcopy(graph)
     blank.graph.output[0].type.tensor_type.ClearField("shape")
     inferred = onnx.shape_inference.infer_shapes(blank, check_type=True, strict_mode=True, data_prop=True)
-    shapes = [one.type.tensor_type.shape.dim for one in (inferred.graph.input[0], inferred.graph.output[0])]
-    assert [one.dim_param or one.dim_value for one in shapes[1]] == ["batch", len(contract.CLASSES)]
+    shapes = [value.type.tensor_type.shape.dim for value in (inferred.graph.input[0], inferred.graph.output[0])]
+    assert [dim.dim_param or dim.dim_value for dim in shapes[1]] == ["batch", len(contract.CLASSES)]
     assert shapes[0][0].dim_param == "batch"
 
 
@@ -66,11 +66,11 @@ def test_a_graph_that_declares_another_shape_than_it_computes_is_refused(graph: 
     lying = copy.deepcopy(graph)
     lying.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 30
     with pytest.raises(onnx.shape_inference.InferenceError, match="29.*30"):
-        check(lying)
+        check_graph(lying)
 
 
 def test_the_graph_says_what_it_is(graph: onnx.ModelProto) -> None:
-    facts = {one.key: one.value for one in graph.metadata_props}
+    facts = {prop.key: prop.value for prop in graph.metadata_props}
     assert json.loads(facts[contract.METADATA_CLASSES]) == list(contract.CLASSES)
     assert facts[contract.METADATA_CONTRACT] == str(contract.CONTRACT_VERSION)
     assert float(facts[contract.METADATA_THRESHOLD]) == ExportSettings().confidence_threshold
@@ -90,7 +90,7 @@ def test_another_process_writes_the_same_release(exported: Exported, tmp_path: P
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout + done.stderr == ""
-    digests = {open_bundle(folder).manifest["model_digest"] for folder in (exported.bundle, tmp_path / "bundle")}
+    digests = {open_bundle(folder).manifest.model_digest for folder in (exported.bundle, tmp_path / "bundle")}
     assert len(digests) == 1
 
 
@@ -99,7 +99,7 @@ def test_the_bill_of_materials_of_the_training_goes_along(exported: Exported, tm
     (tmp_path / "models" / contract.SBOM_FILE).write_text("{}")
     bundle = step.export(settings(), checkpoint, tmp_path / "bundle")
     assert (bundle.folder / contract.BUNDLE_SBOM).read_text() == "{}"
-    assert contract.BUNDLE_SBOM in {one["path"] for one in bundle.manifest["files"]}
+    assert contract.BUNDLE_SBOM in {file.path for file in bundle.manifest.files}
 
 
 def test_the_graph_alone_is_copied_where_asked(exported: Exported, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_graph_that_answers_otherwise_is_refused_and_the_old_bundle_stays(
         return right(torch.nn.Sequential(served, torch.nn.Softmax(dim=1)), facts)
 
     monkeypatch.setattr(step, "to_onnx", wrong)
-    with pytest.raises(BundleError, match="answers otherwise than the checkpoint: log-probabilities differ by"):
+    with pytest.raises(BundleError, match="the checkpoint give different answers: log-probabilities differ by"):
         step.export(settings(), exported.checkpoint, tmp_path / "bundle")
     assert open_bundle(tmp_path / "bundle").digest == before
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from asl_pkg import contract
-from asl_pkg.bundle.bundle import Bundle, seal
+from asl_pkg.bundle.bundle import Bundle
 from asl_pkg.config.schema import BaselineModel, InferenceSettings, TrainerSettings
 from asl_pkg.data.preparation import prepare
 from asl_pkg.data.sample import RejectedFile
@@ -74,7 +74,7 @@ def test_a_folder_is_searched_at_any_depth_in_order_without_what_is_hidden(tmp_p
     for name in ("b/2.PNG", "b/1.jpg", "a.jpeg", "c/d/e.png", "notes.txt", "b/._1.jpg"):
         draw(tmp_path / name)
     found = find_images([str(tmp_path)])
-    assert [str(one.relative_to(tmp_path)) for one in found if isinstance(one, Path)] == [
+    assert [str(path.relative_to(tmp_path)) for path in found if isinstance(path, Path)] == [
         "a.jpeg",
         "b/1.jpg",
         "b/2.PNG",
@@ -91,10 +91,10 @@ def test_what_a_folder_hides_is_an_answer_or_told(tmp_path: Path, capsys: pytest
     (tmp_path / "set/loop").symlink_to(".")
     (tmp_path / "set/5.jpg").symlink_to("none.jpg")
     found = find_images([str(tmp_path / "set")])
-    assert [str(one.relative_to(tmp_path / "set")) for one in found if isinstance(one, Path)] == [
+    assert [str(path.relative_to(tmp_path / "set")) for path in found if isinstance(path, Path)] == [
         "2.tif", "3", "4.heic", "linked/1.jpg"
     ]  # fmt: skip
-    (lost,) = [one for one in found if isinstance(one, RejectedFile)]
+    (lost,) = [item for item in found if isinstance(item, RejectedFile)]
     assert (lost.path, lost.quarantined) == (str(tmp_path / "set/5.jpg"), True)
     told = capsys.readouterr().err
     assert "3 left out" in told
@@ -107,7 +107,7 @@ def test_a_folder_without_the_right_to_read_it_is_an_answer(tmp_path: Path) -> N
     draw(tmp_path / "set/1.jpg")
     draw(tmp_path / "set/eve/1.jpg").parent.chmod(0)
     try:
-        assert [type(one) for one in find_images([str(tmp_path / "set")])] == [type(tmp_path), RejectedFile]
+        assert [type(item) for item in find_images([str(tmp_path / "set")])] == [type(tmp_path), RejectedFile]
     finally:
         (tmp_path / "set/eve").chmod(0o755)
 
@@ -215,7 +215,7 @@ def test_a_bare_onnx_file_answers_with_the_threshold_that_it_holds(tmp_path: Pat
     onnx.save(tiny_model(), tmp_path / "bare.onnx")
     names = [str(draw(tmp_path / "sure.png")), str(draw(tmp_path / "unsure.png", (130, 128, 128)))]
     bare = list(infer(InferenceSettings(onnx_path=str(tmp_path / "bare.onnx")), names))
-    assert [one.letter for one in bare] == [one.letter for one in infer(chosen, names)]
+    assert [prediction.letter for prediction in bare] == [prediction.letter for prediction in infer(chosen, names)]
     assert bare[1].letter == UNSURE
 
 
@@ -259,8 +259,8 @@ def test_another_image_size_is_refused_with_the_models_own(tmp_path: Path, chose
 
 def test_a_bundle_of_another_preparation_is_refused(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundle")
-    facts = {name: value for name, value in bundle.manifest.items() if name not in ("files", "model_digest")}
-    seal(bundle.folder, facts | {"preparation_version": 2})
+    other = bundle.manifest.model_copy(update={"preparation_version": 2})
+    (bundle.folder / contract.BUNDLE_FILE).write_text(other.model_dump_json())
     with pytest.raises(BundleError, match="preparation_version is 2, expected 1"):
         infer(InferenceSettings(bundle=str(bundle.folder)), [str(draw(tmp_path / "a.png"))])
 

@@ -16,7 +16,7 @@ from asl_pkg.errors import BundleError, DataError
 from asl_pkg.infer import infer
 from asl_pkg.monitor import monitor, read_answers
 from asl_pkg.monitoring.drift import CONFIDENCE, LETTER, compute_drift
-from asl_pkg.monitoring.features import MEASURES, describe
+from asl_pkg.monitoring.features import MEASURES, describe_image
 from tests.conftest import Asl
 from tests.support.exported import CLASSES, Exported, image
 from tests.support.tiny import make_bundle
@@ -50,7 +50,7 @@ def images(folder: Path, change: Callable[[np.ndarray], np.ndarray], signers: in
 @pytest.mark.parametrize(
     ("change", "told"),
     [(same, set()), (dark, {"brightness", "contrast"}), (blurred, {"sharpness"}), (warm, {"red", "blue"})],
-    ids=lambda one: getattr(one, "__name__", ""),
+    ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_images_of_another_kind_are_told_by_what_changed(
     exported: Exported, tmp_path: Path, change: Callable[[np.ndarray], np.ndarray], told: set[str]
@@ -58,7 +58,7 @@ def test_images_of_another_kind_are_told_by_what_changed(
     settings = InferenceSettings(bundle=str(exported.bundle), monitor_dir=str(tmp_path / "out"), output="json")
     answers = infer(settings, [str(images(tmp_path / "new", change))])
     found = monitor(settings, map(asdict, answers))
-    names = {one.name for one in found.drifted}
+    names = set(found.drifted)
     assert told <= names
     assert bool(names) == bool(told)
     assert found.images == 4 * CLASSES
@@ -142,7 +142,7 @@ def test_what_is_alike_is_not_told_apart_by_chance(images: int) -> None:
     rng = np.random.default_rng(images)
     nothing_allowed = MonitorSettings(distance_max=0, letters_max=0)
     found = [compute_drift(sample(rng, 500), sample(rng, images), nothing_allowed) for _ in range(100)]
-    assert sum(one.drifted for shifts in found for one in shifts) <= 2  # of 200, each once in a thousand
+    assert sum(shift.drifted for shifts in found for shift in shifts) <= 2  # of 200, each once in a thousand
 
 
 def test_what_moved_is_told_from_as_many_images_as_that_takes() -> None:
@@ -162,7 +162,7 @@ def test_one_letter_all_the_time_is_told_and_written_english_is_not() -> None:
 
 
 def test_the_same_image_has_the_same_numbers_in_years() -> None:
-    numbers = describe(image(3, 5))
+    numbers = describe_image(image(3, 5))
     assert list(numbers) == list(MEASURES)
-    assert numbers == describe(image(3, 5).copy())
+    assert numbers == describe_image(image(3, 5).copy())
     assert numbers["shape 1"] == pytest.approx(-0.18255, abs=1e-4)  # as when this was written

@@ -22,9 +22,9 @@ from asl_pkg.data.cache import decoded
 from asl_pkg.data.dataset import read_info, read_split
 from asl_pkg.errors import AslError, DataError, SettingError
 from asl_pkg.models import load_checkpoint
-from asl_pkg.models.evaluation import predict
+from asl_pkg.models.evaluation import predict_logits
 from asl_pkg.monitoring.drift import CONFIDENCE, LETTER
-from asl_pkg.monitoring.features import MEASURES, describe
+from asl_pkg.monitoring.features import MEASURES, describe_image
 from asl_pkg.storage import outputs
 from asl_pkg.train import train
 from tests.commands.test_faults import FAULTS
@@ -64,7 +64,7 @@ def test_metrics_json_holds_what_was_returned_and_measures_the_best_checkpoint(
 ) -> None:
     assert json.loads((training.folder / contract.METRICS_FILE).read_text()) == training.metrics
     pixels, labels = decoded(dataset_dir, "validation", "")
-    logits = predict(load_checkpoint(training.folder / contract.BEST_CHECKPOINT), pixels)
+    logits = predict_logits(load_checkpoint(training.folder / contract.BEST_CHECKPOINT), pixels)
     accuracy = (logits.argmax(dim=1).numpy() == labels).mean()
     assert training.metrics["best_validation_accuracy"] == pytest.approx(accuracy)
 
@@ -99,7 +99,7 @@ def test_statistics_describe_the_validation_split(training: Training, dataset_di
     assert sample.keys() == {*MEASURES, CONFIDENCE, LETTER}
     assert all(len(column) == len(labels) for column in sample.values())  # so few that all of them are described
     first = [sample[name][0] for name in MEASURES]
-    assert first == list(describe(np.asarray(pixels[0])).values())
+    assert first == list(describe_image(np.asarray(pixels[0])).values())
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
@@ -198,7 +198,9 @@ def _run_status(folder: Path) -> str:
 def test_predict_gives_every_image_its_row_whatever_the_batches(training: Training) -> None:
     classifier = load_checkpoint(training.folder / contract.BEST_CHECKPOINT)
     pixels = np.random.default_rng(0).integers(0, 256, (70, contract.IMAGE_PX, contract.IMAGE_PX, 3), np.uint8)
-    torch.testing.assert_close(predict(classifier, pixels)[66:], predict(classifier, pixels[66:]), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        predict_logits(classifier, pixels)[66:], predict_logits(classifier, pixels[66:]), atol=1e-4, rtol=1e-4
+    )
 
 
 def test_a_training_comes_to_its_places_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,7 @@ from asl_pkg.storage import outputs
 from asl_pkg.storage.atomic import sha256
 from asl_pkg.validate import validate
 from asl_pkg.validation.answers import Answers
-from asl_pkg.validation.gates import verdict_is_consistent
-from asl_pkg.validation.report import Report, read_report, refuse
+from asl_pkg.validation.report import Report, raise_refusal, read_report
 from asl_pkg.validation.report_html import confusions, worst_mistakes
 from tests.faults.case import plant
 from tests.support.exported import DIGEST, SIGNERS, Exported, image, settings, write_dataset
@@ -38,9 +37,9 @@ def test_the_report_holds_what_was_promised(report: Report) -> None:
 
 def test_the_report_is_on_this_bundle_and_data_set(report: Report, exported: Exported) -> None:
     assert report.bundle_digest == sha256(exported.bundle / contract.BUNDLE_FILE)
-    assert report.body["dataset_digest"] == DIGEST
-    assert report.body["champion"] is None
-    assert report.body["golden_digest"] == sha256(report.golden_folder / contract.GOLDEN_FILE)
+    assert report.body.dataset_digest == DIGEST
+    assert report.body.champion is None
+    assert report.body.golden_digest == sha256(report.golden_folder / contract.GOLDEN_FILE)
 
 
 def test_what_is_read_back_is_what_was_returned(report: Report) -> None:
@@ -50,8 +49,8 @@ def test_what_is_read_back_is_what_was_returned(report: Report) -> None:
 
 
 def test_the_first_line_says_on_how_many_unseen_signers(report: Report) -> None:
-    assert next(iter(report.body)) == "headline"
-    assert f"of {SIGNERS} signers that training never saw" in report.body["headline"]
+    assert next(iter(json.loads((report.folder / contract.REPORT_FILE).read_text()))) == "headline"
+    assert f"of {SIGNERS} signers that training never saw" in report.body.headline
     assert report.summary.startswith("passed, 20 of 20 gates: 100.0% of 232 test images read right")
 
 
@@ -61,18 +60,18 @@ def test_drawn_hands_are_called_drawn_in_the_first_line_and_the_model_card(
     assert drawn_signers(read_split(exported.dataset, "test")) == 0
     monkeypatch.setattr(step, "drawn_signers", lambda *_: SIGNERS)
     made = validate(settings(), exported.bundle, exported.dataset, exported.checkpoint, tmp_path / "report")
-    assert "never saw: drawn hands, no photographs" in made.body["headline"]
+    assert "never saw: drawn hands, no photographs" in made.body.headline
     assert "data.external=" in (made.folder / contract.MODEL_CARD).read_text()
 
 
 def test_the_first_line_says_that_the_signer_was_seen(exported: Exported, tmp_path: Path) -> None:
     dataset = write_dataset(tmp_path / "dataset", signers=3, unseen=False)
     made = validate(settings(), exported.bundle, dataset, exported.checkpoint, tmp_path / "report")
-    assert "held-out blocks of the same signer" in made.body["headline"]
-    assert "too few groups" in made.body["headline"]
-    gate = next(gate for gate in made.body["gates"] if gate["name"] == "accuracy")
-    assert (gate["unit"], gate["passed"]) == ("block", True)
-    assert "the worst block decides" in gate["why"]
+    assert "held-out blocks of the same signer" in made.body.headline
+    assert "too few groups" in made.body.headline
+    gate = next(gate for gate in made.body.gates if gate.name == "accuracy")
+    assert (gate.unit, gate.passed) == ("block", True)
+    assert "the worst block decides" in gate.why
 
 
 class Links(HTMLParser):
@@ -105,7 +104,7 @@ def test_a_refused_model_gets_a_page_that_says_so(exported: Exported, tmp_path: 
     assert page.count("FAIL") == 1
     assert "Refused." in page
     with pytest.raises(GateError, match="gates failed: calibration "):
-        refuse(made.folder)
+        raise_refusal(made.folder)
 
 
 def test_the_surest_mistakes_are_shown_first() -> None:
@@ -114,12 +113,12 @@ def test_the_surest_mistakes_are_shown_first() -> None:
     pixels = np.stack([image(label, 0) for label in truth])
     answers = Answers(pixels, truth, probabilities, probabilities, ["a", "b", "c", "d"], ["", "", "", ""])
     shown = worst_mistakes(answers)
-    assert [(one["truth"], one["answer"], one["group"]) for one in shown] == [
+    assert [(mistake["truth"], mistake["answer"], mistake["group"]) for mistake in shown] == [
         ("B", "A", "a"),
         ("D", "C", "c"),
         ("C", "B", "b"),
     ]
-    assert all(one["image"].startswith("data:image/jpeg;base64,") for one in shown)
+    assert all(mistake["image"].startswith("data:image/jpeg;base64,") for mistake in shown)
 
 
 def test_the_most_frequent_confusions_are_listed_first() -> None:
@@ -135,7 +134,7 @@ def test_a_model_that_cannot_be_run_gets_a_report_too(exported: Exported, tmp_pa
     planted = plant(exported.bundle, tmp_path / "bundle", lambda folder: (folder / contract.LABELS_FILE).write_text(""))
     made = validate(settings(), planted, exported.dataset, exported.checkpoint, tmp_path / "report")
     assert read_report(made.folder).failed[0] == "contract"
-    assert (made.accuracy, made.body["metrics"], made.body["golden_digest"]) == (0.0, None, None)
+    assert (made.accuracy, made.body.metrics, made.body.golden_digest) == (0.0, None, None)
     assert "could not be measured" in (made.folder / contract.REPORT_PAGE).read_text()
     assert "Not measured." in (made.folder / contract.MODEL_CARD).read_text()
 
@@ -173,14 +172,14 @@ def test_the_model_card_has_the_headings_of_the_literature(report: Report) -> No
 
 def edited(report: Report, folder: Path, **changes: object) -> Path:
     shutil.copytree(report.folder, folder)
-    body = report.body | changes
+    body = report.body.model_dump(mode="json") | changes
     (folder / contract.REPORT_FILE).write_text(json.dumps(body))
     return folder
 
 
 def test_a_report_that_contradicts_itself_is_refused(report: Report, tmp_path: Path) -> None:
-    gates = [gate | {"measured": 0.1} if gate["name"] == "accuracy" else gate for gate in report.body["gates"]]
-    assert not verdict_is_consistent(report.body | {"gates": gates})
+    gates = report.body.model_dump(mode="json")["gates"]
+    next(gate for gate in gates if gate["name"] == "accuracy")["measured"] = 0.1
     with pytest.raises(BundleError, match="the verdict does not follow from the numbers: `asl validate`"):
         read_report(edited(report, tmp_path / "report", gates=gates))
 

@@ -1,19 +1,19 @@
 """The bundle: what is served, byte for byte what was validated, with a digest of every file in bundle.json."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from asl_pkg import contract
 from asl_pkg.bundle import signature
-from asl_pkg.bundle.manifest import read_manifest
-from asl_pkg.class_sets import KNOWN_CLASSES_KEY, is_sound, known_classes
+from asl_pkg.bundle.manifest import BundleFile, Manifest, ModelFacts, read_manifest
+from asl_pkg.class_sets import KNOWN_CLASSES_KEY, is_sound
 from asl_pkg.errors import BundleError
 from asl_pkg.storage import atomic
 
 MAX_ENTRIES = 100  # files and folders; a bundle has about ten
-MAX_BYTES = 2**31  # of all files: an ONNX file that keeps its weights to itself cannot be larger (protobuf)
+MAX_BUNDLE_BYTES = 2**31  # of all files: an ONNX file that keeps its weights to itself cannot be larger (protobuf)
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class Bundle:
     """A bundle whose every file was checked against bundle.json.
 
     Args:
-        folder: where it lies.
-        manifest: the contents of bundle.json.
+        folder: Folder that holds it.
+        manifest: Contents of bundle.json.
     """
 
     folder: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
 
     @property
     def repository(self) -> Path:
@@ -41,7 +41,7 @@ class Bundle:
     @property
     def release(self) -> str:
         """What users see as the model's version: the first digits of the model digest."""
-        return str(self.manifest["model_digest"])[: contract.RELEASE_DIGITS]
+        return self.manifest.model_digest[: contract.RELEASE_DIGITS]
 
     @property
     def digest(self) -> str:
@@ -51,63 +51,63 @@ class Bundle:
     @property
     def size(self) -> int:
         """Bytes of all files that bundle.json lists."""
-        return sum(int(one["size"]) for one in self.manifest["files"])
+        return sum(file.size for file in self.manifest.files)
 
     @property
     def signature(self) -> str:
         """What is known of its signature, in a few words."""
-        return signature.described(self.folder / contract.SIGNATURE_FILE)
+        return signature.signature_status(self.folder / contract.SIGNATURE_FILE)
 
     @property
     def dataset_digest(self) -> str:
         """Digest of the data set that the model was trained on."""
-        return str(self.manifest["dataset_digest"])
+        return self.manifest.dataset_digest
 
     @property
     def known_classes(self) -> list[str]:
-        """The classes that the model knows; a bundle that says nothing of it was made before it could know some."""
-        return known_classes(self.manifest)
+        """Classes that the model knows, in the order of contract.CLASSES."""
+        return self.manifest.known_classes
 
     @property
     def precision(self) -> str:
-        """What the graph computes with; a bundle that says nothing of it was made before there were variants."""
-        return str(self.manifest.get("precision", contract.FP32))
+        """Number format of the graph: fp32, fp16 or int8."""
+        return self.manifest.precision
 
     @property
     def confidence_threshold(self) -> float:
-        """Below this probability the answer is `unsure`."""
-        return float(self.manifest["confidence_threshold"])
+        """Probability below which the answer is `unsure`."""
+        return self.manifest.confidence_threshold
 
     @property
     def image_px(self) -> int:
         """Side of the square image that the model takes, in pixels."""
-        return int(self.manifest["image_px"])
+        return self.manifest.image_px
 
 
-def seal(folder: Path, facts: dict[str, Any]) -> Bundle:
+def seal(folder: Path, facts: ModelFacts) -> Bundle:
     """Write bundle.json over the files of a folder; afterwards nothing in it may change.
 
     Args:
-        folder: holds repository/ and extras/.
-        facts: dataset_digest, known_classes, precision, confidence_threshold, temperature, provenance.
+        folder: Folder with repository/ and extras/.
+        facts: What the export knows of the model.
 
     Returns:
         The sealed bundle.
     """
-    listed = [
-        {"path": name, "size": size, "sha256": atomic.sha256(folder / name)} for name, size in _sizes(folder).items()
+    files = [
+        BundleFile(path=name, size=size, sha256=atomic.sha256(folder / name)) for name, size in _sizes(folder).items()
     ]
-    manifest = {
-        "schema_version": contract.BUNDLE_SCHEMA,
-        "contract_version": contract.CONTRACT_VERSION,
-        "preparation_version": contract.PREPARATION_VERSION,
-        "image_px": contract.IMAGE_PX,
-        "classes": list(contract.CLASSES),
-        "model_digest": model_digest(listed),
-        **facts,
-        "files": listed,
-    }
-    atomic.write_json(folder / contract.BUNDLE_FILE, manifest)
+    manifest = Manifest(
+        schema_version=contract.BUNDLE_SCHEMA,
+        contract_version=contract.CONTRACT_VERSION,
+        preparation_version=contract.PREPARATION_VERSION,
+        image_px=contract.IMAGE_PX,
+        classes=list(contract.CLASSES),
+        model_digest=model_digest(files),
+        **{name: getattr(facts, name) for name in ModelFacts.model_fields},
+        files=files,
+    )
+    atomic.write_json(folder / contract.BUNDLE_FILE, manifest.model_dump(mode="json"))
     return Bundle(folder, manifest)
 
 
@@ -115,14 +115,14 @@ def open_bundle(folder: Path) -> Bundle:
     """Read a bundle and check every file of it, and its signature where a public key is configured.
 
     Args:
-        folder: where the bundle lies.
+        folder: Folder of the bundle.
 
     Returns:
         The bundle, all its digests verified.
 
     Raises:
         BundleError: it is missing, of another schema or too large, a file is extra, missing or changed, or it is not
-            signed as the public key demands.
+            signed with the required key.
         SettingError: the public key cannot be read.
     """
     manifest_path = folder / contract.BUNDLE_FILE
@@ -131,22 +131,22 @@ def open_bundle(folder: Path) -> Bundle:
     try:
         sizes = _sizes(folder)
         manifest = read_manifest(manifest_path)
-        faults = _faults(folder, sizes, {one["path"]: one for one in manifest["files"]})
+        faults = _faults(folder, sizes, {file.path: file for file in manifest.files})
     except OSError as error:
         raise BundleError(f"{folder} cannot be read ({error}): `asl export` writes a new one") from error
     if faults:
         raise BundleError(f"{folder} is not what was exported: {', '.join(faults)}; `asl export` writes a new one")
-    if model_digest(manifest["files"]) != manifest["model_digest"]:
+    if model_digest(manifest.files) != manifest.model_digest:
         raise BundleError(f"{manifest_path}: model digest mismatch; run `asl export` again")
-    signature.check(folder, folder / contract.SIGNATURE_FILE)
+    signature.check_signature(folder, folder / contract.SIGNATURE_FILE)
     return Bundle(folder, manifest)
 
 
 def stated_faults(bundle: Bundle) -> list[str]:
-    """List what bundle.json says that is not as contract.py says; such a bundle is not loaded.
+    """List where bundle.json departs from contract.py; a bundle with a fault is not loaded.
 
     Args:
-        bundle: its digests already verified.
+        bundle: Bundle whose digests were verified.
 
     Returns:
         One line each: another contract, preparation or classes, a temperature that no calibration finds, and other
@@ -158,34 +158,35 @@ def stated_faults(bundle: Bundle) -> list[str]:
         "image_px": contract.IMAGE_PX,
         "classes": list(contract.CLASSES),
     }
-    said = bundle.manifest
     faults = [
-        f"{name} is {said[name]!r}, expected {value!r}" for name, value in expected.items() if said[name] != value
+        f"{name} is {found!r}, expected {value!r}"
+        for name, value in expected.items()
+        if (found := getattr(bundle.manifest, name)) != value
     ]
     if not is_sound(bundle.known_classes):
         faults.append(f"{KNOWN_CLASSES_KEY} is {bundle.known_classes!r}, expected some of the classes in their order")
     least, greatest = contract.TEMPERATURES
-    if not least <= said["temperature"] <= greatest:
-        faults.append(f"temperature is {said['temperature']:g}, expected {least:g} to {greatest:g}")
-    names = {one["path"] for one in said["files"] if one["path"].startswith(contract.REPOSITORY_FOLDER)}
+    if not least <= bundle.manifest.temperature <= greatest:
+        faults.append(f"temperature is {bundle.manifest.temperature:g}, expected {least:g} to {greatest:g}")
+    names = {file.path for file in bundle.manifest.files if file.path.startswith(contract.REPOSITORY_FOLDER)}
     if names != contract.REPOSITORY_FILES:
         faults.append(f"the repository holds {sorted(names)}, expected {sorted(contract.REPOSITORY_FILES)}")
     return faults
 
 
-def model_digest(listed: list[dict[str, Any]]) -> str:
+def model_digest(files: Iterable[BundleFile]) -> str:
     """SHA-256 over (path, SHA-256) of the files under repository/: no run, time or host in it.
 
     Args:
-        listed: the `files` of a bundle.json.
+        files: Files that bundle.json lists.
 
     Returns:
         The digest as hex digits.
     """
     digest = hashlib.sha256()
-    for one in sorted(listed, key=lambda one: str(one["path"])):
-        if one["path"].startswith(contract.REPOSITORY_FOLDER + "/"):
-            digest.update(f"{one['path']}\0{one['sha256']}\n".encode())
+    for file in sorted(files, key=lambda file: file.path):
+        if file.path.startswith(contract.REPOSITORY_FOLDER + "/"):
+            digest.update(f"{file.path}\0{file.sha256}\n".encode())
     return digest.hexdigest()
 
 
@@ -199,12 +200,14 @@ def _sizes(folder: Path) -> dict[str, int]:
             raise BundleError(f"{_shown(str(path))} is a link or a device: a bundle holds plain files only")
         if path.is_file():
             sizes[path.relative_to(folder).as_posix()] = path.stat().st_size
-    if sum(sizes.values()) > MAX_BYTES:
-        raise BundleError(f"{folder} holds {sum(sizes.values()):,} bytes, more than the {MAX_BYTES:,} of any bundle")
+    if sum(sizes.values()) > MAX_BUNDLE_BYTES:
+        raise BundleError(
+            f"{folder} holds {sum(sizes.values()):,} bytes, more than the {MAX_BUNDLE_BYTES:,} of any bundle"
+        )
     return {name: sizes[name] for name in sorted(sizes.keys() - {contract.BUNDLE_FILE, contract.SIGNATURE_FILE})}
 
 
-def _faults(folder: Path, sizes: dict[str, int], expected: dict[str, dict[str, Any]]) -> list[str]:
+def _faults(folder: Path, sizes: dict[str, int], expected: dict[str, BundleFile]) -> list[str]:
     """What is extra, missing or changed; nothing is opened that bundle.json does not list."""
     common = sorted(sizes.keys() & expected.keys())
     faults = [f"extra {_shown(name)}" for name in sorted(sizes.keys() - expected.keys())]
@@ -212,10 +215,10 @@ def _faults(folder: Path, sizes: dict[str, int], expected: dict[str, dict[str, A
     return faults + [f"changed {name}" for name in common if _changed(folder / name, sizes[name], expected[name])]
 
 
-def _changed(path: Path, size: int, expected: dict[str, Any]) -> bool:
-    return size != expected["size"] or atomic.sha256(path) != expected["sha256"]
+def _changed(path: Path, size: int, expected: BundleFile) -> bool:
+    return size != expected.size or atomic.sha256(path) != expected.sha256
 
 
 def _shown(name: str) -> str:
-    """A name may hold line breaks or bytes that are no text: neither may reach the terminal."""
+    """A name may hold line breaks or bytes that are not text: neither may reach the terminal."""
     return name if name.isprintable() else ascii(name)

@@ -1,9 +1,12 @@
 """Which release serves from a store: serving.json."""
 
-import json
 from dataclasses import dataclass
+from typing import ClassVar
+
+from pydantic import ConfigDict
 
 from asl_pkg.errors import BundleError
+from asl_pkg.storage.json_model import parse_json
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,8 @@ class Serving:
         previous: the release that served before, None for the first.
     """
 
+    __pydantic_config__: ClassVar = ConfigDict(strict=True, extra="forbid")
+
     release: str
     bundle_digest: str
     report_digest: str
@@ -24,11 +29,11 @@ class Serving:
 
 
 def parse_serving(text: bytes, name: str) -> Serving:
-    """Understand a serving.json.
+    """Read a serving.json.
 
     Args:
-        text: its contents.
-        name: where it lies, for the error.
+        text: Contents of the file.
+        name: Path or URL of the file, for the error.
 
     Returns:
         What serves.
@@ -37,6 +42,6 @@ def parse_serving(text: bytes, name: str) -> Serving:
         BundleError: it is damaged.
     """
     try:
-        return Serving(**json.loads(text))
-    except (ValueError, TypeError) as error:
+        return parse_json(Serving, text)
+    except ValueError as error:
         raise BundleError(f"{name} is damaged ({error}): remove it, and `asl deploy` writes a new one") from error

@@ -1,7 +1,8 @@
 """Signatures by OpenSSF model signing, detached: over every file of a bundle, and over a report.
 
-Who has the private key signs; who has the public key refuses what is not signed with it. Variables name the keys, so
-that no caller can forget to ask for one and no key travels through a pipeline's parameters; in a pod they are mounted.
+The holder of the private key signs; where the public key is set, nothing is accepted that is not signed with it.
+Variables name the keys, so that no caller can forget to ask for one and no key travels through a pipeline's
+parameters; in a pod they are mounted.
 https://github.com/sigstore/model-transparency
 """
 
@@ -18,7 +19,7 @@ MOUNTED = {
     contract.SIGNING_KEY_VARIABLE: Path(contract.SIGNING_KEY_FOLDER, contract.SIGNING_KEY),
     contract.PUBLIC_KEY_VARIABLE: Path(contract.PUBLIC_KEY_FOLDER, contract.PUBLIC_KEY),
 }
-MAX_BYTES = 2**20  # of a signature, which lists a digest a file
+MAX_SIGNATURE_BYTES = 2**20  # of a signature, which lists a digest a file
 
 
 def sign(what: Path, signature: Path) -> None:
@@ -44,7 +45,7 @@ def sign(what: Path, signature: Path) -> None:
 
 
 def signer() -> str:
-    """Name who signs here, or has to: what was made for another signer, or for none, has to be made anew.
+    """Name the signer here, part of the cache key: what another signer made is made again.
 
     Returns:
         SHA-256 of the public key that belongs to the private key that is configured, else of the one that is
@@ -72,12 +73,12 @@ def signer() -> str:
     return ""
 
 
-def check(what: Path, signature: Path) -> None:
+def check_signature(what: Path, signature: Path) -> None:
     """Where a public key is configured, refuse what is not signed with its private key.
 
     Args:
         what: a file, or a folder with every file in it.
-        signature: the signature's file.
+        signature: File of the signature.
 
     Raises:
         BundleError: it is not signed, or otherwise.
@@ -88,9 +89,9 @@ def check(what: Path, signature: Path) -> None:
         return
     remedy = f"with the private key in {contract.SIGNING_KEY_VARIABLE}, `asl export` and `asl validate` sign"
     if not signature.is_file():
-        raise BundleError(f"{what} is not signed, and {contract.PUBLIC_KEY_VARIABLE} demands it: {remedy}")
-    if signature.stat().st_size > MAX_BYTES:
-        raise BundleError(f"{signature} is larger than {MAX_BYTES:,} bytes: it is not a signature")
+        raise BundleError(f"{what} is not signed, but {contract.PUBLIC_KEY_VARIABLE} is set: {remedy}")
+    if signature.stat().st_size > MAX_SIGNATURE_BYTES:
+        raise BundleError(f"{signature} is larger than {MAX_SIGNATURE_BYTES:,} bytes: it is not a signature")
     from model_signing import verifying
 
     try:
@@ -107,20 +108,20 @@ def require_public_key(where: str) -> None:
     """Refuse to go on where no signature is checked.
 
     Args:
-        where: who demands one.
+        where: Name of what requires signatures.
 
     Raises:
         SettingError: no public key is configured.
     """
     if _configured(contract.PUBLIC_KEY_VARIABLE) is None:
         raise SettingError(
-            f"{where} serves signed bundles only, and {contract.PUBLIC_KEY_VARIABLE} is not set: let it name the "
-            "public key of who signs them; `asl key` makes a pair"
+            f"{where} serves signed bundles only, and {contract.PUBLIC_KEY_VARIABLE} is not set: set it to the "
+            "public key of the signer; `asl key` makes a pair"
         )
 
 
-def described(signature: Path) -> str:
-    """Say what is known of the signature of something that `check` has let pass."""
+def signature_status(signature: Path) -> str:
+    """Describe the signature of something that passed `check_signature`."""
     if not signature.is_file():
         return "not signed"
     key = _configured(contract.PUBLIC_KEY_VARIABLE)
@@ -143,4 +144,4 @@ def _hashing(what: Path, signature: Path) -> Any:
 
 
 def _unfit(variable: str, key: Path, kind: str, error: Exception) -> SettingError:
-    return SettingError(f"{variable}={key} is no {kind} key, EC in PEM ({error}): `asl key` makes a pair")
+    return SettingError(f"{variable}={key} is not a {kind} EC key in PEM format ({error}): `asl key` makes a pair")

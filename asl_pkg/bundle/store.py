@@ -14,13 +14,13 @@ from asl_pkg.storage.folder import Folder, open_folder
 
 
 @dataclass(frozen=True)
-class Listed:
+class StoredRelease:
     """A release in the store.
 
     Args:
-        release: its name.
+        release: Name of the release.
         bundle_digest: SHA-256 of its bundle.json.
-        dataset_digest: of the data set that it was trained on.
+        dataset_digest: Digest of the data set that it was trained on.
         role: `serves`, `previous` or empty.
     """
 
@@ -116,7 +116,7 @@ def champion(serving: Serving | None, release: str) -> str:
     """Name the release that a new one has to be compared with.
 
     Args:
-        serving: what serves, None before the first deploy.
+        serving: Release that serves, None before the first deploy.
         release: the new one.
 
     Returns:
@@ -133,12 +133,12 @@ def serving_bundle(store: Path) -> Path | None:
     return release_folder(store, serving.release) if serving else None
 
 
-def list_releases(store: Store, serving: Serving | None) -> list[Listed]:
+def list_releases(store: Store, serving: Serving | None) -> list[StoredRelease]:
     """List what a store holds.
 
     Args:
         store: the store.
-        serving: what serves, None before the first deploy.
+        serving: Release that serves, None before the first deploy.
 
     Returns:
         Its releases.
@@ -148,5 +148,7 @@ def list_releases(store: Store, serving: Serving | None) -> list[Listed]:
     for release in store.releases():
         manifest = store.manifest(release)
         digest = hashlib.sha256(manifest).hexdigest()
-        listed.append(Listed(release, digest, str(json.loads(manifest)["dataset_digest"]), roles.get(release, "")))
+        listed.append(
+            StoredRelease(release, digest, str(json.loads(manifest)["dataset_digest"]), roles.get(release, ""))
+        )
     return listed

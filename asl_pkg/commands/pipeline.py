@@ -65,5 +65,5 @@ def demo(*settings: str) -> None:
 
     chosen = load(TrainSettings, settings)
     results = pipeline.run(settings, Path(contract.RUNS_FOLDER, "demo"))
-    print(step.ask(Path(chosen.store), results["pull"], chosen.seed))
+    print(step.query_serving_release(Path(chosen.store), results["pull"], chosen.seed))
     print(step.next_steps(results, tracking.uri()))

@@ -54,7 +54,7 @@ def verify(*arguments: str) -> None:
     bundles, settings = split_paths_and_overrides(arguments)
     for folder in bundles or [load(Settings, settings).bundle_dir]:
         bundle = step.verify(Path(folder))
-        files = len(bundle.manifest["files"])
+        files = len(bundle.manifest.files)
         print(f"{folder}: release {bundle.release}, {files} files match their digests; {bundle.signature}")
 
 
@@ -77,9 +77,7 @@ def monitor(*arguments: str) -> None:
     print(found.summary)
     print(f"look at {Path(chosen.monitor_dir) / contract.MONITOR_PAGE}")
     if found.drifted:
-        raise DriftError(
-            f"images drifted from the model's reference: {', '.join(shift.name for shift in found.drifted)}"
-        )
+        raise DriftError(f"images drifted from the model's reference: {', '.join(found.drifted)}")
 
 
 def key(folder: str = contract.KEYS_FOLDER) -> None:

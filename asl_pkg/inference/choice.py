@@ -22,7 +22,7 @@ def choose_bundle(settings: InferenceSettings) -> Bundle:
     """
     bundle = open_bundle(_folder(settings))
     if faults := stated_faults(bundle):
-        raise BundleError(f"{bundle.folder}: {'; '.join(faults)}: `asl export` it again")
+        raise BundleError(f"{bundle.folder}: {'; '.join(faults)}: run `asl export` again")
     return bundle
 
 

@@ -63,8 +63,8 @@ def _files(path: Path) -> list[Named]:
     if not path.is_dir():
         return [path]
     judged = [_judged(path, found) for found in sorted(files_under(path), key=lambda found: Path(found.path))]
-    left_out.tell([one for one in judged if isinstance(one, RejectedFile) and not one.quarantined], str(path))
-    return [one for one in judged if isinstance(one, Path) or one.quarantined]
+    left_out.tell([item for item in judged if isinstance(item, RejectedFile) and not item.quarantined], str(path))
+    return [item for item in judged if isinstance(item, Path) or item.quarantined]
 
 
 def _judged(root: Path, found: Found) -> Path | RejectedFile:

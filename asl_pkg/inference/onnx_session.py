@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError, Message
 from asl_pkg import contract
 from asl_pkg.errors import BundleError
 
-MAX_BYTES = 2**31 - 1  # of an ONNX file: protobuf's limit
+MAX_MODEL_BYTES = 2**31 - 1  # of an ONNX file: protobuf's limit
 
 
 def open_session(path: Path, threads: int = 0) -> onnxruntime.InferenceSession:
@@ -19,7 +19,7 @@ def open_session(path: Path, threads: int = 0) -> onnxruntime.InferenceSession:
 
     Args:
         path: the ONNX file.
-        threads: that compute one answer; 0 takes all cores.
+        threads: Number of threads for one answer; 0 takes all cores.
 
     Returns:
         The session.
@@ -35,15 +35,15 @@ def open_session(path: Path, threads: int = 0) -> onnxruntime.InferenceSession:
     try:
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions share no base class
-        raise BundleError(f"{path} is damaged or no ONNX file: `asl export` writes one") from error
+        raise BundleError(f"{path} is damaged or not an ONNX file: `asl export` writes one") from error
     px = contract.IMAGE_PX
     expected = [
         (contract.INPUT_NAME, "tensor(uint8)", [px, px, 3]),
         (contract.OUTPUT_NAME, "tensor(float)", [len(contract.CLASSES)]),
     ]
-    found = [(one.name, one.type, one.shape[1:]) for one in (*session.get_inputs(), *session.get_outputs())]
+    found = [(tensor.name, tensor.type, tensor.shape[1:]) for tensor in (*session.get_inputs(), *session.get_outputs())]
     if found != expected:
-        raise BundleError(f"{path} has {found}, expected {expected}: `asl export` writes such a model")
+        raise BundleError(f"{path} has {found}, expected {expected}: `asl export` writes a model that fits")
     return session
 
 
@@ -61,13 +61,13 @@ def read_model(path: Path) -> bytes:
     """
     if not path.is_file():
         raise BundleError(f"no ONNX file in {path}: `asl export` writes one")
-    if path.stat().st_size > MAX_BYTES:
-        raise BundleError(f"{path} is larger than {MAX_BYTES:,} bytes: it is not an ONNX file")
+    if path.stat().st_size > MAX_MODEL_BYTES:
+        raise BundleError(f"{path} is larger than {MAX_MODEL_BYTES:,} bytes: it is not an ONNX file")
     data = path.read_bytes()
     try:
         elsewhere = next(_weights_elsewhere(onnx.load_model_from_string(data)), None)
     except DecodeError as error:
-        raise BundleError(f"{path} is damaged or no ONNX file: `asl export` writes one") from error
+        raise BundleError(f"{path} is damaged or not an ONNX file: `asl export` writes one") from error
     if elsewhere is not None:
         where = ascii(elsewhere[:80])
         raise BundleError(
@@ -80,7 +80,7 @@ def _weights_elsewhere(message: Message) -> Iterator[str]:
     """Where tensors are said to lie that are not in the file, in whatever part of the graph."""
     if isinstance(message, onnx.TensorProto):
         if message.external_data or message.data_location != onnx.TensorProto.DEFAULT:
-            yield ", ".join(f"{one.key} {one.value}" for one in message.external_data)
+            yield ", ".join(f"{entry.key} {entry.value}" for entry in message.external_data)
         return
     for field, value in message.ListFields():
         if field.message_type:

@@ -46,8 +46,8 @@ def check_output(answer: np.ndarray | None, images: int) -> str:
     """What is wrong with a server's answer.
 
     Args:
-        answer: its output, None where it gave none of that name.
-        images: how many were asked about.
+        answer: Output of the server; None where it has none of that name.
+        images: Number of images sent.
 
     Returns:
         Empty where it is float32 [images, 29] and every row are probabilities, else what it is instead.
@@ -57,5 +57,5 @@ def check_output(answer: np.ndarray | None, images: int) -> str:
         found = "no such output" if answer is None else f"{answer.dtype} {list(answer.shape)}"
         return f"{found}, expected float32 {list(expected)}"
     if not np.allclose(answer.sum(axis=1), 1, atol=PROBABILITY_SUM_TOLERANCE) or (answer < 0).any():
-        return "numbers that are no probabilities: it serves another model"
+        return "numbers that are not probabilities: it serves another model"
     return ""

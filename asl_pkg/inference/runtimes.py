@@ -24,7 +24,7 @@ class Runtime:
 
     Args:
         predict: uint8 [n, 200, 200, 3] -> float32 [n, 29], probabilities.
-        release: of the model.
+        release: Release of the model.
         confidence_threshold: below it the answer is `unsure`.
         image_px: side of the image that it takes, in px.
     """
@@ -100,6 +100,6 @@ def _of_onnx(path: Path) -> Runtime:
     for name, value in expected.items():
         if facts.get(name) != value:
             raise BundleError(
-                f"{path}: metadata {name} is {facts.get(name)!r}, expected {value!r}: `asl export` it again"
+                f"{path}: metadata {name} is {facts.get(name)!r}, expected {value!r}: run `asl export` again"
             )
     return Runtime(partial(predict, session), UNRELEASED, float(facts[contract.METADATA_THRESHOLD]))

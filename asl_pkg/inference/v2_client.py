@@ -26,7 +26,7 @@ class Client:
 
     Args:
         url: `http://HOST:PORT` or `grpc://HOST:PORT`.
-        timeout_s: for one answer.
+        timeout_s: Longest wait for an answer.
 
     Raises:
         SettingError: the URL is of another kind.
@@ -75,7 +75,7 @@ class Client:
             float32 [n, 29], in the order of contract.CLASSES.
 
         Raises:
-            ServingError: nobody answers there, or with an error, or with what are no probabilities.
+            ServingError: Nothing answers there, or the answer is an error or not probabilities.
         """
         size = contract.MAX_BATCH
         parts = [self._predict(pixels[start : start + size]) for start in range(0, len(pixels), size)]

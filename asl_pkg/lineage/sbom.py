@@ -17,21 +17,21 @@ def sbom() -> str:
     Returns:
         CycloneDX JSON. The same environment gives the same text: no time, serial number or path is in it.
     """
-    found = {canonicalize_name(one.name): one for one in metadata.distributions()}
-    components = [_component(name, one) for name, one in sorted(found.items())]
+    found = {canonicalize_name(package.name): package for package in metadata.distributions()}
+    components = [_component(name, package) for name, package in sorted(found.items())]
     body = json.loads(JsonV1Dot6(Bom(components=components)).output_as_string())
     del body["serialNumber"], body["metadata"]["timestamp"]
     return json.dumps(body, indent=2, sort_keys=True) + "\n"
 
 
-def _component(name: str, one: metadata.Distribution) -> Component:
-    url = PackageURL("pypi", name=name, version=one.version)
-    return Component(name=name, version=one.version, purl=url, bom_ref=str(url), licenses=_licences(one))
+def _component(name: str, package: metadata.Distribution) -> Component:
+    url = PackageURL("pypi", name=name, version=package.version)
+    return Component(name=name, version=package.version, purl=url, bom_ref=str(url), licenses=_licences(package))
 
 
-def _licences(one: metadata.Distribution) -> list[LicenseExpression] | list[DisjunctiveLicense]:
-    if expression := one.metadata.get_all("License-Expression"):
+def _licences(package: metadata.Distribution) -> list[LicenseExpression] | list[DisjunctiveLicense]:
+    if expression := package.metadata.get_all("License-Expression"):
         return [LicenseExpression(expression[0])]
-    classifiers = one.metadata.get_all("Classifier") or []
+    classifiers = package.metadata.get_all("Classifier") or []
     names = {line.rpartition(" :: ")[2] for line in classifiers if line.startswith("License :: ")}
     return [DisjunctiveLicense(name=name) for name in sorted(names)]

@@ -31,8 +31,8 @@ class Run:
     """One training in MLflow.
 
     Args:
-        client: that writes it.
-        id: of the run.
+        client: Client that writes the run.
+        id: Id of the run.
     """
 
     def __init__(self, client: "MlflowClient", id: str) -> None:  # noqa: A002
@@ -74,7 +74,7 @@ def tracked(name: str, parameters: Mapping[str, Any]) -> Iterator[Run]:
     """Open a run, and close it as finished, killed (Ctrl-C) or failed.
 
     Args:
-        name: of the run, for people.
+        name: Name of the run.
         parameters: every setting, and where data and code come from.
 
     Yields:
@@ -113,7 +113,7 @@ def uri() -> str:
     return named or f"sqlite:///{Path(STORE).resolve()}/mlflow.db"
 
 
-def check() -> None:
+def check_tracking() -> None:
     """Ask the server that MLFLOW_TRACKING_URI names whether it is there.
 
     Raises:
@@ -146,7 +146,7 @@ def register(source: str, tags: Mapping[str, str]) -> str | None:
 
     Args:
         source: URI of the release in the model store.
-        tags: its digests; a version that has the same ones becomes the champion again.
+        tags: Digests of the version; one that has the same becomes the champion again.
 
     Returns:
         The model version, None where MLflow did not take it: that costs a warning, since the release serves already.
@@ -157,7 +157,11 @@ def register(source: str, tags: Mapping[str, str]) -> str | None:
         client, _ = _open()
         if not client.search_registered_models(f"name = '{contract.MLFLOW_MODEL}'"):
             client.create_registered_model(contract.MLFLOW_MODEL)
-        found = [one for one in client.search_model_versions(f"name = '{contract.MLFLOW_MODEL}'") if one.tags == tags]
+        found = [
+            version
+            for version in client.search_model_versions(f"name = '{contract.MLFLOW_MODEL}'")
+            if version.tags == tags
+        ]
         version = (
             found[0]
             if found
@@ -186,7 +190,7 @@ def ui_command() -> list[str]:
 
 def _open() -> tuple["MlflowClient", str]:
     """The client and the id of our experiment, which is made where it is missing."""
-    check()
+    check_tracking()
     os.environ.update(QUIET)
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
@@ -194,7 +198,7 @@ def _open() -> tuple["MlflowClient", str]:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import DatabaseError
 
-    logging.getLogger("mlflow").setLevel(logging.WARNING)  # else it tells of every table that it makes
+    logging.getLogger("mlflow").setLevel(logging.WARNING)  # else it logs every table that it makes
     embedded = "MLFLOW_TRACKING_URI" not in os.environ
     if embedded:
         Path(STORE).mkdir(exist_ok=True)

@@ -47,7 +47,7 @@ class BaselineCNN(nn.Module):
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            nn.AvgPool2d(2),  # [n, 3, 100, 100]: no letter hangs on finer detail, and all that follows costs a quarter
+            nn.AvgPool2d(2),  # [n, 3, 100, 100]: no letter needs finer detail, and all that follows costs a quarter
             _convolution(3, width, stride=2),  # [n, width, 50, 50]
             Stage(width, 2 * width),  # [n, 2 width, 25, 25]
             Stage(2 * width, 4 * width),  # [n, 4 width, 13, 13]
@@ -77,7 +77,7 @@ class BaselineCNN(nn.Module):
 
         Args:
             images: float [n, 3, 200, 200], normalised.
-            landmarks: float [n, 21, 2], x and y in -1..1; not a number where there is no hand or nobody knows.
+            landmarks: float [n, 21, 2], x and y in -1..1; not a number where there is no hand or it is unknown.
 
         Returns:
             Logits, float [n, 29], and the mean distance to the known landmarks along an axis.

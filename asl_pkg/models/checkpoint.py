@@ -11,14 +11,14 @@ from asl_pkg.class_sets import KNOWN_CLASSES_KEY, is_sound, known_classes
 from asl_pkg.errors import BundleError
 from asl_pkg.models.classifier import Classifier
 
-MENDS = "`asl train` makes one"
+MAKES_ONE = "`asl train` makes one"
 
 
 def load_checkpoint(path: Path) -> Classifier:
     """Read a checkpoint.
 
     Args:
-        path: of a file that training wrote.
+        path: Checkpoint that training wrote.
 
     Returns:
         The classifier, in evaluation mode, on the CPU.
@@ -31,7 +31,7 @@ def load_checkpoint(path: Path) -> Classifier:
         classifier = Classifier(checkpoint["hyper_parameters"])
         classifier.load_state_dict(checkpoint["state_dict"])
     except (KeyError, TypeError, RuntimeError, AttributeError) as error:
-        raise BundleError(f"{path} is not a checkpoint of this program: {MENDS}") from error
+        raise BundleError(f"{path} is not a checkpoint of this program: {MAKES_ONE}") from error
     return classifier.eval()
 
 
@@ -39,7 +39,7 @@ def read(path: Path) -> dict[str, Any]:
     """Read what a checkpoint holds.
 
     Args:
-        path: of the file.
+        path: Checkpoint.
 
     Returns:
         Lightning's dict: state_dict, hyper_parameters and more.
@@ -48,14 +48,14 @@ def read(path: Path) -> dict[str, Any]:
         BundleError: there is none, it is damaged, of something else, or of another contract.
     """
     if not path.is_file():
-        raise BundleError(f"no checkpoint in {path}: {MENDS}")
+        raise BundleError(f"no checkpoint in {path}: {MAKES_ONE}")
     try:
         # weights_only: a pickle could run any code
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise BundleError(f"{path} is damaged or no checkpoint: {MENDS}") from error
+        raise BundleError(f"{path} is damaged or not a checkpoint: {MAKES_ONE}") from error
     if not isinstance(checkpoint, dict) or not {"state_dict", "hyper_parameters"} <= checkpoint.keys():
-        raise BundleError(f"{path} is not a checkpoint of this program: {MENDS}")
+        raise BundleError(f"{path} is not a checkpoint of this program: {MAKES_ONE}")
     _check(path, checkpoint["hyper_parameters"])
     return checkpoint
 
@@ -64,11 +64,11 @@ def _check(path: Path, hyper_parameters: dict[str, Any]) -> None:
     expected = {"contract_version": contract.CONTRACT_VERSION, "classes": list(contract.CLASSES)}
     for name, value in expected.items():
         if hyper_parameters.get(name) != value:
-            raise BundleError(f"{path}: {name} is {hyper_parameters.get(name)!r}, expected {value!r}: {MENDS}")
+            raise BundleError(f"{path}: {name} is {hyper_parameters.get(name)!r}, expected {value!r}: {MAKES_ONE}")
     if not is_sound(known_classes(hyper_parameters)):
         raise BundleError(
             f"{path}: {KNOWN_CLASSES_KEY} is {hyper_parameters[KNOWN_CLASSES_KEY]!r}, expected some of the classes in "
-            f"their order: {MENDS}"
+            f"their order: {MAKES_ONE}"
         )
 
 
@@ -76,8 +76,8 @@ def set_temperature(path: Path, temperature: float) -> None:
     """Write the calibration temperature into a checkpoint that nobody reads yet.
 
     Args:
-        path: of a file that training wrote.
-        temperature: what the logits are to be divided by.
+        path: Checkpoint that training wrote.
+        temperature: Divisor of the logits.
     """
     checkpoint = read(path)
     checkpoint["hyper_parameters"]["temperature"] = temperature

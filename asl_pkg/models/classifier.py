@@ -77,11 +77,14 @@ class Classifier(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW and a one-cycle learning rate (Smith 2018, https://arxiv.org/abs/1803.09820)."""
-        learnt = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
         groups = [
-            # biases and batch norms are no weights: decay would only bias them
-            {"params": [one for one in learnt if one.ndim > 1], "weight_decay": self.settings.weight_decay},
-            {"params": [one for one in learnt if one.ndim <= 1], "weight_decay": 0.0},
+            # biases and batch norms are not weights: decay would only bias them
+            {
+                "params": [parameter for parameter in trained if parameter.ndim > 1],
+                "weight_decay": self.settings.weight_decay,
+            },
+            {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
         ]
         optimizer = torch.optim.AdamW(groups, lr=self.settings.learning_rate)
         schedule = torch.optim.lr_scheduler.OneCycleLR(

@@ -11,17 +11,17 @@ from asl_pkg.data.decoding import Pixels
 from asl_pkg.metrics import classification
 from asl_pkg.models.classifier import Classifier
 from asl_pkg.monitoring.drift import CONFIDENCE, CONFIDENCE_DIGITS, LETTER
-from asl_pkg.monitoring.features import MEASURES, describe
+from asl_pkg.monitoring.features import MEASURES, describe_image
 
 BATCH = 64  # images
 SAMPLE = 1000  # images that the drift reference describes: their share of anything is known to within 0.04
 
 
-def predict(classifier: Classifier, pixels: Pixels) -> torch.Tensor:
+def predict_logits(classifier: Classifier, pixels: Pixels) -> torch.Tensor:
     """Compute the logits of images, on the device where the classifier is.
 
     Args:
-        classifier: in evaluation mode.
+        classifier: Classifier in evaluation mode.
         pixels: uint8 [n, 200, 200, 3].
 
     Returns:
@@ -37,7 +37,7 @@ def confusion(logits: torch.Tensor, labels: NDArray[np.int64]) -> NDArray[np.int
     return classification.confusion_by_group(labels, logits.argmax(dim=1).numpy(), np.zeros_like(labels))[0]
 
 
-def measure(logits: torch.Tensor, labels: NDArray[np.int64], temperature: float) -> dict[str, float]:
+def measure_validation(logits: torch.Tensor, labels: NDArray[np.int64], temperature: float) -> dict[str, float]:
     """Measure the answers on the validation split.
 
     Args:
@@ -92,11 +92,11 @@ def statistics(pixels: Pixels, labels: NDArray[np.int64], logits: torch.Tensor, 
 def _sample(pixels: Pixels, probabilities: torch.Tensor) -> dict[str, list[Any]]:
     """Measures, confidence and answer of so many images that further ones would tell no more."""
     chosen = np.sort(np.random.default_rng(0).permutation(len(pixels))[:SAMPLE])
-    described = [describe(np.asarray(pixels[row])) for row in chosen]
+    described = [describe_image(np.asarray(pixels[row])) for row in chosen]
     confidence, answer = (part[chosen].tolist() for part in probabilities.max(dim=1))
     return {
-        **{name: [one[name] for one in described] for name in MEASURES},
-        CONFIDENCE: [round(one, CONFIDENCE_DIGITS) for one in confidence],
+        **{name: [row[name] for row in described] for name in MEASURES},
+        CONFIDENCE: [round(value, CONFIDENCE_DIGITS) for value in confidence],
         LETTER: [contract.CLASSES[label] for label in answer],
     }
 

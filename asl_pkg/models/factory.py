@@ -12,13 +12,13 @@ def build(settings: ModelSettings) -> nn.Module:
     """Make a network with random weights.
 
     Args:
-        settings: which network, and its size.
+        settings: Kind and size of the network.
 
     Returns:
         A module: float [n, 3, 200, 200], normalised -> logits float [n, 29].
 
     Raises:
-        SettingError: no network is made from such settings.
+        SettingError: these settings belong to no network.
     """
     match settings:
         case BaselineModel():

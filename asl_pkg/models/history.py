@@ -7,7 +7,7 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-Row = dict[str, float]
+EpochRow = dict[str, float]
 METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 
 
@@ -19,13 +19,13 @@ class History(Callback):
         lines: say each epoch in a line on stderr, as a log needs it.
     """
 
-    def __init__(self, report: Callable[[Row, int], None], lines: bool) -> None:
-        self.rows: list[Row] = []
+    def __init__(self, report: Callable[[EpochRow, int], None], lines: bool) -> None:
+        self.rows: list[EpochRow] = []
         self.report = report  # Lightning puts a method of its own under `log`
         self.lines = lines
         self.start = 0.0
 
-    def take_up(self, rows: list[Row]) -> None:
+    def take_up(self, rows: list[EpochRow]) -> None:
         """Go on after the rows of an earlier process."""
         self.rows = rows
         for epoch, row in enumerate(rows):
@@ -37,7 +37,7 @@ class History(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the epoch's metrics; validation has already run."""
-        row: Row = {name: float(trainer.callback_metrics[name]) for name in METRICS}
+        row: EpochRow = {name: float(trainer.callback_metrics[name]) for name in METRICS}
         row["learning_rate"] = float(trainer.optimizers[0].param_groups[0]["lr"])
         row["seconds"] = time.monotonic() - self.start
         self.rows.append(row)
@@ -46,7 +46,7 @@ class History(Callback):
             print(_line(trainer.current_epoch, trainer.max_epochs, row), file=sys.stderr, flush=True)
 
 
-def _line(epoch: int, epochs: Any, row: Row) -> str:
+def _line(epoch: int, epochs: Any, row: EpochRow) -> str:
     return (
         f"epoch {epoch + 1:3} of {epochs}: loss {row['train_loss']:.3f}, accuracy {row['train_accuracy']:.1%}; "
         f"validation loss {row['validation_loss']:.3f}, accuracy {row['validation_accuracy']:.1%} "

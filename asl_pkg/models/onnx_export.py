@@ -39,11 +39,11 @@ def to_onnx(served: torch.nn.Module, facts: dict[str, str]) -> onnx.ModelProto:
     _strip(graph)
     graph.ir_version = contract.IR_VERSION
     onnx.helper.set_model_props(graph, facts)
-    check(graph)
+    check_graph(graph)
     return graph
 
 
-def check(graph: onnx.ModelProto) -> None:
+def check_graph(graph: onnx.ModelProto) -> None:
     """Let ONNX's own checker see a graph, and infer every shape: the output's has to follow from the input's.
 
     Args:

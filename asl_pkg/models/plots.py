@@ -12,19 +12,22 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from asl_pkg import contract
-from asl_pkg.models.history import Row
+from asl_pkg.models.history import EpochRow
+from asl_pkg.reporting.palette import AXIS, BLUE, RED
+from asl_pkg.reporting.plot_style import STABLE
 
 DPI = 120
-GREY, BLUE, RED = "#8c8c8c", "#1f6fb4", "#d1495b"
 WEAK_F1 = 0.8  # classes below it stand out
-STYLE: dict[Any, Any] = {"axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25}
+STYLE: dict[Any, Any] = STABLE | {"font.size": 10, "axes.grid": True, "grid.alpha": 0.25}
 
 
-def draw(folder: Path, rows: Sequence[Row], best: int, counts: NDArray[np.int64], metrics: Mapping[str, float]) -> None:
+def draw_training_plots(
+    folder: Path, rows: Sequence[EpochRow], best: int, counts: NDArray[np.int64], metrics: Mapping[str, float]
+) -> None:
     """Write contract.PLOTS.
 
     Args:
-        folder: to write into.
+        folder: Folder to write into.
         rows: the history, one row an epoch.
         best: the epoch that was kept, from 0.
         counts: confusion matrix on the validation split [29, 29], truth in rows.
@@ -54,22 +57,22 @@ def _headline(metrics: Mapping[str, float]) -> str:
     )
 
 
-def _loss(axes: Axes, rows: Sequence[Row], best: int) -> None:
+def _loss(axes: Axes, rows: Sequence[EpochRow], best: int) -> None:
     _curves(axes, rows, best, "loss")
     axes.set_title("Loss (training: smoothed targets, varied images)")
     axes.set_ylim(bottom=0)
 
 
-def _accuracy(axes: Axes, rows: Sequence[Row], best: int) -> None:
+def _accuracy(axes: Axes, rows: Sequence[EpochRow], best: int) -> None:
     _curves(axes, rows, best, "accuracy")
     axes.set_title("Accuracy (training: varied images)")
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
 
 
-def _curves(axes: Axes, rows: Sequence[Row], best: int, metric: str) -> None:
+def _curves(axes: Axes, rows: Sequence[EpochRow], best: int, metric: str) -> None:
     epochs = range(1, len(rows) + 1)
-    axes.plot(epochs, [row[f"train_{metric}"] for row in rows], color=GREY, marker=".", label="training")
+    axes.plot(epochs, [row[f"train_{metric}"] for row in rows], color=AXIS, marker=".", label="training")
     axes.plot(epochs, [row[f"validation_{metric}"] for row in rows], color=BLUE, marker=".", label="validation")
     axes.axvline(best + 1, color=RED, linestyle=":", label=f"kept: epoch {best + 1}")
     axes.set(xlabel="epoch", ylabel=metric)
@@ -82,7 +85,7 @@ def _f1(axes: Axes, counts: NDArray[np.int64]) -> None:
     shown = np.flatnonzero(named)
     f1 = 2 * counts.diagonal()[shown] / named[shown]
     axes.bar([contract.CLASSES[label] for label in shown], f1, color=[RED if value < WEAK_F1 else BLUE for value in f1])
-    axes.axhline(f1.mean(), color=GREY, linestyle="--")
+    axes.axhline(f1.mean(), color=AXIS, linestyle="--")
     axes.set_title(f"F1 by class on the validation split (mean {f1.mean():.3f}, dashed)")
     axes.set(ylim=(0, 1), ylabel="F1")
     axes.grid(visible=False, axis="x")

@@ -15,7 +15,7 @@ from asl_pkg.data.dataset import read_info, read_split
 from asl_pkg.data.preparation import prepare
 from asl_pkg.errors import DataError
 from asl_pkg.models.export_module import ExportModule, HalfExportModule
-from asl_pkg.models.onnx_export import check, to_onnx
+from asl_pkg.models.onnx_export import check_graph, to_onnx
 
 CALIBRATION_IMAGES = 300
 # With its ReLU a convolution needs no sign. Sums cost more in 8 bits than in 32 in ONNX Runtime, and the last layer
@@ -27,7 +27,7 @@ def to_fp16(served: ExportModule, facts: dict[str, str]) -> onnx.ModelProto:
     """Trace what is served with a network in fp16, for GPUs.
 
     Args:
-        served: in evaluation mode.
+        served: Network in evaluation mode.
         facts: the graph's metadata_props.
 
     Returns:
@@ -46,10 +46,10 @@ def to_int8(graph: onnx.ModelProto, pixels: NDArray[np.uint8]) -> onnx.ModelProt
     Returns:
         Another graph with the same metadata_props.
     """
-    facts = {one.key: one.value for one in graph.metadata_props}
+    facts = {prop.key: prop.value for prop in graph.metadata_props}
     made = _quantised(graph, pixels)
     onnx.helper.set_model_props(made, facts)
-    check(made)
+    check_graph(made)
     return made
 
 
@@ -58,8 +58,8 @@ def calibration_images(dataset_dir: Path, digest: str, seed: int) -> NDArray[np.
 
     Args:
         dataset_dir: the data set.
-        digest: of the data set that the model was trained on.
-        seed: of the choice.
+        digest: Digest of the data set that the model was trained on.
+        seed: Seed of the choice.
 
     Returns:
         uint8 [n, 200, 200, 3], RGB.
@@ -74,7 +74,7 @@ def calibration_images(dataset_dir: Path, digest: str, seed: int) -> NDArray[np.
         )
     images = read_split(dataset_dir, contract.SPLITS[0], ["image"])
     chosen = np.random.default_rng(seed).permutation(len(images))[:CALIBRATION_IMAGES]
-    return np.stack([prepare(one["bytes"]) for one in images.take(np.sort(chosen))["image"].to_pylist()])
+    return np.stack([prepare(image["bytes"]) for image in images.take(np.sort(chosen))["image"].to_pylist()])
 
 
 def _quantised(graph: onnx.ModelProto, pixels: NDArray[np.uint8]) -> onnx.ModelProto:

@@ -16,7 +16,7 @@ DOWNLOAD = "download"
 
 
 class TransferResNet(nn.Module):
-    """A residual network whose last layer tells 29 classes.
+    """A residual network with 29 outputs.
 
     Args:
         backbone: resnet18, resnet34 or resnet50.

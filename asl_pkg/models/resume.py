@@ -72,7 +72,7 @@ class ResumeCallback(Checkpoint):
     Args:
         where: the state lies.
         best: writes the best checkpoint so far.
-        history: of the epochs.
+        history: Figures of the epochs.
         data: knows the images seen.
         scratch: folder for a file that is being put or fetched.
     """
@@ -86,6 +86,7 @@ class ResumeCallback(Checkpoint):
         self.data = data
         self.file = scratch / "state.ckpt"
         self.resumed = self.stopped = False
+        self.added: dict[str, Any] = {}  # to the checkpoint that is being saved as the state
 
     def find(self) -> Path | None:
         """Get what an earlier process wrote.
@@ -102,7 +103,7 @@ class ResumeCallback(Checkpoint):
             torch.load(self.file, map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
             raise DataError(
-                f"{self.where.url} is not a state of a training: remove it, and `asl train` anew"
+                f"{self.where.url} is not a state of a training: remove it and run `asl train` again"
             ) from error
         return self.file
 
@@ -132,19 +133,24 @@ class ResumeCallback(Checkpoint):
             torch.empty((), dtype=torch.int64).random_()
             self.resumed = False
 
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Add what Lightning does not know of; nothing to the best checkpoint, which is saved the same way."""
+        checkpoint |= self.added
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the state; the history and the best checkpoint have been written already."""
         seen = all_reduce_any(torch.from_numpy(self.data.seen))
+        if trainer.is_global_zero:
+            self.added = {
+                "best": torch.load(self.best.best_model_path, weights_only=True),
+                "rows": self.history.rows,
+                "seen": seen,
+                "stopped": trainer.should_stop,
+            }
         trainer.save_checkpoint(self.file)
+        self.added = {}
         if not trainer.is_global_zero:
             return
-        state = torch.load(self.file, weights_only=True) | {
-            "best": torch.load(self.best.best_model_path, weights_only=True),
-            "rows": self.history.rows,
-            "seen": seen,
-            "stopped": trainer.should_stop,
-        }
-        torch.save(state, self.file)
         try:
             self.where.put(self.file)
         except (DataError, OSError) as error:

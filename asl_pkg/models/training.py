@@ -40,15 +40,15 @@ def fit(
 
     Args:
         classifier: is changed in place.
-        data: what to learn from.
+        data: Training and validation images.
         history: notes every epoch.
         folder: gets best.ckpt and last.ckpt.
         progress: show a bar on a terminal.
-        state: where it lies, to be resumed from and written after each epoch; None keeps none.
+        state: Where the state is kept, to resume from and written after each epoch; None keeps none.
 
     Raises:
         DataError: the state cannot be had.
-        SettingError: a GPU is asked for where there is none.
+        SettingError: a GPU was requested and there is none.
         KeyboardInterrupt: on Ctrl-C.
     """
     settings = classifier.settings
@@ -89,7 +89,7 @@ def device(accelerator: str) -> torch.device:
         The GPU where there is one and it may be used, else the CPU.
 
     Raises:
-        SettingError: a GPU is asked for where there is none.
+        SettingError: a GPU was requested and there is none.
     """
     if accelerator == "gpu" and not torch.cuda.is_available():
         raise SettingError("trainer.accelerator=gpu: torch finds no GPU here; auto or cpu trains without one")
@@ -101,7 +101,9 @@ def _processes(settings: TrainerSettings, on_cpu: bool) -> dict[str, Any]:
     if settings.workers == 1:
         return {"devices": 1}
     if settings.sync_batchnorm and on_cpu:
-        raise SettingError("trainer.sync_batchnorm=true: torch has no such layer for CPUs; leave it out there")
+        raise SettingError(
+            "trainer.sync_batchnorm=true: torch has this layer for GPUs only; leave the setting out on a CPU"
+        )
     here = int(os.environ["LOCAL_WORLD_SIZE"])
     return {
         "devices": here,

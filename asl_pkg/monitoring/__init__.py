@@ -1,1 +1,1 @@
-"""Has what the model is shown moved away from what it was measured on?"""
+"""Have the images that the model is shown drifted from those that it was measured on?"""

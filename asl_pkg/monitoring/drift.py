@@ -1,14 +1,15 @@
 """Has what a model is shown drifted from what it was measured on? Distances of distributions, and what is chance."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AliasChoices, Field
 
 from asl_pkg import contract
 from asl_pkg.config.schema import MonitorSettings
+from asl_pkg.storage.json_model import JsonModel
 
 CONFIDENCE = "confidence"
 LETTER = "letter"
@@ -17,17 +18,17 @@ CHANCE = 0.001  # a measure that did not drift exceeds its chance limit once in 
 DRAWS = 2000
 
 
-@dataclass(frozen=True)
-class Shift:
+class Shift(JsonModel):
     """How far one measure moved.
 
     Args:
-        name: of the measure.
-        distance: 0 where both distributions are the same, 1 where they lie apart.
-        allowed: the setting.
-        chance: what so few images differ by without any drift.
-        before: median of the reference, None for the letters.
-        now: median of what is shown now, None likewise.
+        name: Name of the measure.
+        distance: 0 where both distributions are the same, 1 where they have nothing in common.
+        allowed: The setting.
+        chance: Distance that so few images reach without any drift.
+        before: Median of the reference; None for the letters.
+        now: Median of what is shown now; None for the letters.
+        drifted: Whether the distance is larger than both what is allowed and what chance explains.
     """
 
     name: str
@@ -36,11 +37,37 @@ class Shift:
     chance: float
     before: float | None
     now: float | None
+    drifted: bool
+
+
+class DriftReport(JsonModel):
+    """Contents of monitor.json; the order of the fields is that of the file. Version 0.1.0 wrote `pictures`.
+
+    Args:
+        drifted: Names of the measures that drifted, the farthest first.
+        release: Release of the model.
+        images: Number of images compared.
+        unread: Number of images that could not be read.
+        reference_images: Number of images of the reference.
+        measures: How far each measure moved.
+    """
+
+    drifted: list[str]
+    release: str
+    images: Annotated[int, Field(validation_alias=AliasChoices("images", "pictures"))]
+    unread: int
+    reference_images: Annotated[int, Field(validation_alias=AliasChoices("reference_images", "reference_pictures"))]
+    measures: list[Shift]
 
     @property
-    def drifted(self) -> bool:
-        """Whether it moved further than is allowed and than chance explains."""
-        return self.distance > max(self.allowed, self.chance)
+    def summary(self) -> str:
+        """The verdict in one line."""
+        shifts = {shift.name: shift for shift in self.measures}
+        moved = ", ".join(
+            f"{name} by {shifts[name].distance:.2f} ({shifts[name].allowed:.2f} allowed)" for name in self.drifted
+        )
+        unread = f", {self.unread} could not be read" if self.unread else ""
+        return f"{self.images:,} images{unread}: {moved or 'as what release ' + self.release + ' was measured on'}"
 
 
 def compute_drift(
@@ -50,8 +77,8 @@ def compute_drift(
 
     Args:
         reference: numbers by measure, one an image, and under LETTER the answers.
-        shown: the same of other images.
-        limits: what is allowed.
+        shown: The same of other images.
+        limits: Largest distances allowed.
 
     Returns:
         A shift for each measure, in the order of the reference.
@@ -61,14 +88,14 @@ def compute_drift(
         if name == LETTER:
             old, new = shares(before), shares(shown[name])
             chance = _chance_of_shares(old, len(before), len(shown[name]))
-            shifts.append(Shift(name, float(np.abs(old - new).sum() / 2), limits.letters_max, chance, None, None))
+            distance = float(np.abs(old - new).sum() / 2)
+            shifts.append(_shift(name, distance, limits.letters_max, chance))
             continue
         old, new = np.sort(np.asarray(before, float)), np.sort(np.asarray(shown[name], float))
         # https://doi.org/10.1214/aoms/1177730256: the limit of the two-sample statistic
         chance = float(np.sqrt(np.log(2 / CHANCE) / 2 * (1 / len(old) + 1 / len(new))))
-        shifts.append(
-            Shift(name, _distance(old, new), limits.distance_max, chance, float(np.median(old)), float(np.median(new)))
-        )
+        medians = float(np.median(old)), float(np.median(new))
+        shifts.append(_shift(name, _distance(old, new), limits.distance_max, chance, medians))
     return shifts
 
 
@@ -78,10 +105,28 @@ def shares(answers: Sequence[str]) -> NDArray[np.float64]:
     return counts / len(answers)
 
 
+def _shift(
+    name: str,
+    distance: float,
+    allowed: float,
+    chance: float,
+    medians: tuple[float | None, float | None] = (None, None),
+) -> Shift:
+    return Shift(
+        name=name,
+        distance=distance,
+        allowed=allowed,
+        chance=chance,
+        before=medians[0],
+        now=medians[1],
+        drifted=distance > max(allowed, chance),
+    )
+
+
 def _distance(before: NDArray[np.float64], now: NDArray[np.float64]) -> float:
     """Kolmogorov-Smirnov: the greatest difference of the two cumulative distributions; both sorted."""
-    places = np.concatenate([before, now])
-    below = [np.searchsorted(one, places, side="right") / len(one) for one in (before, now)]
+    values = np.concatenate([before, now])
+    below = [np.searchsorted(numbers, values, side="right") / len(numbers) for numbers in (before, now)]
     return float(np.abs(below[0] - below[1]).max())
 
 

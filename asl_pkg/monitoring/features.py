@@ -1,4 +1,4 @@
-"""An image in a few numbers, to compare what a model is shown with what it was measured on; none tells the image."""
+"""An image in a few numbers, to compare it with those a model was measured on; they do not show the image."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ MEASURES: dict[str, str] = {
 }
 
 
-def describe(pixels: NDArray[np.uint8]) -> dict[str, float]:
+def describe_image(pixels: NDArray[np.uint8]) -> dict[str, float]:
     """Describe a prepared image.
 
     Args:

@@ -1,6 +1,5 @@
-"""monitor.html: what drifted, for people."""
+"""monitor.html: what drifted, as a page."""
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,36 +7,35 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from markupsafe import Markup
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from asl_pkg import contract
-from asl_pkg.monitoring.drift import CONFIDENCE, LETTER, shares
+from asl_pkg.monitoring.drift import CONFIDENCE, LETTER, DriftReport, shares
 from asl_pkg.monitoring.features import MEASURES
-from asl_pkg.reporting.html import render
-from asl_pkg.reporting.plot_style import BLUE, STABLE
+from asl_pkg.reporting.html import render_page
+from asl_pkg.reporting.palette import BLUE, GREY
+from asl_pkg.reporting.plot_style import STABLE, svg_of
 
 TEMPLATE = Path(__file__).with_name("monitor.html.jinja")
-GREY = "#c3cad5"
 BINS = 30
 MEANINGS = MEASURES | {CONFIDENCE: "how sure the model is", LETTER: "which letters it answers"}
 
 
-def drift_html(body: dict[str, Any], reference: Mapping[str, Sequence[Any]], shown: Mapping[str, Sequence[Any]]) -> str:
+def drift_html(body: DriftReport, reference: Mapping[str, Sequence[Any]], shown: Mapping[str, Sequence[Any]]) -> str:
     """Render the comparison.
 
     Args:
         body: contents of monitor.json.
         reference: numbers by measure, one an image, and the answers.
-        shown: the same of what is shown now.
+        shown: The same of the images shown now.
 
     Returns:
         HTML that needs no other file and no network.
     """
-    plots = {one: _histogram(reference[one], shown[one]) for one in reference if one != LETTER}
-    order = sorted(body["measures"], key=lambda one: one["allowed"] - one["distance"])
+    plots = {name: _histogram(reference[name], shown[name]) for name in reference if name != LETTER}
+    order = sorted(body.measures, key=lambda shift: shift.allowed - shift.distance)
     letters = _letters(reference[LETTER], shown[LETTER])
-    return render(TEMPLATE, body=body, measures=order, meanings=MEANINGS, plots=plots, letters=letters)
+    return render_page(TEMPLATE, body=body, measures=order, meanings=MEANINGS, plots=plots, letters=letters)
 
 
 def _histogram(before: Sequence[float], now: Sequence[float]) -> Markup:
@@ -50,25 +48,18 @@ def _histogram(before: Sequence[float], now: Sequence[float]) -> Markup:
             axes.hist(values, edges.tolist(), weights=np.full(len(values), 1 / len(values)), **style)
         axes.set_yticks([])
         axes.locator_params(axis="x", nbins=4)
-        return _svg(figure, axes)
+        return svg_of(figure)
 
 
 def _letters(before: Sequence[str], now: Sequence[str]) -> Markup:
     with mpl.rc_context(STABLE):
         figure = Figure(figsize=(9, 2.4), layout="constrained")
         axes = figure.subplots()
-        places = np.arange(len(contract.CLASSES))
-        axes.bar(places - 0.2, shares(before), 0.4, color=GREY, label="when it was measured")
-        axes.bar(places + 0.2, shares(now), 0.4, color=BLUE, label="now")
-        axes.set_xticks(places, contract.CLASSES)
+        ticks = np.arange(len(contract.CLASSES))
+        axes.bar(ticks - 0.2, shares(before), 0.4, color=GREY, label="when it was measured")
+        axes.bar(ticks + 0.2, shares(now), 0.4, color=BLUE, label="now")
+        axes.set_xticks(ticks, contract.CLASSES)
         axes.tick_params(axis="x", labelrotation=90, length=0)
         axes.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
         axes.legend(frameon=False)
-        return _svg(figure, axes)
-
-
-def _svg(figure: Figure, axes: Axes) -> Markup:
-    axes.spines[["top", "right"]].set_visible(False)
-    drawn = io.StringIO()
-    figure.savefig(drawn, format="svg", metadata={"Date": None}, transparent=True)
-    return Markup(drawn.getvalue()[drawn.getvalue().index("<svg") :])  # noqa: S704 - drawn here, from numbers
+        return svg_of(figure)

@@ -15,6 +15,8 @@ from asl_pkg import contract
 if TYPE_CHECKING:
     from kfp import dsl
 
+    from asl_pkg.validation.report_body import ReportBody
+
 
 def show_metrics(metrics: "dsl.Metrics", figures: Mapping[str, float | None]) -> None:
     """Show metrics; a value that is not finite cannot be stored and is left out.
@@ -45,7 +47,7 @@ def show_classification(
 
 
 def show_report(
-    body: Mapping[str, Any], metrics: "dsl.Metrics", classification: "dsl.ClassificationMetrics"
+    body: "ReportBody", metrics: "dsl.Metrics", classification: "dsl.ClassificationMetrics"
 ) -> dict[str, Any]:
     """Show the results of validate.
 
@@ -57,20 +59,24 @@ def show_report(
     Returns:
         Metadata of the report: release, digests and verdict.
     """
-    measured = body["metrics"]
+    measured = body.metrics
     if measured is None:
         _write(metrics)
         _write(classification)
     else:
-        figures = {"accuracy": measured["accuracy"]["value"], "accuracy_low": measured["accuracy"]["low"]}
-        figures |= {"macro_f1": measured["macro_f1"]["value"], "macro_f1_low": measured["macro_f1"]["low"]}
-        figures |= {"worst_group": measured["worst_group"]["accuracy"], "roc_auc": measured["roc"]["area"]}
-        figures |= {name: measured[name] for name in ("calibration_error", "unsure", "images")}
+        figures = {"accuracy": measured.accuracy.value, "accuracy_low": measured.accuracy.low}
+        figures |= {"macro_f1": measured.macro_f1.value, "macro_f1_low": measured.macro_f1.low}
+        figures |= {"worst_group": measured.worst_group.accuracy, "roc_auc": measured.roc.area}
+        figures |= {
+            "calibration_error": measured.calibration_error,
+            "unsure": measured.unsure,
+            "images": measured.images,
+        }
         show_metrics(metrics, figures)
-        show_classification(classification, measured["roc"], measured["confusion"])
-    failed = [gate["name"] for gate in body["gates"] if not gate["passed"]]
-    named = {name: body[name] or "none" for name in ("release", "bundle_digest", "dataset_digest", "champion")}
-    return named | {"passed": body["passed"], "failed": ", ".join(failed), "headline": body["headline"]}
+        show_classification(classification, measured.roc.model_dump(), measured.confusion)
+    failed = [gate.name for gate in body.gates if not gate.passed]
+    named = {name: getattr(body, name) or "none" for name in ("release", "bundle_digest", "dataset_digest", "champion")}
+    return named | {"passed": body.passed, "failed": ", ".join(failed), "headline": body.headline}
 
 
 def show_page(page: "dsl.HTML | dsl.Markdown", source: Path) -> None:

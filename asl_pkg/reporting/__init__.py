@@ -1,1 +1,1 @@
-"""What the pages for people share."""
+"""What all HTML pages share."""

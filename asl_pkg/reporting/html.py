@@ -1,4 +1,4 @@
-"""Pages for people: one HTML file with everything in it, that needs no other file and no network."""
+"""HTML pages: one file with everything in it, which needs no other file and no network."""
 
 import base64
 import io
@@ -10,19 +10,22 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
 from PIL import Image
 
+from asl_pkg.reporting import palette
 
-def render(template: Path, **values: Any) -> str:
-    """Fill a template; values are escaped, and one that is missing is an error.
+
+def render_page(template: Path, **values: Any) -> str:
+    """Fill a template that extends base.html.jinja; values are escaped, and one that is missing is an error.
 
     Args:
-        template: a Jinja file.
-        values: by the names that it uses.
+        template: Jinja file.
+        values: Values by the names that the template uses.
 
     Returns:
         The page.
     """
-    jinja = Environment(loader=FileSystemLoader(template.parent), autoescape=True, undefined=StrictUndefined)
-    return jinja.get_template(template.name).render(**values)
+    folders = FileSystemLoader([template.parent, Path(__file__).parent])
+    jinja = Environment(loader=folders, autoescape=True, undefined=StrictUndefined)
+    return jinja.get_template(template.name).render(colours=palette, **values)
 
 
 def data_uri(data: bytes, media_type: str = "image/jpeg") -> str:

@@ -1,4 +1,4 @@
-"""What the bundle, and the checkpoint that it was made from, say of the test images."""
+"""Answers of a bundle, and of the checkpoint that it was made from, to the test images."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ class Answers:
     """The test images and two answers to each.
 
     Args:
-        pixels: uint8 [n, 200, 200, 3], decoded already or when they are asked for.
-        truth: class of each [n].
-        probabilities: ONNX Runtime's on the bundle [n, 29].
-        by_torch: the checkpoint's [n, 29].
-        groups: which images resemble one another [n]: of a signer where signers are known, else of a block of frames.
+        pixels: Images, uint8 [n, 200, 200, 3], decoded already or when they are read.
+        truth: Class of each image [n].
+        probabilities: Probabilities of the bundle in ONNX Runtime [n, 29].
+        by_torch: Probabilities of the checkpoint in torch [n, 29].
+        groups: Group of similar images [n]: the signer where signers are known, else the block of frames.
         digests: SHA-256 of each image file [n].
     """
 
@@ -41,21 +41,21 @@ class Answers:
     digests: Sequence[str]
 
 
-def ask(
+def answer_test_images(
     session: onnxruntime.InferenceSession,
     served: torch.nn.Module,
     dataset_dir: Path,
     info: DatasetInfo,
     cache: CacheSettings,
 ) -> Answers:
-    """Ask bundle and checkpoint about every test image.
+    """Let bundle and checkpoint answer every test image.
 
     Args:
-        session: of the bundle's graph, which keeps the model contract.
-        served: the network of the checkpoint that it was made from.
-        dataset_dir: the data set.
-        info: what dataset.json says of it.
-        cache: where decoded images are kept: `cache_dir`, `cache_gb`.
+        session: ONNX Runtime on the bundle's graph, which keeps the model contract.
+        served: Network of the checkpoint that the bundle was made from.
+        dataset_dir: Folder of the data set.
+        info: Contents of dataset.json.
+        cache: Where decoded images are kept: `cache_dir`, `cache_gb`.
 
     Returns:
         Both answers, in the order of the data set.
@@ -80,8 +80,8 @@ def answer_by_onnx(session: onnxruntime.InferenceSession, pixels: Pixels) -> NDA
     """Compute probabilities in ONNX Runtime.
 
     Args:
-        session: of a graph that keeps the contract.
-        pixels: uint8 [n, 200, 200, 3], RGB.
+        session: ONNX Runtime on a graph that keeps the contract.
+        pixels: Images, uint8 [n, 200, 200, 3], RGB.
 
     Returns:
         [n, 29], in the order of contract.CLASSES.
@@ -93,8 +93,8 @@ def answer_by_torch(served: torch.nn.Module, pixels: Pixels) -> NDArray[np.float
     """Compute probabilities in torch.
 
     Args:
-        served: in evaluation mode.
-        pixels: uint8 [n, 200, 200, 3], RGB.
+        served: Network in evaluation mode.
+        pixels: Images, uint8 [n, 200, 200, 3], RGB.
 
     Returns:
         [n, 29], in the order of contract.CLASSES.
@@ -104,7 +104,7 @@ def answer_by_torch(served: torch.nn.Module, pixels: Pixels) -> NDArray[np.float
 
 
 def _batches(pixels: Pixels, description: str) -> Iterator[NDArray[np.uint8]]:
-    """Copies, since the pixels may be a read-only map of a file, of which torch makes no tensor."""
+    """Copies, since the pixels may be a read-only map of a file, which torch cannot make a tensor of."""
     starts = range(0, len(pixels), contract.MAX_BATCH)
     for start in track(starts, len(starts), description, "batches"):
         yield np.array(pixels[start : start + contract.MAX_BATCH])

@@ -1,4 +1,4 @@
-"""Whether an answer hangs on its image alone: not on its neighbours in the batch, the batch's size, or chance."""
+"""Whether an answer depends on its image alone: not on the other images of the batch, its size, or chance."""
 
 import numpy as np
 import onnxruntime
@@ -12,11 +12,11 @@ ODD_BATCH = 7  # images: none of the sizes that config.pbtxt prefers
 
 
 def greatest_change(session: onnxruntime.InferenceSession, pixels: Pixels) -> float:
-    """Ask about some images in batches of the greatest size, again, in another order and size, and one by one.
+    """Run some images in batches of the largest size, again, in another order and size, and one by one.
 
     Args:
-        session: of a graph that keeps the contract.
-        pixels: uint8 [n, 200, 200, 3].
+        session: ONNX Runtime on a graph that keeps the contract.
+        pixels: Images, uint8 [n, 200, 200, 3].
 
     Returns:
         Greatest change of a probability; infinite where an answer is not a number.

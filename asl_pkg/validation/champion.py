@@ -1,4 +1,4 @@
-"""The release that serves, asked about the same images: a new one may not be surely worse."""
+"""The release that serves, run on the same images: a new one must not be clearly worse."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from asl_pkg.bundle.bundle import Bundle
 from asl_pkg.class_sets import labels_of
 from asl_pkg.inference.onnx_session import open_session
 from asl_pkg.metrics.classification import Interval, confusion_by_group, paired_loss
-from asl_pkg.validation.answers import Answers, answer_by_onnx
+from asl_pkg.validation.answers import answer_by_onnx
+from asl_pkg.validation.context import EvaluationContext
 from asl_pkg.validation.gates import GateInput
 
 EVERY = slice(None)
@@ -22,10 +23,10 @@ class Champion:
     """The release that serves and what a new one loses against it.
 
     Args:
-        release: its name.
-        digest: of its bundle.
-        loss: of accuracy, in shares of the images; negative for a gain. None where the two know no class in common.
-        classes: what was compared where the two know other classes, in a few words.
+        release: Name of the release.
+        digest: SHA-256 of its bundle.json.
+        loss: Loss of accuracy, as a share of the images; negative for a gain, None where they share no class.
+        classes: What was compared where the two know different classes.
     """
 
     release: str
@@ -34,19 +35,14 @@ class Champion:
     classes: str = ""
 
 
-def compare_with_champion(
-    champion: Bundle, challenger: Bundle, answers: Answers, resamples: int, seed: int
-) -> Champion:
-    """Ask the champion itself: what was once measured of it was measured on other images.
+def compare_with_champion(champion: Bundle, context: EvaluationContext) -> Champion:
+    """Run the champion itself: its own report was measured on other images.
 
-    Where the two know other classes, they are compared on the images of those that both know.
+    Where the two know different classes, they are compared on the images of the classes that both know.
 
     Args:
-        champion: the release that serves.
-        challenger: the bundle that is judged.
-        answers: the challenger's.
-        resamples: bootstrap resamples.
-        seed: of the resampling.
+        champion: Bundle of the release that serves.
+        context: Bundle that is judged, and its answers.
 
     Returns:
         How the two compare.
@@ -54,10 +50,11 @@ def compare_with_champion(
     Raises:
         BundleError: the champion does not keep the model contract.
     """
+    answers, challenger = context.answers, context.bundle
     by_champion = answer_by_onnx(open_session(champion.model_path), answers.pixels)
     both = [name for name in champion.known_classes if name in challenger.known_classes]
     rows = np.isin(answers.truth, labels_of(both))
-    loss = accuracy_loss(by_champion, answers, resamples, seed, rows) if rows.any() else None
+    loss = accuracy_loss(by_champion, context, rows) if rows.any() else None
     said = "" if champion.known_classes == challenger.known_classes else _compared(champion, challenger, both, rows)
     return Champion(champion.release, champion.digest, loss, said)
 
@@ -65,47 +62,43 @@ def compare_with_champion(
 def _compared(champion: Bundle, challenger: Bundle, both: Sequence[str], rows: NDArray[np.bool_]) -> str:
     """What was compared, and which classes users would lose and gain."""
     lost, gained = (
-        ", ".join(name for name in one.known_classes if name not in both) or "none" for one in (champion, challenger)
+        ", ".join(name for name in bundle.known_classes if name not in both) or "none"
+        for bundle in (champion, challenger)
     )
     return (
         f"compared on {rows.sum():,} of {len(rows):,} images, of the {len(both)} classes that both know; the new "
-        f"one no longer knows: {lost}; it knows besides: {gained}"
+        f"one no longer knows: {lost}; it newly knows: {gained}"
     )
 
 
 def accuracy_loss(
-    before: NDArray[np.float32],
-    answers: Answers,
-    resamples: int,
-    seed: int,
-    rows: NDArray[np.bool_] | slice = EVERY,
+    before: NDArray[np.float32], context: EvaluationContext, rows: NDArray[np.bool_] | slice = EVERY
 ) -> Interval:
     """Estimate what a bundle loses against other answers to the same images.
 
     Args:
-        before: the other probabilities [n, 29].
-        answers: the bundle's, and which images belong together.
-        resamples: bootstrap resamples.
-        seed: of the resampling.
-        rows: of the images to compare on.
+        before: Probabilities of the other model [n, 29].
+        context: Bundle and its answers.
+        rows: Images to compare on.
 
     Returns:
         The loss of accuracy, in shares of the images.
     """
+    answers = context.answers
     _, groups = np.unique(np.asarray(answers.groups)[rows], return_inverse=True)
     first, second = (
         confusion_by_group(answers.truth[rows], probabilities[rows].argmax(axis=1), groups)
         for probabilities in (before, answers.probabilities)
     )
-    return paired_loss(first, second, resamples, seed)
+    return paired_loss(first, second, context.resamples, context.seed)
 
 
 def champion_finding(found: Champion | None, unit: str) -> GateInput:
-    """Give the gate the lower bound of the loss: it refuses what is surely worse, not what chance may explain.
+    """Give the gate the lower bound of the loss: it refuses what is clearly worse, not what chance may explain.
 
     Args:
         found: None before the first deployment.
-        unit: what was resampled.
+        unit: What was resampled.
 
     Returns:
         The finding.

@@ -7,9 +7,8 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -26,6 +25,7 @@ from asl_pkg.inference.onnx_session import predict
 from asl_pkg.metrics import classification
 from asl_pkg.metrics.classification import Interval
 from asl_pkg.progress import track
+from asl_pkg.validation.report_body import BrokenFile, ExternalFigures, figure
 
 BLOCK_FRAMES = SplitSettings().block_frames
 BLOCKS = 8  # a run of frames too short for so many blocks of BLOCK_FRAMES is cut into as many shorter ones
@@ -38,11 +38,11 @@ class Mistake:
     """A wrong answer.
 
     Args:
-        origin: path of the image in its source; of a test image its group.
-        pixels: uint8 [200, 200, 3].
-        truth: its class.
-        answer: the model's.
-        confidence: of the answer.
+        origin: Path of the image in its source, or group of a test image.
+        pixels: Images, uint8 [200, 200, 3].
+        truth: Class of the image.
+        answer: Class that the model named.
+        confidence: Confidence of the answer.
     """
 
     origin: str
@@ -54,16 +54,16 @@ class Mistake:
 
 @dataclass(frozen=True)
 class ExternalScore:
-    """What a model made of other people's images.
+    """How well a model reads other people's images.
 
     Args:
-        source: where they come from.
-        unit: what was resampled: signer, block or image.
+        source: Where the images come from.
+        unit: What was resampled: signer, block or image.
         confusion: images by truth (rows) and answer (columns) [classes, classes].
         accuracy: share of right answers.
         macro_f1: mean F1 of the classes that the images show.
         broken: files that should have been images, and why they are not.
-        mistakes: the wrong answers that the model was surest of, the surest first.
+        mistakes: Most confident wrong answers, the most confident first.
         unknown: images of each class that the model does not know, which are not scored.
     """
 
@@ -77,22 +77,22 @@ class ExternalScore:
     unknown: Mapping[str, int]
 
     @property
-    def body(self) -> dict[str, Any]:
-        """What report.json says of it; `recall` and `counts` name the classes that the images show."""
+    def figures(self) -> ExternalFigures:
+        """What report.json says of it."""
         shown = [label for label, count in enumerate(self.confusion.sum(axis=1)) if count]
         recall = classification.recall(self.confusion)
-        return {
-            "source": self.source,
-            "images": int(self.confusion.sum()),
-            "unit": self.unit,
-            "accuracy": asdict(self.accuracy) | {"too_few_groups": self.accuracy.too_few},
-            "macro_f1": asdict(self.macro_f1) | {"too_few_groups": self.macro_f1.too_few},
-            "recall": {contract.CLASSES[label]: float(recall[label]) for label in shown},
-            "counts": {contract.CLASSES[label]: int(self.confusion[label].sum()) for label in shown},
-            "confusion": self.confusion.tolist(),
-            "unknown": dict(self.unknown),
-            "broken": [{"path": one.path, "reason": one.reason} for one in self.broken],
-        }
+        return ExternalFigures(
+            source=self.source,
+            images=int(self.confusion.sum()),
+            unit=self.unit,
+            accuracy=figure(self.accuracy),
+            macro_f1=figure(self.macro_f1),
+            recall={contract.CLASSES[label]: float(recall[label]) for label in shown},
+            counts={contract.CLASSES[label]: int(self.confusion[label].sum()) for label in shown},
+            confusion=self.confusion.tolist(),
+            unknown=dict(self.unknown),
+            broken=[BrokenFile(path=file.path, reason=file.reason) for file in self.broken],
+        )
 
 
 def open_external(path: str) -> Source:
@@ -120,14 +120,14 @@ def score(
     seed: int,
     known: Sequence[int] = ALL,
 ) -> ExternalScore:
-    """Let a model name images, a batch in memory at a time.
+    """Score a model on images, a batch in memory at a time.
 
     Args:
-        session: of a graph that keeps the contract.
+        session: ONNX Runtime on a graph that keeps the contract.
         items: images with their class, and files that cannot be one, as `Source.read` gives them.
-        source: where they come from, for people.
-        resamples: bootstrap resamples.
-        seed: of the resampling.
+        source: Where the images come from.
+        resamples: Number of bootstrap resamples.
+        seed: Seed of the resampling.
         known: labels of the classes that the model knows; images of others are counted only.
 
     Returns:
@@ -142,14 +142,14 @@ def score(
     mistakes: list[Mistake] = []
     unknown: Counter[int] = Counter()
     for images, pixels, unfit in _prepared(_of_known(items, known, unknown)):
-        broken += [one for one in unfit if one.quarantined]
+        broken += [file for file in unfit if file.quarantined]
         if not images:
             continue
         probabilities = predict(session, np.stack(pixels))
         answers.append(probabilities.argmax(axis=1))
         read += images
         wrong = _wrong(images, pixels, probabilities)
-        mistakes = heapq.nlargest(MISTAKES, [*mistakes, *wrong], key=lambda one: one.confidence)
+        mistakes = heapq.nlargest(MISTAKES, [*mistakes, *wrong], key=lambda mistake: mistake.confidence)
     if not read:
         others = f"{unknown.total():,} of {', '.join(_names(unknown))}" if unknown else ""
         seen = "; ".join(filter(None, [others, counted(broken)])) or "no image"
@@ -158,7 +158,7 @@ def score(
             f"expected …/<CLASS>/<name>.jpg, it has {seen}"
         )
     unit, groups = groups_of(read)
-    truth = np.array([one.label for one in read])
+    truth = np.array([sample.label for sample in read])
     confusions = classification.confusion_by_group(
         truth, np.concatenate(answers), np.unique(groups, return_inverse=True)[1]
     )
@@ -177,7 +177,7 @@ def score(
 def _of_known(
     items: Iterable[Sample | RejectedFile], known: Sequence[int], unknown: Counter[int]
 ) -> Iterator[Sample | RejectedFile]:
-    """Pass on what the model may answer rightly, and count the rest."""
+    """Pass on images of classes that the model knows, and count the rest."""
     for item in items:
         if isinstance(item, Sample) and item.label not in known:
             unknown[item.label] += 1
@@ -199,17 +199,17 @@ def groups_of(images: Sequence[Sample]) -> tuple[str, list[str]]:
         The unit, and each image's group: its signer where several are known; else a block of neighbouring frames,
         which is the image alone where names have no numbers.
     """
-    signers = {one.signer for one in images}
+    signers = {sample.signer for sample in images}
     if len(signers) > 1 and UNKNOWN_SIGNER not in signers:
-        return "signer", [one.signer for one in images]
+        return "signer", [sample.signer for sample in images]
     frames = defaultdict(list)
-    for one in images:
-        frames[one.label, one.sequence].append(one.frame or 0)
+    for sample in images:
+        frames[sample.label, sample.sequence].append(sample.frame or 0)
     runs = {run: (min(own), _block_length(max(own) - min(own) + 1)) for run, own in frames.items()}
     groups = []
-    for one in images:
-        first, length = runs[one.label, one.sequence]
-        groups.append(f"{one.label}/{one.sequence}/{((one.frame or 0) - first) // length}")
+    for sample in images:
+        first, length = runs[sample.label, sample.sequence]
+        groups.append(f"{sample.label}/{sample.sequence}/{((sample.frame or 0) - first) // length}")
     return "block" if len(set(groups)) < len(groups) else "image", groups
 
 
@@ -225,16 +225,16 @@ def _prepared(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         while batch := list(itertools.islice(remaining, contract.MAX_BATCH)):
             outcomes = list(pool.map(_decode, batch))
-            good = [one for one in outcomes if not isinstance(one, RejectedFile)]
-            unfit = [one for one in outcomes if isinstance(one, RejectedFile)]
-            yield [one for one, _ in good], [pixels for _, pixels in good], unfit
+            good = [outcome for outcome in outcomes if not isinstance(outcome, RejectedFile)]
+            unfit = [outcome for outcome in outcomes if isinstance(outcome, RejectedFile)]
+            yield [sample for sample, _ in good], [pixels for _, pixels in good], unfit
 
 
 def _decode(item: Sample | RejectedFile) -> tuple[Sample, NDArray[np.uint8]] | RejectedFile:
     if isinstance(item, RejectedFile):
         return item
     try:
-        return replace(item, data=b""), prepare(item.data)  # all images are kept in mind, their bytes are not
+        return replace(item, data=b""), prepare(item.data)  # samples are kept in memory, their bytes are not
     except DataError as error:
         return RejectedFile(item.path, str(error))
 

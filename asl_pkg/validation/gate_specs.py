@@ -1,11 +1,10 @@
 """What each gate asks, and what to do where it fails. The thresholds are settings: config.ValidateSettings."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from asl_pkg import contract
-from asl_pkg.class_sets import NOTHING, known_classes
+from asl_pkg.bundle.manifest import Manifest
+from asl_pkg.class_sets import NOTHING
 
 AT_LEAST = "at least"
 AT_MOST = "at most"
@@ -20,9 +19,9 @@ class GateSpec:
 
     Args:
         direction: AT_LEAST or AT_MOST the threshold.
-        measures: what the measured number is.
-        remedy: what to do where the gate fails.
-        setting: of ValidateSettings that holds the threshold; empty where nothing but 0 is right.
+        measures: Meaning of the number.
+        remedy: What to do when the gate fails.
+        setting: Setting of ValidateSettings with the threshold; empty where only 0 is right.
     """
 
     direction: str
@@ -44,7 +43,7 @@ GATE_SPECS = {
     ),
     "data_set": GateSpec(
         AT_MOST,
-        "data sets other than the one whose training split the model learnt from",
+        "whether the data set is another one than the model was trained on (1) or the same (0)",
         "validate with the data set of the training: its test images are the ones that training never saw",
     ),
     "leak": GateSpec(
@@ -54,13 +53,13 @@ GATE_SPECS = {
     ),
     "finite": GateSpec(
         AT_MOST,
-        "answers with a value that is infinite or no number",
+        "answers with a value that is infinite or not a number",
         "train again with a lower trainer.learning_rate, and export in fp32",
     ),
     "independence": GateSpec(
         AT_MOST,
-        "greatest change of a probability when an image is asked alone, in another batch, or again",
-        "something in the graph looks at the whole batch or at chance: export in evaluation mode, `asl export` does",
+        "greatest change of a probability when an image is sent alone, in another batch, or again",
+        "the graph mixes images of a batch or uses random numbers: `asl export` again, it exports in evaluation mode",
         "independence_max",
     ),
     "parity": GateSpec(
@@ -71,7 +70,7 @@ GATE_SPECS = {
     ),
     "parity_class": GateSpec(
         AT_MOST,
-        "images for which ONNX Runtime names another class than torch, though torch was not torn between the two",
+        "images for which ONNX Runtime names another class than torch, except where torch's top two were almost equal",
         EXPORT_AGAIN,
     ),
     "agreement": GateSpec(
@@ -142,7 +141,7 @@ GATE_SPECS = {
     ),
     "stability": GateSpec(
         AT_LEAST,
-        "share of rightly read images that stay so when darker, brighter, compressed, moved or turned a little",
+        "share of correctly read images that stay correct when darker, brighter, compressed, moved or turned a little",
         "train with trainer.augment=true, and on images of more cameras and rooms",
         "stability_min",
     ),
@@ -154,57 +153,53 @@ GATE_SPECS = {
     ),
     "noise": GateSpec(
         AT_MOST,
-        "share of images of pure noise that are answered with a letter, surely",
+        "share of images of pure noise that are confidently answered with a letter",
         "give the class `nothing` more and other backgrounds, or raise export.confidence_threshold",
         "noise_max",
     ),
     "triton": GateSpec(
         AT_MOST,
-        "images of the golden set that a real Triton answers otherwise than ONNX Runtime",
-        "`make install` mends Triton, `asl export` the bundle",
+        "images of the golden set for which a real Triton gives another answer than ONNX Runtime",
+        "`make install` repairs Triton, `asl export` writes the bundle again",
     ),
     "latency": GateSpec(
         AT_MOST,
         "processor time for one image in ONNX Runtime, as a multiple of torch's for the same network in the same run",
-        "the graph does more than the network: `asl export` it again",
+        "the graph does more than the network: run `asl export` again",
         "latency_max",
     ),
 }
 
 
-def _of_variant(body: Mapping[str, Any]) -> bool:
-    return (body.get("bundle") or {}).get("precision", contract.FP32) != contract.FP32
-
-
-def knows_nothing(bundle: Mapping[str, Any] | None) -> bool:
-    """Whether the model knows the class `nothing`, which empty scenes and noise are to be answered with.
+def knows_nothing(bundle: Manifest | None) -> bool:
+    """Whether a model knows the class `nothing`, the right answer to empty scenes and noise.
 
     Args:
-        bundle: the contents of bundle.json, None where it is damaged.
+        bundle: Contents of bundle.json; None where the bundle is damaged.
 
     Returns:
-        True where nothing says that it does not.
+        True unless bundle.json says that it does not.
     """
-    return NOTHING in known_classes(bundle or {})
+    return bundle is None or NOTHING in bundle.known_classes
 
 
-# Gates that only some reports have, and how such a report is known.
-ASKED_ONLY_WHERE: dict[str, Callable[[Mapping[str, Any]], bool]] = {
-    **dict.fromkeys(("parity", "parity_class"), lambda body: not _of_variant(body)),
-    **dict.fromkeys(("agreement", "not_worse", "faster"), _of_variant),
-    "worst_group": lambda body: body["data"]["unseen_signers"],
-    **dict.fromkeys(("empty_scenes", "noise"), lambda body: knows_nothing(body.get("bundle"))),
-    "external": lambda body: body["external"] is not None,
-}
-
-
-def required_gates(body: Mapping[str, Any]) -> list[str]:
-    """List the gates that have to be in a report.
+def required_gates(bundle: Manifest | None, unseen_signers: bool, external: bool) -> list[str]:
+    """List the gates that a report must have.
 
     Args:
-        body: contents of report.json.
+        bundle: Contents of bundle.json; None where the bundle is damaged.
+        unseen_signers: Whether training saw no signer of the test split.
+        external: Whether other people's images were scored.
 
     Returns:
-        Names, in the order of RULES.
+        Names, in the order of GATE_SPECS.
     """
-    return [name for name in GATE_SPECS if name not in ASKED_ONLY_WHERE or ASKED_ONLY_WHERE[name](body)]
+    variant = bundle is not None and bundle.precision != contract.FP32
+    applies = {
+        **dict.fromkeys(("parity", "parity_class"), not variant),
+        **dict.fromkeys(("agreement", "not_worse", "faster"), variant),
+        "worst_group": unseen_signers,
+        **dict.fromkeys(("empty_scenes", "noise"), knows_nothing(bundle)),
+        "external": external,
+    }
+    return [name for name in GATE_SPECS if applies.get(name, True)]

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from asl_pkg.config.schema import ValidateSettings
 from asl_pkg.metrics.classification import Interval
 from asl_pkg.validation.gate_specs import AT_LEAST, GATE_SPECS, required_gates
 from asl_pkg.validation.measurements import Measurements
+from asl_pkg.validation.report_body import Gate, ReportBody
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class GateInput:
 
     Args:
         measured: the number, None where it could not be measured.
-        detail: what people should know of it.
-        unit: what was resampled, empty for a number without an interval.
+        detail: What people should know about the number.
+        unit: What was resampled, empty for a number without an interval.
         interval: 95% interval of the figure whose bound was measured, None for a number without one.
     """
 
@@ -30,38 +30,13 @@ class GateInput:
     interval: list[float] | None = None
 
 
-@dataclass(frozen=True)
-class Gate:
-    """A verdict.
-
-    Args:
-        name: key of RULES.
-        passed: follows from the next three.
-        measured: the number; None where it could not be measured, which never passes.
-        direction: AT_LEAST or AT_MOST.
-        threshold: what the number is compared with.
-        unit: what was resampled, empty for a number without an interval.
-        interval: 95% interval of the figure whose bound was measured, None for a number without one.
-        why: what was measured, and what to do where the gate fails.
-    """
-
-    name: str
-    passed: bool
-    measured: float | None
-    direction: str
-    threshold: float
-    unit: str
-    interval: list[float] | None
-    why: str
-
-
 def passes(name: str, measured: float | None, threshold: float) -> bool:
     """Whether a gate passes.
 
     Args:
-        name: key of RULES.
+        name: Key of GATE_SPECS.
         measured: the number, None where it was not measured.
-        threshold: what it is compared with.
+        threshold: Limit for the number.
 
     Returns:
         True where it was measured and is on the right side of the threshold; the threshold itself passes.
@@ -76,7 +51,7 @@ def gate_inputs(measured: Measurements, unit: str) -> dict[str, GateInput]:
 
     Args:
         measured: on the test images.
-        unit: what was resampled: `signer`, `recording` or `block`.
+        unit: What was resampled: `signer`, `recording` or `block`.
 
     Returns:
         A finding for each gate that judges answers.
@@ -101,7 +76,7 @@ def bounded(found: Interval, unit: str) -> GateInput:
 
     Args:
         found: the figure.
-        unit: what was resampled.
+        unit: What was resampled.
 
     Returns:
         The finding.
@@ -114,9 +89,9 @@ def decide(found: Mapping[str, GateInput], settings: ValidateSettings, names: li
     """Decide every gate, so that all failures are seen at once.
 
     Args:
-        found: by gate; a gate without a finding was not measured and fails.
+        found: Input of each gate; a gate without one was not measured and fails.
         settings: the thresholds.
-        names: of the gates, from `rules.asked`.
+        names: Names of the gates, from `required_gates`.
 
     Returns:
         One verdict for each name.
@@ -124,23 +99,22 @@ def decide(found: Mapping[str, GateInput], settings: ValidateSettings, names: li
     return [_gate(name, found.get(name, GateInput(None)), settings) for name in names]
 
 
-def verdict_is_consistent(body: dict[str, Any]) -> bool:
+def verdict_is_consistent(body: ReportBody) -> bool:
     """Whether the verdict of a report follows from its own numbers.
 
     Args:
-        body: contents of report.json.
+        body: Contents of report.json.
 
     Returns:
-        True where every gate that has to be there is there once, each `passed` follows from measured and threshold, and
-        the report's own `passed` from theirs.
+        True where every required gate is there once, each `passed` follows from measured and threshold, and the
+        report's own `passed` from theirs.
     """
-    try:
-        gates = body["gates"]
-        each = all(gate["passed"] is passes(gate["name"], gate["measured"], gate["threshold"]) for gate in gates)
-        complete = [gate["name"] for gate in gates] == required_gates(body)
-        return each and complete and body["passed"] is all(gate["passed"] for gate in gates)
-    except (KeyError, TypeError):
-        return False
+    names = required_gates(body.bundle, body.data.unseen_signers, body.external is not None)
+    return (
+        [gate.name for gate in body.gates] == names
+        and all(gate.passed is passes(gate.name, gate.measured, gate.threshold) for gate in body.gates)
+        and body.passed is all(gate.passed for gate in body.gates)
+    )
 
 
 def _gate(name: str, finding: GateInput, settings: ValidateSettings) -> Gate:
@@ -152,4 +126,13 @@ def _gate(name: str, finding: GateInput, settings: ValidateSettings) -> Gate:
     said = [rule.measures if measured is not None else f"not measured: {rule.measures}", finding.detail]
     said += [] if passed else [rule.remedy]
     why = "; ".join(filter(None, said))
-    return Gate(name, passed, measured, rule.direction, threshold, finding.unit, finding.interval, why)
+    return Gate(
+        name=name,
+        passed=passed,
+        measured=measured,
+        direction=rule.direction,
+        threshold=threshold,
+        unit=finding.unit,
+        interval=finding.interval,
+        why=why,
+    )

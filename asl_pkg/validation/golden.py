@@ -1,20 +1,38 @@
 """The golden set: a test image a class with ONNX Runtime's answer, asked again of a server before it serves."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AliasChoices, Field
 
 from asl_pkg import contract
 from asl_pkg.data.preparation import prepare
 from asl_pkg.errors import BundleError
 from asl_pkg.storage import atomic
+from asl_pkg.storage.json_model import JsonModel, parse_json
 
 TOLERANCE = 1e-4  # of a probability: a server's ONNX Runtime is another version than the one that validated
+
+
+class GoldenImage(JsonModel):
+    """An image of the golden set and the answer expected."""
+
+    path: str
+    sha256: str
+    letter: Annotated[str, Field(validation_alias="class", serialization_alias="class")]
+    probabilities: list[float]
+
+
+class GoldenBody(JsonModel):
+    """Contents of golden.json. Version 0.1.0 wrote `pictures` for `images`."""
+
+    preparation_version: int
+    classes: list[str]
+    images: Annotated[list[GoldenImage], Field(min_length=1, validation_alias=AliasChoices("images", "pictures"))]
 
 
 @dataclass(frozen=True)
@@ -35,7 +53,7 @@ class GoldenCheck:
     """How a server answered the golden set.
 
     Args:
-        otherwise: images of which a probability differs by more than TOLERANCE.
+        otherwise: Images whose answer differs in a probability by more than TOLERANCE.
         greatest: difference of a probability.
     """
 
@@ -72,7 +90,7 @@ def write_golden(
     """Write the golden set.
 
     Args:
-        folder: to make.
+        folder: Folder to create.
         labels: class of each chosen image [n], each different.
         images: `bytes` and `path` of each, as the data set holds them.
         probabilities: ONNX Runtime's answers [n, 29].
@@ -83,24 +101,22 @@ def write_golden(
         path = folder / (contract.CLASSES[label] + Path(image["path"]).suffix.lower())
         path.write_bytes(image["bytes"])
         listed.append(
-            {
-                "path": path.name,
-                "sha256": atomic.sha256(path),
-                "class": contract.CLASSES[label],
-                "probabilities": [float(value) for value in answer],
-            }
+            GoldenImage(
+                path=path.name,
+                sha256=atomic.sha256(path),
+                letter=contract.CLASSES[label],
+                probabilities=[float(value) for value in answer],
+            )
         )
-    atomic.write_json(
-        folder / contract.GOLDEN_FILE,
-        {"preparation_version": contract.PREPARATION_VERSION, "classes": list(contract.CLASSES), "images": listed},
-    )
+    body = GoldenBody(preparation_version=contract.PREPARATION_VERSION, classes=list(contract.CLASSES), images=listed)
+    atomic.write_json(folder / contract.GOLDEN_FILE, body.model_dump(mode="json", by_alias=True))
 
 
 def read_golden(folder: Path) -> GoldenSet:
     """Read the golden set.
 
     Args:
-        folder: where validate wrote it.
+        folder: Folder that `asl validate` wrote.
 
     Returns:
         Its images, prepared, and the answers expected.
@@ -109,13 +125,13 @@ def read_golden(folder: Path) -> GoldenSet:
         BundleError: it is missing or damaged, or an image is not the one that was answered.
     """
     try:
-        body = json.loads((folder / contract.GOLDEN_FILE).read_text(encoding="utf-8"))
-        images = body.get("images") or body["pictures"]
-        for one in images:
-            if atomic.sha256(folder / Path(one["path"]).name) != one["sha256"]:
-                raise BundleError(f"{folder / one['path']} is not the image that was answered: `asl validate` again")
-        pixels = np.stack([prepare(folder / Path(one["path"]).name) for one in images])
-        probabilities = np.array([one["probabilities"] for one in images], np.float32)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        images = parse_json(GoldenBody, (folder / contract.GOLDEN_FILE).read_bytes()).images
+        files = [folder / Path(image.path).name for image in images]
+        for file, image in zip(files, images, strict=True):
+            if atomic.sha256(file) != image.sha256:
+                raise BundleError(f"{file} is not the image that was answered: run `asl validate` again")
+        pixels = np.stack([prepare(file) for file in files])
+        probabilities = np.array([image.probabilities for image in images], np.float32)
+    except (OSError, ValueError) as error:
         raise BundleError(f"no golden set in {folder} ({error}): `asl validate` writes one") from error
     return GoldenSet(pixels, probabilities)

@@ -7,30 +7,29 @@ the graph.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from asl_pkg.inference.onnx_session import open_session, predict
+from asl_pkg.inference.onnx_session import predict
 
 WARM_UP = 2  # calls of each that are not counted
 ROUNDS = 11  # calls of each in turn
 
 
-def latency_ratio(model_path: Path, served: torch.nn.Module, image: NDArray[np.uint8]) -> float:
+def latency_ratio(session: onnxruntime.InferenceSession, served: torch.nn.Module, image: NDArray[np.uint8]) -> float:
     """Time both on one image.
 
     Args:
-        model_path: the ONNX file, which keeps the model contract.
-        served: the same network in torch, in evaluation mode.
-        image: uint8 [1, 200, 200, 3].
+        session: ONNX Runtime with one thread, on a graph that keeps the model contract.
+        served: Same network in torch, in evaluation mode.
+        image: Pixels, uint8 [1, 200, 200, 3].
 
     Returns:
         Median time of the graph divided by that of torch.
     """
-    session = open_session(model_path, threads=1)
     tensor = torch.tensor(image)
     with torch.inference_mode(), _one_thread():
         graph_s, torch_s = np.median(in_turn(lambda: predict(session, image), lambda: served(tensor), ROUNDS), axis=0)
@@ -38,12 +37,12 @@ def latency_ratio(model_path: Path, served: torch.nn.Module, image: NDArray[np.u
 
 
 def in_turn(first: Callable[[], object], second: Callable[[], object], rounds: int) -> NDArray[np.float64]:
-    """Time two calls by turns, so that whatever else the machine does meets both.
+    """Time two calls in turn, so that other work on the machine slows down both.
 
     Args:
-        first: computes in the thread that calls it.
-        second: likewise.
-        rounds: how often each is called, a few more times before that to warm up.
+        first: Call that computes in the calling thread.
+        second: Another one.
+        rounds: Number of timed calls of each, after a few to warm up.
 
     Returns:
         Seconds of processor time [rounds, 2].

@@ -1,4 +1,4 @@
-"""Whether training read what it is measured on: its own account of the images it read, against the test split."""
+"""Whether training read test images: its own record of the images it read, compared with the test split."""
 
 import itertools
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ class Leak:
     """What training read that it should not have read.
 
     Args:
-        same: test images that it read.
-        near: further test images of which it read a near-duplicate.
-        unknown: images it read that are in no training split of the data set.
+        same: Test images that it read.
+        near: Further test images with a near-duplicate that it read.
+        unknown: Images it read that are not in the training split of the data set.
     """
 
     same: int
@@ -40,7 +40,7 @@ class Leak:
 
     @property
     def detail(self) -> str:
-        """What they are, for people."""
+        """Their numbers in one line."""
         return (
             f"{self.same} test images read in training, {self.near} with a near-duplicate read there, "
             f"{self.unknown} images read that are not of the training split"

@@ -1,6 +1,5 @@
-"""Everything that validate measures on the test images, from two sets of probabilities."""
+"""Everything that validate measures on the test images, from the answers of bundle and checkpoint."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +8,8 @@ from numpy.typing import NDArray
 from asl_pkg.metrics import classification
 from asl_pkg.metrics.classification import Interval, Reliability
 from asl_pkg.metrics.roc import Roc, micro_average_roc
-from asl_pkg.validation.parity import Parity, measure_parity
+from asl_pkg.validation.context import EvaluationContext
+from asl_pkg.validation.parity import Parity, parity_with_torch
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,8 @@ class Group:
     """The images that are resampled together.
 
     Args:
-        name: of the signer, recording or block.
-        images: how many.
+        name: Name of the signer, recording or block.
+        images: Number of images.
         accuracy: share of right answers.
     """
 
@@ -61,30 +61,18 @@ class Measurements:
         return int(self.confusion.sum())
 
 
-def measure(
-    probabilities: NDArray[np.float32],
-    by_torch: NDArray[np.float32],
-    truth: NDArray[np.int64],
-    groups: Sequence[str],
-    confidence_threshold: float,
-    resamples: int,
-    seed: int,
-) -> Measurements:
-    """Measure the answers.
+def measure_test_images(context: EvaluationContext) -> Measurements:
+    """Measure the answers to the test images.
 
     Args:
-        probabilities: ONNX Runtime's on the bundle [n, classes]: what is judged.
-        by_torch: the checkpoint's [n, classes]: what it is compared with.
-        truth: class of each image [n].
-        groups: which images belong together [n].
-        confidence_threshold: below it the answer is `unsure`.
-        resamples: bootstrap resamples.
-        seed: of the resampling.
+        context: Answers of the bundle, and those of its checkpoint to compare with.
 
     Returns:
         The measurements.
     """
-    names, numbers = np.unique(np.asarray(groups), return_inverse=True)
+    answers, resamples, seed = context.answers, context.resamples, context.seed
+    probabilities, truth = answers.probabilities, answers.truth
+    names, numbers = np.unique(np.asarray(answers.groups), return_inverse=True)
     confusions = classification.confusion_by_group(truth, probabilities.argmax(axis=1), numbers)
     by_group = classification.accuracy(confusions)
     worst = int(by_group.argmin())
@@ -96,8 +84,8 @@ def measure(
         recall=classification.recall(total),
         reliability=classification.reliability(probabilities, truth),
         roc=micro_average_roc(probabilities, truth),
-        unsure=float((probabilities.max(axis=1) < confidence_threshold).mean()),
+        unsure=float((probabilities.max(axis=1) < context.bundle.confidence_threshold).mean()),
         worst=Group(str(names[worst]), int(confusions[worst].sum()), float(by_group[worst])),
-        parity=measure_parity(by_torch, probabilities),
+        parity=parity_with_torch(context),
         not_finite=int((~np.isfinite(probabilities)).any(axis=1).sum()),
     )

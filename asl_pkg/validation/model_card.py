@@ -1,12 +1,11 @@
 """The model card, with the headings of Mitchell et al. 2019, https://arxiv.org/abs/1810.03993."""
 
-from typing import Any
-
 from asl_pkg import contract
-from asl_pkg.class_sets import NOTHING, describe_classes, known_classes
+from asl_pkg.class_sets import NOTHING, describe_classes
+from asl_pkg.validation.report_body import ExternalFigures, ReportBody
 
 
-def model_card(body: dict[str, Any]) -> str:
+def model_card(body: ReportBody) -> str:
     """Describe the model for people who think of using it.
 
     Args:
@@ -15,9 +14,9 @@ def model_card(body: dict[str, Any]) -> str:
     Returns:
         Markdown.
     """
-    return f"""# Model card: {contract.MODEL_NAME}, release {body["release"] or "none"}
+    return f"""# Model card: {contract.MODEL_NAME}, release {body.release or "none"}
 
-**{"Passed" if body["passed"] else "Refused"}:** {body["headline"]}.
+**{"Passed" if body.passed else "Refused"}:** {body.headline}.
 
 ## Model details
 {_details(body)}
@@ -36,7 +35,7 @@ test images; the worst {_unit(body)} is given beside them. Figures by skin tone,
 {_metrics(body)}
 
 ## Evaluation data
-The test split of the data set {body["dataset_digest"][:12]}, {_evaluation(body)}.
+The test split of the data set {body.dataset_digest[:12]}, {_evaluation(body)}.
 
 ## Training data
 The training split of {_trained_on(body)}.
@@ -53,9 +52,9 @@ than others' excludes them: measure it on images of the people who will use it b
 """
 
 
-def _known(body: dict[str, Any]) -> str:
+def _known(body: ReportBody) -> str:
     """Which classes the model knows, where it does not know all."""
-    known = known_classes(body["bundle"] or {})
+    known = body.bundle.known_classes if body.bundle else contract.CLASSES
     if not (some := describe_classes(known)):
         return ""
     unasked = (
@@ -64,38 +63,37 @@ def _known(body: dict[str, Any]) -> str:
     return f" **It knows {some}.** It never answers with another class, whatever it is shown.{unasked}"
 
 
-def _details(body: dict[str, Any]) -> str:
-    bundle = body["bundle"]
+def _details(body: ReportBody) -> str:
+    bundle = body.bundle
     if bundle is None:
         return "The bundle is damaged: nothing in it can be relied on."
-    training = bundle["provenance"]["training"]
-    settings = ", ".join(f"{name} {value}" for name, value in training["model"].items())
+    training = bundle.provenance.training
+    settings = ", ".join(f"{name} {value}" for name, value in training.model.items())
     return (
-        f"Convolutional network ({settings}), trained from commit {training['commit']}, seed {training['seed']}, "
-        f"calibrated with temperature {bundle['temperature']:.3f} (Guo et al. 2017), computing in "
-        f"{bundle.get('precision', contract.FP32)}. "
-        f"Input: {bundle['image_px']}x{bundle['image_px']} RGB. Output: {len(bundle['classes'])} probabilities."
+        f"Convolutional network ({settings}), trained from commit {training.commit}, seed {training.seed}, "
+        f"calibrated with temperature {bundle.temperature:.3f} (Guo et al. 2017), computing in "
+        f"{bundle.precision}. "
+        f"Input: {bundle.image_px}x{bundle.image_px} RGB. Output: {len(bundle.classes)} probabilities."
     )
 
 
-def _metrics(body: dict[str, Any]) -> str:
-    metrics = body["metrics"]
+def _metrics(body: ReportBody) -> str:
+    metrics = body.metrics
     if metrics is None:
         return "Not measured."
     rows = [
-        f"- {name}: {found['value']:.1%} (95% interval {found['low']:.1%} to {found['high']:.1%}, "
-        f"resampled by {_unit(body)})"
-        for name, found in (("Accuracy", metrics["accuracy"]), ("Macro F1", metrics["macro_f1"]))
+        f"- {name}: {found.value:.1%} (95% interval {found.low:.1%} to {found.high:.1%}, resampled by {_unit(body)})"
+        for name, found in (("Accuracy", metrics.accuracy), ("Macro F1", metrics.macro_f1))
     ]
-    worst = metrics["worst_group"]
-    rows.append(f"- Worst {_unit(body)}: {worst['name']}, {worst['accuracy']:.1%} of {worst['images']} images")
-    rows.append(f"- Expected calibration error: {metrics['calibration_error']:.3f}; unsure: {metrics['unsure']:.1%}")
-    if body["external"]:
-        rows.append(f"- Other people's images, {external_line(body['external'])}")
+    worst = metrics.worst_group
+    rows.append(f"- Worst {_unit(body)}: {worst.name}, {worst.accuracy:.1%} of {worst.images} images")
+    rows.append(f"- Expected calibration error: {metrics.calibration_error:.3f}; unsure: {metrics.unsure:.1%}")
+    if body.external:
+        rows.append(f"- Other people's images, {external_line(body.external)}")
     return "\n".join(rows)
 
 
-def external_line(external: dict[str, Any]) -> str:
+def external_line(external: ExternalFigures) -> str:
     """Say in a line how other people's images were read.
 
     Args:
@@ -104,53 +102,49 @@ def external_line(external: dict[str, Any]) -> str:
     Returns:
         Where they come from, accuracy, interval and its unit, macro F1, and what could not be read.
     """
-    right, f1, unit = external["accuracy"], external["macro_f1"], external["unit"]
-    few = f", too few {unit}s" if right["too_few_groups"] else ""
-    broken = f", {len(external['broken']):,} broken left out" if external["broken"] else ""
-    others = external.get("unknown", {})
+    right, f1, unit = external.accuracy, external.macro_f1, external.unit
+    few = f", too few {unit}s" if right.too_few_groups else ""
+    broken = f", {len(external.broken):,} broken left out" if external.broken else ""
+    others = external.unknown
     unknown = (
         f", {sum(others.values()):,} of classes that the model does not know ({', '.join(others)}) not scored"
         if others
         else ""
     )
     return (
-        f"{external['source']}: {right['value']:.1%} of {external['images']:,} read right (95% interval "
-        f"{right['low']:.1%} to {right['high']:.1%}, resampled by {unit}{few}), macro F1 {f1['value']:.1%} "
-        f"({f1['low']:.1%} to {f1['high']:.1%}) over {len(external['counts'])} classes{broken}{unknown}"
+        f"{external.source}: {right.value:.1%} of {external.images:,} read right (95% interval "
+        f"{right.low:.1%} to {right.high:.1%}, resampled by {unit}{few}), macro F1 {f1.value:.1%} "
+        f"({f1.low:.1%} to {f1.high:.1%}) over {len(external.counts)} classes{broken}{unknown}"
     )
 
 
-def _unit(body: dict[str, Any]) -> str:
-    return str(body["data"]["split_by"])
+def _unit(body: ReportBody) -> str:
+    return str(body.data.split_by)
 
 
-def _evaluation(body: dict[str, Any]) -> str:
-    if body["data"]["unseen_signers"]:
-        drawn = (
-            f", {body['data']['drawn_signers']} of them drawn, not photographed"
-            if body["data"]["drawn_signers"]
-            else ""
-        )
-        return f"with {body['data']['signers']} signers of whom training saw no image{drawn}"
-    if body["data"]["split_by"] == "signer":
+def _evaluation(body: ReportBody) -> str:
+    if body.data.unseen_signers:
+        drawn = f", {body.data.drawn_signers} of them drawn, not photographed" if body.data.drawn_signers else ""
+        return f"with {body.data.signers} signers of whom training saw no image{drawn}"
+    if body.data.split_by == "signer":
         return "with signers of whom it is not certain that training saw no image"
     return "blocks of frames that training did not see, of the same signer"
 
 
-def _trained_on(body: dict[str, Any]) -> str:
-    return f"the data set {body['bundle']['dataset_digest'][:12]}" if body["bundle"] else "an unknown data set"
+def _trained_on(body: ReportBody) -> str:
+    return f"the data set {body.bundle.dataset_digest[:12]}" if body.bundle else "an unknown data set"
 
 
-def _caveat(body: dict[str, Any]) -> str:
-    if body["data"]["drawn_signers"]:
+def _caveat(body: ReportBody) -> str:
+    if body.data.drawn_signers:
         return (
             "Drawn hands are easier to read than photographs: `asl validate data.external=FOLDER` measures it on "
             "photographs of people."
         )
-    if body["data"]["unseen_signers"]:
+    if body.data.unseen_signers:
         return "Other cameras, rooms and people than those of the test images may be read worse."
     return "One person's hands say little about another's: expect far worse on strangers."
 
 
-def _threshold(body: dict[str, Any]) -> str:
-    return f"{body['bundle']['confidence_threshold']:.2f}" if body["bundle"] else "the bundle's threshold"
+def _threshold(body: ReportBody) -> str:
+    return f"{body.bundle.confidence_threshold:.2f}" if body.bundle else "the bundle's threshold"

@@ -1,4 +1,4 @@
-"""What the model contract demands of a bundle."""
+"""Checks a bundle against the model contract."""
 
 import json
 
@@ -21,7 +21,7 @@ def contract_faults(bundle: Bundle) -> list[str]:
     """Compare a bundle with the model contract.
 
     Args:
-        bundle: its digests already verified.
+        bundle: Bundle whose digests were verified.
 
     Returns:
         One line for each thing that is not as contract.py says; empty for a sound bundle.
@@ -41,7 +41,7 @@ def _config_faults(bundle: Bundle) -> list[str]:
         config = text_format.Parse(text, model_config_pb2.ModelConfig())
     except (text_format.ParseError, UnicodeDecodeError) as error:
         return [*faults, f"config.pbtxt cannot be read: {error}"]
-    tensors = [(one.name, one.data_type, list(one.dims)) for one in [*config.input, *config.output]]
+    tensors = [(tensor.name, tensor.data_type, list(tensor.dims)) for tensor in [*config.input, *config.output]]
     expected = [
         (contract.INPUT_NAME, model_config_pb2.TYPE_UINT8, [contract.IMAGE_PX, contract.IMAGE_PX, 3]),
         (contract.OUTPUT_NAME, model_config_pb2.TYPE_FP32, [len(contract.CLASSES)]),
@@ -63,10 +63,10 @@ def _graph_faults(bundle: Bundle) -> list[str]:
     faults = []
     if graph.ir_version > contract.IR_VERSION:
         faults.append(f"IR version {graph.ir_version}, at most {contract.IR_VERSION}")
-    operators = {one.domain: one.version for one in graph.opset_import}
+    operators = {opset.domain: opset.version for opset in graph.opset_import}
     if set(operators) != {""} or operators[""] > contract.OPSET:
         faults.append(f"operators {operators}, expected the standard ones of opset {contract.OPSET} at most")
-    facts = {one.key: one.value for one in graph.metadata_props}
+    facts = {prop.key: prop.value for prop in graph.metadata_props}
     if facts.get(contract.METADATA_CLASSES) != json.dumps(contract.CLASSES):
         faults.append("the graph names other classes, or in another order")
     known = facts.get(contract.METADATA_KNOWN, json.dumps(contract.CLASSES))

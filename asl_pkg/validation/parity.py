@@ -1,12 +1,21 @@
 """Whether the exported graph computes what the checkpoint computes in torch."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from asl_pkg import contract
+from asl_pkg.data.augmentation import augment, draw_numbers
+from asl_pkg.inference.onnx_session import predict
+from asl_pkg.progress import track
+from asl_pkg.validation.context import EvaluationContext
+
 LEAST_PROBABILITY = 1e-6  # below it, rounding alone moves the logarithm
+THOROUGH_IMAGES = 5_000  # compared at least with `validate.thorough`, the test images included
 CLOSE = 1e-4  # torch's top two classes nearer than this: either may come out first
 
 
@@ -48,11 +57,36 @@ def measure_parity(reference: NDArray[np.float32], other: NDArray[np.float32]) -
     return Parity(float(difference.max(initial=0.0)), int((differs & ~close).sum()), int(close.sum()), len(reference))
 
 
+def parity_with_torch(context: EvaluationContext) -> Parity:
+    """Compare ONNX Runtime with torch on the test images, with `validate.thorough` on varied ones too.
+
+    Args:
+        context: Both computations and their answers.
+
+    Returns:
+        How they compare on all images.
+    """
+    found = measure_parity(context.answers.by_torch, context.answers.probabilities)
+    return join_parities([found, *_varied(context)]) if context.settings.validate.thorough else found
+
+
 def join_parities(parts: Sequence[Parity]) -> Parity:
-    """Put comparisons of different images together."""
+    """Join comparisons of different images."""
     return Parity(
-        greatest=max(one.greatest for one in parts),
-        other_class=sum(one.other_class for one in parts),
-        close=sum(one.close for one in parts),
-        images=sum(one.images for one in parts),
+        greatest=max(part.greatest for part in parts),
+        other_class=sum(part.other_class for part in parts),
+        close=sum(part.close for part in parts),
+        images=sum(part.images for part in parts),
     )
+
+
+def _varied(context: EvaluationContext) -> Iterator[Parity]:
+    """Comparisons on test images varied as in training, until THOROUGH_IMAGES are compared."""
+    pixels, size = context.answers.pixels, contract.MAX_BATCH
+    rounds = math.ceil(THOROUGH_IMAGES / len(pixels)) - 1
+    starts = [(number, start) for number in range(rounds) for start in range(0, len(pixels), size)]
+    for number, start in track(starts, len(starts), "Comparing varied images with torch", "batches"):
+        rows = np.arange(start, min(start + size, len(pixels)))
+        varied = augment(torch.from_numpy(np.array(pixels[rows])), draw_numbers(context.seed, number, rows))
+        with torch.inference_mode():
+            yield measure_parity(context.served(varied).numpy(), predict(context.session, varied.numpy()))

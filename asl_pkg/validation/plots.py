@@ -1,18 +1,18 @@
 """The report's plots, as SVG."""
 
-import io
-
 import matplotlib as mpl
 import numpy as np
+from markupsafe import Markup
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from asl_pkg import contract
 from asl_pkg.metrics.classification import CALIBRATION_BINS, Reliability
-from asl_pkg.reporting.plot_style import BLUE, INK, PALE_BLUE, RED, STABLE
+from asl_pkg.reporting.palette import AXIS, BLUE, INK, PALE_BLUE, RED
+from asl_pkg.reporting.plot_style import STABLE, svg_of
 
 
-def confusion_plot(confusion: NDArray[np.int64]) -> str:
+def confusion_plot(confusion: NDArray[np.int64]) -> Markup:
     """Draw which class is taken for which.
 
     Args:
@@ -30,21 +30,22 @@ def confusion_plot(confusion: NDArray[np.int64]) -> str:
         colours[wrong] = mpl.colormaps["Oranges"](share)[wrong]
         colours[wrong & (confusion == 0)] = 1  # white, so that mistakes stand out
         axes.imshow(colours)
+        axes.spines[:].set_visible(True)
         for truth, answer in zip(*np.nonzero(confusion), strict=True):
             colour = "white" if share[truth, answer] > 0.5 else INK
             text = str(confusion[truth, answer])
             axes.text(answer, truth, text, ha="center", va="center", fontsize=7, color=colour)
-        places = range(len(contract.CLASSES))
-        axes.set_xticks(places, contract.CLASSES)
-        axes.set_yticks(places, contract.CLASSES)
+        ticks = range(len(contract.CLASSES))
+        axes.set_xticks(ticks, contract.CLASSES)
+        axes.set_yticks(ticks, contract.CLASSES)
         axes.tick_params(length=0)
         axes.tick_params(axis="x", labelrotation=90, top=True, labeltop=True)
         axes.set_xlabel("the model's answer")
         axes.set_ylabel("what the image shows")
-        return _svg(figure)
+        return svg_of(figure)
 
 
-def recall_plot(recall: NDArray[np.float64], least: float) -> str:
+def recall_plot(recall: NDArray[np.float64], least: float) -> Markup:
     """Draw the recall of each class.
 
     Args:
@@ -67,11 +68,10 @@ def recall_plot(recall: NDArray[np.float64], least: float) -> str:
         axes.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
         axes.set_ylabel("recall")
         axes.tick_params(axis="x", labelrotation=90)
-        axes.spines[["top", "right"]].set_visible(False)
-        return _svg(figure)
+        return svg_of(figure)
 
 
-def reliability_plot(reliability: Reliability) -> str:
+def reliability_plot(reliability: Reliability) -> Markup:
     """Draw confidence against the share of right answers (reliability diagram, Guo et al. 2017, figure 1).
 
     Args:
@@ -87,7 +87,7 @@ def reliability_plot(reliability: Reliability) -> str:
         filled = reliability.counts > 0
         width = 1 / CALIBRATION_BINS
         above.bar(edges[filled], reliability.accuracy[filled], width, align="edge", color=PALE_BLUE, edgecolor="white")
-        above.plot([0, 1], [0, 1], color="#9aa5b1", linestyle="--", linewidth=1, label="confidence = share right")
+        above.plot([0, 1], [0, 1], color=AXIS, linestyle="--", linewidth=1, label="confidence = share right")
         above.plot(reliability.confidence[filled], reliability.accuracy[filled], "o-", color=BLUE, markersize=4)
         above.set_ylabel("share right")
         above.set_ylim(0, 1)
@@ -96,12 +96,4 @@ def reliability_plot(reliability: Reliability) -> str:
         below.set_ylabel("answers")
         below.set_xlabel("confidence")
         below.set_xlim(0, 1)
-        for axes in (above, below):
-            axes.spines[["top", "right"]].set_visible(False)
-        return _svg(figure)
-
-
-def _svg(figure: Figure) -> str:
-    drawn = io.StringIO()
-    figure.savefig(drawn, format="svg", metadata={"Date": None})
-    return drawn.getvalue()
+        return svg_of(figure)

@@ -1,16 +1,16 @@
 """The report: what was measured on which bundle, which gates decided, and whether it may be served."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from asl_pkg import contract
 from asl_pkg.bundle import signature
 from asl_pkg.errors import BundleError, GateError
 from asl_pkg.storage import atomic
+from asl_pkg.storage.json_model import parse_json, read_schema_version
 from asl_pkg.validation.gates import verdict_is_consistent
 from asl_pkg.validation.model_card import external_line
+from asl_pkg.validation.report_body import ReportBody
 
 
 @dataclass(frozen=True)
@@ -18,50 +18,49 @@ class Report:
     """A report that was written.
 
     Args:
-        folder: where it lies.
+        folder: Folder of the report.
         body: the contents of report.json.
     """
 
     folder: Path
-    body: dict[str, Any]
+    body: ReportBody
 
     @property
     def passed(self) -> bool:
         """Whether every gate passed."""
-        return bool(self.body["passed"])
+        return self.body.passed
 
     @property
     def failed(self) -> list[str]:
         """Names of the gates that failed."""
-        return [gate["name"] for gate in self.body["gates"] if not gate["passed"]]
+        return [gate.name for gate in self.body.gates if not gate.passed]
 
     @property
     def accuracy(self) -> float:
         """Share of right answers on the test images; 0 where the model could not be run."""
-        return self._metric("accuracy")
+        return self.body.metrics.accuracy.value if self.body.metrics else 0.0
 
     @property
     def macro_f1(self) -> float:
         """Mean F1 of the classes; 0 where the model could not be run."""
-        return self._metric("macro_f1")
+        return self.body.metrics.macro_f1.value if self.body.metrics else 0.0
 
     @property
     def summary(self) -> str:
         """The verdict and the headline, in one line."""
-        gates = len(self.body["gates"])
+        gates = len(self.body.gates)
         verdict = "passed" if self.passed else "refused"
-        return f"{verdict}, {gates - len(self.failed)} of {gates} gates: {self.body['headline']}"
+        return f"{verdict}, {gates - len(self.failed)} of {gates} gates: {self.body.headline}"
 
     @property
     def external(self) -> str:
         """How other people's images were read, in one line; empty where there were none."""
-        found = self.body.get("external")  # an older report has none
-        return external_line(found) if found else ""
+        return external_line(self.body.external) if self.body.external else ""
 
     @property
     def bundle_digest(self) -> str:
         """Of the bundle that was judged."""
-        return str(self.body["bundle_digest"])
+        return self.body.bundle_digest
 
     @property
     def digest(self) -> str:
@@ -73,47 +72,47 @@ class Report:
         """Where the golden set lies."""
         return self.folder / contract.GOLDEN_FOLDER
 
-    def _metric(self, name: str) -> float:
-        return float(self.body["metrics"][name]["value"]) if self.body["metrics"] else 0.0
-
 
 def read_report(folder: Path) -> Report:
     """Read a report, check that its verdict follows from its own numbers, and its signature if a key is configured.
 
     Args:
-        folder: what validate wrote.
+        folder: Folder that `asl validate` wrote.
 
     Returns:
         The report, passed or not.
 
     Raises:
         BundleError: it is missing, damaged, of another schema, contradicts itself, its golden set was changed, or it is
-            not signed as the public key demands.
+            not signed with the required key.
     """
     path = folder / contract.REPORT_FILE
     if not path.is_file():
         raise BundleError(f"no report in {folder}: `asl validate` writes one")
-    signature.check(path, folder / contract.REPORT_SIGNATURE)
+    signature.check_signature(path, folder / contract.REPORT_SIGNATURE)
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
-        version = body["schema_version"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BundleError(f"{path} is damaged ({error!r}): `asl validate` writes a new one") from error
-    if version != contract.REPORT_SCHEMA:
-        raise BundleError(f"{path} has schema {version}, expected {contract.REPORT_SCHEMA}: `asl validate` again")
+        text = path.read_bytes()
+        version = read_schema_version(text)
+        if version != contract.REPORT_SCHEMA:
+            raise BundleError(
+                f"{path} has schema {version}, expected {contract.REPORT_SCHEMA}: run `asl validate` again"
+            )
+        body = parse_json(ReportBody, text)
+    except ValueError as error:
+        raise BundleError(f"{path} is damaged ({error}): `asl validate` writes a new one") from error
     if not verdict_is_consistent(body):
         raise BundleError(f"{path}: the verdict does not follow from the numbers: `asl validate` writes a new one")
     golden = folder / contract.GOLDEN_FOLDER / contract.GOLDEN_FILE
-    if body["passed"] and (not golden.is_file() or atomic.sha256(golden) != body["golden_digest"]):
+    if body.passed and (not golden.is_file() or atomic.sha256(golden) != body.golden_digest):
         raise BundleError(f"{golden} is not the one of the report: `asl validate` writes both")
     return Report(folder, body)
 
 
-def refuse(folder: Path) -> None:
+def raise_refusal(folder: Path) -> None:
     """Name the gates that a model did not pass.
 
     Args:
-        folder: what validate wrote.
+        folder: Folder that `asl validate` wrote.
 
     Raises:
         GateError: always.

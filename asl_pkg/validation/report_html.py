@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asl_pkg import contract
-from asl_pkg.class_sets import describe_classes, known_classes
-from asl_pkg.reporting.html import data_uri, image_uri, render
+from asl_pkg.class_sets import describe_classes
+from asl_pkg.reporting.html import data_uri, image_uri, render_page
 from asl_pkg.validation import plots
 from asl_pkg.validation.answers import Answers
 from asl_pkg.validation.evaluation import Evaluation
 from asl_pkg.validation.external import MISTAKES, Mistake
 from asl_pkg.validation.gate_specs import knows_nothing
+from asl_pkg.validation.report_body import ReportBody
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 SVG = "image/svg+xml"
@@ -21,21 +22,21 @@ QUALITY = 85  # of the mistakes' JPEG
 CONFUSIONS = 8  # pairs of letters listed
 
 
-def report_html(body: dict[str, Any], evidence: Evaluation | None) -> str:
+def report_html(body: ReportBody, evaluation: Evaluation | None) -> str:
     """Render the report.
 
     Args:
         body: contents of report.json.
-        evidence: the same numbers as arrays, and the images; None where the model could not be run.
+        evaluation: the same numbers as arrays, and the images; None where the model could not be run.
 
     Returns:
         HTML that needs no other file and no network.
     """
     drawn: dict[str, str] = {}
-    measured = evidence.measured if evidence else None
-    external = evidence.external if evidence else None
+    measured = evaluation.measured if evaluation else None
+    external = evaluation.external if evaluation else None
     if measured:
-        least = next(gate["threshold"] for gate in body["gates"] if gate["name"] == "recall")
+        least = next(gate.threshold for gate in body.gates if gate.name == "recall")
         drawn = {
             "confusion": data_uri(plots.confusion_plot(measured.confusion).encode(), SVG),
             "recall": data_uri(plots.recall_plot(measured.recall, least).encode(), SVG),
@@ -43,27 +44,27 @@ def report_html(body: dict[str, Any], evidence: Evaluation | None) -> str:
         }
     if external:
         drawn["external"] = data_uri(plots.confusion_plot(external.confusion).encode(), SVG)
-    return render(
+    return render_page(
         TEMPLATE,
         body=body,
-        some=describe_classes(known_classes(body["bundle"] or {})),
-        knows_nothing=knows_nothing(body["bundle"]),
+        some=describe_classes(body.bundle.known_classes if body.bundle else contract.CLASSES),
+        knows_nothing=knows_nothing(body.bundle),
         plots=drawn,
-        mistakes=worst_mistakes(evidence.answers) if evidence else [],
+        mistakes=worst_mistakes(evaluation.answers) if evaluation else [],
         confusions=confusions(measured.confusion) if measured else [],
-        strangers=[_mistake(one) for one in external.mistakes] if external else [],
+        strangers=[_mistake(mistake) for mistake in external.mistakes] if external else [],
         taken_for=_taken_for(external.confusion) if external else {},
     )
 
 
 def worst_mistakes(answers: Answers) -> list[dict[str, Any]]:
-    """Show the wrong answers that the model was surest of.
+    """Show the most confident wrong answers.
 
     Args:
         answers: all of them.
 
     Returns:
-        Image, truth, answer, confidence and group of each, the surest first.
+        Image, truth, answer, confidence and group of each, the most confident first.
     """
     answer = answers.probabilities.argmax(axis=1)
     confidence = answers.probabilities.max(axis=1)
@@ -107,13 +108,13 @@ def confusions(confusion: NDArray[np.int64]) -> list[dict[str, Any]]:
     ]
 
 
-def _mistake(one: Mistake) -> dict[str, Any]:
+def _mistake(mistake: Mistake) -> dict[str, Any]:
     return {
-        "image": image_uri(one.pixels, QUALITY),
-        "truth": contract.CLASSES[one.truth],
-        "answer": contract.CLASSES[one.answer],
-        "confidence": one.confidence,
-        "group": one.origin,
+        "image": image_uri(mistake.pixels, QUALITY),
+        "truth": contract.CLASSES[mistake.truth],
+        "answer": contract.CLASSES[mistake.answer],
+        "confidence": mistake.confidence,
+        "group": mistake.origin,
     }
 
 

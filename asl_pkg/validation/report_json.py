@@ -1,80 +1,72 @@
 """report.json: the verdict, the numbers that it follows from, and where they come from."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import onnxruntime
 import torch
 
 from asl_pkg import contract
-from asl_pkg.bundle.bundle import Bundle
 from asl_pkg.class_sets import describe_classes
 from asl_pkg.data.dataset import DatasetInfo
 from asl_pkg.lineage import git_commit
-from asl_pkg.metrics.classification import Interval
-from asl_pkg.storage import atomic
-from asl_pkg.validation.evaluation import Evaluation
-from asl_pkg.validation.gates import Gate
+from asl_pkg.validation.evaluation import Judgement
 from asl_pkg.validation.measurements import Measurements
+from asl_pkg.validation.report_body import (
+    Metrics,
+    ParityFigures,
+    ReportBody,
+    ReportProvenance,
+    RocFigures,
+    SplitFacts,
+    WorstGroup,
+    figure,
+)
 
 
-def report_json(
-    info: DatasetInfo,
-    drawn: int,
-    bundle_dir: Path,
-    bundle: Bundle | None,
-    gates: Sequence[Gate],
-    evidence: Evaluation | None,
-    golden_digest: str | None,
-) -> dict[str, Any]:
+def report_json(judgement: Judgement, drawn: int, bundle_digest: str, golden_digest: str | None) -> ReportBody:
     """Put report.json together.
 
     Args:
-        info: the data set.
-        drawn: signers of its test split whose hands are drawn.
-        bundle_dir: the bundle that was judged.
-        bundle: the same, None where its files are not what was exported.
-        gates: the verdicts.
-        evidence: None where the model could not be run.
-        golden_digest: SHA-256 of golden.json, None where there is none.
+        judgement: Verdicts and what they follow from.
+        drawn: Number of signers of the test split whose hands are drawn.
+        bundle_digest: SHA-256 of bundle.json.
+        golden_digest: SHA-256 of golden.json; None where there is none.
 
     Returns:
-        The contents, ready for JSON.
+        The contents of report.json.
     """
-    measured = evidence.measured if evidence else None
-    champion = evidence.champion if evidence else None
-    external = evidence.external if evidence else None
-    return {
-        "headline": headline(info, drawn, measured),
-        "passed": all(gate.passed for gate in gates),
-        "schema_version": contract.REPORT_SCHEMA,
-        "release": bundle.release if bundle else None,
-        "bundle_digest": atomic.sha256(bundle_dir / contract.BUNDLE_FILE),
-        "dataset_digest": info.digest,
-        "champion": champion.digest if champion else None,
-        "golden_digest": golden_digest,
-        "gates": [asdict(gate) for gate in gates],
-        "metrics": _metrics(measured) if measured else None,
-        "champion_loss": _interval(champion.loss) if champion and champion.loss else None,
-        "external": external.body if external else None,
-        "data": {
-            "split_by": info.split_by,
-            "unseen_signers": info.unseen_signers,
-            "signers": info.signers["test"],
-            "drawn_signers": drawn,
-        },
-        "bundle": bundle.manifest if bundle else None,
-        "provenance": {
-            "validated_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "commit": git_commit.commit(),
-            "onnxruntime": onnxruntime.__version__,
-            "torch": torch.__version__,
-        },
-    }
+    info, bundle, evaluation = judgement.info, judgement.bundle, judgement.evaluation
+    measured = evaluation.measured if evaluation else None
+    champion = evaluation.champion if evaluation else None
+    external = evaluation.external if evaluation else None
+    return ReportBody(
+        headline=headline(info, drawn, measured),
+        passed=all(gate.passed for gate in judgement.gates),
+        schema_version=contract.REPORT_SCHEMA,
+        release=bundle.release if bundle else None,
+        bundle_digest=bundle_digest,
+        dataset_digest=info.digest,
+        champion=champion.digest if champion else None,
+        golden_digest=golden_digest,
+        gates=judgement.gates,
+        metrics=_metrics(measured) if measured else None,
+        champion_loss=figure(champion.loss) if champion and champion.loss else None,
+        external=external.figures if external else None,
+        data=SplitFacts(
+            split_by=info.split_by,
+            unseen_signers=info.unseen_signers,
+            signers=info.signers["test"],
+            drawn_signers=drawn,
+        ),
+        bundle=bundle.manifest if bundle else None,
+        provenance=ReportProvenance(
+            validated_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            commit=git_commit.commit(),
+            onnxruntime=onnxruntime.__version__,
+            torch=str(torch.__version__),
+        ),
+    )
 
 
 def headline(info: DatasetInfo, drawn: int, measured: Measurements | None) -> str:
@@ -114,23 +106,20 @@ def headline(info: DatasetInfo, drawn: int, measured: Measurements | None) -> st
     return f"{right}, from held-out {held_out} {interval}: how well it reads strangers' hands is not known{unmeasured}"
 
 
-def _metrics(measured: Measurements) -> dict[str, Any]:
-    return {
-        "images": measured.images,
-        "accuracy": _interval(measured.accuracy),
-        "macro_f1": _interval(measured.macro_f1),
-        "recall": dict(zip(contract.CLASSES, map(_number, measured.recall), strict=True)),
-        "calibration_error": measured.reliability.error,
-        "unsure": measured.unsure,
-        "worst_group": asdict(measured.worst),
-        "parity": {**asdict(measured.parity), "greatest": _number(measured.parity.greatest)},
-        "confusion": measured.confusion.tolist(),
-        "roc": asdict(measured.roc),
-    }
-
-
-def _interval(found: Interval) -> dict[str, Any]:
-    return {**asdict(found), "too_few_groups": found.too_few}
+def _metrics(measured: Measurements) -> Metrics:
+    worst, parity, roc = measured.worst, measured.parity, measured.roc
+    return Metrics(
+        images=measured.images,
+        accuracy=figure(measured.accuracy),
+        macro_f1=figure(measured.macro_f1),
+        recall=dict(zip(contract.CLASSES, map(_number, measured.recall), strict=True)),
+        calibration_error=measured.reliability.error,
+        unsure=measured.unsure,
+        worst_group=WorstGroup(**vars(worst)),
+        parity=ParityFigures(**vars(parity) | {"greatest": _number(parity.greatest)}),
+        confusion=measured.confusion.tolist(),
+        roc=RocFigures(**vars(roc)),
+    )
 
 
 def _number(value: float) -> float | None:

@@ -14,24 +14,24 @@ from asl_pkg.inference.onnx_session import predict_in_batches
 
 A_CLASS = 4  # test images of each class that are changed
 SCENES = 64
-NOTHING = contract.CLASSES.index("nothing")
+NOTHING_LABEL = contract.CLASSES.index("nothing")
 BRIGHTNESS = 0.2  # of each pixel's value, each way
 JPEG_QUALITY = 50
 SHIFT_PX = 8
 TURN_DEG = 5.0
 
-Images = NDArray[np.uint8]  # [n, 200, 200, 3]
-Change = Callable[[Images], Images]
+PixelBatch = NDArray[np.uint8]  # [n, 200, 200, 3]
+Change = Callable[[PixelBatch], PixelBatch]
 
 
 @dataclass(frozen=True)
 class Stability:
-    """How many rightly read images stay so under the change that does most harm.
+    """Share of correctly read images that stay correct under the worst change.
 
     Args:
-        share: of them.
-        change: its name.
-        images: that were read rightly before.
+        share: Share of images that stay correct.
+        change: Name of the worst change.
+        images: Number of images read correctly before.
     """
 
     share: float
@@ -43,8 +43,8 @@ def stratified(truth: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     """Draw the same number of images of each class.
 
     Args:
-        truth: class of each image [n].
-        seed: of the drawing.
+        truth: Class of each image [n].
+        seed: Seed of the choice.
 
     Returns:
         Rows, in rising order: at most A_CLASS of each class.
@@ -54,13 +54,13 @@ def stratified(truth: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     return np.sort(np.concatenate(chosen))
 
 
-def stability(session: onnxruntime.InferenceSession, images: Images, truth: NDArray[np.int64]) -> Stability:
+def stability(session: onnxruntime.InferenceSession, images: PixelBatch, truth: NDArray[np.int64]) -> Stability:
     """Change images a little, in ways that keep their letter, and ask again.
 
     Args:
-        session: of a graph that keeps the contract.
-        images: uint8 [n, 200, 200, 3].
-        truth: class of each [n].
+        session: ONNX Runtime on a graph that keeps the contract.
+        images: Pixels, uint8 [n, 200, 200, 3].
+        truth: Class of each image [n].
 
     Returns:
         The worst of CHANGES; a share of 0 where no image was read rightly before.
@@ -75,17 +75,17 @@ def stability(session: onnxruntime.InferenceSession, images: Images, truth: NDAr
 
 def called_empty(session: onnxruntime.InferenceSession, seed: int) -> float:
     """Share of plain scenes without a hand, made from the seed, that are answered with `nothing`."""
-    return float((_answers(session, scenes(seed)) == NOTHING).mean())
+    return float((_answers(session, empty_scenes(seed)) == NOTHING_LABEL).mean())
 
 
 def letters_in_noise(session: onnxruntime.InferenceSession, threshold: float, seed: int) -> float:
-    """Share of images of pure noise, made from the seed, that are answered with a letter, surely."""
-    probabilities = predict_in_batches(session, noise(seed))
+    """Share of images of pure noise, made from the seed, that are confidently answered with a letter."""
+    probabilities = predict_in_batches(session, noise_images(seed))
     sure = probabilities.max(axis=1) >= threshold
-    return float((sure & (probabilities.argmax(axis=1) != NOTHING)).mean())
+    return float((sure & (probabilities.argmax(axis=1) != NOTHING_LABEL)).mean())
 
 
-def scenes(seed: int) -> Images:
+def empty_scenes(seed: int) -> PixelBatch:
     """Draw walls: one colour each, lit from one side, with a faint unevenness of large spots."""
     rng = np.random.default_rng(seed)
     axis = np.linspace(-1, 1, contract.IMAGE_PX)
@@ -97,7 +97,7 @@ def scenes(seed: int) -> Images:
     return np.clip(drawn, 0, 255).astype(np.uint8)
 
 
-def noise(seed: int) -> Images:
+def noise_images(seed: int) -> PixelBatch:
     """Draw images of independent pixels, half of them grey, in grains of one to eight pixels."""
     rng = np.random.default_rng(seed)
     drawn = []
@@ -120,7 +120,7 @@ def _brighter(by: float) -> Change:
 
 
 def _each(change: Callable[[Image.Image], Image.Image]) -> Change:
-    return lambda images: np.stack([np.asarray(change(Image.fromarray(one))) for one in images])
+    return lambda images: np.stack([np.asarray(change(Image.fromarray(image))) for image in images])
 
 
 def _compressed(image: Image.Image) -> Image.Image:
@@ -131,11 +131,11 @@ def _compressed(image: Image.Image) -> Image.Image:
 
 def _placed(turn_deg: float, shift_px: int) -> Change:
     """Turn about the middle and move to the right; what comes into the image repeats its edge."""
-    room = contract.IMAGE_PX // 4
-    inner = (room, room, room + contract.IMAGE_PX, room + contract.IMAGE_PX)
+    margin = contract.IMAGE_PX // 4
+    inner = (margin, margin, margin + contract.IMAGE_PX, margin + contract.IMAGE_PX)
 
-    def change(images: Images) -> Images:
-        wide = np.pad(images, ((0, 0), (room, room), (room, room), (0, 0)), "edge")
+    def change(images: PixelBatch) -> PixelBatch:
+        wide = np.pad(images, ((0, 0), (margin, margin), (margin, margin), (0, 0)), "edge")
         moved = _each(
             lambda image: image.rotate(turn_deg, Image.Resampling.BILINEAR, translate=(shift_px, 0)).crop(inner)
         )
@@ -153,5 +153,5 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def _answers(session: onnxruntime.InferenceSession, images: Images) -> NDArray[np.int64]:
+def _answers(session: onnxruntime.InferenceSession, images: PixelBatch) -> NDArray[np.int64]:
     return predict_in_batches(session, images).argmax(axis=1)

@@ -16,7 +16,7 @@ def ask_triton(bundle: Bundle, golden: GoldenSet) -> GateInput:
         golden: images and ONNX Runtime's answers.
 
     Returns:
-        How many images it answers otherwise; not measured where it does not start or answer, and why.
+        How many images it answers differently; not measured where it does not start or answer, and why.
     """
     try:
         with LocalTriton(bundle) as server:

@@ -5,22 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from asl_pkg import contract
-from asl_pkg.bundle.bundle import Bundle
 from asl_pkg.inference.onnx_session import open_session, predict
 from asl_pkg.metrics.classification import Interval
 from asl_pkg.models.onnx_export import to_onnx
-from asl_pkg.validation.answers import Answers
 from asl_pkg.validation.champion import accuracy_loss
+from asl_pkg.validation.context import EvaluationContext
 from asl_pkg.validation.gates import GateInput
 from asl_pkg.validation.latency import in_turn
 
 ROUNDS = 31  # calls of each in turn
 SLOW_ROUND = 90  # percentile of the ratios: nine of ten rounds are faster
 ON_CPU = "on this machine's processor"
-ON_GPU = "fp16 is for GPUs, and nothing here times one"
+ON_GPU = "fp16 is for GPUs, and no GPU is timed here"
 
 
 @dataclass(frozen=True)
@@ -29,8 +27,8 @@ class Variant:
 
     Args:
         agreement: share of the images for which both name the same class.
-        loss: of accuracy, in shares of the images; negative for a gain.
-        time_ratio: of processor time for an image, None where nothing here can tell.
+        loss: Loss of accuracy, as a share of the images; negative for a gain.
+        time_ratio: Processor time for an image as a multiple of fp32's; None where it cannot be measured here.
     """
 
     agreement: float
@@ -38,31 +36,28 @@ class Variant:
     time_ratio: float | None
 
 
-def compare_with_fp32(bundle: Bundle, served: torch.nn.Module, answers: Answers, resamples: int, seed: int) -> Variant:
+def compare_with_fp32(context: EvaluationContext) -> Variant:
     """Compare a variant. Torch's answers stand for those of the graph in fp32: export lets no other graph pass.
 
     Args:
-        bundle: of the variant.
-        served: the checkpoint's network, in evaluation mode.
-        answers: the variant's and torch's.
-        resamples: bootstrap resamples.
-        seed: of the resampling.
+        context: Bundle of the variant, network of the checkpoint, and the answers of both.
 
     Returns:
         How the two compare.
     """
+    answers = context.answers
     same = answers.probabilities.argmax(axis=1) == answers.by_torch.argmax(axis=1)
-    loss = accuracy_loss(answers.by_torch, answers, resamples, seed)
-    on_cpu = bundle.precision != contract.FP16
-    return Variant(float(same.mean()), loss, _time_ratio(bundle, served, answers.pixels[:1]) if on_cpu else None)
+    loss = accuracy_loss(answers.by_torch, context)
+    on_cpu = context.bundle.precision != contract.FP16
+    return Variant(float(same.mean()), loss, _time_ratio(context) if on_cpu else None)
 
 
 def variant_findings(found: Variant, unit: str) -> dict[str, GateInput]:
-    """Give the gates what they judge: of the loss the upper bound, for it has to be surely small.
+    """Give the gates their input; for the loss it is the upper bound, which must be small.
 
     Args:
-        found: how the variant compares.
-        unit: what was resampled.
+        found: Comparison of the variant.
+        unit: What was resampled.
 
     Returns:
         A finding for each gate that only variants have.
@@ -76,11 +71,12 @@ def variant_findings(found: Variant, unit: str) -> dict[str, GateInput]:
     }
 
 
-def _time_ratio(bundle: Bundle, served: torch.nn.Module, image: np.ndarray) -> float:
-    """Of the variant's time to that of the graph in fp32, which is made anew, in a slow round."""
+def _time_ratio(context: EvaluationContext) -> float:
+    """Time of the variant as a multiple of that of the graph in fp32, which is exported for this, in a slow round."""
+    variant, image = context.single_thread_session, context.answers.pixels[:1]
     with tempfile.TemporaryDirectory(prefix="asl-fp32-") as folder:
         path = Path(folder) / "model.onnx"
-        path.write_bytes(to_onnx(served, {}).SerializeToString())
-        variant, full = open_session(bundle.model_path, threads=1), open_session(path, threads=1)
+        path.write_bytes(to_onnx(context.served, {}).SerializeToString())
+        full = open_session(path, threads=1)
     times_s = in_turn(lambda: predict(variant, image), lambda: predict(full, image), ROUNDS)
     return float(np.percentile(times_s[:, 0] / times_s[:, 1], SLOW_ROUND))

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle, open_bundle, seal
-from asl_pkg.bundle.manifest import SHAPE
 from asl_pkg.config.schema import InferenceSettings
 from asl_pkg.errors import BundleError
 from asl_pkg.inference.choice import choose_bundle
@@ -26,6 +25,7 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=9), inner), max_leaves=9
 )
+NEWER = {"known_classes", "precision", "export"}  # a bundle without them is an older one
 DAMAGED = settings(deadline=None, max_examples=100)
 
 
@@ -57,7 +57,7 @@ def places(value: Any) -> list[tuple[Any, Any]]:
 @DAMAGED
 @given(st.data())
 def test_a_value_of_bundle_json_is_taken_as_it_is_or_refused_in_one_line(mutable: Bundle, data: st.DataObject) -> None:
-    manifest = json.loads(json.dumps(mutable.manifest))
+    manifest = mutable.manifest.model_dump(mode="json")
     container, key = data.draw(st.sampled_from(places(manifest)))
     container[key] = data.draw(VALUES)
     (mutable.folder / contract.BUNDLE_FILE).write_text(json.dumps(manifest))
@@ -76,8 +76,9 @@ def test_a_value_of_bundle_json_is_taken_as_it_is_or_refused_in_one_line(mutable
 @DAMAGED
 @given(st.data())
 def test_a_name_missing_in_bundle_json_is_refused_in_one_line(mutable: Bundle, data: st.DataObject) -> None:
-    manifest = json.loads(json.dumps(mutable.manifest))
+    manifest = mutable.manifest.model_dump(mode="json")
     named = [(container, key) for container, key in places(manifest) if isinstance(container, dict)]
+    named = [(container, key) for container, key in named if key not in NEWER]
     container, key = data.draw(st.sampled_from(named))
     del container[key]
     refused(mutable, json.dumps(manifest).encode())
@@ -92,7 +93,7 @@ def test_bytes_that_are_no_bundle_json_are_refused_in_one_line(mutable: Bundle, 
 @DAMAGED
 @given(st.data())
 def test_a_cut_bundle_json_is_refused_in_one_line(mutable: Bundle, data: st.DataObject) -> None:
-    whole = json.dumps(mutable.manifest).encode()
+    whole = mutable.manifest.model_dump_json().encode()
     refused(mutable, whole[: data.draw(st.integers(0, len(whole) - 1))])
 
 
@@ -103,10 +104,12 @@ def test_a_cut_bundle_json_is_refused_in_one_line(mutable: Bundle, data: st.Data
         pytest.param(b"9" * 100_000, "damaged", id="a number without end"),
         pytest.param(b" " * 2**21, "larger than", id="too large"),
         pytest.param(b"\xff\xfe", "damaged", id="no text"),
-        pytest.param(b"[]", "expected named values", id="a list"),
+        pytest.param(b"[]", "expected an object", id="a list"),
         pytest.param(b'{"schema_version": 2}', "has bundle schema 2, expected 1", id="of another schema"),
         pytest.param(
-            b'{"schema_version": true}', "schema_version is True, expected int", id="a schema that is not a number"
+            b'{"schema_version": true}',
+            "schema_version is True, expected a valid integer",
+            id="a schema that is not a number",
         ),
     ],
 )
@@ -123,18 +126,15 @@ def test_what_is_no_bundle_json_is_told_apart(mutable: Bundle, text: bytes, said
     ids=ascii,
 )  # fmt: skip
 def test_a_path_that_is_no_plain_name_inside_the_bundle_is_refused(mutable: Bundle, path: Any) -> None:
-    manifest = json.loads(json.dumps(mutable.manifest))
+    manifest = mutable.manifest.model_dump(mode="json")
     manifest["files"][0]["path"] = path
     assert "expected" in refused(mutable, json.dumps(manifest).encode())
 
 
 def test_a_file_named_twice_is_refused(mutable: Bundle) -> None:
-    manifest = mutable.manifest | {"files": [*mutable.manifest["files"], mutable.manifest["files"][0]]}
+    manifest = mutable.manifest.model_dump(mode="json")
+    manifest["files"].append(manifest["files"][0])
     assert "names a file twice" in refused(mutable, json.dumps(manifest).encode())
-
-
-def test_every_fact_that_is_read_is_checked() -> None:
-    assert {"classes", "confidence_threshold", "temperature", "provenance", "files"} < SHAPE.keys()
 
 
 def link_to_bundle_json(bundle: Path) -> None:
@@ -185,7 +185,7 @@ def larger_than_a_bundle_is(bundle: Path) -> None:
         (more_files_than_a_bundle_has, "more than 100 files"),
         (larger_than_a_bundle_is, "more than the 2,147,483,648"),
     ],
-    ids=lambda one: getattr(one, "__name__", ""),
+    ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_what_no_bundle_holds_is_refused_before_it_is_read(
     bundle: Bundle, tmp_path: Path, change: Callable[[Path], None], said: str
@@ -278,7 +278,6 @@ def test_weights_are_never_unpickled() -> None:
 def test_sealing_again_leaves_a_signature_out(bundle: Bundle, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(bundle.folder, tmp_path / "bundle"))
     (copy / contract.SIGNATURE_FILE).write_text("{}")
-    names = ("dataset_digest", "confidence_threshold", "temperature", "provenance")
-    again = seal(copy, {name: bundle.manifest[name] for name in names})
+    again = seal(copy, bundle.manifest)
     assert again.manifest == bundle.manifest
     open_bundle(copy)

@@ -13,6 +13,7 @@ import pytest
 from asl_pkg import contract
 from asl_pkg.bundle import signature
 from asl_pkg.bundle.bundle import open_bundle, seal
+from asl_pkg.bundle.manifest import read_manifest
 from asl_pkg.deploy import deploy, rollback
 from asl_pkg.deployment.local import LocalTarget
 from asl_pkg.errors import BundleError, SettingError
@@ -59,9 +60,7 @@ def other_threshold(work: Path) -> None:
 def sealed_again(work: Path) -> None:
     with (work / "bundle" / contract.DRIFT_FILE).open("a") as file:
         file.write(" ")
-    body = json.loads((work / "bundle" / contract.BUNDLE_FILE).read_text())
-    names = ("dataset_digest", "confidence_threshold", "temperature", "provenance")
-    seal(work / "bundle", {name: body[name] for name in names})
+    seal(work / "bundle", read_manifest(work / "bundle" / contract.BUNDLE_FILE))
 
 
 def unsigned(work: Path) -> None:
@@ -238,7 +237,7 @@ def test_a_key_that_cannot_be_read_is_named_with_its_variable(
     if text:
         (tmp_path / "key").write_text(text)
     monkeypatch.setenv(variable, str(tmp_path / "key"))
-    use = signature.sign if variable == contract.SIGNING_KEY_VARIABLE else signature.check
+    use = signature.sign if variable == contract.SIGNING_KEY_VARIABLE else signature.check_signature
     with pytest.raises(SettingError, match=f"{variable}=.*`asl key` makes a pair"):
         use(signed / "bundle", signed / "bundle" / contract.SIGNATURE_FILE)
 

@@ -13,7 +13,7 @@ from asl_pkg.bundle.triton_releases import RELEASES, TritonRelease
 from asl_pkg.serving.triton import environment
 from tests.conftest import PROJECT
 
-SERVING = next(one for one in RELEASES if one.container == contract.TRITON_RELEASE)
+SERVING = next(release for release in RELEASES if release.container == contract.TRITON_RELEASE)
 LOAD = """if True:
     import sys, onnxruntime
     options = onnxruntime.SessionOptions()
@@ -50,12 +50,12 @@ def installed() -> tuple[Path, TritonRelease]:
     python = environment.find_triton().folder / "bin/python"
     ask = "import onnxruntime; print(onnxruntime.__version__)"
     version = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
-    return python, next(one for one in RELEASES if one.onnxruntime == version)
+    return python, next(release for release in RELEASES if release.onnxruntime == version)
 
 
 def test_what_is_exported_is_the_newest_that_every_release_loads() -> None:
-    assert min(one.opset for one in RELEASES) == contract.OPSET
-    assert min(one.ir_version for one in RELEASES) == contract.IR_VERSION
+    assert min(release.opset for release in RELEASES) == contract.OPSET
+    assert min(release.ir_version for release in RELEASES) == contract.IR_VERSION
 
 
 def test_tritons_own_environment_has_the_onnx_runtime_of_the_release_on_the_cluster() -> None:
@@ -72,7 +72,7 @@ def test_the_onnx_runtime_beside_triton_takes_just_what_the_table_says(
         (release.opset + 1, release.ir_version),
         (release.opset, release.ir_version + 1),
     ]
-    paths = [write_graph(tmp_path, *one) for one in versions]
+    paths = [write_graph(tmp_path, *version) for version in versions]
     done = subprocess.run([python, "-c", LOAD, *paths], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["loaded", "loaded", "refused", "refused"]
 

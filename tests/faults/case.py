@@ -1,6 +1,5 @@
 """What defects are planted into, and what comes out."""
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import seal
+from asl_pkg.bundle.manifest import read_manifest
 from asl_pkg.config.schema import Settings
 from asl_pkg.data.cache import decoded
 from asl_pkg.data.dataset import read_info, read_split
@@ -20,7 +20,6 @@ from asl_pkg.models import load_checkpoint
 from asl_pkg.models.classifier import Classifier
 
 TEST = contract.SPLITS[2]
-FACTS = ("dataset_digest", "precision", "confidence_threshold", "temperature", "provenance")
 
 
 @dataclass(frozen=True)
@@ -120,9 +119,9 @@ def plant(bundle_dir: Path, target: Path, change: Callable[[Path], object]) -> P
         The copy.
     """
     shutil.copytree(bundle_dir, target)
-    facts = json.loads((target / contract.BUNDLE_FILE).read_text())
+    facts = read_manifest(target / contract.BUNDLE_FILE)
     change(target)
-    seal(target, {name: facts[name] for name in FACTS if name in facts})
+    seal(target, facts)
     return target
 
 

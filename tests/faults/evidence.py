@@ -65,12 +65,12 @@ def _trained(good: Good, folder: Path, seen: pa.Table | None) -> Path:
 
 def _twins(rows: pa.Table) -> pa.Table:
     """The same images in other bytes."""
-    images = [prepare(one["bytes"]) for one in rows["image"].to_pylist()]
+    images = [prepare(image["bytes"]) for image in rows["image"].to_pylist()]
     cells = [{"bytes": _jpeg(pixels), "path": f"twin{number}.jpg"} for number, pixels in enumerate(images)]
     changed = {
         "image": pa.array(cells, rows.schema.field("image").type),
-        "sha256": pa.array([hashlib.sha256(one["bytes"]).hexdigest() for one in cells]),
-        "dhash": pa.array([dhash(prepare(one["bytes"])) for one in cells], rows.schema.field("dhash").type),
+        "sha256": pa.array([hashlib.sha256(cell["bytes"]).hexdigest() for cell in cells]),
+        "dhash": pa.array([dhash(prepare(cell["bytes"])) for cell in cells], rows.schema.field("dhash").type),
     }
     for name, column in changed.items():
         rows = rows.set_column(rows.schema.get_field_index(name), name, column)

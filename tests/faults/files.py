@@ -104,7 +104,7 @@ def another_graph(bundle: Path) -> None:
     fits = {"path": contract.MODEL_FILE, "size": path.stat().st_size, "sha256": sha256(path)}
 
     def change(body: Body) -> None:
-        body["files"] = [fits if one["path"] == contract.MODEL_FILE else one for one in body["files"]]
+        body["files"] = [fits if file["path"] == contract.MODEL_FILE else file for file in body["files"]]
 
     edit(bundle / contract.BUNDLE_FILE, change)
 

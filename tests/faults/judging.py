@@ -13,7 +13,7 @@ from asl_pkg.bundle import signature
 from asl_pkg.deploy import deploy
 from asl_pkg.errors import AslError
 from asl_pkg.key import make_keys
-from asl_pkg.validate import judge
+from asl_pkg.validate import judge_bundle
 from tests.faults.case import Case, Good
 from tests.faults.planters import PLANTERS
 from tests.faults.table import DEPLOY, SIGNATURE, Defect
@@ -40,10 +40,10 @@ def refused_by(defect: Defect, good: Good, folder: Path) -> dict[str, str]:
 
 
 def _by_gates(case: Case) -> dict[str, str]:
-    judged = judge(case.settings, case.bundle, case.dataset, case.checkpoint)
+    judged = judge_bundle(case.settings, case.bundle, case.dataset, case.checkpoint)
     failed = [gate for gate in judged.gates if not gate.passed]
     # where the model could not be run a gate that had nothing to measure refused nothing
-    return {gate.name: gate.why for gate in failed if judged.evidence or gate.measured is not None}
+    return {gate.name: gate.why for gate in failed if judged.evaluation or gate.measured is not None}
 
 
 def _by_deploy(case: Case, store: Path) -> dict[str, str]:

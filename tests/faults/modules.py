@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from asl_pkg import contract
-from asl_pkg.export import export, metadata, to_onnx
+from asl_pkg.export import export, graph_metadata, to_onnx
 from asl_pkg.models.export_module import ExportModule
 from tests.faults.case import Case, Good, Planter, plant, save
 
@@ -105,7 +105,7 @@ def graph(module: type[Wrong]) -> Planter:
 
     def planter(good: Good, folder: Path) -> Case:
         made = good.classifier()
-        wrong = to_onnx(module(ExportModule(made).eval()).eval(), metadata(made.hparams, good.settings.export))
+        wrong = to_onnx(module(ExportModule(made).eval()).eval(), graph_metadata(made.hparams, good.settings.export))
 
         def replace(bundle: Path) -> None:
             (bundle / contract.MODEL_FILE).write_bytes(wrong.SerializeToString())

@@ -26,11 +26,11 @@ def defects_table(refused_by: Mapping[str, Sequence[str]]) -> str:
         Markdown: defect, how it is planted, what was expected to refuse it, what did.
     """
     rows = []
-    for one in DEFECTS:
-        refused = refused_by.get(one.name)
+    for defect in DEFECTS:
+        refused = refused_by.get(defect.name)
         found = NOT_RUN if refused is None else ", ".join(refused) or "nothing"
-        verdict = found if refused is None or one.caught_by in refused else f"**missed**: {found}"
-        rows.append((one.name, one.how, one.caught_by, verdict))
+        verdict = found if refused is None or defect.caught_by in refused else f"**missed**: {found}"
+        rows.append((defect.name, defect.how, defect.caught_by, verdict))
     return table(("defect", "how it is planted", "expected", "refused by"), rows)
 
 

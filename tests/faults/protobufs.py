@@ -38,7 +38,7 @@ def sealed(change: Callable[[Path], object]) -> Planter:
 
 
 def not_a_number(graph: onnx.ModelProto) -> None:
-    weight = next(one for one in graph.graph.initializer if len(one.dims) == 4)
+    weight = next(tensor for tensor in graph.graph.initializer if len(tensor.dims) == 4)
     values = numpy_helper.to_array(weight).copy()
     values.flat[0] = math.nan
     weight.CopyFrom(numpy_helper.from_array(values, weight.name))
@@ -113,7 +113,7 @@ def external_constant(graph: onnx.ModelProto) -> None:
 
 
 def classes_out_of_order(graph: onnx.ModelProto) -> None:
-    facts = {one.key: one.value for one in graph.metadata_props}
+    facts = {prop.key: prop.value for prop in graph.metadata_props}
     facts[contract.METADATA_CLASSES] = json.dumps(contract.CLASSES[::-1])
     helper.set_model_props(graph, facts)
 

@@ -41,7 +41,7 @@ def test_every_defect_of_the_table_is_planted() -> None:
     assert list(PLANTERS) == [defect.name for defect in DEFECTS]
 
 
-@pytest.mark.parametrize("defect", [pytest.param(one, id=one.name) for one in DEFECTS])
+@pytest.mark.parametrize("defect", [pytest.param(defect, id=defect.name) for defect in DEFECTS])
 def test_a_defect_is_refused_by_what_was_expected_to_refuse_it(
     good: Good, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, defect: Defect
 ) -> None:

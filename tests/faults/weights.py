@@ -169,16 +169,16 @@ def brightened(good: Good) -> NDArray[np.uint8]:
 
 
 def empty_scenes(good: Good) -> NDArray[np.uint8]:
-    return robustness.scenes(good.settings.seed + 1)
+    return robustness.empty_scenes(good.settings.seed + 1)
 
 
 def noise(good: Good) -> NDArray[np.uint8]:
-    return robustness.noise(good.settings.seed + 1)
+    return robustness.noise_images(good.settings.seed + 1)
 
 
 def _among(pixels: NDArray[np.uint8], some: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    known = {one.tobytes() for one in some}
-    return np.array([one.tobytes() in known for one in pixels])
+    known = {image.tobytes() for image in some}
+    return np.array([image.tobytes() in known for image in pixels])
 
 
 PLANTERS: dict[str, Planter] = {

@@ -40,6 +40,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Changed]:
         ("asl_pkg/data/sources/zip_archive.py", {"pull", "validate"}),
         ("asl_pkg/models/calibration.py", {"train"}),
         ("asl_pkg/validation/report.html.jinja", {"validate"}),
+        ("asl_pkg/reporting/base.html.jinja", {"pull", "validate"}),
         ("asl_pkg/serving/triton/backends/onnxruntime/model.py", set(STEPS)),
         ("asl_pkg/contract.py", set(STEPS)),
         ("asl_pkg/config/schema.py", set(STEPS)),

@@ -16,8 +16,8 @@ def test_it_is_valid_cyclonedx() -> None:
 
 
 def test_it_names_every_package_with_its_version() -> None:
-    listed = {one["name"]: one for one in json.loads(sbom())["components"]}
-    assert listed.keys() == {canonicalize_name(one.name) for one in metadata.distributions()}
+    listed = {component["name"]: component for component in json.loads(sbom())["components"]}
+    assert listed.keys() == {canonicalize_name(package.name) for package in metadata.distributions()}
     assert listed["torch"]["version"] == metadata.version("torch")
     assert listed["numpy"]["purl"] == f"pkg:pypi/numpy@{metadata.version('numpy')}"
     assert listed["ruff"]["licenses"]

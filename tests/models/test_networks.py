@@ -98,7 +98,7 @@ def test_a_frozen_backbone_neither_learns_nor_counts() -> None:
     network = build(ResNetModel(freeze_backbone=True))
     before = {name: value.clone() for name, value in network.state_dict().items()}
     network.train()
-    optimizer = torch.optim.SGD([one for one in network.parameters() if one.requires_grad], 0.1)
+    optimizer = torch.optim.SGD([parameter for parameter in network.parameters() if parameter.requires_grad], 0.1)
     nn.functional.cross_entropy(network(torch.randn(2, 3, SIDE, SIDE)), torch.tensor([0, 1])).backward()
     optimizer.step()
     changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}

@@ -13,7 +13,7 @@ from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle
 from asl_pkg.config.schema import ExportSettings, Settings
 from asl_pkg.errors import DataError
-from asl_pkg.export import export, metadata
+from asl_pkg.export import export, graph_metadata
 from asl_pkg.inference.onnx_session import open_session, predict
 from asl_pkg.models.export_module import ExportModule
 from asl_pkg.models.onnx_export import to_onnx
@@ -31,7 +31,9 @@ def export_in(precision: str, training: Training, dataset_dir: Path, folder: Pat
 @pytest.fixture(scope="module")
 def bundles(training: Training, dataset_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bundle]:
     folder = tmp_path_factory.mktemp("variants")
-    return {one: export_in(one, training, dataset_dir, folder / one) for one in contract.PRECISIONS}
+    return {
+        precision: export_in(precision, training, dataset_dir, folder / precision) for precision in contract.PRECISIONS
+    }
 
 
 @pytest.mark.parametrize("precision", contract.PRECISIONS)
@@ -39,25 +41,25 @@ def test_a_variant_keeps_the_contract_and_says_what_it_is(bundles: dict[str, Bun
     bundle = bundles[precision]
     assert contract_faults(bundle) == []
     assert bundle.precision == precision
-    facts = {one.key: one.value for one in onnx.load(bundle.model_path).metadata_props}
+    facts = {prop.key: prop.value for prop in onnx.load(bundle.model_path).metadata_props}
     assert facts[contract.METADATA_PRECISION] == precision
-    assert facts.keys() == {one.key for one in onnx.load(bundles[contract.FP32].model_path).metadata_props}
+    assert facts.keys() == {prop.key for prop in onnx.load(bundles[contract.FP32].model_path).metadata_props}
 
 
 def test_half_precision_is_in_the_network_alone(bundles: dict[str, Bundle]) -> None:
     graph = onnx.load(bundles[contract.FP16].model_path).graph
-    types = {one.name: one.data_type for one in graph.initializer}
+    types = {tensor.name: tensor.data_type for tensor in graph.initializer}
     assert types["network.head.weight"] == TensorProto.FLOAT16
     assert types["normalise.scale"] == TensorProto.FLOAT
-    assert [one.op_type for one in graph.node[-3:]] == ["Cast", "Div", "Softmax"]
+    assert [node.op_type for node in graph.node[-3:]] == ["Cast", "Div", "Softmax"]
 
 
 def test_int8_has_whole_numbers_for_weights_and_a_scale_a_channel(bundles: dict[str, Bundle]) -> None:
     graph = onnx.load(bundles[contract.INT8].model_path).graph
-    assert sum(one.data_type == TensorProto.INT8 and len(one.dims) == 4 for one in graph.initializer) == sum(
-        one.op_type == "Conv" for one in graph.node
+    assert sum(tensor.data_type == TensorProto.INT8 and len(tensor.dims) == 4 for tensor in graph.initializer) == sum(
+        node.op_type == "Conv" for node in graph.node
     )
-    assert {one.domain for one in graph.node} == {""}
+    assert {node.domain for node in graph.node} == {""}
 
 
 def test_int8_of_the_same_training_is_the_same_release(
@@ -89,7 +91,7 @@ def test_images_of_another_data_set_do_not_calibrate(dataset_dir: Path) -> None:
 @pytest.mark.parametrize("precision", [contract.FP16, contract.INT8])
 def test_a_variant_names_the_class_that_torch_names(exported: Exported, tmp_path: Path, precision: str) -> None:
     served = ExportModule(exported.classifier).eval()
-    facts = metadata(exported.classifier.hparams, ExportSettings(precision=precision))
+    facts = graph_metadata(exported.classifier.hparams, ExportSettings(precision=precision))
     pixels = np.stack([image(label, 1) for label in range(29)])
     made = to_fp16(served, facts) if precision == contract.FP16 else to_int8(to_onnx(served, facts), pixels)
     onnx.save(made, tmp_path / "model.onnx")
@@ -105,5 +107,5 @@ def test_a_bundle_that_says_another_precision_than_its_graph_breaks_the_contract
     bundles: dict[str, Bundle], said: str
 ) -> None:
     bundle = bundles[contract.INT8]
-    lying = dataclasses.replace(bundle, manifest=bundle.manifest | {"precision": said})
+    lying = dataclasses.replace(bundle, manifest=bundle.manifest.model_copy(update={"precision": said}))
     assert contract_faults(lying) == [f"precision int8, bundle.json says {said}: fp32, fp16, int8"]

@@ -23,10 +23,10 @@ from asl_pkg.data.dataset import DatasetInfo, write_info
 from asl_pkg.data.hashing import dhash
 from asl_pkg.export import export
 from asl_pkg.models.classifier import Classifier
-from asl_pkg.models.evaluation import predict, statistics
+from asl_pkg.models.evaluation import predict_logits, statistics
 from asl_pkg.storage.atomic import sha256
 from asl_pkg.train import SEEN_COLUMNS
-from asl_pkg.validation.robustness import noise, scenes
+from asl_pkg.validation.robustness import empty_scenes, noise_images
 from tests.faults import case as planting
 from tests.faults.case import plant
 
@@ -119,7 +119,7 @@ def classifier() -> Classifier:
         }
     ).eval()
     shown = torch.arange(CLASSES).repeat(12)
-    empty = np.concatenate([scenes(seed=1), noise(seed=1)])
+    empty = np.concatenate([empty_scenes(seed=1), noise_images(seed=1)])
     labels = torch.cat([shown, torch.full([len(empty)], contract.CLASSES.index("nothing"))])
     pixels = np.concatenate([[image(int(label), 100 + number) for number, label in enumerate(shown)], empty])
     solved = planting.solve(planting.features(made, pixels), 20 * torch.nn.functional.one_hot(labels, CLASSES).double())
@@ -175,7 +175,7 @@ def measured(made: Classifier) -> dict[str, object]:
     """What training says of its validation split."""
     labels = np.arange(CLASSES).repeat(4)
     pixels = np.stack([image(int(label), 200 + number) for number, label in enumerate(labels)])
-    return statistics(pixels, labels, predict(made, pixels), 1.0)
+    return statistics(pixels, labels, predict_logits(made, pixels), 1.0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle, seal
+from asl_pkg.bundle.manifest import ModelFacts, Provenance, TrainingFacts
 from asl_pkg.bundle.triton_config import config_pbtxt, labels
 from asl_pkg.config.schema import ExportSettings
 
@@ -53,11 +54,11 @@ def make_bundle(folder: Path, config: str = "", seed: int = 0) -> Bundle:
     settings = ExportSettings(confidence_threshold=THRESHOLD)
     (folder / contract.CONFIG_FILE).write_text(config or config_pbtxt(settings))
     (folder / contract.LABELS_FILE).write_text(labels())
-    training = {"commit": "unknown", "run_id": "0", "seed": 0, "model": {}, "trainer": {}}
-    facts = {
-        "dataset_digest": "0" * 64,
-        "confidence_threshold": THRESHOLD,
-        "temperature": 1.0,
-        "provenance": {"exported_at": "2026-11-25T00:00:00+00:00", "training": training},
-    }
+    training = TrainingFacts(commit="unknown", run_id="0", seed=0, model={}, trainer={})
+    facts = ModelFacts(
+        dataset_digest="0" * 64,
+        confidence_threshold=THRESHOLD,
+        temperature=1.0,
+        provenance=Provenance(exported_at="2026-11-25T00:00:00+00:00", training=training),
+    )
     return seal(folder, facts)

@@ -57,26 +57,29 @@ def report(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Repo
 
 
 def test_26_classes_are_scored_and_the_rest_has_no_part(report: Report) -> None:
-    found = report.body["external"]
-    assert list(found["recall"]) == [contract.CLASSES[label] for label in LETTERS]
-    assert found["images"] == 26 * 3
-    assert found["accuracy"]["value"] == pytest.approx(24 / 26)
-    assert [found["recall"][name] for name in "ABC"] == [0, 0, 1]
-    assert found["confusion"][0][1] == 3
+    found = report.body.external
+    assert found is not None
+    assert list(found.recall) == [contract.CLASSES[label] for label in LETTERS]
+    assert found.images == 26 * 3
+    assert found.accuracy.value == pytest.approx(24 / 26)
+    assert [found.recall[name] for name in "ABC"] == [0, 0, 1]
+    assert found.confusion[0][1] == 3
     # A is never answered right; B and C are each answered for another class, three of six times
-    assert found["macro_f1"]["value"] == pytest.approx((23 + 2 / 3) / 26)
+    assert found.macro_f1.value == pytest.approx((23 + 2 / 3) / 26)
 
 
 def test_a_broken_image_is_named_and_stops_nothing(report: Report) -> None:
-    (broken,) = report.body["external"]["broken"]
-    assert broken["path"] == "a/cut.jpg"
-    assert "image" in broken["reason"]
+    assert report.body.external is not None
+    (broken,) = report.body.external.broken
+    assert broken.path == "a/cut.jpg"
+    assert "image" in broken.reason
 
 
 def test_it_has_a_gate_of_its_own(report: Report) -> None:
-    (gate,) = (one for one in report.body["gates"] if one["name"] == "external")
+    (gate,) = (gate for gate in report.body.gates if gate.name == "external")
     assert report.passed
-    assert gate["measured"] == report.body["external"]["accuracy"]["low"]
+    assert report.body.external is not None
+    assert gate.measured == report.body.external.accuracy.low
     assert read_report(report.folder) == report
 
 
@@ -99,7 +102,7 @@ def test_page_card_and_line_tell_of_it(report: Report) -> None:
 
 def test_without_the_setting_nothing_is_said(exported: Exported, tmp_path: Path) -> None:
     made = validate(settings(), exported.bundle, exported.dataset, exported.checkpoint, tmp_path / "report")
-    assert (made.body["external"], made.external) == (None, "")
+    assert (made.body.external, made.external) == (None, "")
     assert "Other people" not in (made.folder / contract.REPORT_PAGE).read_text()
 
 
@@ -160,9 +163,11 @@ def test_the_surest_mistakes_of_many_are_kept(exported: Exported) -> None:
     found = score(session, [*shown, RejectedFile("README", "no image", quarantined=False)], "here", 100, 0)
     assert found.accuracy.value == 0
     assert len(found.mistakes) == 15
-    sure = [one.confidence for one in found.mistakes]
+    sure = [mistake.confidence for mistake in found.mistakes]
     assert sure == sorted(sure, reverse=True)
-    assert all(np.array_equal(one.pixels, image(one.truth + 1, int(one.origin[-1]))) for one in found.mistakes)
+    assert all(
+        np.array_equal(mistake.pixels, image(mistake.truth + 1, int(mistake.origin[-1]))) for mistake in found.mistakes
+    )
     assert not found.broken
 
 

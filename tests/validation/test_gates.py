@@ -10,8 +10,10 @@ import onnx
 import pytest
 
 from asl_pkg import contract
-from asl_pkg.validate import Judgement, judge
+from asl_pkg.validate import judge_bundle
+from asl_pkg.validation.evaluation import Judgement
 from asl_pkg.validation.gates import GATE_SPECS, decide, passes, verdict_is_consistent
+from asl_pkg.validation.report_body import ExternalFigures, Gate, ReportBody, ReportProvenance, SplitFacts
 from tests.faults.case import plant
 from tests.support.exported import Exported, settings, write_dataset
 
@@ -24,7 +26,7 @@ def failed(judged: Judgement) -> set[str]:
 
 
 def test_a_good_model_passes_every_gate(exported: Exported) -> None:
-    judged = judge(settings(), exported.bundle, exported.dataset, exported.checkpoint)
+    judged = judge_bundle(settings(), exported.bundle, exported.dataset, exported.checkpoint)
     assert [gate.name for gate in judged.gates] == GATES
     assert failed(judged) == set()
     assert all(gate.why for gate in judged.gates)
@@ -74,7 +76,7 @@ def no_softmax(graph: onnx.ModelProto) -> None:
 
 
 def not_a_number(graph: onnx.ModelProto) -> None:
-    weight = next(one for one in graph.graph.initializer if one.name.endswith("head.weight"))
+    weight = next(tensor for tensor in graph.graph.initializer if tensor.name.endswith("head.weight"))
     weight.raw_data = np.full(weight.dims, np.nan, np.float32).tobytes()
 
 
@@ -83,14 +85,14 @@ def fixed_batch(graph: onnx.ModelProto) -> None:
 
 
 def classes_out_of_order(graph: onnx.ModelProto) -> None:
-    facts = {one.key: one.value for one in graph.metadata_props}
+    facts = {prop.key: prop.value for prop in graph.metadata_props}
     onnx.helper.set_model_props(graph, facts | {contract.METADATA_CLASSES: json.dumps(sorted(contract.CLASSES)[::-1])})
 
 
 def weights_outside(graph: onnx.ModelProto) -> None:
-    one = graph.graph.initializer[0]
-    onnx.external_data_helper.set_external_data(one, "../../../../../../etc/hostname")
-    one.ClearField("raw_data")
+    tensor = graph.graph.initializer[0]
+    onnx.external_data_helper.set_external_data(tensor, "../../../../../../etc/hostname")
+    tensor.ClearField("raw_data")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ def weights_outside(graph: onnx.ModelProto) -> None:
         (graph_change(weights_outside), "weights outside the ONNX file"),
         (graph_change(lambda graph: setattr(graph, "ir_version", 11)), "IR version 11"),
         (graph_change(lambda graph: setattr(graph.opset_import[0], "version", 22)), "opset 21 at most"),
-        (lambda bundle: (bundle / contract.MODEL_FILE).write_bytes(b"no graph"), "damaged or no ONNX file"),
+        (lambda bundle: (bundle / contract.MODEL_FILE).write_bytes(b"no graph"), "damaged or not an ONNX file"),
     ],
     ids=[
         "labels out of order", "python smuggled in", "batch size", "backend", "broken config", "input name",
@@ -121,11 +123,11 @@ def test_a_bundle_that_breaks_the_contract_is_caught(
     exported: Exported, tmp_path: Path, defect: Callable[[Path], None], said: str
 ) -> None:
     planted = plant(exported.bundle, tmp_path / "bundle", defect)
-    judged = judge(settings(), planted, exported.dataset, exported.checkpoint)
+    judged = judge_bundle(settings(), planted, exported.dataset, exported.checkpoint)
     gate = next(gate for gate in judged.gates if gate.name == "contract")
     assert said in gate.why
     assert failed(judged) == {"contract"} | ANSWERS
-    assert judged.evidence is None
+    assert judged.evaluation is None
 
 
 def test_a_changed_byte_is_caught_and_everything_else_is_not_measured(exported: Exported, tmp_path: Path) -> None:
@@ -134,7 +136,7 @@ def test_a_changed_byte_is_caught_and_everything_else_is_not_measured(exported: 
     content = bytearray(model.read_bytes())
     content[len(content) // 2] ^= 1
     model.write_bytes(content)
-    judged = judge(settings(), tmp_path / "bundle", exported.dataset, exported.checkpoint)
+    judged = judge_bundle(settings(), tmp_path / "bundle", exported.dataset, exported.checkpoint)
     assert failed(judged) == set(GATES) - {"leak"}  # which asks the training, not the bundle
     assert f"changed {contract.MODEL_FILE}" in judged.gates[0].why
     unmeasured = [gate for gate in judged.gates if gate.name not in ("integrity", "leak")]
@@ -145,7 +147,7 @@ def test_a_data_set_that_the_model_did_not_learn_from_is_caught(exported: Export
     dataset = write_dataset(tmp_path / "dataset")
     info = json.loads((dataset / contract.DATASET_FILE).read_text())
     (dataset / contract.DATASET_FILE).write_text(json.dumps(info | {"digest": "e" * 64}))
-    assert failed(judge(settings(), exported.bundle, dataset, exported.checkpoint)) == {"data_set"}
+    assert failed(judge_bundle(settings(), exported.bundle, dataset, exported.checkpoint)) == {"data_set"}
 
 
 @pytest.mark.parametrize("measured", [None, float("nan"), float("inf"), float("-inf")])
@@ -157,44 +159,67 @@ def test_what_was_not_measured_never_passes(name: str, measured: float | None) -
 PARITY, ACCURACY = GATES.index("parity"), GATES.index("accuracy")
 
 
-def report(**changes: object) -> dict[str, object]:
-    gates = [{"name": name, "passed": True, "measured": 0.5, "threshold": 0.5} for name in GATES]
-    return {"passed": True, "gates": gates, "external": None, "data": {"unseen_signers": True}, **changes}
+def report() -> ReportBody:
+    """An honest one."""
+    verdict = {"passed": True, "measured": 0.5, "direction": "", "threshold": 0.5, "unit": "", "interval": None}
+    return ReportBody(
+        headline="",
+        passed=True,
+        schema_version=contract.REPORT_SCHEMA,
+        release=None,
+        bundle_digest="",
+        dataset_digest="",
+        champion=None,
+        golden_digest=None,
+        gates=[Gate(name=name, why="", **verdict) for name in GATES],
+        metrics=None,
+        champion_loss=None,
+        data=SplitFacts(split_by="signer", unseen_signers=True, signers=1, drawn_signers=0),
+        bundle=None,
+        provenance=ReportProvenance(validated_at="", commit="", onnxruntime="", torch=""),
+    )
+
+
+def forged(place: int, **changes: object) -> Callable[[list[Gate]], list[Gate]]:
+    """Change one of the gates."""
+
+    def forge(gates: list[Gate]) -> list[Gate]:
+        return [gate.model_copy(update=changes) if at == place else gate for at, gate in enumerate(gates)]
+
+    return forge
 
 
 @pytest.mark.parametrize(
     ("forge", "true"),
     [
-        (lambda body: None, True),
-        (lambda body: body["gates"][ACCURACY].update(measured=0.4), False),
-        (lambda body: body["gates"][PARITY].update(threshold=0.4), False),
-        (lambda body: body["gates"][ACCURACY].update(measured=None), False),
-        (lambda body: body["gates"].pop(), False),
-        (lambda body: body["gates"].reverse(), False),
-        (lambda body: body["gates"][ACCURACY].update(measured=0.4, passed=False), False),
-        (lambda body: body.update(external={}), False),
-        (lambda body: body.update(data={"unseen_signers": False}), False),
-        (lambda body: body.update(passed=1), False),
-        (lambda body: body.pop("gates"), False),
+        (lambda gates: gates, True),
+        (forged(ACCURACY, measured=0.4), False),
+        (forged(PARITY, threshold=0.4), False),
+        (forged(ACCURACY, measured=None), False),
+        (forged(ACCURACY, measured=0.4, passed=False), False),
+        (forged(ACCURACY, name="another"), False),
+        (lambda gates: gates[:-1], False),
+        (lambda gates: gates[::-1], False),
+        (lambda gates: [], False),
     ],
-    ids=[
-        "honest",
-        "worse",
-        "stricter",
-        "not measured",
-        "one fewer",
-        "reversed",
-        "one failed",
-        "external not judged",
-        "one too many",
-        "no bool",
-        "no gates",
-    ],  # fmt: skip
+    ids=["honest", "worse", "stricter", "not measured", "one failed", "renamed", "one fewer", "reversed", "none"],
 )
-def test_a_verdict_has_to_follow_from_its_numbers(forge: Callable[[dict[str, object]], object], true: bool) -> None:
+def test_a_verdict_has_to_follow_from_its_numbers(forge: Callable[[list[Gate]], list[Gate]], true: bool) -> None:
     body = report()
-    forge(body)
-    assert verdict_is_consistent(body) is true
+    assert verdict_is_consistent(body.model_copy(update={"gates": forge(body.gates)})) is true
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"external": ExternalFigures.model_construct()},
+        {"data": SplitFacts(split_by="block", unseen_signers=False, signers=1, drawn_signers=0)},
+        {"passed": False},
+    ],
+    ids=["external not judged", "one too many", "refused though all passed"],
+)
+def test_the_gates_of_a_report_have_to_fit_the_rest_of_it(changes: dict[str, object]) -> None:
+    assert not verdict_is_consistent(report().model_copy(update=changes))
 
 
 def test_a_gate_without_a_finding_fails() -> None:

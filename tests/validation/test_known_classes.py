@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -17,7 +16,7 @@ from asl_pkg.bundle.bundle import Bundle, open_bundle
 from asl_pkg.class_sets import KNOWN_CLASSES_KEY, describe_classes, known_classes
 from asl_pkg.data.dataset import read_info, write_info
 from asl_pkg.errors import BundleError
-from asl_pkg.export import export, metadata
+from asl_pkg.export import export, graph_metadata
 from asl_pkg.inference.onnx_session import open_session, predict
 from asl_pkg.models import load_checkpoint
 from asl_pkg.models.calibration import fit_temperature
@@ -26,13 +25,14 @@ from asl_pkg.models.export_module import ExportModule
 from asl_pkg.models.onnx_export import to_onnx
 from asl_pkg.models.quantization import to_fp16, to_int8
 from asl_pkg.validate import validate
-from asl_pkg.validation.answers import ask
 from asl_pkg.validation.champion import champion_finding, compare_with_champion
+from asl_pkg.validation.context import open_context
 from asl_pkg.validation.gate_specs import required_gates
 from asl_pkg.validation.model_contract import contract_faults
 from asl_pkg.validation.parity import measure_parity
 from asl_pkg.validation.report import read_report
-from tests.support.exported import classifier, image, png, save, settings, write_dataset
+from asl_pkg.validation.report_body import ReportBody
+from tests.support.exported import Exported, classifier, image, png, save, settings, write_dataset
 
 KNOWN = ["A", "C", "Z", "space"]
 ROWS = [contract.CLASSES.index(name) for name in KNOWN]
@@ -88,10 +88,10 @@ def test_variants_give_unknown_classes_no_probability(some: Classifier, pixels: 
 def test_a_model_that_knows_all_classes_is_the_graph_that_it_was() -> None:
     whole, said = of(None), of(list(contract.CLASSES))
     first, second = (
-        to_onnx(ExportModule(one).eval(), metadata(one.hparams, settings().export)) for one in (whole, said)
+        to_onnx(ExportModule(made).eval(), graph_metadata(made.hparams, settings().export)) for made in (whole, said)
     )
     assert first.SerializeToString(deterministic=True) == second.SerializeToString(deterministic=True)
-    assert contract.METADATA_KNOWN not in {one.key for one in first.metadata_props}
+    assert contract.METADATA_KNOWN not in {prop.key for prop in first.metadata_props}
     masked = to_onnx(ExportModule(of(KNOWN)).eval(), {})
     assert len(masked.graph.node) == len(first.graph.node) + 1
 
@@ -132,9 +132,11 @@ def test_what_says_nothing_of_its_classes_knows_all() -> None:
 
 
 @pytest.mark.parametrize(("known", "asks"), [(KNOWN, False), ([*KNOWN[:3], "nothing"], True), (None, True)])
-def test_empty_scenes_and_noise_are_asked_where_nothing_is_known(known: list[str] | None, asks: bool) -> None:
-    bundle = {KNOWN_CLASSES_KEY: known} if known else {}
-    names = required_gates({"data": {"unseen_signers": True}, "external": None, "bundle": bundle})
+def test_empty_scenes_and_noise_are_asked_where_nothing_is_known(
+    exported: Exported, known: list[str] | None, asks: bool
+) -> None:
+    bundle = open_bundle(exported.bundle).manifest.model_copy(update={KNOWN_CLASSES_KEY: known}) if known else None
+    names = required_gates(bundle, unseen_signers=True, external=False)
     assert {"empty_scenes" in names, "noise" in names} == {asks}
 
 
@@ -153,7 +155,7 @@ def partial(some: Classifier, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def judged(folder: Path, target: Path, **options: str) -> dict[str, Any]:
+def judged(folder: Path, target: Path, **options: str) -> ReportBody:
     """The report on the bundle in a folder."""
     chosen = settings()
     chosen.data.external = options.get("external", "")
@@ -172,13 +174,14 @@ def test_a_bundle_says_which_classes_it_knows_and_its_report_too(partial: Path, 
     body = judged(partial, tmp_path / "report", external=str(others))
     bundle = open_bundle(partial / "bundle")
     assert bundle.known_classes == KNOWN
-    facts = {one.key: one.value for one in onnx.load(bundle.model_path).metadata_props}
+    facts = {prop.key: prop.value for prop in onnx.load(bundle.model_path).metadata_props}
     assert json.loads(facts[contract.METADATA_KNOWN]) == KNOWN
-    failed = {gate["name"] for gate in body["gates"] if not gate["passed"]}
+    failed = {gate.name for gate in body.gates if not gate.passed}
     assert not failed & {"contract", "finite", "parity", "independence", "accuracy", "recall", "macro_f1", "champion"}
-    assert body["external"]["unknown"] == {"B": 2}
-    assert (body["external"]["images"], body["external"]["accuracy"]["value"]) == (2, 1.0)
-    assert describe_classes(KNOWN) in body["headline"]
+    assert body.external is not None
+    assert body.external.unknown == {"B": 2}
+    assert (body.external.images, body.external.accuracy.value) == (2, 1.0)
+    assert describe_classes(KNOWN) in body.headline
     for name in (contract.REPORT_PAGE, contract.MODEL_CARD):
         text = (tmp_path / "report" / name).read_text()
         assert describe_classes(KNOWN) in text
@@ -188,17 +191,17 @@ def test_a_bundle_says_which_classes_it_knows_and_its_report_too(partial: Path, 
 def test_a_release_of_other_classes_is_compared_on_those_that_both_know(partial: Path) -> None:
     bundle = open_bundle(partial / "bundle")
     chosen = settings()
-    info = read_info(partial / "dataset")
-    served = ExportModule(load_checkpoint(partial / "training" / contract.BEST_CHECKPOINT)).eval()
-    answers = ask(open_session(bundle.model_path), served, partial / "dataset", info, chosen.data)
-    other = Bundle(bundle.folder, bundle.manifest | {KNOWN_CLASSES_KEY: ["A", "B", "space"]})
-    found = compare_with_champion(other, bundle, answers, 100, 1)
+    chosen.validate.resamples = 100
+    checkpoint, dataset = partial / "training" / contract.BEST_CHECKPOINT, partial / "dataset"
+    context = open_context(chosen, bundle, checkpoint, dataset, read_info(dataset))
+    other = Bundle(bundle.folder, bundle.manifest.model_copy(update={KNOWN_CLASSES_KEY: ["A", "B", "space"]}))
+    found = compare_with_champion(other, context)
     assert found.loss is not None
     assert found.loss.value == 0
     assert "2 classes that both know" in found.classes
     assert "no longer knows: B" in champion_finding(found, "signer").detail
-    strange = Bundle(bundle.folder, bundle.manifest | {KNOWN_CLASSES_KEY: ["B", "D"]})
-    nothing = champion_finding(compare_with_champion(strange, bundle, answers, 100, 1), "signer")
+    strange = Bundle(bundle.folder, bundle.manifest.model_copy(update={KNOWN_CLASSES_KEY: ["B", "D"]}))
+    nothing = champion_finding(compare_with_champion(strange, context), "signer")
     assert (nothing.measured, "nothing to compare" in nothing.detail) == (0, True)
 
 
@@ -206,4 +209,4 @@ def test_a_bundle_that_says_other_classes_than_its_graph_breaks_the_contract(par
     bundle = open_bundle(partial / "bundle")
     assert contract_faults(bundle) == []
     for known in (["A", "C", "Z"], list(contract.CLASSES), ["Z", "A"]):
-        assert contract_faults(Bundle(bundle.folder, bundle.manifest | {KNOWN_CLASSES_KEY: known}))
+        assert contract_faults(Bundle(bundle.folder, bundle.manifest.model_copy(update={KNOWN_CLASSES_KEY: known})))

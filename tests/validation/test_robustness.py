@@ -6,7 +6,7 @@ import pytest
 from asl_pkg import contract
 from asl_pkg.inference.onnx_session import open_session
 from asl_pkg.validation import robustness
-from asl_pkg.validation.robustness import CHANGES, NOTHING, called_empty, letters_in_noise, stability, stratified
+from asl_pkg.validation.robustness import CHANGES, NOTHING_LABEL, called_empty, letters_in_noise, stability, stratified
 from tests.support.exported import Exported, image
 
 SHAPE = (contract.IMAGE_PX, contract.IMAGE_PX, 3)
@@ -35,7 +35,7 @@ def test_a_change_is_small_and_keeps_the_form(change: robustness.Change) -> None
     assert 0 < difference < 40
 
 
-@pytest.mark.parametrize("make", [robustness.scenes, robustness.noise])
+@pytest.mark.parametrize("make", [robustness.empty_scenes, robustness.noise_images])
 def test_the_same_seed_makes_the_same_images(make: robustness.Change) -> None:
     first = make(3)
     assert first.shape == (robustness.SCENES, *SHAPE)
@@ -64,7 +64,7 @@ def test_a_model_that_is_never_right_is_not_stable(answering: list[np.ndarray]) 
     assert stability(None, images, np.zeros(4, int)).share == 0  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("label", "share"), [(NOTHING, 1.0), (0, 0.0)], ids=["nothing", "a letter"])
+@pytest.mark.parametrize(("label", "share"), [(NOTHING_LABEL, 1.0), (0, 0.0)], ids=["nothing", "a letter"])
 def test_an_empty_scene_is_nothing(answering: list[np.ndarray], label: int, share: float) -> None:
     answering += [always(label)]
     assert called_empty(None, seed=1) == share  # type: ignore[arg-type]
@@ -72,7 +72,7 @@ def test_an_empty_scene_is_nothing(answering: list[np.ndarray], label: int, shar
 
 @pytest.mark.parametrize(
     ("probabilities", "share"),
-    [(always(0), 1.0), (always(0, 0.4), 0.0), (always(NOTHING), 0.0)],
+    [(always(0), 1.0), (always(0, 0.4), 0.0), (always(NOTHING_LABEL), 0.0)],
     ids=["a sure letter", "an unsure letter", "nothing"],
 )
 def test_only_a_sure_letter_in_noise_counts(

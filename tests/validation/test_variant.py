@@ -1,5 +1,6 @@
 """A variant in fewer bits is offered where it answers as fp32 does, as rightly, and faster."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -8,16 +9,29 @@ import pytest
 
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle, open_bundle, seal
-from asl_pkg.models.export_module import ExportModule
-from asl_pkg.validate import Judgement, judge
+from asl_pkg.data.dataset import read_info
+from asl_pkg.validate import judge_bundle
 from asl_pkg.validation.answers import Answers
+from asl_pkg.validation.context import EvaluationContext, open_context
+from asl_pkg.validation.evaluation import Judgement
 from asl_pkg.validation.gates import decide
 from asl_pkg.validation.variant import compare_with_fp32, variant_findings
 from tests.support.exported import Exported, plant, settings
 
 GATES = ["agreement", "not_worse", "faster"]
-HALF = Bundle(Path(), {"precision": contract.FP16})
 IMAGES, GROUPS = 1000, 10
+
+
+@pytest.fixture(scope="module")
+def context(exported: Exported) -> EvaluationContext:
+    info = read_info(exported.dataset)
+    return open_context(settings(), open_bundle(exported.bundle), exported.checkpoint, exported.dataset, info)
+
+
+def half(context: EvaluationContext, answers: Answers) -> EvaluationContext:
+    """As if the bundle were a variant in fp16 that gives these answers."""
+    manifest = context.bundle.manifest.model_copy(update={"precision": contract.FP16})
+    return dataclasses.replace(context, bundle=Bundle(Path(), manifest), answers=answers)
 
 
 def passed(judged: Judgement) -> dict[str, bool]:
@@ -51,15 +65,15 @@ def answers(wrong: int, wrong_in_fp32: int = 0) -> Answers:
     ],
 )
 def test_other_answers_and_lost_accuracy_are_told_apart(
-    exported: Exported, wrong: int, wrong_in_fp32: int, agrees: bool, as_right: bool
+    context: EvaluationContext, wrong: int, wrong_in_fp32: int, agrees: bool, as_right: bool
 ) -> None:
-    found = compare_with_fp32(HALF, ExportModule(exported.classifier), answers(wrong, wrong_in_fp32), 200, 1)
+    found = compare_with_fp32(half(context, answers(wrong, wrong_in_fp32)))
     gates = decide(variant_findings(found, "signer"), settings().validate, GATES)
     assert [gate.passed for gate in gates[:2]] == [agrees, as_right]
 
 
-def test_where_nothing_can_time_a_variant_it_is_not_offered(exported: Exported) -> None:
-    found = compare_with_fp32(HALF, ExportModule(exported.classifier), answers(0), 200, 1)
+def test_where_nothing_can_time_a_variant_it_is_not_offered(context: EvaluationContext) -> None:
+    found = compare_with_fp32(half(context, answers(0)))
     gate = decide(variant_findings(found, "signer"), settings().validate, GATES)[2]
     assert not gate.passed
     assert gate.why.startswith("not measured")
@@ -71,14 +85,13 @@ def test_a_variant_that_is_no_faster_than_fp32_is_not_offered(exported: Exported
 
     def rename(folder: Path) -> None:
         graph = onnx.load(folder / contract.MODEL_FILE)
-        facts = {one.key: one.value for one in graph.metadata_props}
+        facts = {prop.key: prop.value for prop in graph.metadata_props}
         onnx.helper.set_model_props(graph, facts | {contract.METADATA_PRECISION: contract.INT8})
         (folder / contract.MODEL_FILE).write_bytes(graph.SerializeToString())
 
     planted = plant(exported.bundle, tmp_path / "bundle", rename)
-    manifest = open_bundle(planted).manifest
-    seal(planted, {**manifest, "precision": contract.INT8})
-    judged = judge(settings(), planted, exported.dataset, exported.checkpoint)
+    seal(planted, open_bundle(planted).manifest.model_copy(update={"precision": contract.INT8}))
+    judged = judge_bundle(settings(), planted, exported.dataset, exported.checkpoint)
     assert [name for name, fine in passed(judged).items() if not fine] == ["faster"]
     assert set(GATES) < set(passed(judged))
     assert not {"parity", "parity_class"} & set(passed(judged))

@@ -16,7 +16,7 @@ from asl_pkg.data.audit.measures import Pair, Stretch
 from asl_pkg.data.audit.plots import along_frames, brightness_plot, strip
 from asl_pkg.data.dataset import DatasetInfo
 from asl_pkg.data.split.splitting import GUARD, NEAR_DUPLICATE
-from asl_pkg.reporting.html import data_uri, image_uri, render
+from asl_pkg.reporting.html import data_uri, image_uri, render_page
 
 TEMPLATE = Path(__file__).with_name("audit.html.jinja")
 QUALITY = 92  # JPEG quality of the thumbnails
@@ -58,7 +58,7 @@ def audit_html(view: View) -> str:
     Returns:
         HTML that needs no other file and no network.
     """
-    return render(
+    return render_page(
         TEMPLATE,
         audit=view.audit,
         info=view.info,
