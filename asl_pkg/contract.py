@@ -40,7 +40,7 @@ DATASET_FILE = "dataset.json"
 AUDIT_FILE = "audit.json"
 AUDIT_PAGE = "audit.html"
 CONTACT_SHEET = "contact_sheet.jpg"
-SPLITS = ("train", "validation", "test")
+TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
 
 # Training: training/
 BEST_CHECKPOINT = "checkpoints/best.ckpt"

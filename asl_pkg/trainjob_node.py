@@ -9,7 +9,7 @@ from asl_pkg import distributed
 from asl_pkg.config.load import load
 from asl_pkg.config.schema import TrainSettings
 from asl_pkg.errors import AslError
-from asl_pkg.k8s.trainjob import DATASET, TRAINING
+from asl_pkg.k8s.trainjob import DATASET_FOLDER, TRAINING_FOLDER
 from asl_pkg.storage.s3_folder import S3Folder
 from asl_pkg.train import train
 
@@ -22,11 +22,11 @@ def train_node(work: S3Folder, overrides: Sequence[str]) -> None:
         overrides: Settings of the training.
     """
     with tempfile.TemporaryDirectory(prefix="asl-train-") as scratch:
-        dataset_dir, training_dir = Path(scratch, DATASET), Path(scratch, TRAINING)
-        work.download(DATASET, dataset_dir)
+        dataset_dir, training_dir = Path(scratch, DATASET_FOLDER), Path(scratch, TRAINING_FOLDER)
+        work.download(DATASET_FOLDER, dataset_dir)
         train(load(TrainSettings, overrides), dataset_dir, training_dir)
         if distributed.is_first():
-            work.upload(training_dir, TRAINING)
+            work.upload(training_dir, TRAINING_FOLDER)
 
 
 if __name__ == "__main__":

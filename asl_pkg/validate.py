@@ -9,7 +9,6 @@ from asl_pkg.config.schema import Settings
 from asl_pkg.data.dataset import DatasetInfo, drawn_signers, read_info, read_split
 from asl_pkg.errors import BundleError
 from asl_pkg.storage import atomic, outputs
-from asl_pkg.validation.answers import TEST
 from asl_pkg.validation.context import open_context
 from asl_pkg.validation.evaluation import Evaluation, Judgement, evaluate
 from asl_pkg.validation.external import open_external
@@ -58,7 +57,7 @@ def validate(
         golden_digest = None
         if judged.evaluation:
             golden_digest = _write_golden(beside / contract.GOLDEN_FOLDER, dataset_dir, judged.evaluation)
-        drawn = drawn_signers(read_split(dataset_dir, TEST, ["signer", "landmarks_3d"]))
+        drawn = drawn_signers(read_split(dataset_dir, contract.TEST, ["signer", "landmarks_3d"]))
         body = report_json(judged, drawn, atomic.sha256(bundle_dir / contract.BUNDLE_FILE), golden_digest)
         atomic.write_json(beside / contract.REPORT_FILE, body.model_dump(mode="json"))
         signature.sign(beside / contract.REPORT_FILE, beside / contract.REPORT_SIGNATURE)
@@ -123,6 +122,6 @@ def inspect_bundle(bundle_dir: Path, info: DatasetInfo) -> tuple[Bundle | None, 
 def _write_golden(folder: Path, dataset_dir: Path, evaluation: Evaluation) -> str:
     """SHA-256 of its list, which names the digest of each image."""
     rows, answers = evaluation.golden_rows, evaluation.answers
-    images = read_split(dataset_dir, TEST, ["image"]).take(rows)["image"].to_pylist()
+    images = read_split(dataset_dir, contract.TEST, ["image"]).take(rows)["image"].to_pylist()
     write_golden(folder, answers.truth[rows].tolist(), images, answers.probabilities[rows])
     return atomic.sha256(folder / contract.GOLDEN_FILE)

@@ -22,7 +22,7 @@ API_GROUP = "trainer.kubeflow.org"
 TRAIN_JOB = ObjectKind(
     "TrainJob", "trainjobs", f"{API_GROUP}/v1alpha1", ": are Kubeflow Trainer and our component trainer installed?"
 )
-DATASET, TRAINING = "dataset", "training"  # folders in S3
+DATASET_FOLDER, TRAINING_FOLDER = "dataset", "training"  # folders in S3
 POD_NAME = "KFP_POD_NAME"  # set by KFP
 STEP_CONTAINER = "main"  # as KFP names it
 NODE_CONTAINER = "node"  # as Kubeflow Trainer names it
@@ -58,12 +58,12 @@ def run_train_job(settings: TrainSettings, key: str, dataset_dir: Path, training
     cluster, name = Cluster(Path(OWN_ACCOUNT, "namespace").read_text(), TRAIN_JOB), f"asl-train-{key}"
     work = S3Folder.open(f"{settings.checkpoint_uri.rstrip('/')}/{key}")
     _clear(cluster, name)
-    say(f"copying the data set to {work.url(DATASET)}")
-    work.upload(dataset_dir, DATASET)
+    say(f"copying the data set to {work.url(DATASET_FOLDER)}")
+    work.upload(dataset_dir, DATASET_FOLDER)
     cluster.apply(train_job(name, cluster.pod(os.environ[POD_NAME]), work.url(), settings))
     say(f"TrainJob {name}: {settings.trainer.workers} pods in namespace {cluster.namespace}")
     _wait(cluster, name)
-    work.download(TRAINING, training_dir)
+    work.download(TRAINING_FOLDER, training_dir)
     cluster.delete(name)
     work.remove()
 

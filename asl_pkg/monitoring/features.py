@@ -6,7 +6,7 @@ from PIL import Image
 
 from asl_pkg.metrics import hog
 
-THUMBNAIL_PX = 32
+SIDE_PX = 32
 SHAPES = 8
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # of RGB, ITU-R BT.601
 # Random directions keep distances (Johnson and Lindenstrauss) and need nothing fitted; NumPy has frozen RandomState's
@@ -36,7 +36,7 @@ def describe_image(pixels: NDArray[np.uint8]) -> dict[str, float]:
     light = (pixels @ LUMINANCE) / 255  # float32 [height, width]
     inner = light[1:-1, 1:-1]
     laplacian = light[:-2, 1:-1] + light[2:, 1:-1] + light[1:-1, :-2] + light[1:-1, 2:] - 4 * inner
-    thumbnail = Image.fromarray(pixels).resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
+    thumbnail = Image.fromarray(pixels).resize((SIDE_PX, SIDE_PX), Image.Resampling.BOX)
     shapes = hog.features(np.asarray(thumbnail)[None])[0] @ DIRECTIONS
     total = max(colours.sum(), 1e-9)  # a black image has no colour
     numbers = [light.mean(), light.std(), colours[0] / total, colours[2] / total, laplacian.std(), *shapes]

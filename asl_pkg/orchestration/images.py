@@ -9,8 +9,8 @@ from pathlib import Path
 
 from asl_pkg import contract
 from asl_pkg.config.schema import PodSettings
+from asl_pkg.lineage.code_version import PROJECT
 
-PROJECT = Path(__file__).parents[2]
 DIGITS = 12  # of the digest, in a tag
 COPIED = re.compile(r"^COPY (?!--from)(.+) \S+$", re.MULTILINE)
 ARGUMENT = re.compile(r"^ARG (\w+)=(\S+)$", re.MULTILINE)

@@ -17,8 +17,6 @@ from asl_pkg.data.decoding import Pixels
 from asl_pkg.inference.onnx_session import predict
 from asl_pkg.progress import track
 
-TEST = contract.SPLITS[2]
-
 
 @dataclass(frozen=True)
 class Answers:
@@ -63,9 +61,9 @@ def answer_test_images(
     Raises:
         DataError: the data set is not complete.
     """
-    pixels, truth = decoded(dataset_dir, TEST, cache.cache_dir, cache.cache_gb)
+    pixels, truth = decoded(dataset_dir, contract.TEST, cache.cache_dir, cache.cache_gb)
     group_column = "signer" if info.split_by == "signer" else "group"
-    rows = read_split(dataset_dir, TEST, [group_column, "sha256"]).to_pydict()
+    rows = read_split(dataset_dir, contract.TEST, [group_column, "sha256"]).to_pydict()
     return Answers(
         pixels=pixels,
         truth=truth,

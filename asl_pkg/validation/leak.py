@@ -16,8 +16,6 @@ from asl_pkg.data.preparation import prepare
 from asl_pkg.data.split.near_duplicates import SimilarityIndex, near_hashes
 from asl_pkg.errors import BundleError
 
-TRAIN, _, TEST = contract.SPLITS
-
 
 @dataclass(frozen=True)
 class Leak:
@@ -64,7 +62,7 @@ def find_leak(dataset_dir: Path, seen_path: Path) -> Leak:
         seen = pa.parquet.read_table(seen_path, columns=["sha256", "dhash"])
     except (pa.ArrowException, OSError) as error:
         raise BundleError(f"{seen_path} is missing or damaged: `asl train` writes it beside the checkpoints") from error
-    test, train = (read_split(dataset_dir, split, ["sha256", "dhash"]) for split in (TEST, TRAIN))
+    test, train = (read_split(dataset_dir, split, ["sha256", "dhash"]) for split in (contract.TEST, contract.TRAIN))
     read = set(seen["sha256"].to_pylist())
     digests = np.array(test["sha256"].to_pylist())
     same = np.isin(digests, list(read))
@@ -87,7 +85,9 @@ def _with_twins(
     own, theirs = np.unique(first), np.unique(second)
     looks = SimilarityIndex(
         np.concatenate([hashes[own], other_hashes[theirs]]),
-        np.concatenate([_thumbnails(dataset_dir, TEST, own), _thumbnails(dataset_dir, TRAIN, theirs)]),
+        np.concatenate(
+            [_thumbnails(dataset_dir, contract.TEST, own), _thumbnails(dataset_dir, contract.TRAIN, theirs)]
+        ),
     )
     return looks.near_duplicates(np.arange(len(own)), len(own) + np.arange(len(theirs)))
 

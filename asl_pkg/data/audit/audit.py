@@ -23,8 +23,6 @@ from asl_pkg.data.split.near_duplicates import SimilarityIndex
 from asl_pkg.data.split.splitting import GUARD, NEAR_DUPLICATE
 from asl_pkg.storage.atomic import write_json, write_text
 
-_, _, TEST = contract.SPLITS
-
 
 @dataclass(frozen=True)
 class Findings:
@@ -172,7 +170,7 @@ def _give_back() -> None:
 def _synthetic_signers(findings: Findings, splits: NDArray[np.str_]) -> int:
     """Count the synthetic signers of the test split."""
     images = findings.ingested.table.select(["landmarks_3d"]).append_column("signer", [findings.result.signers])
-    return drawn_signers(images.filter(splits == TEST))
+    return drawn_signers(images.filter(splits == contract.TEST))
 
 
 def _leakage(

@@ -13,7 +13,6 @@ from asl_pkg.data.hashing import THUMBNAIL_PX
 from asl_pkg.metrics.classification import accuracy, confusion_by_group, interval
 from asl_pkg.metrics.hog import embedding
 
-TRAIN, _, TEST = contract.SPLITS
 MARGIN = 10.0  # C of the support vector machine
 MAX_IMAGES = 6000  # trained on and scored: takes seconds, and near-copies among 87,000 still meet
 MAX_EXTERNAL = 2000
@@ -43,8 +42,10 @@ def leakage_probe(
         A row per split; none where there are too few images to train on or none to score.
     """
     rng = np.random.default_rng(seed)
-    used = stratified_sample(np.flatnonzero(np.isin(splits, (TRAIN, TEST))), labels, splits, MAX_IMAGES, rng)
-    labels, groups, held_out = labels[used], groups[used], splits[used] == TEST
+    used = stratified_sample(
+        np.flatnonzero(np.isin(splits, (contract.TRAIN, contract.TEST))), labels, splits, MAX_IMAGES, rng
+    )
+    labels, groups, held_out = labels[used], groups[used], splits[used] == contract.TEST
     if not held_out.any() or len(np.unique(labels[~held_out])) < 2:
         return []
     outside, truth_outside = _outside(external, rng)

@@ -27,7 +27,6 @@ SIZES = 10  # image sizes listed
 PAIRS = 12  # nearest pairs across splits, shown
 BRIGHTNESS_BINS = 32
 RECORDINGS = 100  # listed per class
-TRAIN, VALIDATION, TEST = contract.SPLITS
 
 
 class Pair(NamedTuple):
@@ -160,8 +159,11 @@ def count_near_duplicates(similarity: SimilarityIndex, splits: NDArray[np.str_])
 
 def _across(splits: NDArray[np.str_]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     return [
-        (np.flatnonzero(splits == TEST), np.flatnonzero(np.isin(splits, (TRAIN, VALIDATION)))),
-        (np.flatnonzero(splits == VALIDATION), np.flatnonzero(splits == TRAIN)),
+        (
+            np.flatnonzero(splits == contract.TEST),
+            np.flatnonzero(np.isin(splits, (contract.TRAIN, contract.VALIDATION))),
+        ),
+        (np.flatnonzero(splits == contract.VALIDATION), np.flatnonzero(splits == contract.TRAIN)),
     ]
 
 

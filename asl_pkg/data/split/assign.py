@@ -18,7 +18,6 @@ from asl_pkg.data.split.signers import MOST_UNKNOWN, SETTLES, People, people_of_
 from asl_pkg.data.split.signers_table import read_table, rows_of_images
 from asl_pkg.data.split.splitting import GUARD, MIN_GROUPS, NEAR_DUPLICATE, SampleMeta, SplitAssignment
 
-TRAIN, VALIDATION, TEST = contract.SPLITS
 MOST_LOST = 0.3  # largest share of a class's training images that may look like held-out ones
 
 
@@ -53,7 +52,7 @@ class SplitResult:
         signers: dict[bool, set[str]] = {True: set(), False: set()}
         for signer, assignment in zip(self.signers, self.assignments, strict=True):
             if assignment.kept:
-                signers[assignment.split == TRAIN].add(signer)
+                signers[assignment.split == contract.TRAIN].add(signer)
         return not (
             self.people.warnings or signers[True] & signers[False] or UNKNOWN_SIGNER in set().union(*signers.values())
         )
@@ -102,8 +101,8 @@ def _by_signer(
         return None
     shares = (data.validation_share, data.test_share)
     result = _result("signer", samples, people, splitting.by_signer(samples, *shares, seed), similarity)
-    held_out = _missing(result, VALIDATION) | _missing(result, TEST)
-    if not _missing(result, TRAIN) and held_out <= set(result.unmeasurable):
+    held_out = _missing(result, contract.VALIDATION) | _missing(result, contract.TEST)
+    if not _missing(result, contract.TRAIN) and held_out <= set(result.unmeasurable):
         return _alike(result)
     assignments = splitting.by_signer_and_class(samples, *shares, seed)
     return _alike(_without_some(_result("signer", samples, people, assignments, similarity))) if assignments else None
@@ -148,10 +147,12 @@ def _missing(result: SplitResult, split: str) -> set[str]:
 
 def _without_some(result: SplitResult) -> SplitResult:
     """Note the classes that too few signers show to hold some out."""
-    unvalidated, untested = (_missing(result, split) - set(result.unmeasurable) for split in (VALIDATION, TEST))
+    unvalidated, untested = (
+        _missing(result, split) - set(result.unmeasurable) for split in (contract.VALIDATION, contract.TEST)
+    )
     said = [
         f"too few signers show {', '.join(_ordered(classes))}: the {split} has none"
-        for split, classes in ((VALIDATION, unvalidated), (TEST, untested))
+        for split, classes in ((contract.VALIDATION, unvalidated), (contract.TEST, untested))
         if classes
     ]
     people = replace(result.people, found="; ".join([result.people.found, *said]))
@@ -187,7 +188,7 @@ def _split_of_source(ingested: IngestedData) -> list[SplitAssignment]:
     """Splits that the source itself chose."""
     columns = (ingested.column(name) for name in ("source_split", "signer", "sequence"))
     return [
-        SplitAssignment(split or TRAIN, f"{signer}/{sequence}")
+        SplitAssignment(split or contract.TRAIN, f"{signer}/{sequence}")
         for split, signer, sequence in zip(*columns, strict=True)
     ]
 
@@ -269,7 +270,7 @@ def _without_near_duplicates(
         return kept
     trained = [
         SplitAssignment(NEAR_DUPLICATE, assignment.group)
-        if label in gone and assignment.split not in (TRAIN, GUARD)
+        if label in gone and assignment.split not in (contract.TRAIN, GUARD)
         else assignment
         for label, assignment in zip(labels, assignments, strict=True)
     ]
@@ -286,6 +287,6 @@ def _lossy(labels: Sequence[int], before: Sequence[SplitAssignment], after: Sequ
     return [
         label
         for label in range(len(contract.CLASSES))
-        if lost[label, TRAIN] > MOST_LOST * had[label, TRAIN]
+        if lost[label, contract.TRAIN] > MOST_LOST * had[label, contract.TRAIN]
         or any(had[label, split] and lost[label, split] == had[label, split] for split in contract.SPLITS)
     ]

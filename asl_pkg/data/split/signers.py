@@ -55,7 +55,7 @@ class People:
         return [self.found, *self.warnings]
 
 
-class Folder(NamedTuple):
+class SignerFolder(NamedTuple):
     """A folder above class folders: its path, how many images lie there, and what may name their signer."""
 
     path: str
@@ -189,7 +189,7 @@ def people_of_folders(paths: Sequence[str]) -> People:
     return People([known.get(folder, UNKNOWN_SIGNER) for folder in above], found, tuple(warnings))
 
 
-def _folders(paths: Sequence[str], above: Sequence[str]) -> list[Folder]:
+def _folders(paths: Sequence[str], above: Sequence[str]) -> list[SignerFolder]:
     classes: dict[str, set[int | None]] = defaultdict(set)
     images: Counter[str] = Counter(above)
     example: dict[str, str] = {}
@@ -200,7 +200,7 @@ def _folders(paths: Sequence[str], above: Sequence[str]) -> list[Folder]:
     for folder in sorted(images):
         parts = PurePosixPath(folder).parts
         names = [(level, read_name(part)) for level, part in enumerate(parts) if {label_of(part)} != classes[folder]]
-        found.append(Folder(folder, images[folder], example[folder], len(parts), tuple(names)))
+        found.append(SignerFolder(folder, images[folder], example[folder], len(parts), tuple(names)))
     said = any(_said(folder.names) for folder in found)
     return [folder._replace(names=_said(folder.names) if said else _guessed(folder.names)) for folder in found]
 
@@ -219,7 +219,7 @@ def _guessed(names: Sequence[tuple[int, FolderName]]) -> tuple[tuple[int, Folder
     )
 
 
-def _without_common(folders: Sequence[Folder]) -> list[Folder]:
+def _without_common(folders: Sequence[SignerFolder]) -> list[SignerFolder]:
     """Leave out names that all images share: they do not distinguish signers."""
     common = set.intersection(*(set(folder.keys) for folder in folders)) if folders else set()
     return [
@@ -228,7 +228,7 @@ def _without_common(folders: Sequence[Folder]) -> list[Folder]:
     ]
 
 
-def _groups(folders: Sequence[Folder]) -> tuple[dict[str, str], list[str]]:
+def _groups(folders: Sequence[SignerFolder]) -> tuple[dict[str, str], list[str]]:
     """Group the folders that may show one person; returns the group of each named folder, and warnings."""
     named = [folder for folder in folders if folder.names]
     bare = [folder for folder in folders if not folder.names and folder.depth]
@@ -250,7 +250,7 @@ def _groups(folders: Sequence[Folder]) -> tuple[dict[str, str], list[str]]:
     return groups, warnings + _weak(named) + _alike(named, groups)
 
 
-def _of_names_only(named: Sequence[Folder]) -> tuple[dict[str, str], list[str]]:
+def _of_names_only(named: Sequence[SignerFolder]) -> tuple[dict[str, str], list[str]]:
     """Use the level with names where the others have numbers; it may still be the wrong one."""
     warning = _unclear([named[0].path, named[-1].path], "may name the people at either level")
     words = [
@@ -264,7 +264,7 @@ def _of_names_only(named: Sequence[Folder]) -> tuple[dict[str, str], list[str]]:
     return {}, [warning]
 
 
-def _together(named: Sequence[Folder]) -> dict[str, str]:
+def _together(named: Sequence[SignerFolder]) -> dict[str, str]:
     """Group of each folder: folders that share a name at any level, or a stem such as ann1 and ann2, are one group."""
     stems: dict[int, set[str]] = defaultdict(
         set
@@ -287,7 +287,7 @@ def _together(named: Sequence[Folder]) -> dict[str, str]:
     return {folder.path: str(root(folder.path)) for folder in named}
 
 
-def _weak(named: Sequence[Folder]) -> list[str]:
+def _weak(named: Sequence[SignerFolder]) -> list[str]:
     """Warn about names that fit sessions as well as people."""
     names = [name for folder in named for _, name in folder.names]
     examples = sorted({PurePosixPath(folder.path).parts[level] for folder in named for level, _ in folder.names})
@@ -298,7 +298,7 @@ def _weak(named: Sequence[Folder]) -> list[str]:
     return []
 
 
-def _alike(named: Sequence[Folder], groups: Mapping[str, str]) -> list[str]:
+def _alike(named: Sequence[SignerFolder], groups: Mapping[str, str]) -> list[str]:
     """Warn about names that share a word, such as ann_home and ann_work, unless all do: they may be one person's."""
     holders: dict[str, dict[str, str]] = defaultdict(dict)
     for folder in named:
@@ -314,7 +314,7 @@ def _unclear(examples: Sequence[str], what: str) -> str:
     return f"it is not clear who the people are: {', '.join(examples[:EXAMPLES])} {what}; {SETTLES}"
 
 
-def _outside_warnings(folders: Sequence[Folder], outside: Sequence[Folder], groups: int) -> list[str]:
+def _outside_warnings(folders: Sequence[SignerFolder], outside: Sequence[SignerFolder], groups: int) -> list[str]:
     if not outside:
         return []
     images, total = sum(folder.images for folder in outside), sum(folder.images for folder in folders)
@@ -328,7 +328,7 @@ def _outside_warnings(folders: Sequence[Folder], outside: Sequence[Folder], grou
     return [f"{said}; {SETTLES}"]
 
 
-def _named(folders: Sequence[Folder], group_of: dict[str, str]) -> dict[str, str]:
+def _named(folders: Sequence[SignerFolder], group_of: dict[str, str]) -> dict[str, str]:
     """Signer of each folder: its path if each signer has one folder, else the name that the folders share."""
     if len(set(group_of.values())) == len(group_of):
         return {path: path for path in group_of}
@@ -340,12 +340,12 @@ def _named(folders: Sequence[Folder], group_of: dict[str, str]) -> dict[str, str
     return {path: min(names[group]) for path, group in group_of.items()}
 
 
-def _nobody(folders: Sequence[Folder]) -> str:
+def _nobody(folders: Sequence[SignerFolder]) -> str:
     several = [folder for folder in folders if folder.depth]
     return f"{NOBODY}: {_some(several)} are taken for parts of one data set" if len(several) > 1 else NOBODY
 
 
-def _some(folders: Sequence[Folder]) -> str:
+def _some(folders: Sequence[SignerFolder]) -> str:
     names = [folder.path for folder in folders]
     return ", ".join([*names[:EXAMPLES], "…"] if len(names) > EXAMPLES else names)
 

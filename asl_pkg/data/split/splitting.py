@@ -23,7 +23,6 @@ MIN_GROUPS = 3  # signers, recordings or blocks: one per split
 # Share of a class's images: unless training gets a recording that large, the recordings are cut into blocks. Share of
 # all images: a signer with more is in training if three others are left.
 LARGEST = 0.3
-TRAIN, VALIDATION, TEST = SPLITS = contract.SPLITS
 DRAWS = 10  # random starts where signers are chosen by the classes that they show
 
 U = TypeVar("U", bound=Hashable)
@@ -117,7 +116,7 @@ def by_signer_and_class(
     for shares in ((validation_share, test_share), (0.0, 0.0)):
         drawn = [_covering(shows, list(_allot(range(len(candidates)), *shares, rng).items())) for _ in range(DRAWS)]
         split_of, covered = max(drawn, key=lambda found: _worth(found[1]))
-        if covered[TRAIN] == all_classes and 2 * min(covered.values()) > all_classes:
+        if covered[contract.TRAIN] == all_classes and 2 * min(covered.values()) > all_classes:
             return _of_signers(
                 samples, {candidates[row]: split for row, split in split_of.items() if row < len(candidates)}
             )
@@ -240,7 +239,7 @@ def _serves(
         return False
     assignments, _ = by_recording(samples, block_frames, guard_frames, validation_share, test_share, seed)
     return {(sample.label, assignment.split) for sample, assignment in zip(samples, assignments, strict=True)} >= {
-        (label, split) for label in blocks for split in SPLITS
+        (label, split) for label in blocks for split in contract.SPLITS
     }
 
 
@@ -271,7 +270,10 @@ def without_near_duplicates(
         The assignments, with NEAR_DUPLICATE for images left out.
     """
     splits = np.array([assignment.split for assignment in assignments], object)
-    for split, held_out in ((VALIDATION, [TEST]), (TRAIN, [VALIDATION, TEST])):
+    for split, held_out in (
+        (contract.VALIDATION, [contract.TEST]),
+        (contract.TRAIN, [contract.VALIDATION, contract.TEST]),
+    ):
         rows, others = np.flatnonzero(splits == split), np.flatnonzero(np.isin(splits, held_out))
         splits[similarity.near_duplicates(rows, others)] = NEAR_DUPLICATE
     return [
@@ -302,7 +304,7 @@ def require_every_class(
         (split, label)
         for split in contract.SPLITS
         for label in images
-        if (split, label) not in present and (split == TRAIN or contract.CLASSES[label] not in unmeasurable)
+        if (split, label) not in present and (split == contract.TRAIN or contract.CLASSES[label] not in unmeasurable)
     }
     if not missing:
         return
@@ -322,7 +324,11 @@ def _allot(
     """Assign at least three units to the splits, at least one to each; `first` goes to training."""
     test = min(max(1, round(len(units) * test_share)), len(units) - 2)
     validation = min(max(1, round(len(units) * validation_share)), len(units) - test - 1)
-    splits = [TEST] * test + [VALIDATION] * validation + [TRAIN] * (len(units) - test - validation)
+    splits = (
+        [contract.TEST] * test
+        + [contract.VALIDATION] * validation
+        + [contract.TRAIN] * (len(units) - test - validation)
+    )
     order = [units[position] for position in rng.permutation(len(units))]
     if first is not None:
         order.remove(first)
@@ -342,7 +348,8 @@ def _candidates(samples: Sequence[SampleMeta]) -> list[str]:
 def _of_signers(samples: Sequence[SampleMeta], split_of: Mapping[str, str]) -> list[SplitAssignment]:
     """Assign whole signers; unknown signers and those not held out go to training."""
     return [
-        SplitAssignment(split_of.get(sample.signer, TRAIN), f"{sample.signer}/{sample.sequence}") for sample in samples
+        SplitAssignment(split_of.get(sample.signer, contract.TRAIN), f"{sample.signer}/{sample.sequence}")
+        for sample in samples
     ]
 
 
@@ -356,8 +363,10 @@ def _covering(shows: NDArray[np.int64], allotted: Sequence[tuple[int, str]]) -> 
     Returns:
         The split of each row, and the number of classes in each split.
     """
-    split_of = dict(allotted) | {len(shows) - 1: TRAIN}
-    counts = {split: shows[[row for row, own in split_of.items() if own == split]].sum(axis=0) for split in SPLITS}
+    split_of = dict(allotted) | {len(shows) - 1: contract.TRAIN}
+    counts = {
+        split: shows[[row for row, own in split_of.items() if own == split]].sum(axis=0) for split in contract.SPLITS
+    }
     rows = sorted(dict(allotted))
     kinds = [row.tobytes() for row in shows]
     improved = True
@@ -384,7 +393,7 @@ def _covered(counts: Mapping[str, NDArray[np.int64]]) -> dict[str, int]:
 
 def _worth(covered: Mapping[str, int]) -> tuple[int, ...]:
     """Number of classes in training, which must have all, then in the test, then in validation."""
-    return covered[TRAIN], covered[TEST], covered[VALIDATION]
+    return covered[contract.TRAIN], covered[contract.TEST], covered[contract.VALIDATION]
 
 
 def _guarded(samples: Sequence[SampleMeta], splits: Sequence[str], guard_frames: int) -> set[int]:
