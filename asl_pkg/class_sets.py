@@ -15,7 +15,7 @@ def known_classes(said: Mapping[str, Any]) -> list[str]:
     """Read which classes a model knows.
 
     Args:
-        said: hyper-parameters of a checkpoint, or contents of bundle.json.
+        said: Hyper-parameters of a checkpoint, or contents of bundle.json.
 
     Returns:
         Names of the classes; all of them where an older version did not say.
@@ -42,7 +42,7 @@ def describe_classes(known: Sequence[str]) -> str:
     """Describe which classes are known.
 
     Args:
-        known: names of the classes, in the order of contract.CLASSES.
+        known: Names of the classes, in the order of contract.CLASSES.
 
     Returns:
         Text such as `24 of 29 classes: no J, Z, del, nothing, space`; empty where all are known.

@@ -13,9 +13,9 @@ class Tracked:
     """What DVC tracks now.
 
     Args:
-        name: path of the .dvc file in the repository, with slashes.
-        remote: name and URL of the remote that holds the contents.
-        to_commit: files to commit with Git, relative to the working folder.
+        name: Path of the .dvc file in the repository, with slashes.
+        remote: Name and URL of the remote that holds the contents.
+        to_commit: Files to commit with Git, relative to the working folder.
     """
 
     name: str
@@ -27,13 +27,13 @@ def track_with_dvc(path: Path) -> Tracked:
     """Add a folder or archive to the DVC repository that it lies in (`dvc add`) and push it (`dvc push`).
 
     Args:
-        path: a data set, a folder of images or an archive.
+        path: A data set, a folder of images or an archive.
 
     Returns:
         What is tracked now; the user commits it.
 
     Raises:
-        DataError: there is no such path, it lies in no DVC repository, the repository has no remote, or DVC fails.
+        DataError: There is no such path, it lies in no DVC repository, the repository has no remote, or DVC fails.
     """
     if not path.exists():
         raise DataError(f"no {path}: `asl pull` makes a data set, `asl data track PATH` tracks a folder or archive")

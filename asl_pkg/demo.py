@@ -21,7 +21,7 @@ def query_serving_release(store: Path, dataset_dir: Path, seed: int) -> str:
     """Start Triton on the release that serves and send it test images over HTTP and gRPC.
 
     Args:
-        store: the model store.
+        store: The model store.
         dataset_dir: Data set whose test images are sent.
         seed: Seed of the choice of images.
 
@@ -29,7 +29,7 @@ def query_serving_release(store: Path, dataset_dir: Path, seed: int) -> str:
         A table: signer, truth, letter and confidence by either protocol.
 
     Raises:
-        ServingError: the two protocols disagree.
+        ServingError: The two protocols disagree.
     """
     folder = serving_bundle(store)
     if folder is None:
@@ -59,7 +59,7 @@ def next_steps(results: dict[str, Path], mlflow_store: str) -> str:
 
     Args:
         results: Result folder of each step.
-        mlflow_store: where MLflow keeps its runs.
+        mlflow_store: Where MLflow keeps its runs.
 
     Returns:
         Bundle, report, plots, MLflow's store, and the commands that come next.

@@ -31,12 +31,12 @@ def launch(count: int, function: Callable[..., Any], *arguments: Any) -> None:
     """Call a function in several processes on this machine, as `torchrun --standalone` does.
 
     Args:
-        count: number of processes.
-        function: a module's function: each process imports it.
-        arguments: its arguments.
+        count: Number of processes.
+        function: A module's function: each process imports it.
+        arguments: Its arguments.
 
     Raises:
-        AslError: a process failed; says its error.
+        AslError: A process failed; says its error.
     """
     config = LaunchConfig(
         min_nodes=1, max_nodes=1, nproc_per_node=count, rdzv_backend="c10d", rdzv_endpoint=f"{LOOPBACK}:0",

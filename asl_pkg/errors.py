@@ -7,7 +7,7 @@ class AslError(Exception):
     """One line for the user: what came, what was expected, and which command fixes it.
 
     Args:
-        text: the line; passwords and signatures of URLs are removed from it.
+        text: The line; passwords and signatures of URLs are removed from it.
     """
 
     def __init__(self, text: str) -> None:

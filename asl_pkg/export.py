@@ -44,16 +44,16 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
             `validate.parity_max` try the graph before it is written; `dataset_dir` has the images that int8 is
             calibrated on.
         checkpoint_path: Checkpoint that `asl train` wrote; statistics of the same training become the drift reference.
-        bundle_dir: the bundle; one that exists is replaced when the new one is complete.
-        onnx_path: gets a copy of the graph alone.
+        bundle_dir: The bundle; one that exists is replaced when the new one is complete.
+        onnx_path: Gets a copy of the graph alone.
 
     Returns:
         The sealed bundle, signed where a private key is configured.
 
     Raises:
-        BundleError: the checkpoint is missing or damaged, or ONNX Runtime answers differently from torch.
+        BundleError: The checkpoint is missing or damaged, or ONNX Runtime answers differently from torch.
         DataError: int8 is asked for, and there is no data set or another one than that of the training.
-        SettingError: something that no export wrote stands where this one writes.
+        SettingError: Something that no export wrote stands where this one writes.
     """
     folder = outputs.claim(bundle_dir, outputs.BUNDLE)
     if onnx_path:
@@ -85,8 +85,8 @@ def graph_metadata(hparams: Mapping[str, Any], settings: ExportSettings) -> dict
     """Facts that the graph holds for those who have the ONNX file alone.
 
     Args:
-        hparams: the checkpoint's hyper-parameters.
-        settings: the confidence threshold and the precision.
+        hparams: The checkpoint's hyper-parameters.
+        settings: The confidence threshold and the precision.
 
     Returns:
         The graph's metadata_props.

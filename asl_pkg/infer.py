@@ -26,13 +26,13 @@ class Prediction:
     """What a model says of one image.
 
     Args:
-        path: the image, `-` for standard input.
+        path: The image, `-` for standard input.
         release: Release of the model.
-        letter: the likeliest class, `unsure` below the confidence threshold, empty where the image is broken.
-        confidence: probability of the likeliest class.
-        top3: the likeliest classes with their probabilities.
+        letter: The likeliest class, `unsure` below the confidence threshold, empty where the image is broken.
+        confidence: Probability of the likeliest class.
+        top3: The likeliest classes with their probabilities.
         error: Reason why there is no answer.
-        measures: the image in a few numbers, for `asl monitor`; only where the answer is for programs.
+        measures: The image in a few numbers, for `asl monitor`; only where the answer is for programs.
     """
 
     path: str
@@ -48,17 +48,17 @@ def infer(settings: InferenceSettings, images: Sequence[str]) -> Iterator[Predic
     """Name the letters in images.
 
     Args:
-        settings: runtime, its model, confidence_threshold, img_size.
-        images: files, folders, globs, or `-` for the bytes of one image on standard input.
+        settings: Runtime, its model, confidence_threshold, img_size.
+        images: Files, folders, globs, or `-` for the bytes of one image on standard input.
 
     Returns:
         One answer an image, in order, as they come; broken images are answers with `error` set.
 
     Raises:
-        DataError: no image is named, or none found.
+        DataError: No image is named, or none found.
         SettingError: img_size is not what the model takes.
-        BundleError: the model is missing or damaged.
-        ServingError: the server does not answer; also while answers come.
+        BundleError: The model is missing or damaged.
+        ServingError: The server does not answer; also while answers come.
     """
     found = find_images(images)
     runtime = open_runtime(settings)

@@ -21,15 +21,15 @@ def monitor(settings: InferenceSettings, answers: Iterable[dict[str, Any]]) -> D
 
     Args:
         settings: `bundle` or `store` say whose reference, `monitor` what is allowed, `monitor_dir` where the page goes.
-        answers: as `asl infer output=json` gives them, one an image.
+        answers: As `asl infer output=json` gives them, one an image.
 
     Returns:
         The verdict.
 
     Raises:
-        BundleError: there is no bundle, or it has no drift reference.
-        DataError: there is no answer to compare, or one of another release.
-        SettingError: something that monitor did not write stands where it writes.
+        BundleError: There is no bundle, or it has no drift reference.
+        DataError: There is no answer to compare, or one of another release.
+        SettingError: Something that monitor did not write stands where it writes.
     """
     folder = outputs.claim(Path(settings.monitor_dir), outputs.MONITOR)
     bundle = choose_bundle(settings)
@@ -61,7 +61,7 @@ def read_reference(bundle: Bundle) -> dict[str, list[Any]]:
         Numbers by measure, one an image, the confidence and the answers.
 
     Raises:
-        BundleError: it has none, or one that an older version wrote.
+        BundleError: It has none, or one that an older version wrote.
     """
     path = bundle.folder / contract.DRIFT_FILE
     try:
@@ -75,13 +75,13 @@ def read_answers(path: Path) -> Iterator[dict[str, Any]]:
     """Read lines of `asl infer output=json`.
 
     Args:
-        path: the file.
+        path: The file.
 
     Yields:
         An answer a line.
 
     Raises:
-        DataError: there is no such file, or a line is not an answer.
+        DataError: There is no such file, or a line is not an answer.
     """
     try:
         with path.open(encoding="utf-8") as file:

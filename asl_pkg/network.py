@@ -32,7 +32,7 @@ def is_web_page(text: str) -> bool:
     """Whether an answer is a web page, such as a login page in front of a server.
 
     Args:
-        text: body of the answer, or the start of it.
+        text: Body of the answer, or the start of it.
     """
     return bool(_PAGE.match(text))
 

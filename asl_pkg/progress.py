@@ -24,11 +24,11 @@ def track(
     """Pass the items on and show progress on stderr.
 
     Args:
-        iterable: the items.
-        total: number of items; None where it is not known.
-        description: name of the work, as "Reading images".
-        unit: name of the items.
-        done: number of items that an earlier run did.
+        iterable: The items.
+        total: Number of items; None where it is not known.
+        description: Name of the work, as "Reading images".
+        unit: Name of the items.
+        done: Number of items that an earlier run did.
 
     Yields:
         The items, unchanged.
@@ -56,7 +56,7 @@ def patiently(text: str) -> Iterator[None]:
     """Show on stderr what a long call is doing.
 
     Args:
-        text: name of the work, as "Reading the index of x.zip".
+        text: Name of the work, as "Reading the index of x.zip".
     """
     timer = threading.Timer(QUIET_S, say, [f"{text} …"])
     timer.daemon = True

@@ -19,7 +19,7 @@ def check_destination(to: str) -> None:
         to: s3://BUCKET/PREFIX.
 
     Raises:
-        DataError: it is not an S3 URL, or there is no such bucket.
+        DataError: It is not an S3 URL, or there is no such bucket.
     """
     S3Folder.open(to).require()
 
@@ -30,14 +30,14 @@ def publish(dataset_dir: Path, to: str) -> str:
     dataset.json goes last: a prefix without it is incomplete, and one with it is never written to again.
 
     Args:
-        dataset_dir: the data set.
+        dataset_dir: The data set.
         to: s3://BUCKET/PREFIX.
 
     Returns:
         URL of the data set: `to` and the first digits of the digest.
 
     Raises:
-        DataError: there is no data set, its audit is damaged, or S3 refuses.
+        DataError: There is no data set, its audit is damaged, or S3 refuses.
     """
     info = read_info(dataset_dir)
     read_audit(dataset_dir)  # refused before anything is uploaded

@@ -45,13 +45,13 @@ def pull(settings: Settings, dataset_dir: Path) -> DatasetInfo:
 
     Args:
         settings: `data` is the source and how to split it, `seed` the seed of both.
-        dataset_dir: the folder to write.
+        dataset_dir: The folder to write.
 
     Returns:
         Contents of dataset.json.
 
     Raises:
-        DataError: the source is missing, dangerous or too damaged, a class is missing in a split, or another pull
+        DataError: The source is missing, dangerous or too damaged, a class is missing in a split, or another pull
             writes the same data set.
         SettingError: dataset_dir holds something else, or `data.classes` names no classes.
     """
@@ -73,7 +73,7 @@ def inputs_of(data: DataSettings) -> list[str]:
     """List the local files and folders that a pull may read.
 
     Args:
-        data: settings of the source.
+        data: Settings of the source.
 
     Returns:
         Paths, and URLs unchanged; the parts of a mix without their names.

@@ -52,19 +52,19 @@ def train(
     """Train a network, or go on where an earlier process was stopped, if settings.checkpoint_uri kept its state.
 
     Args:
-        settings: the network and how to train it.
+        settings: The network and how to train it.
         dataset_dir: Folder that `asl pull` wrote.
-        training_dir: gets what contract.py lists under training/. What an earlier training wrote stays until this one
+        training_dir: Gets what contract.py lists under training/. What an earlier training wrote stays until this one
             is complete; other files stay for good.
-        plots_dir: gets the plots; by default a folder in training_dir.
+        plots_dir: Gets the plots; by default a folder in training_dir.
 
     Returns:
         What metrics.json holds; nothing in any but the first of several workers.
 
     Raises:
-        DataError: there is no data set, or the weights or the state to start from cannot be read.
-        AslError: the MLflow server does not answer, or a worker failed.
-        SettingError: something that no training wrote stands where this one writes.
+        DataError: There is no data set, or the weights or the state to start from cannot be read.
+        AslError: The MLflow server does not answer, or a worker failed.
+        SettingError: Something that no training wrote stands where this one writes.
     """
     outputs.claim_training(training_dir, plots_dir)
     hyper_parameters = _hyper_parameters(settings, read_info(dataset_dir))

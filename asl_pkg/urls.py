@@ -41,7 +41,7 @@ def remember(texts: Iterable[str]) -> None:
     """Keep whole URLs in the environment, for steps that get only the public forms.
 
     Args:
-        texts: values of settings; those without secrets are left out.
+        texts: Values of settings; those without secrets are left out.
     """
     secret = [text for text in texts if is_secret(text)]
     if secret:

@@ -40,16 +40,16 @@ def validate(
         dataset_dir: Data set with the test split.
         checkpoint_path: Checkpoint of the bundle, for the comparison with torch; two folders above it is the
             training's record of the images that it read.
-        report_dir: gets report.json, report.html, model_card.md and the golden set; replaced when the new one is there.
-        champion: the release that the bundle is compared with, empty for nothing; None looks up what serves.
+        report_dir: Gets report.json, report.html, model_card.md and the golden set; replaced when the new one is there.
+        champion: The release that the bundle is compared with, empty for nothing; None looks up what serves.
 
     Returns:
         The report, passed or not, signed where a private key is configured.
 
     Raises:
-        BundleError: there is no bundle or no checkpoint.
-        DataError: there is no data set, or no image in the folder of other people's.
-        SettingError: something that no validation wrote stands in report_dir.
+        BundleError: There is no bundle or no checkpoint.
+        DataError: There is no data set, or no image in the folder of other people's.
+        SettingError: Something that no validation wrote stands in report_dir.
     """
     outputs.claim(report_dir, outputs.REPORT)
     judged = judge_bundle(settings, bundle_dir, dataset_dir, checkpoint_path, champion)
@@ -103,7 +103,7 @@ def inspect_bundle(bundle_dir: Path, info: DatasetInfo) -> tuple[Bundle | None, 
         The bundle, None where its files are not what was exported; and what the first gates judge.
 
     Raises:
-        BundleError: there is none.
+        BundleError: There is none.
     """
     try:
         bundle = open_bundle(bundle_dir)

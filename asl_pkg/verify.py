@@ -9,7 +9,7 @@ def verify(bundle_dir: Path) -> Bundle:
     """Check every file of a bundle against its digest, and its signature where a public key is configured.
 
     Args:
-        bundle_dir: a bundle, or a release in the model store.
+        bundle_dir: A bundle, or a release in the model store.
 
     Returns:
         The bundle.

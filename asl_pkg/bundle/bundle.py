@@ -121,9 +121,9 @@ def open_bundle(folder: Path) -> Bundle:
         The bundle, all its digests verified.
 
     Raises:
-        BundleError: it is missing, of another schema or too large, a file is extra, missing or changed, or it is not
+        BundleError: It is missing, of another schema or too large, a file is extra, missing or changed, or it is not
             signed with the required key.
-        SettingError: the public key cannot be read.
+        SettingError: The public key cannot be read.
     """
     manifest_path = folder / contract.BUNDLE_FILE
     if not manifest_path.is_file():

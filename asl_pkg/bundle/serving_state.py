@@ -14,10 +14,10 @@ class Serving:
     """What serves.
 
     Args:
-        release: first digits of the model digest.
+        release: First digits of the model digest.
         bundle_digest: SHA-256 of its bundle.json.
         report_digest: SHA-256 of the report that let it pass.
-        previous: the release that served before, None for the first.
+        previous: The release that served before, None for the first.
     """
 
     __pydantic_config__: ClassVar = ConfigDict(strict=True, extra="forbid")
@@ -39,7 +39,7 @@ def parse_serving(text: bytes, name: str) -> Serving:
         What serves.
 
     Raises:
-        BundleError: it is damaged.
+        BundleError: It is damaged.
     """
     try:
         return parse_json(Serving, text)

@@ -26,11 +26,11 @@ def sign(what: Path, signature: Path) -> None:
     """Sign where a private key is configured; elsewhere nothing happens.
 
     Args:
-        what: a file, or a folder with every file in it.
-        signature: the file to write; in a folder that is signed it is the one file left out.
+        what: A file, or a folder with every file in it.
+        signature: The file to write; in a folder that is signed it is the one file left out.
 
     Raises:
-        SettingError: the private key cannot be read.
+        SettingError: The private key cannot be read.
     """
     key = _configured(contract.SIGNING_KEY_VARIABLE)
     if key is None:
@@ -52,7 +52,7 @@ def signer() -> str:
         configured itself, empty where neither is.
 
     Raises:
-        SettingError: the key cannot be read.
+        SettingError: The key cannot be read.
     """
     from cryptography.hazmat.primitives import serialization
 
@@ -77,12 +77,12 @@ def check_signature(what: Path, signature: Path) -> None:
     """Where a public key is configured, refuse what is not signed with its private key.
 
     Args:
-        what: a file, or a folder with every file in it.
+        what: A file, or a folder with every file in it.
         signature: File of the signature.
 
     Raises:
-        BundleError: it is not signed, or otherwise.
-        SettingError: the public key cannot be read.
+        BundleError: It is not signed, or otherwise.
+        SettingError: The public key cannot be read.
     """
     key = _configured(contract.PUBLIC_KEY_VARIABLE)
     if key is None:
@@ -111,7 +111,7 @@ def require_public_key(where: str) -> None:
         where: Name of what requires signatures.
 
     Raises:
-        SettingError: no public key is configured.
+        SettingError: No public key is configured.
     """
     if _configured(contract.PUBLIC_KEY_VARIABLE) is None:
         raise SettingError(

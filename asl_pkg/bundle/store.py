@@ -34,7 +34,7 @@ class Store:
     """Releases, each with the report that let it pass. A release is there whole or not at all.
 
     Args:
-        folder: holds a sub-folder for each release and each report.
+        folder: Holds a sub-folder for each release and each report.
     """
 
     def __init__(self, folder: Folder) -> None:
@@ -91,13 +91,13 @@ def open_store(address: str) -> Store:
     """Open the store that an address names.
 
     Args:
-        address: a folder, or s3://BUCKET/PREFIX.
+        address: A folder, or s3://BUCKET/PREFIX.
 
     Returns:
         The store.
 
     Raises:
-        DataError: it is a URL of another kind, or the AWS_* variables contradict one another.
+        DataError: It is a URL of another kind, or the AWS_* variables contradict one another.
     """
     return Store(open_folder(address, contract.KUBERNETES_NAME))
 
@@ -117,7 +117,7 @@ def champion(serving: Serving | None, release: str) -> str:
 
     Args:
         serving: Release that serves, None before the first deploy.
-        release: the new one.
+        release: The new one.
 
     Returns:
         The release that serves, or the one before it where the new one serves already; empty for the first.
@@ -137,7 +137,7 @@ def list_releases(store: Store, serving: Serving | None) -> list[StoredRelease]:
     """List what a store holds.
 
     Args:
-        store: the store.
+        store: The store.
         serving: Release that serves, None before the first deploy.
 
     Returns:

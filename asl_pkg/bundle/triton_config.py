@@ -18,7 +18,7 @@ def config_pbtxt(settings: ExportSettings) -> str:
     """config.pbtxt of the served model.
 
     Args:
-        settings: instances, threads and the confidence threshold.
+        settings: Instances, threads and the confidence threshold.
 
     Returns:
         The text, https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/model_configuration.html

@@ -13,11 +13,11 @@ class TritonRelease:
     """A release of Triton and what its ONNX Runtime backend takes.
 
     Args:
-        container: the tag of NVIDIA's image, without `-py3`.
-        server: the version that the server answers with.
-        onnxruntime: what its backend is built on; read in `build.py`.
-        opset: the highest version of the standard operators; executed.
-        ir_version: the highest version of the file format; executed.
+        container: The tag of NVIDIA's image, without `-py3`.
+        server: The version that the server answers with.
+        onnxruntime: What its backend is built on; read in `build.py`.
+        opset: The highest version of the standard operators; executed.
+        ir_version: The highest version of the file format; executed.
     """
 
     container: str

@@ -13,7 +13,7 @@ def split_paths_and_overrides(arguments: Sequence[str]) -> tuple[list[str], list
     `~` in a file name is the home folder.
 
     Args:
-        arguments: the words after the verb.
+        arguments: The words after the verb.
 
     Returns:
         The file names and the settings.

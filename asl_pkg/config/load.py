@@ -84,7 +84,7 @@ def load(schema: type[AnySettings], overrides: Sequence[str] = ()) -> AnySetting
         The checked settings.
 
     Raises:
-        SettingError: a name is unknown, or a value is of the wrong type or out of range.
+        SettingError: A name is unknown, or a value is of the wrong type or out of range.
     """
     from hydra import compose, initialize
     from hydra.errors import HydraException

@@ -28,7 +28,7 @@ def settings_from_text(text: str) -> list[str]:
         The settings, not checked.
 
     Raises:
-        SettingError: a quotation mark is not closed.
+        SettingError: A quotation mark is not closed.
     """
     try:
         return shlex.split(text)

@@ -45,9 +45,9 @@ def draw_numbers(seed: int, epoch: int, rows: np.ndarray) -> torch.Tensor:
     """Draw the numbers that decide how images change.
 
     Args:
-        seed: seed of the run.
-        epoch: number of the epoch, from 0.
-        rows: rows of the images in their split [n].
+        seed: Seed of the run.
+        epoch: Number of the epoch, from 0.
+        rows: Rows of the images in their split [n].
 
     Returns:
         Float32 [n, DRAWS], uniform in -1..1.

@@ -29,10 +29,10 @@ def decoded(dataset_dir: Path, split: str, cache_dir: str, cache_gb: float = mat
     """Load all images of a split, prepared; only the first call for a data set decodes them.
 
     Args:
-        dataset_dir: the data set.
-        split: one of contract.SPLITS.
-        cache_dir: folder for the decoded images; empty keeps them in memory.
-        cache_gb: size limit in GB. Where it, the disk or the memory is too small, the images are decoded on each
+        dataset_dir: The data set.
+        split: One of contract.SPLITS.
+        cache_dir: Folder for the decoded images; empty keeps them in memory.
+        cache_gb: Size limit in GB. Where it, the disk or the memory is too small, the images are decoded on each
             access, and a line on stderr says so.
 
     Returns:
@@ -40,7 +40,7 @@ def decoded(dataset_dir: Path, split: str, cache_dir: str, cache_gb: float = mat
         of `read_split`.
 
     Raises:
-        DataError: there is no data set, or it is damaged.
+        DataError: There is no data set, or it is damaged.
     """
     digest = read_info(dataset_dir).digest[:16]
     labels = read_split(dataset_dir, split, ["label"])["label"].to_numpy()

@@ -16,13 +16,13 @@ def chosen_labels(text: str) -> list[int]:
     """Read the setting `data.classes`.
 
     Args:
-        text: names of classes, separated by commas; empty for all.
+        text: Names of classes, separated by commas; empty for all.
 
     Returns:
         Indices in contract.CLASSES, in rising order, each once; all of them for an empty text.
 
     Raises:
-        SettingError: a name is not a class, or there are fewer than FEWEST.
+        SettingError: A name is not a class, or there are fewer than FEWEST.
     """
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
@@ -39,8 +39,8 @@ def only(source: Source, text: str) -> Source:
     """Leave out of a source what is not in the chosen classes.
 
     Args:
-        source: an opened source.
-        text: the setting `data.classes`.
+        source: An opened source.
+        text: The setting `data.classes`.
 
     Returns:
         A source with as many files; those of other classes are rejected, but not as unfit.

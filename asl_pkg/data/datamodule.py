@@ -54,9 +54,9 @@ class Batches(Sampler[np.ndarray]):
     """Rows of a split in batches of nearly equal size, so that none is too small for batch statistics.
 
     Args:
-        count: number of images in the split.
-        batch_size: largest number of images in a batch.
-        seed: seed of the order, which differs in each epoch; None keeps the order.
+        count: Number of images in the split.
+        batch_size: Largest number of images in a batch.
+        seed: Seed of the order, which differs in each epoch; None keeps the order.
 
     With several workers, each gets its part of every batch. In training the parts have equal sizes, so that the mean of
     their gradients is the gradient of the batch: each batch leaves out fewer images than there are workers, others in
@@ -90,10 +90,10 @@ class ImageData(LightningDataModule):
     """The training and validation splits of a data set.
 
     Args:
-        dataset_dir: the data set.
-        settings: batch size, and where decoded images are cached.
-        seed: seed of order and augmentation.
-        varied: whether to augment training images.
+        dataset_dir: The data set.
+        settings: Batch size, and where decoded images are cached.
+        seed: Seed of order and augmentation.
+        varied: Whether to augment training images.
     """
 
     def __init__(self, dataset_dir: Path, settings: DataSettings, seed: int, varied: bool) -> None:

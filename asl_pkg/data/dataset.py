@@ -25,17 +25,17 @@ class DatasetInfo(JsonModel):
     Args:
         schema_version: contract.DATASET_SCHEMA.
         digest: SHA-256 of the contents, see hashing.dataset_digest.
-        fingerprint: digest of the settings, seed and source, see sources.fingerprint.
-        source: settings of the source.
-        seed: seed of the source and the splits.
+        fingerprint: Digest of the settings, seed and source, see sources.fingerprint.
+        source: Settings of the source.
+        seed: Seed of the source and the splits.
         split_by: `signer`, `recording` or `block`: the weakest unit that any class is held out by.
-        unseen_signers: whether it is certain that training sees no signer of the other splits.
-        unmeasurable: classes that the test lacks, or whose test images look too much like training's.
-        counts: number of images by split and class.
-        signers: number of signers by split.
-        versions: versions of what decoded and wrote the images.
-        people: how the signers were found, and what is doubtful about them, one sentence each.
-        known_classes: classes with images to learn from; all where an older version did not say.
+        unseen_signers: Whether it is certain that training sees no signer of the other splits.
+        unmeasurable: Classes that the test lacks, or whose test images look too much like training's.
+        counts: Number of images by split and class.
+        signers: Number of signers by split.
+        versions: Versions of what decoded and wrote the images.
+        people: How the signers were found, and what is doubtful about them, one sentence each.
+        known_classes: Classes with images to learn from; all where an older version did not say.
     """
 
     schema_version: int
@@ -70,8 +70,8 @@ def write_info(dataset_dir: Path, info: DatasetInfo) -> None:
     """Write dataset.json.
 
     Args:
-        dataset_dir: the data set.
-        info: its contents.
+        dataset_dir: The data set.
+        info: Its contents.
     """
     write_json(dataset_dir / contract.DATASET_FILE, info.model_dump(mode="json"))
 
@@ -80,13 +80,13 @@ def read_info(dataset_dir: Path) -> DatasetInfo:
     """Read dataset.json.
 
     Args:
-        dataset_dir: the data set.
+        dataset_dir: The data set.
 
     Returns:
         Its contents.
 
     Raises:
-        DataError: there is no data set, or one of another schema version.
+        DataError: There is no data set, or one of another schema version.
     """
     path = dataset_dir / contract.DATASET_FILE
     try:
@@ -107,15 +107,15 @@ def read_split(dataset_dir: Path, split: str, columns: Sequence[str] | None = No
     """Read a split.
 
     Args:
-        dataset_dir: the data set.
-        split: one of contract.SPLITS.
-        columns: the columns to read; None for all.
+        dataset_dir: The data set.
+        split: One of contract.SPLITS.
+        columns: The columns to read; None for all.
 
     Returns:
         One row per image, always in the same order.
 
     Raises:
-        DataError: there is no such split, or it is damaged.
+        DataError: There is no such split, or it is damaged.
     """
     with _damage_reported(dataset_dir):
         return pa.dataset.dataset(shards(dataset_dir, split)).to_table(None if columns is None else list(columns))
@@ -125,7 +125,7 @@ def drawn_signers(images: pa.Table) -> int:
     """Count the synthetic signers: only their images have joints in space.
 
     Args:
-        images: table with columns `signer` and `landmarks_3d`.
+        images: Table with columns `signer` and `landmarks_3d`.
 
     Returns:
         Number of signers.
@@ -137,14 +137,14 @@ def read_images(dataset_dir: Path, split: str) -> Iterator[list[bytes]]:
     """Read a split's image files, a few hundred in memory at a time.
 
     Args:
-        dataset_dir: the data set.
-        split: one of contract.SPLITS.
+        dataset_dir: The data set.
+        split: One of contract.SPLITS.
 
     Yields:
         The bytes of at most ROW_GROUP images, in the order of `read_split`.
 
     Raises:
-        DataError: there is no such split, or it is damaged.
+        DataError: There is no such split, or it is damaged.
     """
     with _damage_reported(dataset_dir):
         dataset = pa.dataset.dataset(shards(dataset_dir, split))
@@ -164,14 +164,14 @@ def shards(dataset_dir: Path, split: str) -> list[Path]:
     """List the shards of a split in order.
 
     Args:
-        dataset_dir: the data set.
-        split: one of contract.SPLITS.
+        dataset_dir: The data set.
+        split: One of contract.SPLITS.
 
     Returns:
         Parquet files.
 
     Raises:
-        DataError: a shard is missing, or all are.
+        DataError: A shard is missing, or all are.
     """
     found = sorted(dataset_dir.glob(f"{split}-*-of-*.parquet"))
     declared = re.search(r"-of-(\d+)\.parquet$", found[0].name) if found else None

@@ -36,11 +36,11 @@ class DecodedOnAccess:
     The files, some ten times smaller than the pixels, stay in memory: training reads them in any order.
 
     Args:
-        dataset_dir: the data set.
-        split: one of contract.SPLITS.
+        dataset_dir: The data set.
+        split: One of contract.SPLITS.
 
     Raises:
-        DataError: there is no such split, or it is damaged.
+        DataError: There is no such split, or it is damaged.
     """
 
     def __init__(self, dataset_dir: Path, split: str) -> None:
@@ -71,11 +71,11 @@ def decode_into(pixels: NDArray[np.uint8], dataset_dir: Path, split: str) -> Non
 
     Args:
         pixels: uint8 [n, 200, 200, 3], filled in the order of `read_split`.
-        dataset_dir: the data set.
-        split: one of contract.SPLITS.
+        dataset_dir: The data set.
+        split: One of contract.SPLITS.
 
     Raises:
-        DataError: there is no such split, or it is damaged.
+        DataError: There is no such split, or it is damaged.
     """
 
     def decode(index: int, data: bytes) -> None:

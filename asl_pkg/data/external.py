@@ -23,9 +23,9 @@ class ExternalSet(NamedTuple):
 
     Args:
         thumbnails: uint8 [m, 32, 32, 3].
-        labels: class of each image [m].
-        rejected: files that did not pass.
-        paths: names of the images [m].
+        labels: Class of each image [m].
+        rejected: Files that did not pass.
+        paths: Names of the images [m].
     """
 
     thumbnails: NDArray[np.uint8]
@@ -38,15 +38,15 @@ def read_external(path: str, most_unfit: float, classes: str = "") -> ExternalSe
     """Read the external set.
 
     Args:
-        path: a folder with a sub-folder for each class; empty for no set.
-        most_unfit: largest accepted share of unfit images.
-        classes: the setting `data.classes`.
+        path: A folder with a sub-folder for each class; empty for no set.
+        most_unfit: Largest accepted share of unfit images.
+        classes: The setting `data.classes`.
 
     Returns:
         The images that can be read; None for an empty path.
 
     Raises:
-        DataError: there is no such folder, no image in it can be read, or too many are unfit.
+        DataError: There is no such folder, no image in it can be read, or too many are unfit.
     """
     if not path:
         return None
@@ -63,8 +63,8 @@ def of_classes(external: ExternalSet, labels: Sequence[int]) -> ExternalSet:
     """Leave out images of classes that the data set lacks, and say so.
 
     Args:
-        external: images of other people.
-        labels: labels of the classes that the data set has.
+        external: Images of other people.
+        labels: Labels of the classes that the data set has.
 
     Returns:
         Images of these classes, perhaps none.

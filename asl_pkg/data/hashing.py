@@ -19,8 +19,8 @@ def file_digest(path: Path, name: str) -> str:
     """SHA-256 of a file that may take minutes to read.
 
     Args:
-        path: the file.
-        name: how progress calls the file.
+        path: The file.
+        name: How progress calls the file.
 
     Returns:
         Hex digits.

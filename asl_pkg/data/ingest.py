@@ -60,9 +60,9 @@ class IngestedData:
     """Files of a source.
 
     Args:
-        table: images that passed, in the source's order, mapped from the parts; columns of PARTS_SCHEMA.
-        rejected: files that did not pass.
-        maps: memory maps of the parts.
+        table: Images that passed, in the source's order, mapped from the parts; columns of PARTS_SCHEMA.
+        rejected: Files that did not pass.
+        maps: Memory maps of the parts.
     """
 
     table: pa.Table
@@ -98,15 +98,15 @@ def ingest(source: Source, folder: Path, strip_private: bool = False) -> Ingeste
     """Read a whole source; resumes an earlier call with the same folder.
 
     Args:
-        source: an opened source, in the same state as in the earlier call.
-        folder: folder for the parts.
-        strip_private: whether to remove EXIF that reveals place or person.
+        source: An opened source, in the same state as in the earlier call.
+        folder: Folder for the parts.
+        strip_private: Whether to remove EXIF that reveals place or person.
 
     Returns:
         Images that passed, and rejected files.
 
     Raises:
-        DataError: the whole source cannot be trusted, or the disk is too small.
+        DataError: The whole source cannot be trusted, or the disk is too small.
     """
     folder.mkdir(parents=True, exist_ok=True)
     parts = sorted(folder.glob("*.arrow"))

@@ -21,8 +21,8 @@ def tell(rejected: Sequence[RejectedFile], source: str) -> None:
     """Report on the terminal which files of a source were left out and why, if any.
 
     Args:
-        rejected: the files.
-        source: name of their source.
+        rejected: The files.
+        source: Name of their source.
     """
     unfit = [file for file in rejected if file.quarantined]
     others = [file for file in rejected if not file.quarantined]
@@ -60,13 +60,13 @@ def require_classes(labels: Sequence[int], text: str, rejected: Sequence[Rejecte
     """Refuse a source that lacks a chosen class, or has too few classes.
 
     Args:
-        labels: labels of its images, at least one.
-        text: the setting `data.classes`.
-        rejected: its rejected files.
-        source: setting and path, as `data.path=FOLDER`.
+        labels: Labels of its images, at least one.
+        text: The setting `data.classes`.
+        rejected: Its rejected files.
+        source: Setting and path, as `data.path=FOLDER`.
 
     Raises:
-        DataError: says how many images each class has.
+        DataError: Says how many images each class has.
     """
     counts = Counter(labels)
     found = ", ".join(f"{contract.CLASSES[label]} ({counts[label]:,})" for label in sorted(counts))
@@ -96,15 +96,15 @@ def require_fit(
     """Refuse a source without images, or with too many unfit files.
 
     Args:
-        rejected: its rejected files.
-        kept: number of images that passed.
-        most: largest allowed share of unfit files.
-        source: setting and path, as `data.path=FOLDER`.
-        folder: the source, if it is a local folder whose archives data=archive could read.
-        classes: labels of the images, where `data.classes` can choose them.
+        rejected: Its rejected files.
+        kept: Number of images that passed.
+        most: Largest allowed share of unfit files.
+        source: Setting and path, as `data.path=FOLDER`.
+        folder: The source, if it is a local folder whose archives data=archive could read.
+        classes: Labels of the images, where `data.classes` can choose them.
 
     Raises:
-        DataError: says what was found.
+        DataError: Says what was found.
     """
     unfit = [file for file in rejected if file.quarantined]
     if not kept:

@@ -33,13 +33,13 @@ def prepare(data: bytes | Path) -> np.ndarray:
     """Decode an image and convert it to the model's size and colours.
 
     Args:
-        data: path or bytes of an image file, in one of FORMATS.
+        data: Path or bytes of an image file, in one of FORMATS.
 
     Returns:
         uint8 [200, 200, 3], RGB in sRGB.
 
     Raises:
-        DataError: the file is missing, empty, too large, truncated or not an image, or holds several images.
+        DataError: The file is missing, empty, too large, truncated or not an image, or holds several images.
     """
     if isinstance(data, Path):
         try:
@@ -53,13 +53,13 @@ def image_size(data: bytes) -> tuple[int, int]:
     """Read width and height of an image, as stored, from its header.
 
     Args:
-        data: bytes of an image file.
+        data: Bytes of an image file.
 
     Returns:
         Width and height in px.
 
     Raises:
-        DataError: the file is empty, too large or not an image.
+        DataError: The file is empty, too large or not an image.
     """
     return _open(data).size
 

@@ -32,7 +32,7 @@ def is_private(data: bytes) -> bool:
     """Whether an image file has metadata that reveals place or person.
 
     Args:
-        data: bytes of an image file that can be decoded.
+        data: Bytes of an image file that can be decoded.
 
     Returns:
         True for GPS, names, serial numbers, comments and the like.
@@ -52,13 +52,13 @@ def without_private(data: bytes) -> bytes:
     """Remove all metadata but orientation and colour profile from an image file.
 
     Args:
-        data: bytes of an image file that can be decoded.
+        data: Bytes of an image file that can be decoded.
 
     Returns:
         The file with the same compressed pixels.
 
     Raises:
-        DataError: it is not JPEG, PNG or WebP.
+        DataError: It is not JPEG, PNG or WebP.
     """
     if data.startswith(JPEG_START):
         return _jpeg(data, _orientation(data))

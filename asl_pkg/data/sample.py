@@ -33,13 +33,13 @@ class Sample:
     """One image file.
 
     Args:
-        data: bytes of the file.
-        path: name of the file in the source.
-        label: index in contract.CLASSES.
-        signer: whose hand it shows; UNKNOWN_SIGNER if unknown.
-        sequence: its run of frames: a recording, or the files whose names differ only in a number.
-        frame: position in the sequence; None where the name has no number.
-        split: split that the source itself chose, else None.
+        data: Bytes of the file.
+        path: Name of the file in the source.
+        label: Index in contract.CLASSES.
+        signer: Whose hand it shows; UNKNOWN_SIGNER if unknown.
+        sequence: Its run of frames: a recording, or the files whose names differ only in a number.
+        frame: Position in the sequence; None where the name has no number.
+        split: Split that the source itself chose, else None.
         landmarks_2d: float32 [21, 2] in pixels of the image, or None.
         landmarks_3d: float32 [21, 3] in hand lengths, or None.
     """
@@ -60,10 +60,10 @@ class RejectedFile:
     """A file that is left out of the data set.
 
     Args:
-        path: name of the file in the source.
-        reason: why it is rejected, in the same words for all files of the kind.
-        quarantined: whether it should have been an image; False for other files, such as a README.
-        no_class: whether its only fault is that its class is unknown.
+        path: Name of the file in the source.
+        reason: Why it is rejected, in the same words for all files of the kind.
+        quarantined: Whether it should have been an image; False for other files, such as a README.
+        no_class: Whether its only fault is that its class is unknown.
     """
 
     path: str
@@ -77,9 +77,9 @@ class Source:
     """An opened source.
 
     Args:
-        read: yields its files from the nth on, each once, always in the same order.
-        total: number of files; None where only reading tells.
-        state: digest of the contents or of their listing; changes whenever they do.
+        read: Yields its files from the nth on, each once, always in the same order.
+        total: Number of files; None where only reading tells.
+        state: Digest of the contents or of their listing; changes whenever they do.
     """
 
     read: Callable[[int], Iterator[Sample | RejectedFile]]
@@ -91,7 +91,7 @@ def label_of(folder: str) -> int | None:
     """Find the class that a folder is named after.
 
     Args:
-        folder: name such as `A`, `a`, `del`, `delete`, `nothing`, `blank` or `space`.
+        folder: Name such as `A`, `a`, `del`, `delete`, `nothing`, `blank` or `space`.
 
     Returns:
         The index in contract.CLASSES; None where it names no class.
@@ -104,7 +104,7 @@ def resembled_class(folder: str) -> str | None:
     """Find the class that a folder is probably named after, for a message.
 
     Args:
-        folder: name of no class, such as `delete1`, `Space_`, `letter_A`, `A (1)`, `backspace` or `background`.
+        folder: Name of no class, such as `delete1`, `Space_`, `letter_A`, `A (1)`, `backspace` or `background`.
 
     Returns:
         The name of the class; None where no class or several are similar, as for `0` and `Thank_you`.

@@ -23,10 +23,10 @@ def write_splits(dataset_dir: Path, spool: Iterable[pa.Table], splits: np.ndarra
     """Write the shards of all splits, a few hundred images of each in memory at a time.
 
     Args:
-        dataset_dir: the folder to write into.
-        spool: all images in the source's order, some at a time, see ingest.PARTS_SCHEMA.
-        splits: splits of all images, str [n]; images of no split are left out.
-        groups: groups of all images.
+        dataset_dir: The folder to write into.
+        spool: All images in the source's order, some at a time, see ingest.PARTS_SCHEMA.
+        splits: Splits of all images, str [n]; images of no split are left out.
+        groups: Groups of all images.
     """
     shards = {split: _Shards(dataset_dir, split) for split in contract.SPLITS}
     start = 0
@@ -47,8 +47,8 @@ class _Shards:
     Not pyarrow's write_dataset, which takes rows faster than it writes them and holds the rest in memory.
 
     Args:
-        folder: folder of the data set.
-        split: one of contract.SPLITS.
+        folder: Folder of the data set.
+        split: One of contract.SPLITS.
     """
 
     def __init__(self, folder: Path, split: str) -> None:

@@ -12,13 +12,13 @@ def choose_bundle(settings: InferenceSettings) -> Bundle:
     """Open the bundle that is named, else the one that `asl export` wrote here, else the release that serves.
 
     Args:
-        settings: bundle and store.
+        settings: Bundle and store.
 
     Returns:
         The bundle, verified, made for the images and classes that this program knows.
 
     Raises:
-        BundleError: there is none, it is damaged, or of another contract.
+        BundleError: There is none, it is damaged, or of another contract.
     """
     bundle = open_bundle(_folder(settings))
     if faults := stated_faults(bundle):

@@ -24,7 +24,7 @@ def find_images(names: Sequence[str]) -> list[Named]:
     A name that exists is that file or folder, whatever characters it holds; else it is a glob.
 
     Args:
-        names: files, folders (searched at any depth), globs, or `-` for standard input.
+        names: Files, folders (searched at any depth), globs, or `-` for standard input.
 
     Returns:
         Files in the order of the names, sorted within a folder or glob; None is standard input. What cannot be reached
@@ -32,7 +32,7 @@ def find_images(names: Sequence[str]) -> list[Named]:
         another one is found.
 
     Raises:
-        DataError: no name is given, or nothing is found.
+        DataError: No name is given, or nothing is found.
     """
     if not names:
         raise DataError("no image named: `asl infer image.jpg`, a folder, a glob, or `-` for standard input")

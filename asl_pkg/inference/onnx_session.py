@@ -18,14 +18,14 @@ def open_session(path: Path, threads: int = 0) -> onnxruntime.InferenceSession:
     """Load a model for the CPU.
 
     Args:
-        path: the ONNX file.
+        path: The ONNX file.
         threads: Number of threads for one answer; 0 takes all cores.
 
     Returns:
         The session.
 
     Raises:
-        BundleError: there is none, it is damaged, it keeps weights elsewhere, or its input and output are not the
+        BundleError: There is none, it is damaged, it keeps weights elsewhere, or its input and output are not the
             contract's.
     """
     model = read_model(path)
@@ -51,13 +51,13 @@ def read_model(path: Path) -> bytes:
     """Read an ONNX file and refuse one that names other files, which ONNX Runtime and Triton would open.
 
     Args:
-        path: the ONNX file.
+        path: The ONNX file.
 
     Returns:
         Its bytes.
 
     Raises:
-        BundleError: there is none, it is too large or no ONNX file, or a weight is said to lie elsewhere.
+        BundleError: There is none, it is too large or no ONNX file, or a weight is said to lie elsewhere.
     """
     if not path.is_file():
         raise BundleError(f"no ONNX file in {path}: `asl export` writes one")
@@ -92,7 +92,7 @@ def predict(session: onnxruntime.InferenceSession, pixels: np.ndarray) -> np.nda
     """Compute probabilities.
 
     Args:
-        session: made by `open_session`.
+        session: Made by `open_session`.
         pixels: uint8 [n, 200, 200, 3], RGB.
 
     Returns:

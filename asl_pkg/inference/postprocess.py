@@ -16,9 +16,9 @@ class Letter:
     """What a model says of one image.
 
     Args:
-        letter: the likeliest class, `unsure` below the confidence threshold.
-        confidence: probability of the likeliest class.
-        top3: the likeliest classes with their probabilities.
+        letter: The likeliest class, `unsure` below the confidence threshold.
+        confidence: Probability of the likeliest class.
+        top3: The likeliest classes with their probabilities.
     """
 
     letter: str
@@ -31,7 +31,7 @@ def decode_prediction(probabilities: np.ndarray, threshold: float) -> Letter:
 
     Args:
         probabilities: float32 [29], in the order of contract.CLASSES.
-        threshold: the confidence below which the answer is `unsure`.
+        threshold: The confidence below which the answer is `unsure`.
 
     Returns:
         The letter.

@@ -25,8 +25,8 @@ class Runtime:
     Args:
         predict: uint8 [n, 200, 200, 3] -> float32 [n, 29], probabilities.
         release: Release of the model.
-        confidence_threshold: below it the answer is `unsure`.
-        image_px: side of the image that it takes, in px.
+        confidence_threshold: Below it the answer is `unsure`.
+        image_px: Side of the image that it takes, in px.
     """
 
     predict: Callable[[np.ndarray], np.ndarray]
@@ -39,14 +39,14 @@ def open_runtime(settings: InferenceSettings) -> Runtime:
     """Make the runtime of the settings ready.
 
     Args:
-        settings: runtime, and where its model is.
+        settings: Runtime, and where its model is.
 
     Returns:
         The runtime, with the model's own confidence threshold.
 
     Raises:
-        BundleError: the model is missing, damaged, or of another contract.
-        ServingError: no server answers.
+        BundleError: The model is missing, damaged, or of another contract.
+        ServingError: No server answers.
     """
     if settings.runtime == "triton":
         return _of_server(settings)

@@ -29,7 +29,7 @@ class Client:
         timeout_s: Longest wait for an answer.
 
     Raises:
-        SettingError: the URL is of another kind.
+        SettingError: The URL is of another kind.
     """
 
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:

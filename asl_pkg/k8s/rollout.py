@@ -22,7 +22,7 @@ class Workload:
     Args:
         service: Name of the InferenceService.
         deployment: Name of the Deployment.
-        component: predictor or transformer.
+        component: Predictor or transformer.
         belongs: Whether a pod specification is that of the new release.
     """
 

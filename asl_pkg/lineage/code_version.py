@@ -17,7 +17,7 @@ def code_version(step: str) -> str:
     """Digest the code of a step, part of its cache key: a changed line runs again the steps that reach it, no others.
 
     Args:
-        step: such as `train`, of components/.
+        step: Such as `train`, of components/.
 
     Returns:
         SHA-256 over every module that its component imports, directly or not, settings, templates and lock files.
@@ -29,7 +29,7 @@ def version_of(start: Path) -> str:
     """Digest the code that a module reaches.
 
     Args:
-        start: file of the module.
+        start: File of the module.
 
     Returns:
         SHA-256 over every module that it imports, directly or not, settings, templates and lock files.

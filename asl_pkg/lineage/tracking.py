@@ -75,13 +75,13 @@ def tracked(name: str, parameters: Mapping[str, Any]) -> Iterator[Run]:
 
     Args:
         name: Name of the run.
-        parameters: every setting, and where data and code come from.
+        parameters: Every setting, and where data and code come from.
 
     Yields:
         The run.
 
     Raises:
-        AslError: the server does not answer.
+        AslError: The server does not answer.
     """
     client, experiment = _open()
     from mlflow.entities import Param
@@ -117,7 +117,7 @@ def check_tracking() -> None:
     """Ask the server that MLFLOW_TRACKING_URI names whether it is there.
 
     Raises:
-        AslError: it does not answer.
+        AslError: It does not answer.
     """
     if not uri().startswith("http"):
         return

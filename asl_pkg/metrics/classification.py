@@ -21,11 +21,11 @@ class Interval:
     """A metric and its 95% interval.
 
     Args:
-        value: value over all images.
+        value: Value over all images.
         low: 2.5th percentile over resampled groups.
         high: 97.5th percentile.
-        worst: value in the worst group.
-        groups: number of groups that were resampled.
+        worst: Value in the worst group.
+        groups: Number of groups that were resampled.
     """
 
     value: float
@@ -50,9 +50,9 @@ class Reliability:
     """Images in equal bins of confidence.
 
     Args:
-        counts: images in each bin [bins].
-        confidence: mean confidence in each bin [bins], 0 where it is empty.
-        accuracy: share of right answers in each bin [bins], 0 where it is empty.
+        counts: Images in each bin [bins].
+        confidence: Mean confidence in each bin [bins], 0 where it is empty.
+        accuracy: Share of right answers in each bin [bins], 0 where it is empty.
     """
 
     counts: NDArray[np.int64]
@@ -71,9 +71,9 @@ def confusion_by_group(
     """Count the answers of each group of images.
 
     Args:
-        truth: class of each image [n].
-        answer: class that the model gave each image [n].
-        group: number of each image's group, from 0 [n].
+        truth: Class of each image [n].
+        answer: Class that the model gave each image [n].
+        group: Number of each image's group, from 0 [n].
 
     Returns:
         [groups, classes, classes], truth in rows and answers in columns.
@@ -116,10 +116,10 @@ def interval(metric: Metric, confusions: NDArray[np.int64], resamples: int, seed
     (rescaling bootstrap; Rao and Wu 1988, https://doi.org/10.1080/01621459.1988.10478591).
 
     Args:
-        metric: accuracy or macro_f1.
-        confusions: one confusion matrix per group [groups, classes, classes].
-        resamples: number of resamples.
-        seed: seed of the resampling.
+        metric: Accuracy or macro_f1.
+        confusions: One confusion matrix per group [groups, classes, classes].
+        resamples: Number of resamples.
+        seed: Seed of the resampling.
 
     Returns:
         The metric with its 95% interval.
@@ -137,10 +137,10 @@ def paired_loss(champion: NDArray[np.int64], challenger: NDArray[np.int64], resa
     Whole groups are resampled with both models' answers: what makes a group hard for both does not count.
 
     Args:
-        champion: confusion matrices of the champion, one per group [groups, classes, classes].
-        challenger: those of the challenger, for the same groups.
-        resamples: number of resamples.
-        seed: seed of the resampling.
+        champion: Confusion matrices of the champion, one per group [groups, classes, classes].
+        challenger: Those of the challenger, for the same groups.
+        resamples: Number of resamples.
+        seed: Seed of the resampling.
 
     Returns:
         The loss with its 95% interval, as a share of the images, negative for a gain; `worst` is the greatest loss.
@@ -157,8 +157,8 @@ def reliability(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) ->
     """Compare confidence with accuracy (Guo et al. 2017, equations 1 to 3).
 
     Args:
-        probabilities: probabilities of the classes for each image [n, classes].
-        truth: class of each image [n].
+        probabilities: Probabilities of the classes for each image [n, classes].
+        truth: Class of each image [n].
 
     Returns:
         The bins of a reliability diagram; its `error` is the expected calibration error.

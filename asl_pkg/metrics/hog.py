@@ -21,8 +21,8 @@ def embedding(
 
     Args:
         thumbnails: RGB [n, 32, 32, 3].
-        rows: rows of the images to describe [m].
-        references: rows of the images that the components are fitted on.
+        rows: Rows of the images to describe [m].
+        references: Rows of the images that the components are fitted on.
 
     Returns:
         [m, COMPONENTS], or fewer columns where there are fewer references.

@@ -13,10 +13,10 @@ class Roc:
     """A ROC curve.
 
     Args:
-        false_positive_rate: share of wrong classes with at least this probability [points].
-        true_positive_rate: share of right classes with at least this probability [points].
-        threshold: the probabilities, from 1 to 0 [points].
-        area: area under the curve.
+        false_positive_rate: Share of wrong classes with at least this probability [points].
+        true_positive_rate: Share of right classes with at least this probability [points].
+        threshold: The probabilities, from 1 to 0 [points].
+        area: Area under the curve.
     """
 
     false_positive_rate: list[float]
@@ -29,8 +29,8 @@ def micro_average_roc(probabilities: NDArray[np.floating], truth: NDArray[np.int
     """Compute the curve.
 
     Args:
-        probabilities: probabilities of the classes [n, classes]; NaN counts as 0.
-        truth: class of each image [n].
+        probabilities: Probabilities of the classes [n, classes]; NaN counts as 0.
+        truth: Class of each image [n].
 
     Returns:
         The curve at POINTS thresholds, and the area under all of it.

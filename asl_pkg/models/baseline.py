@@ -40,8 +40,8 @@ class BaselineCNN(nn.Module):
     where the joints are is most of knowing the letter (multi-task learning, Caruana 1997). It is not exported.
 
     Args:
-        width: channels of the first stage; later ones double them.
-        dropout: share of features dropped before the last layer.
+        width: Channels of the first stage; later ones double them.
+        dropout: Share of features dropped before the last layer.
     """
 
     def __init__(self, width: int, dropout: float) -> None:

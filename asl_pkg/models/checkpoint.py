@@ -24,7 +24,7 @@ def load_checkpoint(path: Path) -> Classifier:
         The classifier, in evaluation mode, on the CPU.
 
     Raises:
-        BundleError: there is none, it is damaged, of something else, or of another contract.
+        BundleError: There is none, it is damaged, of something else, or of another contract.
     """
     checkpoint = read(path)
     try:
@@ -45,7 +45,7 @@ def read(path: Path) -> dict[str, Any]:
         Lightning's dict: state_dict, hyper_parameters and more.
 
     Raises:
-        BundleError: there is none, it is damaged, of something else, or of another contract.
+        BundleError: There is none, it is damaged, of something else, or of another contract.
     """
     if not path.is_file():
         raise BundleError(f"no checkpoint in {path}: {MAKES_ONE}")

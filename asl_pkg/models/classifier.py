@@ -25,7 +25,7 @@ class Classifier(LightningModule):
     """A network, its loss, metrics and optimizer.
 
     Args:
-        hyper_parameters: a plain dict, since it goes into the checkpoint: model and trainer (the settings as dicts),
+        hyper_parameters: A plain dict, since it goes into the checkpoint: model and trainer (the settings as dicts),
             temperature, classes, known_classes, contract_version, dataset_digest, commit, run_id, seed.
     """
 

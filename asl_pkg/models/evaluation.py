@@ -43,7 +43,7 @@ def measure_validation(logits: torch.Tensor, labels: NDArray[np.int64], temperat
     Args:
         logits: float32 [n, 29].
         labels: int64 [n].
-        temperature: divides the logits.
+        temperature: Divides the logits.
 
     Returns:
         best_validation_accuracy, …_macro_f1, …_loss (negative log-likelihood, calibrated) and …_calibration_error.
@@ -66,10 +66,10 @@ def statistics(pixels: Pixels, labels: NDArray[np.int64], logits: torch.Tensor, 
         pixels: uint8 [n, 200, 200, 3].
         labels: int64 [n].
         logits: float32 [n, 29].
-        temperature: divides the logits.
+        temperature: Divides the logits.
 
     Returns:
-        images, class_prior and predicted_prior by class, confidence_mean, the mean and standard deviation of each
+        Images, class_prior and predicted_prior by class, confidence_mean, the mean and standard deviation of each
         colour channel in 0..1, and of a sample of the images the numbers that `asl monitor` compares.
     """
     probabilities = torch.softmax(logits / temperature, dim=1)

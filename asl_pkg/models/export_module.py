@@ -13,7 +13,7 @@ class ExportModule(nn.Module):
     """A trained network between the pixels that clients send and the calibrated probabilities that they get.
 
     Args:
-        classifier: gives its network and its temperature.
+        classifier: Gives its network and its temperature.
     """
 
     def __init__(self, classifier: Classifier) -> None:
@@ -40,7 +40,7 @@ class HalfExportModule(nn.Module):
     """The same with the network in fp16; temperature and softmax stay in fp32, where small probabilities are not 0.
 
     Args:
-        served: gives a copy of its network.
+        served: Gives a copy of its network.
     """
 
     def __init__(self, served: ExportModule) -> None:

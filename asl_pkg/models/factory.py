@@ -18,7 +18,7 @@ def build(settings: ModelSettings) -> nn.Module:
         A module: float [n, 3, 200, 200], normalised -> logits float [n, 29].
 
     Raises:
-        SettingError: these settings belong to no network.
+        SettingError: These settings belong to no network.
     """
     match settings:
         case BaselineModel():

@@ -15,8 +15,8 @@ class History(Callback):
     """Collects a row an epoch.
 
     Args:
-        report: gets each row and its epoch.
-        lines: say each epoch in a line on stderr, as a log needs it.
+        report: Gets each row and its epoch.
+        lines: Say each epoch in a line on stderr, as a log needs it.
     """
 
     def __init__(self, report: Callable[[EpochRow, int], None], lines: bool) -> None:

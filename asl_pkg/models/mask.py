@@ -17,7 +17,7 @@ class Mask(nn.Module):
     """Takes the logits of unknown classes away; where all are known it does nothing and leaves no trace in a graph.
 
     Args:
-        known: names of the classes that the model knows.
+        known: Names of the classes that the model knows.
     """
 
     away: torch.Tensor

@@ -14,7 +14,7 @@ def to_onnx(served: torch.nn.Module, facts: dict[str, str]) -> onnx.ModelProto:
 
     Args:
         served: uint8 [n, 200, 200, 3] -> float32 [n, 29], in evaluation mode.
-        facts: the graph's metadata_props.
+        facts: The graph's metadata_props.
 
     Returns:
         One checked graph without stack traces, paths or external data; the same for the same weights and versions.
@@ -47,11 +47,11 @@ def check_graph(graph: onnx.ModelProto) -> None:
     """Let ONNX's own checker see a graph, and infer every shape: the output's has to follow from the input's.
 
     Args:
-        graph: with all its weights.
+        graph: With all its weights.
 
     Raises:
-        onnx.checker.ValidationError: it is not a sound graph.
-        onnx.shape_inference.InferenceError: it declares other shapes or types than it computes.
+        onnx.checker.ValidationError: It is not a sound graph.
+        onnx.shape_inference.InferenceError: It declares other shapes or types than it computes.
     """
     onnx.checker.check_model(graph, full_check=True)
     onnx.shape_inference.infer_shapes(graph, check_type=True, strict_mode=True, data_prop=True)

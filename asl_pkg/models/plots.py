@@ -28,10 +28,10 @@ def draw_training_plots(
 
     Args:
         folder: Folder to write into.
-        rows: the history, one row an epoch.
-        best: the epoch that was kept, from 0.
-        counts: confusion matrix on the validation split [29, 29], truth in rows.
-        metrics: figures of the kept epoch, for the title of the overview.
+        rows: The history, one row an epoch.
+        best: The epoch that was kept, from 0.
+        counts: Confusion matrix on the validation split [29, 29], truth in rows.
+        metrics: Figures of the kept epoch, for the title of the overview.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(STYLE):

@@ -28,7 +28,7 @@ def to_fp16(served: ExportModule, facts: dict[str, str]) -> onnx.ModelProto:
 
     Args:
         served: Network in evaluation mode.
-        facts: the graph's metadata_props.
+        facts: The graph's metadata_props.
 
     Returns:
         The graph.
@@ -40,7 +40,7 @@ def to_int8(graph: onnx.ModelProto, pixels: NDArray[np.uint8]) -> onnx.ModelProt
     """Quantise a graph, for CPUs: a pair of QuantizeLinear and DequantizeLinear around what runs in int8.
 
     Args:
-        graph: computes in fp32.
+        graph: Computes in fp32.
         pixels: uint8 [n, 200, 200, 3], RGB, of the training split: they tell how large the values are in between.
 
     Returns:
@@ -57,7 +57,7 @@ def calibration_images(dataset_dir: Path, digest: str, seed: int) -> NDArray[np.
     """Take images of the training split.
 
     Args:
-        dataset_dir: the data set.
+        dataset_dir: The data set.
         digest: Digest of the data set that the model was trained on.
         seed: Seed of the choice.
 
@@ -65,7 +65,7 @@ def calibration_images(dataset_dir: Path, digest: str, seed: int) -> NDArray[np.
         uint8 [n, 200, 200, 3], RGB.
 
     Raises:
-        DataError: there is no data set, it is damaged, or it is another one.
+        DataError: There is no data set, it is damaged, or it is another one.
     """
     found = read_info(dataset_dir).digest
     if found != digest:

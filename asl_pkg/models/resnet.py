@@ -19,8 +19,8 @@ class TransferResNet(nn.Module):
     """A residual network with 29 outputs.
 
     Args:
-        backbone: resnet18, resnet34 or resnet50.
-        freeze_backbone: train the last layer only.
+        backbone: Resnet18, resnet34 or resnet50.
+        freeze_backbone: Train the last layer only.
     """
 
     def __init__(self, backbone: str, freeze_backbone: bool) -> None:
@@ -55,10 +55,10 @@ class TransferResNet(nn.Module):
         """Start from ImageNet weights.
 
         Args:
-            weights: a .pth file with torchvision's names, `download`, or empty to stay with random weights.
+            weights: A .pth file with torchvision's names, `download`, or empty to stay with random weights.
 
         Raises:
-            DataError: the weights cannot be had, or are another network's.
+            DataError: The weights cannot be had, or are another network's.
         """
         if not weights:
             warnings.warn(

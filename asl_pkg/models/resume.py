@@ -21,8 +21,8 @@ class CheckpointStore:
     """Where the state of one training lies; it is there whole or not at all.
 
     Args:
-        folder: holds the states of trainings.
-        name: file name of this one's.
+        folder: Holds the states of trainings.
+        name: File name of this one's.
     """
 
     def __init__(self, folder: Folder, name: str) -> None:
@@ -51,14 +51,14 @@ def open_checkpoint_store(uri: str, key: str) -> CheckpointStore:
     """Say where the state of a training lies.
 
     Args:
-        uri: a folder, or s3://BUCKET/PREFIX.
-        key: names the training: another one for other data, settings or code.
+        uri: A folder, or s3://BUCKET/PREFIX.
+        key: Names the training: another one for other data, settings or code.
 
     Returns:
         The store; nothing is written yet.
 
     Raises:
-        DataError: it is a URL of another kind.
+        DataError: It is a URL of another kind.
     """
     return CheckpointStore(open_folder(uri), f"{key}.ckpt")
 
@@ -70,11 +70,11 @@ class ResumeCallback(Checkpoint):
     the images seen and whether training has stopped early.
 
     Args:
-        where: the state lies.
-        best: writes the best checkpoint so far.
+        where: The state lies.
+        best: Writes the best checkpoint so far.
         history: Figures of the epochs.
-        data: knows the images seen.
-        scratch: folder for a file that is being put or fetched.
+        data: Knows the images seen.
+        scratch: Folder for a file that is being put or fetched.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class ResumeCallback(Checkpoint):
             A checkpoint for Lightning to resume from, None where there is none.
 
         Raises:
-            DataError: the state cannot be had.
+            DataError: The state cannot be had.
         """
         if not self.where.fetch(self.file):
             return None

@@ -39,17 +39,17 @@ def fit(
     """Train until the epochs are over or the validation loss stops falling.
 
     Args:
-        classifier: is changed in place.
+        classifier: Is changed in place.
         data: Training and validation images.
-        history: notes every epoch.
-        folder: gets best.ckpt and last.ckpt.
-        progress: show a bar on a terminal.
+        history: Notes every epoch.
+        folder: Gets best.ckpt and last.ckpt.
+        progress: Show a bar on a terminal.
         state: Where the state is kept, to resume from and written after each epoch; None keeps none.
 
     Raises:
-        DataError: the state cannot be had.
-        SettingError: a GPU was requested and there is none.
-        KeyboardInterrupt: on Ctrl-C.
+        DataError: The state cannot be had.
+        SettingError: A GPU was requested and there is none.
+        KeyboardInterrupt: On Ctrl-C.
     """
     settings = classifier.settings
     on_cpu = device(settings.accelerator).type == "cpu"
@@ -83,13 +83,13 @@ def device(accelerator: str) -> torch.device:
     """Choose what computes.
 
     Args:
-        accelerator: auto, cpu or gpu.
+        accelerator: Auto, cpu or gpu.
 
     Returns:
         The GPU where there is one and it may be used, else the CPU.
 
     Raises:
-        SettingError: a GPU was requested and there is none.
+        SettingError: A GPU was requested and there is none.
     """
     if accelerator == "gpu" and not torch.cuda.is_available():
         raise SettingError("trainer.accelerator=gpu: torch finds no GPU here; auto or cpu trains without one")

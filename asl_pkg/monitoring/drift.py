@@ -76,7 +76,7 @@ def compute_drift(
     """Compare images and answers with the reference.
 
     Args:
-        reference: numbers by measure, one an image, and under LETTER the answers.
+        reference: Numbers by measure, one an image, and under LETTER the answers.
         shown: The same of other images.
         limits: Largest distances allowed.
 

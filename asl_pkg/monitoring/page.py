@@ -25,8 +25,8 @@ def drift_html(body: DriftReport, reference: Mapping[str, Sequence[Any]], shown:
     """Render the comparison.
 
     Args:
-        body: contents of monitor.json.
-        reference: numbers by measure, one an image, and the answers.
+        body: Contents of monitor.json.
+        reference: Numbers by measure, one an image, and the answers.
         shown: The same of the images shown now.
 
     Returns:

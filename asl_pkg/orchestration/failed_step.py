@@ -20,10 +20,10 @@ class FailedStep:
     """A step that failed.
 
     Args:
-        step: such as `train`.
-        exit_code: of its process; None where it never ran.
-        reason: what Kubernetes gives as the reason, such as OOMKilled or ImagePullBackOff; empty where it gives none.
-        log: the last lines that it wrote.
+        step: Such as `train`.
+        exit_code: Of its process; None where it never ran.
+        reason: What Kubernetes gives as the reason, such as OOMKilled or ImagePullBackOff; empty where it gives none.
+        log: The last lines that it wrote.
     """
 
     step: str
@@ -42,14 +42,14 @@ def find_failed_step(cluster: Cluster, run_id: str) -> FailedStep | None:
     """Find the step that made a run fail.
 
     Args:
-        cluster: where its pods are.
-        run_id: the run.
+        cluster: Where its pods are.
+        run_id: The run.
 
     Returns:
         The first step whose last attempt failed or never started; None where no pod of such a step is left.
 
     Raises:
-        ServingError: the pods cannot be read.
+        ServingError: The pods cannot be read.
     """
     pods = sorted(cluster.pods({RUN_LABEL: run_id}), key=lambda pod: pod.metadata.creation_timestamp)
     last_attempts = {step_of(pod): pod for pod in pods}
@@ -63,9 +63,9 @@ def describe_ending(state: str, message: str, run_id: str) -> str:
     """Say how a run ended, from a pod of the run.
 
     Args:
-        state: that kfp gives its exit handler: SUCCEEDED on this machine, COMPLETE on Kubernetes, else it failed.
-        message: what kfp knows of the failure.
-        run_id: the run.
+        state: That kfp gives its exit handler: SUCCEEDED on this machine, COMPLETE on Kubernetes, else it failed.
+        message: What kfp knows of the failure.
+        run_id: The run.
 
     Returns:
         One line; where a step failed, its exit code and its last lines follow.

@@ -21,8 +21,8 @@ def atomic_directory(target: Path, check: Callable[[], object] | None = None) ->
     outputs.py decides what may be replaced.
 
     Args:
-        target: the folder to write; one that exists stays whole until the new one is complete.
-        check: raises where the folder must not be replaced; without it only an empty folder is replaced.
+        target: The folder to write; one that exists stays whole until the new one is complete.
+        check: Raises where the folder must not be replaced; without it only an empty folder is replaced.
 
     Yields:
         The folder to write into.
@@ -48,8 +48,8 @@ def in_place_of(target: Path, new: Path) -> Iterator[None]:
     """Replace `target` by a file or folder; any error before the context ends restores what was there.
 
     Args:
-        target: what is replaced; it need not exist.
-        new: the replacement, on the same disk.
+        target: What is replaced; it need not exist.
+        new: The replacement, on the same disk.
     """
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
     old = aside / target.name
@@ -88,8 +88,8 @@ def copy_into_place(source: Path, target: Path) -> None:
     """Copy a file in one step: a reader sees the old file or the new one.
 
     Args:
-        source: the file.
-        target: the copy; where it is a link to a file it stays a link.
+        source: The file.
+        target: The copy; where it is a link to a file it stays a link.
     """
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -106,8 +106,8 @@ def write_text(target: Path, text: str) -> None:
     """Write a text file in one step: a reader sees the old one or the new one.
 
     Args:
-        target: the file.
-        text: its contents, written as UTF-8.
+        target: The file.
+        text: Its contents, written as UTF-8.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
@@ -135,12 +135,12 @@ def require_space(folder: Path, needed_bytes: int, what: str) -> None:
     """Refuse work that would fill the disk, before it starts.
 
     Args:
-        folder: where the work writes; it need not exist yet.
-        needed_bytes: bytes that the work needs.
-        what: name of the work, as "the download of FILE".
+        folder: Where the work writes; it need not exist yet.
+        needed_bytes: Bytes that the work needs.
+        what: Name of the work, as "the download of FILE".
 
     Raises:
-        DataError: the disk has too little free space.
+        DataError: The disk has too little free space.
     """
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free_bytes = shutil.disk_usage(existing).free

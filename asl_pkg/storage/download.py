@@ -26,10 +26,10 @@ class HttpPart:
     """What a server sends of a file.
 
     Args:
-        start: first byte sent: the one requested, or 0 where the server starts again.
-        total: size of the whole file in bytes; None where the server does not say.
-        version: identifies the contents, such as an ETag; empty where the server has none.
-        chunks: the bytes; reading them raises BrokenConnectionError where the connection breaks.
+        start: First byte sent: the one requested, or 0 where the server starts again.
+        total: Size of the whole file in bytes; None where the server does not say.
+        version: Identifies the contents, such as an ETag; empty where the server has none.
+        chunks: The bytes; reading them raises BrokenConnectionError where the connection breaks.
     """
 
     start: int
@@ -45,12 +45,12 @@ def download(ask: Ask, target: Path, name: str) -> None:
     """Download a file; resumes an earlier download if the server still has the same contents.
 
     Args:
-        ask: requests the file from a byte on, if the server still has this version.
-        target: the file; `target`.version beside it keeps the server's version.
-        name: how errors and progress call the file.
+        ask: Requests the file from a byte on, if the server still has this version.
+        target: The file; `target`.version beside it keeps the server's version.
+        name: How errors and progress call the file.
 
     Raises:
-        DataError: the server refuses, the disk is too small, or several attempts in a row got no new bytes.
+        DataError: The server refuses, the disk is too small, or several attempts in a row got no new bytes.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     furthest = _size(target)

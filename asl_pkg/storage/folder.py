@@ -54,7 +54,7 @@ class LocalFolder:
     """A folder on this machine; it is made with its first file.
 
     Args:
-        root: path of the folder.
+        root: Path of the folder.
     """
 
     def __init__(self, root: Path) -> None:
@@ -105,13 +105,13 @@ class LocalFolder:
         """Copy a folder in one step; it replaces only what an earlier copy of this kind left.
 
         Args:
-            source: the folder.
-            name: its name here.
-            kind: what it holds.
-            last: not needed here.
+            source: The folder.
+            name: Its name here.
+            kind: What it holds.
+            last: Not needed here.
 
         Raises:
-            SettingError: something else has that name.
+            SettingError: Something else has that name.
         """
         with outputs.replaced(self.root / name, kind) as beside:
             shutil.copytree(source, beside, dirs_exist_ok=True)
@@ -126,14 +126,14 @@ def open_folder(address: str, below: str = "") -> Folder:
     """Open the folder that an address names.
 
     Args:
-        address: a path, or s3://BUCKET/PREFIX.
-        below: name of a folder in it, which is opened instead.
+        address: A path, or s3://BUCKET/PREFIX.
+        below: Name of a folder in it, which is opened instead.
 
     Returns:
         The folder, which need not exist yet.
 
     Raises:
-        DataError: it is a URL of another kind, or the AWS_* variables contradict one another.
+        DataError: It is a URL of another kind, or the AWS_* variables contradict one another.
     """
     if "://" in address:
         from asl_pkg.storage.s3_folder import S3Folder  # imports boto3, which takes its time

@@ -30,11 +30,11 @@ class OutputKind:
     """Something that a verb writes.
 
     Args:
-        what: name of the output, for people and for the marker.
-        setting: name of the setting that says where it goes.
-        former: finds what the version before markers wrote.
-        beside: names of its files, where other files may lie in the same folder; empty where it owns the whole folder.
-        marked: whether it gets a marker. A bundle lists its files itself, and Triton takes no other file.
+        what: Name of the output, for people and for the marker.
+        setting: Name of the setting that says where it goes.
+        former: Finds what the version before markers wrote.
+        beside: Names of its files, where other files may lie in the same folder; empty where it owns the whole folder.
+        marked: Whether it gets a marker. A bundle lists its files itself, and Triton takes no other file.
     """
 
     what: str
@@ -139,15 +139,15 @@ def claim(path: Path, kind: OutputKind, inputs: Sequence[str] = ()) -> Path:
     """Announce that a verb will write here; refused before any work starts if something else would be lost.
 
     Args:
-        path: the folder, as the user named it.
-        kind: kind of the output.
-        inputs: files and folders that the verb reads.
+        path: The folder, as the user named it.
+        kind: Kind of the output.
+        inputs: Files and folders that the verb reads.
 
     Returns:
         The folder, or the target of a link, so that the link itself stays.
 
     Raises:
-        SettingError: the folder holds files that this product did not write; or it is a file, a mount point, the
+        SettingError: The folder holds files that this product did not write; or it is a file, a mount point, the
             working folder or a parent of it or of an input; or it lies inside another output.
     """
     folder = _followed(path, kind)
@@ -177,14 +177,14 @@ def claim_training(training_dir: Path, plots_dir: Path | None = None) -> list[tu
     """Announce where a training will write.
 
     Args:
-        training_dir: gets what contract.py lists under training/.
-        plots_dir: gets the plots; by default a folder in training_dir.
+        training_dir: Gets what contract.py lists under training/.
+        plots_dir: Gets the plots; by default a folder in training_dir.
 
     Returns:
         Name in the training and final path of each file and folder.
 
     Raises:
-        SettingError: something that no training wrote lies there.
+        SettingError: Something that no training wrote lies there.
     """
     folder = claim(training_dir, TRAINING)
     checkpoints = Path(contract.BEST_CHECKPOINT).parent
@@ -200,14 +200,14 @@ def replaced(path: Path, kind: OutputKind) -> Iterator[Path]:
     """Give an empty folder that replaces what a former run wrote, whole or not at all.
 
     Args:
-        path: the folder, as the user named it.
-        kind: kind of the output.
+        path: The folder, as the user named it.
+        kind: Kind of the output.
 
     Yields:
         The folder to write into.
 
     Raises:
-        SettingError: as for `claim`.
+        SettingError: As for `claim`.
     """
     folder = claim(path, kind)
     with atomic.atomic_directory(folder, lambda: claim(folder, kind)) as beside:
@@ -222,8 +222,8 @@ def mark(folder: Path, kind: OutputKind) -> None:
     """Write the marker of an output.
 
     Args:
-        folder: holds the output; all its files belong to it, unless the kind names them.
-        kind: kind of the output.
+        folder: Holds the output; all its files belong to it, unless the kind names them.
+        kind: Kind of the output.
     """
     written = kind.beside or tuple(
         sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir())
@@ -235,12 +235,12 @@ def claim_file(path: Path, setting: str, ours: Callable[[Path], bool]) -> None:
     """Announce that a verb will write this file.
 
     Args:
-        path: the file.
-        setting: name of the setting that says where it goes.
-        ours: recognises a file that this product wrote by its contents.
+        path: The file.
+        setting: Name of the setting that says where it goes.
+        ours: Recognises a file that this product wrote by its contents.
 
     Raises:
-        SettingError: it is something else.
+        SettingError: It is something else.
     """
     if os.path.lexists(path) and not (path.is_file() and not path.is_symlink() and ours(path)):
         raise SettingError(f"{path} was not written by asl and would be replaced: set {setting} to another path")

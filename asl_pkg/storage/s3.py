@@ -49,13 +49,13 @@ def split_url(url: str) -> tuple[str, str]:
     """Split s3://BUCKET/KEY.
 
     Args:
-        url: as the user gives it.
+        url: As the user gives it.
 
     Returns:
         (bucket, key); the key may be empty.
 
     Raises:
-        DataError: it is not an S3 URL.
+        DataError: It is not an S3 URL.
     """
     bucket, _, key = url.removeprefix("s3://").partition("/")
     if not url.startswith("s3://") or not bucket:
@@ -70,7 +70,7 @@ def s3_client() -> Any:
         A boto3 S3 client; it retries temporary errors.
 
     Raises:
-        DataError: the settings contradict one another.
+        DataError: The settings contradict one another.
     """
     with s3_errors_translated("S3"):
         core = botocore.session.Session()
@@ -98,8 +98,8 @@ def s3_errors_translated(name: str) -> Iterator[None]:
         name: URL of what was requested.
 
     Raises:
-        BrokenConnectionError: the connection broke.
-        DataError: any other error.
+        BrokenConnectionError: The connection broke.
+        DataError: Any other error.
     """
     try:
         yield
@@ -136,8 +136,8 @@ def has_bucket(client: Any, bucket: str) -> bool:
     """Whether a bucket exists.
 
     Args:
-        client: from `s3_client`.
-        bucket: name of the bucket.
+        client: From `s3_client`.
+        bucket: Name of the bucket.
 
     Raises:
         DataError: S3 does not answer, or refuses to say.

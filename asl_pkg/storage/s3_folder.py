@@ -22,9 +22,9 @@ class S3Object:
     """An object as a listing describes it.
 
     Args:
-        name: its key without the folder's prefix.
-        etag: changes with its contents.
-        size_bytes: its size.
+        name: Its key without the folder's prefix.
+        etag: Changes with its contents.
+        size_bytes: Its size.
     """
 
     name: str
@@ -36,11 +36,11 @@ class S3Folder:
     """The objects under a prefix, reached with the usual AWS_* variables.
 
     Args:
-        bucket: name of the bucket.
-        prefix: keys begin with it and a slash; empty for the whole bucket.
+        bucket: Name of the bucket.
+        prefix: Keys begin with it and a slash; empty for the whole bucket.
 
     Raises:
-        DataError: the AWS_* variables contradict one another.
+        DataError: The AWS_* variables contradict one another.
     """
 
     def __init__(self, bucket: str, prefix: str) -> None:
@@ -59,7 +59,7 @@ class S3Folder:
             The folder, which need not exist yet.
 
         Raises:
-            DataError: it is not an S3 URL, or the AWS_* variables contradict one another.
+            DataError: It is not an S3 URL, or the AWS_* variables contradict one another.
         """
         bucket, prefix = split_url(url)
         return cls(bucket, prefix.strip("/"))
@@ -80,7 +80,7 @@ class S3Folder:
         """Refuse a bucket that does not exist or may not be used.
 
         Raises:
-            DataError: says so.
+            DataError: Says so.
         """
         with s3_errors_translated(self.url().rstrip("/")):
             self.client.head_bucket(Bucket=self.bucket)
@@ -89,7 +89,7 @@ class S3Folder:
         """List the objects of a sub-folder, or all.
 
         Args:
-            folder: name of the sub-folder, with a slash at its end.
+            folder: Name of the sub-folder, with a slash at its end.
 
         Yields:
             The objects, in the order of their keys.
@@ -123,14 +123,14 @@ class S3Folder:
         """Read a file.
 
         Args:
-            name: of the file.
-            etag: refuses other contents than these; empty takes any.
+            name: Of the file.
+            etag: Refuses other contents than these; empty takes any.
 
         Returns:
             Its contents.
 
         Raises:
-            BrokenConnectionError: the connection broke.
+            BrokenConnectionError: The connection broke.
             DataError: S3 refuses, or the contents are others.
         """
         with s3_errors_translated(self.url(name)):
@@ -142,15 +142,15 @@ class S3Folder:
         """Open a file for `storage.download`.
 
         Args:
-            name: of the file.
-            start: first byte wanted, if the contents are still these.
-            etag: of the contents that the caller has a part of; empty for none.
+            name: Of the file.
+            start: First byte wanted, if the contents are still these.
+            etag: Of the contents that the caller has a part of; empty for none.
 
         Yields:
             The file from that byte on, or all of it.
 
         Raises:
-            BrokenConnectionError: the connection broke.
+            BrokenConnectionError: The connection broke.
             DataError: S3 refuses.
         """
         with s3_errors_translated(self.url(name)):
@@ -216,10 +216,10 @@ class S3Folder:
         """Upload a folder file by file, whatever its kind.
 
         Args:
-            source: the folder.
-            name: its name here.
-            kind: what it holds.
-            last: name of the file that goes last, and so tells that the others are there.
+            source: The folder.
+            name: Its name here.
+            kind: What it holds.
+            last: Name of the file that goes last, and so tells that the others are there.
 
         Raises:
             DataError: S3 refuses.
@@ -243,9 +243,9 @@ class S3Folder:
         """Upload a folder; what is there already is not sent again.
 
         Args:
-            source: the folder.
-            name: its name here.
-            last: name of the file that goes last, and so tells that the others are there.
+            source: The folder.
+            name: Its name here.
+            last: Name of the file that goes last, and so tells that the others are there.
 
         Raises:
             DataError: S3 refuses.
@@ -258,8 +258,8 @@ class S3Folder:
         """Download a folder.
 
         Args:
-            name: its name here.
-            target: gets its files.
+            name: Its name here.
+            target: Gets its files.
 
         Raises:
             DataError: S3 refuses, or an object has a name that no file may have.

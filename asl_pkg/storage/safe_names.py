@@ -22,8 +22,8 @@ def linked(name: str, target: str) -> str | None:
     """Find where a link in an archive leads.
 
     Args:
-        name: name of the link, with slashes.
-        target: target of the link, relative to the link's folder.
+        name: Name of the link, with slashes.
+        target: Target of the link, relative to the link's folder.
 
     Returns:
         A name in the archive; None where it leads out of it.
@@ -36,7 +36,7 @@ def fault_of(name: str) -> str | None:
     """Say what is dangerous about a name in an archive or bucket.
 
     Args:
-        name: name with slashes or backslashes, as the source has it.
+        name: Name with slashes or backslashes, as the source has it.
 
     Returns:
         The fault, to follow "member NAME"; None where there is none.

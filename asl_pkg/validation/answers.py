@@ -59,7 +59,7 @@ def answer_test_images(
         Both answers, in the order of the data set.
 
     Raises:
-        DataError: the data set is not complete.
+        DataError: The data set is not complete.
     """
     pixels, truth = decoded(dataset_dir, contract.TEST, cache.cache_dir, cache.cache_gb)
     group_column = "signer" if info.split_by == "signer" else "group"

@@ -48,7 +48,7 @@ def compare_with_champion(champion: Bundle, context: EvaluationContext) -> Champ
         How the two compare.
 
     Raises:
-        BundleError: the champion does not keep the model contract.
+        BundleError: The champion does not keep the model contract.
     """
     answers, challenger = context.answers, context.bundle
     by_champion = answer_by_onnx(open_session(champion.model_path), answers.pixels)

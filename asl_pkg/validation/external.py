@@ -59,12 +59,12 @@ class ExternalScore:
     Args:
         source: Where the images come from.
         unit: What was resampled: signer, block or image.
-        confusion: images by truth (rows) and answer (columns) [classes, classes].
-        accuracy: share of right answers.
-        macro_f1: mean F1 of the classes that the images show.
-        broken: files that should have been images, and why they are not.
+        confusion: Images by truth (rows) and answer (columns) [classes, classes].
+        accuracy: Share of right answers.
+        macro_f1: Mean F1 of the classes that the images show.
+        broken: Files that should have been images, and why they are not.
         mistakes: Most confident wrong answers, the most confident first.
-        unknown: images of each class that the model does not know, which are not scored.
+        unknown: Images of each class that the model does not know, which are not scored.
     """
 
     source: str
@@ -99,13 +99,13 @@ def open_external(path: str) -> Source:
     """List a folder of other people's images.
 
     Args:
-        path: the folder, with a sub-folder for each of some classes.
+        path: The folder, with a sub-folder for each of some classes.
 
     Returns:
         Its files.
 
     Raises:
-        DataError: there is no such folder, or it is empty.
+        DataError: There is no such folder, or it is empty.
     """
     if not Path(path).is_dir():
         raise DataError(f"data.external={path}: no such folder, expected …/<CLASS>/<name>.jpg in one")
@@ -124,17 +124,17 @@ def score(
 
     Args:
         session: ONNX Runtime on a graph that keeps the contract.
-        items: images with their class, and files that cannot be one, as `Source.read` gives them.
+        items: Images with their class, and files that cannot be one, as `Source.read` gives them.
         source: Where the images come from.
         resamples: Number of bootstrap resamples.
         seed: Seed of the resampling.
-        known: labels of the classes that the model knows; images of others are counted only.
+        known: Labels of the classes that the model knows; images of others are counted only.
 
     Returns:
         How good the answers are.
 
     Raises:
-        DataError: not one image of a class that the model knows can be read.
+        DataError: Not one image of a class that the model knows can be read.
     """
     read: list[Sample] = []
     answers: list[NDArray[np.int64]] = []
@@ -193,7 +193,7 @@ def groups_of(images: Sequence[Sample]) -> tuple[str, list[str]]:
     """Say which images resemble one another, so that they are resampled together.
 
     Args:
-        images: all that were read.
+        images: All that were read.
 
     Returns:
         The unit, and each image's group: its signer where several are known; else a block of neighbouring frames,

@@ -18,7 +18,7 @@ class GateInput:
     """What a gate judges.
 
     Args:
-        measured: the number, None where it could not be measured.
+        measured: The number, None where it could not be measured.
         detail: What people should know about the number.
         unit: What was resampled, empty for a number without an interval.
         interval: 95% interval of the figure whose bound was measured, None for a number without one.
@@ -35,7 +35,7 @@ def passes(name: str, measured: float | None, threshold: float) -> bool:
 
     Args:
         name: Key of GATE_SPECS.
-        measured: the number, None where it was not measured.
+        measured: The number, None where it was not measured.
         threshold: Limit for the number.
 
     Returns:
@@ -50,7 +50,7 @@ def gate_inputs(measured: Measurements, unit: str) -> dict[str, GateInput]:
     """What the answers to the test images give the gates.
 
     Args:
-        measured: on the test images.
+        measured: On the test images.
         unit: What was resampled: `signer`, `recording` or `block`.
 
     Returns:
@@ -75,7 +75,7 @@ def bounded(found: Interval, unit: str) -> GateInput:
     """Give a gate the lower bound of a figure, or its worst group where there are too few of them.
 
     Args:
-        found: the figure.
+        found: The figure.
         unit: What was resampled.
 
     Returns:
@@ -90,7 +90,7 @@ def decide(found: Mapping[str, GateInput], settings: ValidateSettings, names: li
 
     Args:
         found: Input of each gate; a gate without one was not measured and fails.
-        settings: the thresholds.
+        settings: The thresholds.
         names: Names of the gates, from `required_gates`.
 
     Returns:

@@ -54,7 +54,7 @@ class GoldenCheck:
 
     Args:
         otherwise: Images whose answer differs in a probability by more than TOLERANCE.
-        greatest: difference of a probability.
+        greatest: Difference of a probability.
     """
 
     otherwise: int
@@ -71,7 +71,7 @@ def choose_golden_rows(labels: NDArray[np.int64], digests: Sequence[str]) -> lis
     """Choose one image a class, whatever the order of the images.
 
     Args:
-        labels: class of each image [n].
+        labels: Class of each image [n].
         digests: SHA-256 of each image's bytes [n].
 
     Returns:
@@ -91,7 +91,7 @@ def write_golden(
 
     Args:
         folder: Folder to create.
-        labels: class of each chosen image [n], each different.
+        labels: Class of each chosen image [n], each different.
         images: `bytes` and `path` of each, as the data set holds them.
         probabilities: ONNX Runtime's answers [n, 29].
     """
@@ -122,7 +122,7 @@ def read_golden(folder: Path) -> GoldenSet:
         Its images, prepared, and the answers expected.
 
     Raises:
-        BundleError: it is missing or damaged, or an image is not the one that was answered.
+        BundleError: It is missing or damaged, or an image is not the one that was answered.
     """
     try:
         images = parse_json(GoldenBody, (folder / contract.GOLDEN_FILE).read_bytes()).images

@@ -49,14 +49,14 @@ def find_leak(dataset_dir: Path, seen_path: Path) -> Leak:
     """Compare the test split with what reached the network.
 
     Args:
-        dataset_dir: the data set.
+        dataset_dir: The data set.
         seen_path: seen.parquet of the training.
 
     Returns:
         What is wrong; nothing for an honest training.
 
     Raises:
-        BundleError: the account is missing or damaged.
+        BundleError: The account is missing or damaged.
     """
     try:
         seen = pa.parquet.read_table(seen_path, columns=["sha256", "dhash"])

@@ -19,7 +19,7 @@ class Group:
     Args:
         name: Name of the signer, recording or block.
         images: Number of images.
-        accuracy: share of right answers.
+        accuracy: Share of right answers.
     """
 
     name: str
@@ -32,16 +32,16 @@ class Measurements:
     """What was measured.
 
     Args:
-        confusion: images by truth (rows) and answer (columns) [classes, classes].
-        accuracy: share of right answers.
-        macro_f1: mean F1 of the classes.
-        recall: by class [classes]; not a number for a class without test images.
-        reliability: confidence against accuracy.
-        roc: micro-average over the classes.
-        unsure: share of answers below the confidence threshold.
-        worst: the group with the lowest accuracy.
+        confusion: Images by truth (rows) and answer (columns) [classes, classes].
+        accuracy: Share of right answers.
+        macro_f1: Mean F1 of the classes.
+        recall: By class [classes]; not a number for a class without test images.
+        reliability: Confidence against accuracy.
+        roc: Micro-average over the classes.
+        unsure: Share of answers below the confidence threshold.
+        worst: The group with the lowest accuracy.
         parity: ONNX Runtime against torch.
-        not_finite: answers with a value that is infinite or no number.
+        not_finite: Answers with a value that is infinite or no number.
     """
 
     confusion: NDArray[np.int64]

@@ -9,7 +9,7 @@ def model_card(body: ReportBody) -> str:
     """Describe the model for people who think of using it.
 
     Args:
-        body: contents of report.json.
+        body: Contents of report.json.
 
     Returns:
         Markdown.

@@ -24,10 +24,10 @@ class Parity:
     """How two computations of the same images compare.
 
     Args:
-        greatest: greatest difference of log-probabilities where either reaches LEAST_PROBABILITY.
-        other_class: images answered differently though torch's top two classes are further apart than CLOSE.
-        close: images whose top two classes are nearer than that.
-        images: that were compared.
+        greatest: Greatest difference of log-probabilities where either reaches LEAST_PROBABILITY.
+        other_class: Images answered differently though torch's top two classes are further apart than CLOSE.
+        close: Images whose top two classes are nearer than that.
+        images: That were compared.
     """
 
     greatest: float

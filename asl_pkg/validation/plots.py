@@ -16,7 +16,7 @@ def confusion_plot(confusion: NDArray[np.int64]) -> Markup:
     """Draw which class is taken for which.
 
     Args:
-        confusion: images, truth in rows [classes, classes].
+        confusion: Images, truth in rows [classes, classes].
 
     Returns:
         SVG. Right answers are blue, wrong ones orange, the darker the larger their share; the numbers are images.
@@ -49,8 +49,8 @@ def recall_plot(recall: NDArray[np.float64], least: float) -> Markup:
     """Draw the recall of each class.
 
     Args:
-        recall: by class [classes]; one that is not a number is not drawn.
-        least: the gate's threshold.
+        recall: By class [classes]; one that is not a number is not drawn.
+        least: The gate's threshold.
 
     Returns:
         SVG, classes from the worst to the best.
@@ -75,7 +75,7 @@ def reliability_plot(reliability: Reliability) -> Markup:
     """Draw confidence against the share of right answers (reliability diagram, Guo et al. 2017, figure 1).
 
     Args:
-        reliability: the bins.
+        reliability: The bins.
 
     Returns:
         SVG; below it, how many answers each bin holds.

@@ -19,7 +19,7 @@ class Report:
 
     Args:
         folder: Folder of the report.
-        body: the contents of report.json.
+        body: The contents of report.json.
     """
 
     folder: Path
@@ -83,7 +83,7 @@ def read_report(folder: Path) -> Report:
         The report, passed or not.
 
     Raises:
-        BundleError: it is missing, damaged, of another schema, contradicts itself, its golden set was changed, or it is
+        BundleError: It is missing, damaged, of another schema, contradicts itself, its golden set was changed, or it is
             not signed with the required key.
     """
     path = folder / contract.REPORT_FILE

@@ -26,8 +26,8 @@ def report_html(body: ReportBody, evaluation: Evaluation | None) -> str:
     """Render the report.
 
     Args:
-        body: contents of report.json.
-        evaluation: the same numbers as arrays, and the images; None where the model could not be run.
+        body: Contents of report.json.
+        evaluation: The same numbers as arrays, and the images; None where the model could not be run.
 
     Returns:
         HTML that needs no other file and no network.
@@ -61,7 +61,7 @@ def worst_mistakes(answers: Answers) -> list[dict[str, Any]]:
     """Show the most confident wrong answers.
 
     Args:
-        answers: all of them.
+        answers: All of them.
 
     Returns:
         Image, truth, answer, confidence and group of each, the most confident first.
@@ -88,7 +88,7 @@ def confusions(confusion: NDArray[np.int64]) -> list[dict[str, Any]]:
     """List which classes are most often taken for which.
 
     Args:
-        confusion: images, truth in rows [classes, classes].
+        confusion: Images, truth in rows [classes, classes].
 
     Returns:
         Truth, answer, images of that truth and how many of them, the most first.

@@ -73,8 +73,8 @@ def headline(info: DatasetInfo, drawn: int, measured: Measurements | None) -> st
     """Say how good the model is, and on whose hands: the first thing that a reader has to know.
 
     Args:
-        info: the data set.
-        drawn: signers of its test split whose hands are drawn.
+        info: The data set.
+        drawn: Signers of its test split whose hands are drawn.
         measured: None where the model could not be run.
 
     Returns:

@@ -12,8 +12,8 @@ def ask_triton(bundle: Bundle, golden: GoldenSet) -> GateInput:
     """Start a Triton of its own on the bundle, ask it, and end it.
 
     Args:
-        bundle: already verified.
-        golden: images and ONNX Runtime's answers.
+        bundle: Already verified.
+        golden: Images and ONNX Runtime's answers.
 
     Returns:
         How many images it answers differently; not measured where it does not start or answer, and why.

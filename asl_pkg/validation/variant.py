@@ -26,7 +26,7 @@ class Variant:
     """How a variant compares with fp32 on the test images.
 
     Args:
-        agreement: share of the images for which both name the same class.
+        agreement: Share of the images for which both name the same class.
         loss: Loss of accuracy, as a share of the images; negative for a gain.
         time_ratio: Processor time for an image as a multiple of fp32's; None where it cannot be measured here.
     """

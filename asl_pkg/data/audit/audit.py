@@ -29,12 +29,12 @@ class Findings:
     """What pull found.
 
     Args:
-        info: contents of dataset.json.
-        ingested: images that passed, and rejected files.
-        result: split of each image that passed.
-        similarity: index of the same images.
-        sheet: the contact sheet, a JPEG file.
-        external: images of data.external, if any.
+        info: Contents of dataset.json.
+        ingested: Images that passed, and rejected files.
+        result: Split of each image that passed.
+        similarity: Index of the same images.
+        sheet: The contact sheet, a JPEG file.
+        external: Images of data.external, if any.
     """
 
     info: DatasetInfo
@@ -49,8 +49,8 @@ def write_audit(folder: Path, findings: Findings) -> Audit:
     """Write audit.json and the page that shows it.
 
     Args:
-        folder: the data set's folder.
-        findings: what pull found.
+        folder: The data set's folder.
+        findings: What pull found.
 
     Returns:
         Contents of audit.json.
@@ -122,8 +122,8 @@ def meaning(info: DatasetInfo, drawn: int = 0) -> str:
     """Say in a sentence or two what an accuracy on the test split is worth.
 
     Args:
-        info: contents of dataset.json.
-        drawn: number of synthetic signers in the test split.
+        info: Contents of dataset.json.
+        drawn: Number of synthetic signers in the test split.
 
     Returns:
         The sentences.

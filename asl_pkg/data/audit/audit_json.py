@@ -22,13 +22,13 @@ class Score(JsonModel):
 
     Args:
         split: RANDOM_SPLIT, OUR_SPLIT or EXTERNAL_SET of leakage_probe.
-        accuracy: of the small model on the images held out.
+        accuracy: Of the small model on the images held out.
         low: 2.5th percentile over resamples.
         high: 97.5th percentile.
-        train: images learned from.
-        test: images scored.
-        unit: what was resampled, `group` or `image`.
-        units: how many of them.
+        train: Images learned from.
+        test: Images scored.
+        unit: What was resampled, `group` or `image`.
+        units: How many of them.
     """
 
     split: str
@@ -50,9 +50,9 @@ class Leakage(JsonModel):
     """How much a random split would flatter a model.
 
     Args:
-        sentence: says so.
-        group: what our split keeps together: `signer`, `recording` or `block`.
-        scores: a row a split; empty where there are too few images.
+        sentence: Says so.
+        group: What our split keeps together: `signer`, `recording` or `block`.
+        scores: A row a split; empty where there are too few images.
     """
 
     sentence: str
@@ -71,9 +71,9 @@ class Imbalance(JsonModel):
     """The largest and the smallest class.
 
     Args:
-        largest: the class with most images.
-        smallest: the class with fewest.
-        ratio: of their images; None where the smallest has none.
+        largest: The class with most images.
+        smallest: The class with fewest.
+        ratio: Of their images; None where the smallest has none.
     """
 
     largest: ClassCount
@@ -85,10 +85,10 @@ class NearPair(JsonModel):
     """Two images of different splits that look alike.
 
     Args:
-        paths: their names in the source.
-        splits: where they are.
-        bits: in which their hashes differ.
-        correlation: of their grey levels.
+        paths: Their names in the source.
+        splits: Where they are.
+        bits: In which their hashes differ.
+        correlation: Of their grey levels.
     """
 
     paths: list[str]
@@ -101,10 +101,10 @@ class NearDuplicates(JsonModel):
     """Images that look the same in two splits.
 
     Args:
-        dropped: images left out for it, by class.
-        unmeasurable: classes that the test does not hold, or whose images there look too much like training's.
-        remaining: held-out images that still have a near-duplicate in another split.
-        nearest: the pairs across splits that look most alike.
+        dropped: Images left out for it, by class.
+        unmeasurable: Classes that the test does not hold, or whose images there look too much like training's.
+        remaining: Held-out images that still have a near-duplicate in another split.
+        nearest: The pairs across splits that look most alike.
     """
 
     dropped: dict[str, int]
@@ -117,10 +117,10 @@ class Recording(JsonModel):
     """A recording of a class.
 
     Args:
-        name: of the recording.
-        first_frame: its first frame number.
-        last_frame: its last one.
-        images: by split, the guard and near-duplicates among them.
+        name: Of the recording.
+        first_frame: Its first frame number.
+        last_frame: Its last one.
+        images: By split, the guard and near-duplicates among them.
     """
 
     name: str
@@ -140,11 +140,11 @@ class ListedSuspect(JsonModel):
     """An image whose neighbours have another label.
 
     Args:
-        path: its name in the source.
-        label: its class.
-        neighbours_say: the class of most of its neighbours.
-        votes: how many of them.
-        voters: out of how many.
+        path: Its name in the source.
+        label: Its class.
+        neighbours_say: The class of most of its neighbours.
+        votes: How many of them.
+        voters: Out of how many.
     """
 
     path: str
@@ -168,10 +168,10 @@ class Brightness(JsonModel):
     """How light the images of a split are.
 
     Args:
-        median: of the images' mean grey levels, 0 to 255.
-        low: their 5th percentile.
-        high: their 95th percentile.
-        shares: of the images in each of BRIGHTNESS_BINS equal bins.
+        median: Of the images' mean grey levels, 0 to 255.
+        low: Their 5th percentile.
+        high: Their 95th percentile.
+        shares: Of the images in each of BRIGHTNESS_BINS equal bins.
     """
 
     median: float
@@ -208,30 +208,30 @@ class Audit(JsonModel):
     """Contents of audit.json.
 
     Args:
-        digest: of the data set.
-        known_classes: classes that have images to learn from.
-        leakage: how much a random split would flatter; its key is `honesty`.
-        meaning: what an accuracy on the test split is worth.
-        images: number of images in the data set.
-        counts: images by split and class.
-        imbalance: the largest and the smallest class.
-        signers: number of signers by split.
-        people: how the signers were found, and what is doubtful about them.
-        groups: number of groups by split.
-        guard: images left out between splits, by class.
-        near_duplicates: images that look the same in two splits.
-        recordings: by class.
-        label_issues: images that may be labelled wrong; its key is `label_errors`.
-        brightness: by split.
-        quarantined: files that should have been images.
-        skipped: files that never claimed to be images.
-        external_quarantined: likewise, of data.external.
-        external_skipped: likewise, of data.external.
-        private: files that came with EXIF about place or person.
-        file_bytes: sizes of the image files.
-        sizes_px: images by width and height, the most frequent first.
-        other_sizes: how many more sizes there are.
-        same_bytes: images that have an identical file.
+        digest: Of the data set.
+        known_classes: Classes that have images to learn from.
+        leakage: How much a random split would flatter; its key is `honesty`.
+        meaning: What an accuracy on the test split is worth.
+        images: Number of images in the data set.
+        counts: Images by split and class.
+        imbalance: The largest and the smallest class.
+        signers: Number of signers by split.
+        people: How the signers were found, and what is doubtful about them.
+        groups: Number of groups by split.
+        guard: Images left out between splits, by class.
+        near_duplicates: Images that look the same in two splits.
+        recordings: By class.
+        label_issues: Images that may be labelled wrong; its key is `label_errors`.
+        brightness: By split.
+        quarantined: Files that should have been images.
+        skipped: Files that never claimed to be images.
+        external_quarantined: Likewise, of data.external.
+        external_skipped: Likewise, of data.external.
+        private: Files that came with EXIF about place or person.
+        file_bytes: Sizes of the image files.
+        sizes_px: Images by width and height, the most frequent first.
+        other_sizes: How many more sizes there are.
+        same_bytes: Images that have an identical file.
     """
 
     digest: str
@@ -264,13 +264,13 @@ def read_audit(dataset_dir: Path) -> Audit:
     """Read audit.json.
 
     Args:
-        dataset_dir: the data set.
+        dataset_dir: The data set.
 
     Returns:
         Its contents.
 
     Raises:
-        DataError: it is missing or damaged.
+        DataError: It is missing or damaged.
     """
     path = dataset_dir / contract.AUDIT_FILE
     try:

@@ -20,7 +20,7 @@ def contact_sheet(images: Mapping[int, Sequence[bytes]]) -> bytes:
     """Lay out images beside the name of their class.
 
     Args:
-        images: image files by label, at most IMAGES_PER_CLASS each, of at least one class.
+        images: Image files by label, at most IMAGES_PER_CLASS each, of at least one class.
 
     Returns:
         A JPEG file's bytes.

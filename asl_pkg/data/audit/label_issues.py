@@ -23,12 +23,12 @@ class Suspect:
     """An image whose neighbours disagree with its label.
 
     Args:
-        position: position of the image.
-        neighbour: position of the nearest image with the label of most neighbours.
-        label: label of the image.
-        voted: label of most neighbours.
-        votes: number of neighbours with that label.
-        voters: number of neighbours that voted.
+        position: Position of the image.
+        neighbour: Position of the nearest image with the label of most neighbours.
+        label: Label of the image.
+        voted: Label of most neighbours.
+        votes: Number of neighbours with that label.
+        voters: Number of neighbours that voted.
     """
 
     position: int
@@ -44,11 +44,11 @@ class LabelIssues:
     """Votes of the neighbours on all labels.
 
     Args:
-        judged: number of images with enough neighbours in other groups.
-        agreed: share of them whose own label is the most frequent one of their neighbours.
-        across_groups: whether only neighbours in other groups voted.
-        disputed: number of images whose neighbours agree on another label.
-        suspects: the clearest of those, at most LISTED.
+        judged: Number of images with enough neighbours in other groups.
+        agreed: Share of them whose own label is the most frequent one of their neighbours.
+        across_groups: Whether only neighbours in other groups voted.
+        disputed: Number of images whose neighbours agree on another label.
+        suspects: The clearest of those, at most LISTED.
     """
 
     judged: int
@@ -73,10 +73,10 @@ def find_label_issues(
 
     Args:
         thumbnails: RGB [n, 32, 32, 3].
-        labels: class of each image [n].
-        groups: recording or block of each image [n].
-        rows: rows of the images to judge by one another, in rising order [m].
-        seed: seed of the sample of possible neighbours.
+        labels: Class of each image [n].
+        groups: Recording or block of each image [n].
+        rows: Rows of the images to judge by one another, in rising order [m].
+        seed: Seed of the sample of possible neighbours.
 
     Returns:
         How often neighbours agree with the label, and the images where they clearly do not.
@@ -101,12 +101,12 @@ class _Votes:
     """The votes on the images that enough neighbours may judge.
 
     Args:
-        judged: positions of the images [m].
-        label: their labels [m].
-        voters: positions of the neighbours that vote, the nearest first [m, VOTERS].
-        away: mean distance to the voters [m].
-        voted: most frequent label of the voters [m].
-        votes: number of voters with it [m].
+        judged: Positions of the images [m].
+        label: Their labels [m].
+        voters: Positions of the neighbours that vote, the nearest first [m, VOTERS].
+        away: Mean distance to the voters [m].
+        voted: Most frequent label of the voters [m].
+        votes: Number of voters with it [m].
     """
 
     judged: NDArray[np.int64]

@@ -32,11 +32,11 @@ def leakage_probe(
 
     Args:
         thumbnails: RGB [n, 32, 32, 3].
-        labels: class of each image [n].
-        splits: split of each image [n]; at most MAX_IMAGES images of train and test are used.
-        groups: signer, recording or block of each image, whichever stays together [n].
-        seed: seed of the sample, the random split and the resampling.
-        external: thumbnails [m, 32, 32, 3] and labels [m] of the external set.
+        labels: Class of each image [n].
+        splits: Split of each image [n]; at most MAX_IMAGES images of train and test are used.
+        groups: Signer, recording or block of each image, whichever stays together [n].
+        seed: Seed of the sample, the random split and the resampling.
+        external: Thumbnails [m, 32, 32, 3] and labels [m] of the external set.
 
     Returns:
         A row per split; none where there are too few images to train on or none to score.
@@ -68,7 +68,7 @@ def leakage_summary(scores: Sequence[Score]) -> str:
     """Say how much accuracy a random split would have claimed.
 
     Args:
-        scores: the leakage table.
+        scores: The leakage table.
 
     Returns:
         One sentence.
@@ -92,11 +92,11 @@ def stratified_sample(
     """Choose images so that each class and stratum keeps its share, and at least one.
 
     Args:
-        positions: positions of the images to choose from.
-        labels: class of each image, by position.
-        strata: a second property that keeps its shares, by position.
-        most: approximate number of images to choose.
-        rng: random generator.
+        positions: Positions of the images to choose from.
+        labels: Class of each image, by position.
+        strata: A second property that keeps its shares, by position.
+        most: Approximate number of images to choose.
+        rng: Random generator.
 
     Returns:
         Positions, in order; all of them if there are at most `most`.

@@ -59,8 +59,8 @@ def imbalance(counts: Mapping[str, Mapping[str, int]], known: Sequence[str] = co
     """Compare the largest class with the smallest.
 
     Args:
-        counts: images by split and class.
-        known: names of the classes that the data set has.
+        counts: Images by split and class.
+        known: Names of the classes that the data set has.
 
     Returns:
         Both classes with their images over all splits, and the ratio.
@@ -116,7 +116,7 @@ def brightness(thumbnails: NDArray[np.uint8], splits: NDArray[np.str_]) -> dict[
 
     Args:
         thumbnails: RGB [n, 32, 32, 3].
-        splits: split of each image [n].
+        splits: Split of each image [n].
 
     Returns:
         For each split the median of the images' mean grey levels (0 to 255), the range of 90 % of them, and the
@@ -137,8 +137,8 @@ def nearest_pairs(similarity: SimilarityIndex, splits: NDArray[np.str_]) -> list
     """Find the pairs across splits that look most alike, most alike first.
 
     Args:
-        similarity: index of all images.
-        splits: split of each image.
+        similarity: Index of all images.
+        splits: Split of each image.
 
     Returns:
         At most PAIRS pairs.
@@ -171,8 +171,8 @@ def stretches(samples: Sequence[SampleMeta], splits: NDArray[np.str_]) -> list[S
     """Follow each recording frame by frame and cut it where the split changes.
 
     Args:
-        samples: all images.
-        splits: split of each image, or GUARD or NEAR_DUPLICATE.
+        samples: All images.
+        splits: Split of each image, or GUARD or NEAR_DUPLICATE.
 
     Returns:
         The stretches, by class, recording and frame.
@@ -193,7 +193,7 @@ def recordings(found: Sequence[Stretch]) -> dict[str, ClassRecordings]:
     """Sum up the recordings of each class: frame numbers, and images by split.
 
     Args:
-        found: all stretches.
+        found: All stretches.
 
     Returns:
         For each class the number of recordings, and the first RECORDINGS of them.

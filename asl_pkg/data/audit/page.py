@@ -27,14 +27,14 @@ class View:
     """What the page shows.
 
     Args:
-        info: contents of dataset.json.
-        audit: contents of audit.json.
-        sheet: the contact sheet, a JPEG file.
-        thumbnails: thumbnails of all images [n, 32, 32, 3].
-        labels: labels of all images [n].
-        splits: splits of all images [n].
-        pairs: nearest pairs across splits.
-        label_issues: images that may be labelled wrong.
+        info: Contents of dataset.json.
+        audit: Contents of audit.json.
+        sheet: The contact sheet, a JPEG file.
+        thumbnails: Thumbnails of all images [n, 32, 32, 3].
+        labels: Labels of all images [n].
+        splits: Splits of all images [n].
+        pairs: Nearest pairs across splits.
+        label_issues: Images that may be labelled wrong.
         stretches: stretches of all recordings, by class.
     """
 
@@ -53,7 +53,7 @@ def audit_html(view: View) -> str:
     """Render the audit.
 
     Args:
-        view: what to show.
+        view: What to show.
 
     Returns:
         HTML that needs no other file and no network.

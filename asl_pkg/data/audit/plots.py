@@ -58,7 +58,7 @@ def brightness_plot(brightness: Mapping[str, Brightness]) -> Markup:
     """Plot the distribution of the images' mean grey level in each split.
 
     Args:
-        brightness: see measures.brightness.
+        brightness: See measures.brightness.
 
     Returns:
         SVG, dark on the left.

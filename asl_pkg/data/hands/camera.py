@@ -15,8 +15,8 @@ def develop(hand: np.ndarray | None, background: np.ndarray, camera: Camera, rng
     Args:
         hand: float32 [n, n, 4], linear RGB and coverage; None without a hand.
         background: float32 [n, n, 3], sRGB in 0..1.
-        camera: camera of the signer.
-        rng: random generator of the sensor's noise.
+        camera: Camera of the signer.
+        rng: Random generator of the sensor's noise.
 
     Returns:
         uint8 [n, n, 3], RGB.

@@ -57,8 +57,8 @@ def flesh_out(skeleton: Skeleton, build: Build) -> np.ndarray:
     """Put flesh on a skeleton.
 
     Args:
-        skeleton: the posed joints.
-        build: how thick the person's hand is.
+        skeleton: The posed joints.
+        build: How thick the person's hand is.
 
     Returns:
         float64 [n, COLUMNS], capsules in the viewer's axes, group by group.

@@ -32,11 +32,11 @@ def make_recording(seed: int, signer: int, label: int, recording: int, frames: i
     pixels, in any order, process or thread, on one machine and set of versions.
 
     Args:
-        seed: seed of the whole data set.
-        signer: number of the signer.
-        label: index of the letter in `contract.CLASSES`.
-        recording: number of this recording of the letter by the signer.
-        frames: number of frames.
+        seed: Seed of the whole data set.
+        signer: Number of the signer.
+        label: Index of the letter in `contract.CLASSES`.
+        recording: Number of this recording of the letter by the signer.
+        frames: Number of frames.
 
     Returns:
         The frames in order.

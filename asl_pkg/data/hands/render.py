@@ -115,7 +115,7 @@ def render_hand(
         camera: float64 [4], see trace.py.
         light: float64 [LIGHT_ROWS, 3].
         look: float64 [LOOK_ROWS, 3], see skin.py.
-        size: side of the image in pixels.
+        size: Side of the image in pixels.
 
     Returns:
         float32 [size, size, 4]: linear RGB and coverage.

@@ -14,9 +14,9 @@ def make_background(rng: np.random.Generator, room: np.random.Generator, size: i
     """Paint a background.
 
     Args:
-        rng: random generator of the recording.
-        room: random generator of the signer, whose backgrounds are alike.
-        size: side in pixels.
+        rng: Random generator of the recording.
+        room: Random generator of the signer, whose backgrounds are alike.
+        size: Side in pixels.
 
     Returns:
         float32 [size, size, 3], sRGB in 0..1.

@@ -62,9 +62,9 @@ def distance(x: float, y: float, z: float, capsules: np.ndarray, chosen: np.ndar
     """Distance from a point to the hand, or to some of its capsules.
 
     Args:
-        x: of the point in the viewer's axes; `y` and `z` alike.
-        y: see x.
-        z: see x.
+        x: Of the point in the viewer's axes; `y` and `z` alike.
+        y: See x.
+        z: See x.
         capsules: float64 [n, COLUMNS], see flesh.py.
         chosen: int64, rows of `capsules` in rising order.
 

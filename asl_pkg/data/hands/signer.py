@@ -60,7 +60,7 @@ def make_signer(seed: np.random.SeedSequence) -> Signer:
     """Draw a person.
 
     Args:
-        seed: seed of all that is random about the person.
+        seed: Seed of all that is random about the person.
 
     Returns:
         The signer.

@@ -44,7 +44,7 @@ def pose_hand(bones: Bones, pose: np.ndarray) -> Skeleton:
     """Place every joint of a right hand.
 
     Args:
-        bones: lengths and places in hand lengths.
+        bones: Lengths and places in hand lengths.
         pose: float64 [26], joint angles in degrees.
 
     Returns:

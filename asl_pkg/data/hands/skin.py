@@ -90,13 +90,13 @@ def surface(
     """Colour of a point of the surface.
 
     Args:
-        px: of the point, with `py` and `pz`, in the viewer's axes.
-        py: see px.
-        pz: see px.
-        nx: of the unit normal there, with `ny` and `nz`.
-        ny: see nx.
-        nz: see nx.
-        c: the nearest capsule, a row of `Flesh.capsules`.
+        px: Of the point, with `py` and `pz`, in the viewer's axes.
+        py: See px.
+        pz: See px.
+        nx: Of the unit normal there, with `ny` and `nz`.
+        ny: See nx.
+        nz: See nx.
+        c: The nearest capsule, a row of `Flesh.capsules`.
         turn: float64 [3, 3], from the hand's axes to the viewer's.
         look: float64 [LOOK_ROWS, 3], the signer's colours.
 

@@ -28,8 +28,8 @@ def set_stage(rng: np.random.Generator, signer: Signer) -> RecordingStage:
     """Draw the setting of a recording.
 
     Args:
-        rng: random generator of the recording.
-        signer: signer whose habits it follows.
+        rng: Random generator of the recording.
+        signer: Signer whose habits it follows.
 
     Returns:
         The stage.
@@ -61,9 +61,9 @@ def aim(skeleton: Skeleton, stage: RecordingStage, distance: float) -> np.ndarra
     """Point the camera so that the hand's joints are in the image.
 
     Args:
-        skeleton: the posed hand.
-        stage: size and position of the hand.
-        distance: distance from the camera to the wrist, in hand lengths.
+        skeleton: The posed hand.
+        stage: Size and position of the hand.
+        distance: Distance from the camera to the wrist, in hand lengths.
 
     Returns:
         float64 [4], the camera as render.py takes it: distance, focal length, and the wrist's pixel x and y.

@@ -34,7 +34,7 @@ def trace(capsules: np.ndarray, camera: np.ndarray, size: int) -> np.ndarray:
     Args:
         capsules: float64 [n, COLUMNS], see flesh.py.
         camera: float64 [4].
-        size: side of the image in pixels.
+        size: Side of the image in pixels.
 
     Returns:
         float64 [size, size, GEOMETRY].

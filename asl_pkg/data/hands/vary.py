@@ -27,10 +27,10 @@ def recorded_pose(letter: str, signer: Signer, habit: np.random.Generator, rng: 
     """The pose [26], in degrees, that a recording of a letter starts from.
 
     Args:
-        letter: one of `hand_shapes.POSES`.
-        signer: the signer.
-        habit: random generator of this signer's way to make this letter.
-        rng: random generator of the recording.
+        letter: One of `hand_shapes.POSES`.
+        signer: The signer.
+        habit: Random generator of this signer's way to make this letter.
+        rng: Random generator of the recording.
 
     Returns:
         Joint angles in degrees.

@@ -31,14 +31,14 @@ def open_source(settings: DataSettings, seed: int, downloads: Path) -> Source:
 
     Args:
         settings: `data` of the settings.
-        seed: seed of what the source generates at random.
-        downloads: folder for downloads of a remote source; a later pull reuses them.
+        seed: Seed of what the source generates at random.
+        downloads: Folder for downloads of a remote source; a later pull reuses them.
 
     Returns:
         Its files, to be read once; files of classes that were not chosen are rejected.
 
     Raises:
-        DataError: it is missing or not valid.
+        DataError: It is missing or not valid.
         SettingError: `data.classes` names no classes.
     """
     chosen_labels(settings.classes)  # before anything is listed
@@ -101,8 +101,8 @@ def fingerprint(settings: DataSettings, seed: int, source: Source) -> str:
 
     Args:
         settings: `data` of the settings.
-        seed: seed of the source and the splits.
-        source: the opened source, which is not read.
+        seed: Seed of the source and the splits.
+        source: The opened source, which is not read.
 
     Returns:
         SHA-256 as hex digits.

@@ -19,7 +19,7 @@ def open_source(settings: ArchiveData) -> Source:
         Its members, in its own order.
 
     Raises:
-        DataError: there is no such file, or as `open_archive`.
+        DataError: There is no such file, or as `open_archive`.
     """
     path = Path(settings.path)
     if not settings.path or not path.is_file():
@@ -31,15 +31,15 @@ def open_archive(path: Path, name: str, state: str) -> Source:
     """Open an archive and, for a zip, check its list of members.
 
     Args:
-        path: the file.
-        name: its origin, for errors.
-        state: its SHA-256.
+        path: The file.
+        name: Its origin, for errors.
+        state: Its SHA-256.
 
     Returns:
         Its members, in its own order.
 
     Raises:
-        DataError: it is not an archive, or a member's name or kind could do harm. Members of a tar are checked when
+        DataError: It is not an archive, or a member's name or kind could do harm. Members of a tar are checked when
             they are read.
     """
     # By its first bytes, not by an end that may belong to another archive inside it.

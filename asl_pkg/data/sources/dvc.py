@@ -49,13 +49,13 @@ def open_source(settings: DvcData, downloads: Path) -> Source:
 
     Args:
         settings: `repository`, `revision`, `path` and `remote`.
-        downloads: folder for the files; those of an earlier pull are reused where their MD5 is right.
+        downloads: Folder for the files; those of an earlier pull are reused where their MD5 is right.
 
     Returns:
         Its files, with the MD5 in Git as the state.
 
     Raises:
-        DataError: there is no such repository, revision or file; or the remote lacks a file or has another one.
+        DataError: There is no such repository, revision or file; or the remote lacks a file or has another one.
     """
     with opened(with_secrets(settings.repository), settings.revision) as repo:
         out = _tracked(repo, settings)

@@ -31,14 +31,14 @@ def opened(repository: str, revision: str = "") -> Iterator["Repo"]:
     """Open a DVC repository; the clone of a Git URL is removed when it is closed.
 
     Args:
-        repository: a folder in it, or a Git URL.
-        revision: branch, tag or commit; empty for the working tree, or the default branch of a URL.
+        repository: A folder in it, or a Git URL.
+        revision: Branch, tag or commit; empty for the working tree, or the default branch of a URL.
 
     Yields:
         The repository.
 
     Raises:
-        DataError: there is none, or no such revision.
+        DataError: There is none, or no such revision.
     """
     silence()
     from dvc.exceptions import NotDvcRepoError
@@ -69,10 +69,10 @@ def failures_reported(what: str) -> Iterator[None]:
     """Report any failure of DVC or of a remote in one line.
 
     Args:
-        what: name of what failed.
+        what: Name of what failed.
 
     Raises:
-        DataError: says so.
+        DataError: Says so.
     """
     try:
         yield
@@ -99,7 +99,7 @@ def root_cause(error: BaseException) -> str:
     """Say in one line why DVC failed.
 
     Args:
-        error: the error as raised.
+        error: The error as raised.
 
     Returns:
         Text of its first cause, or the class where that has no text.

@@ -21,7 +21,7 @@ def open_source(settings: FolderData) -> Source:
         Its files in the order of their names; links are followed.
 
     Raises:
-        DataError: there is no such folder, or it is empty or cannot be read.
+        DataError: There is no such folder, or it is empty or cannot be read.
     """
     root = Path(settings.path)
     if not settings.path or not root.is_dir():

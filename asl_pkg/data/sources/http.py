@@ -37,13 +37,13 @@ def open_source(settings: HttpData, downloads: Path) -> Source:
 
     Args:
         settings: `path` is the URL; a user and password in it, HTTPS_PROXY and ~/.netrc apply.
-        downloads: folder that keeps the file until the data set is complete.
+        downloads: Folder that keeps the file until the data set is complete.
 
     Returns:
         Its members, in its own order.
 
     Raises:
-        DataError: the server does not send it, it has another SHA-256, or it is not an archive that is safe to read.
+        DataError: The server does not send it, it has another SHA-256, or it is not an archive that is safe to read.
     """
     url = with_secrets(settings.path)
     _require_url(url)

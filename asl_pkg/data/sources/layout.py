@@ -25,7 +25,7 @@ def no_image(path: str) -> RejectedFile | None:
     """Reject a file that cannot be an image, by its name alone.
 
     Args:
-        path: name of the file, with slashes.
+        path: Name of the file, with slashes.
 
     Returns:
         The rejection; None where it is named as an image, or only its contents tell.
@@ -40,7 +40,7 @@ def rejection_of(path: str) -> RejectedFile | None:
     """Reject a file that cannot be an image of a class, by its name alone.
 
     Args:
-        path: name in the source, with slashes.
+        path: Name in the source, with slashes.
 
     Returns:
         The rejection; None where the name is right, or only the contents tell (`item`).
@@ -64,8 +64,8 @@ def item(path: str, data: bytes) -> Sample | RejectedFile:
     """Turn a file into a sample, or reject it.
 
     Args:
-        path: name in the source, with slashes; `rejection_of` has accepted it.
-        data: bytes of the file; they decide where the extension does not.
+        path: Name in the source, with slashes; `rejection_of` has accepted it.
+        data: Bytes of the file; they decide where the extension does not.
 
     Returns:
         The sample, or the rejection.
@@ -104,8 +104,8 @@ def sample_of(path: str, data: bytes) -> Sample:
     """Make the sample of an image file from its name.
 
     Args:
-        path: name in the source, with slashes; `rejection_of` has accepted it.
-        data: bytes of the file.
+        path: Name in the source, with slashes; `rejection_of` has accepted it.
+        data: Bytes of the file.
 
     Returns:
         The sample; its sequence is its path without the frame number.

@@ -11,13 +11,13 @@ def open_path(path: Path) -> Source:
     """Open Parquet, a folder of images or an archive.
 
     Args:
-        path: a file or folder; a folder with a .parquet file anywhere in it is Parquet.
+        path: A file or folder; a folder with a .parquet file anywhere in it is Parquet.
 
     Returns:
         Its files.
 
     Raises:
-        DataError: it is neither.
+        DataError: It is neither.
     """
     from asl_pkg.data.sources import archive, folder, parquet
 

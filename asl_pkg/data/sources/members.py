@@ -18,11 +18,11 @@ def require_harmless_folder(archive: str, name: str) -> None:
     """Refuse a folder that leads out of the data set; the root, which some programs list as `/`, does not.
 
     Args:
-        archive: name of the archive, for errors.
-        name: name of the member.
+        archive: Name of the archive, for errors.
+        name: Name of the member.
 
     Raises:
-        DataError: it leads out.
+        DataError: It leads out.
     """
     if name.strip("/.") or ".." in name:
         refuse_or_leave(archive, name, fault_of(name), refused=True)
@@ -32,14 +32,14 @@ def unused(archive: str, name: str) -> RejectedFile | None:
     """Leave out a file of an archive by its name alone.
 
     Args:
-        archive: name of the archive, for errors.
-        name: name of the member, with slashes.
+        archive: Name of the archive, for errors.
+        name: Name of the member, with slashes.
 
     Returns:
         The rejection; None where the file has to be read.
 
     Raises:
-        DataError: the name is dangerous, and the file may be an image.
+        DataError: The name is dangerous, and the file may be an image.
     """
     path = PurePosixPath(name)
     if rejected := refuse_or_leave(
@@ -53,16 +53,16 @@ def refuse_or_leave(archive: str, name: str, fault: str | None, refused: bool) -
     """Refuse an archive because of a faulty member, or leave that member out.
 
     Args:
-        archive: name of the archive, for errors.
-        name: name of the member.
-        fault: text that follows "member NAME"; None without a fault.
-        refused: whether the member would be used.
+        archive: Name of the archive, for errors.
+        name: Name of the member.
+        fault: Text that follows "member NAME"; None without a fault.
+        refused: Whether the member would be used.
 
     Returns:
         The rejection; None without a fault.
 
     Raises:
-        DataError: the member has a fault and would be used.
+        DataError: The member has a fault and would be used.
     """
     if fault and refused:
         raise DataError(f"{archive}: member {name[:100]!r} {fault}")

@@ -25,14 +25,14 @@ def open_source(settings: MixData, seed: int, downloads: Path) -> Source:
 
     Args:
         settings: `path` lists the parts, as `ann=signer1.zip,bob=s3://bucket/x,synthetic`.
-        seed: seed of what a part generates at random.
-        downloads: folder for downloads of remote parts, one sub-folder each.
+        seed: Seed of what a part generates at random.
+        downloads: Folder for downloads of remote parts, one sub-folder each.
 
     Returns:
         Their files, part by part in the order of the list; no part chooses splits, since none knows the others.
 
     Raises:
-        DataError: it is not a list, or a part is missing or not valid.
+        DataError: It is not a list, or a part is missing or not valid.
     """
     parts = [
         (name, _open(text, seed, downloads / name, settings.classes))

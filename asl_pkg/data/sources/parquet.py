@@ -46,7 +46,7 @@ def open_source(settings: ParquetData) -> Source:
         or a number with names in Hugging Face's metadata); optionally signer, group and landmarks.
 
     Raises:
-        DataError: there is no file, a shard is missing or damaged, or labels are numbers without names.
+        DataError: There is no file, a shard is missing or damaged, or labels are numbers without names.
     """
     path = Path(settings.path)
     files = _files(path) if path.is_dir() else [path]

@@ -35,14 +35,14 @@ def open_source(settings: S3Data, downloads: Path) -> Source:
 
     Args:
         settings: `path` is s3://BUCKET/PREFIX or s3://BUCKET/ARCHIVE.
-        downloads: folder that keeps an archive until the data set is complete.
+        downloads: Folder that keeps an archive until the data set is complete.
 
     Returns:
         The objects in the order of their keys, or the archive's members. Reading raises DataError if an object has
         changed since the listing.
 
     Raises:
-        DataError: there is no server, bucket or object, or no right to read it.
+        DataError: There is no server, bucket or object, or no right to read it.
     """
     bucket, key = split_url(settings.path)
     if key.lower().endswith(ARCHIVES):

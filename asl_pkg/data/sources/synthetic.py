@@ -26,8 +26,8 @@ def open_source(settings: SyntheticData, seed: int) -> Source:
     """Prepare the generator; no image is made yet.
 
     Args:
-        settings: number of signers, recordings and frames.
-        seed: seed of all images.
+        settings: Number of signers, recordings and frames.
+        seed: Seed of all images.
 
     Returns:
         The images, signer by signer, with splits and landmarks.

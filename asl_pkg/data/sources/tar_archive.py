@@ -110,9 +110,9 @@ def open_source(path: Path, name: str, state: str) -> Source:
     """Open a tar archive; its members are known only when they are read.
 
     Args:
-        path: the file.
-        name: its origin, for errors.
-        state: its SHA-256.
+        path: The file.
+        name: Its origin, for errors.
+        state: Its SHA-256.
 
     Returns:
         Its members, in its own order; reading raises DataError where a member could do harm or the archive is damaged.
@@ -180,7 +180,7 @@ class _Seen:
     """Members read so far, for the checks of later ones.
 
     Args:
-        archive: its origin, for errors.
+        archive: Its origin, for errors.
     """
 
     def __init__(self, archive: str) -> None:

@@ -22,10 +22,10 @@ class Found(NamedTuple):
     """A file of a folder, or a rejected entry.
 
     Args:
-        path: path below the folder, with slashes.
-        size_bytes: size of the file.
-        changed_ns: time of its last change.
-        rejected: why it is rejected; None for a file.
+        path: Path below the folder, with slashes.
+        size_bytes: Size of the file.
+        changed_ns: Time of its last change.
+        rejected: Why it is rejected; None for a file.
     """
 
     path: str
@@ -38,7 +38,7 @@ def files_under(root: Path) -> list[Found]:
     """List a folder.
 
     Args:
-        root: the folder.
+        root: The folder.
 
     Returns:
         Its files in the order of their names, also those behind links. A folder that is reached twice is read at its

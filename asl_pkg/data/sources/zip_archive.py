@@ -39,15 +39,15 @@ def open_source(path: Path, name: str, state: str) -> Source:
     """Open a zip and check names, kinds, sizes and offsets of all members to be read.
 
     Args:
-        path: the file.
-        name: its origin, for errors.
-        state: its SHA-256.
+        path: The file.
+        name: Its origin, for errors.
+        state: Its SHA-256.
 
     Returns:
         Its files, in its own order.
 
     Raises:
-        DataError: it is damaged, or a member to be read could do harm.
+        DataError: It is damaged, or a member to be read could do harm.
     """
     index = check_index(path, name)
     try:

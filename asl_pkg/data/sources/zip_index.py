@@ -26,9 +26,9 @@ class Index:
     """Location of a zip's list of members.
 
     Args:
-        members: number of members that it should list.
-        start: offset of its first byte.
-        end: offset after its last byte.
+        members: Number of members that it should list.
+        start: Offset of its first byte.
+        end: Offset after its last byte.
     """
 
     members: int
@@ -40,14 +40,14 @@ def check_index(path: Path, name: str) -> Index:
     """Find the index and count its entries.
 
     Args:
-        path: the zip.
-        name: its origin, for errors.
+        path: The zip.
+        name: Its origin, for errors.
 
     Returns:
         The index, which agrees with its end record.
 
     Raises:
-        DataError: it does not agree, or lists too many members.
+        DataError: It does not agree, or lists too many members.
     """
     with path.open("rb") as file:
         try:

@@ -27,11 +27,11 @@ class SplitResult:
 
     Args:
         split_by: `signer`, `recording` or `block`: the weakest unit that any class is held out by.
-        people: signers of all images, and what is doubtful about them.
-        samples: facts that the splits were made from.
-        assignments: split and group of each image.
-        unmeasurable: names of classes that the test lacks, or whose images look too much like training's.
-        unvalidated: names of classes that validation lacks, since too few signers show them.
+        people: Signers of all images, and what is doubtful about them.
+        samples: Facts that the splits were made from.
+        assignments: Split and group of each image.
+        unmeasurable: Names of classes that the test lacks, or whose images look too much like training's.
+        unvalidated: Names of classes that validation lacks, since too few signers show them.
     """
 
     split_by: str
@@ -62,16 +62,16 @@ def assign_splits(ingested: IngestedData, data: DataSettings, seed: int, similar
     """Split by the strictest unit that the source allows.
 
     Args:
-        ingested: images that passed.
-        data: settings of the split.
-        seed: seed of the choice.
-        similarity: index of all images.
+        ingested: Images that passed.
+        data: Settings of the split.
+        seed: Seed of the choice.
+        similarity: Index of all images.
 
     Returns:
         Split and group of each image.
 
     Raises:
-        DataError: a class has too few groups, or the signers' table or folders fit only some images.
+        DataError: A class has too few groups, or the signers' table or folders fit only some images.
     """
     if isinstance(data, PhotoData):
         samples, people = _samples(ingested, data)

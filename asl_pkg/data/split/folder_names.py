@@ -96,10 +96,10 @@ class FolderName(NamedTuple):
     """A folder's name.
 
     Args:
-        kind: kind of the name.
-        key: the same for every spelling of one person's name; empty for a PART.
-        stem: the key without numbers and without joined words for splits.
-        words: words of a NAME, without numbers.
+        kind: Kind of the name.
+        key: The same for every spelling of one person's name; empty for a PART.
+        stem: The key without numbers and without joined words for splits.
+        words: Words of a NAME, without numbers.
     """
 
     kind: NameKind
@@ -133,7 +133,7 @@ def person_key(text: str) -> str:
     """Key that is the same for every spelling of a person's name.
 
     Args:
-        text: name as written.
+        text: Name as written.
 
     Returns:
         Its words and numbers, without punctuation, blanks and leading zeros; words without a number are sorted, as for
@@ -166,7 +166,7 @@ def read_name(folder: str) -> FolderName:
     """Read a folder's name.
 
     Args:
-        folder: one component of a path.
+        folder: One component of a path.
 
     Returns:
         Its meaning.

@@ -21,11 +21,11 @@ class SimilarPairs:
     """Pairs of images with near hashes.
 
     Args:
-        rows: rows of the first images [n].
-        others: rows of the second images [n].
-        bits: number of bits by which their hashes differ [n].
-        correlation: correlation of their grey thumbnails [n].
-        difference: mean difference of their grey thumbnails, in grey levels [n].
+        rows: Rows of the first images [n].
+        others: Rows of the second images [n].
+        bits: Number of bits by which their hashes differ [n].
+        correlation: Correlation of their grey thumbnails [n].
+        difference: Mean difference of their grey thumbnails, in grey levels [n].
     """
 
     rows: NDArray[np.int64]
@@ -52,7 +52,7 @@ def near_hashes(
     Args:
         hashes: uint64 [a].
         others: uint64 [b].
-        max_bits: largest number of bits by which they may differ.
+        max_bits: Largest number of bits by which they may differ.
 
     Yields:
         Positions in `hashes` and in `others`, and the differing bits, some pairs at a time.
@@ -81,7 +81,7 @@ class SimilarityIndex:
         Args:
             rows: int [a], rows of the images.
             others: int [b], rows of the images to compare with.
-            max_bits: largest number of bits by which hashes may differ.
+            max_bits: Largest number of bits by which hashes may differ.
 
         Yields:
             The pairs with near hashes, some at a time.
@@ -102,7 +102,7 @@ class SimilarityIndex:
         Args:
             rows: int [a], rows of the images.
             others: int [b], rows of the images to compare with.
-            count: largest number of pairs.
+            count: Largest number of pairs.
 
         Returns:
             The pairs, most alike first; None where no hashes are near.

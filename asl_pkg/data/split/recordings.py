@@ -23,7 +23,7 @@ def find_recordings(samples: Sequence[SampleMeta], thumbnails: np.ndarray) -> li
     """Number the recordings of each sequence.
 
     Args:
-        samples: all images.
+        samples: All images.
         thumbnails: uint8 [n, side, side, 3] of all images, side a multiple of CELLS.
 
     Returns:

@@ -40,9 +40,9 @@ class People:
     """Whose hands a data set shows.
 
     Args:
-        signers: signer of each image; UNKNOWN_SIGNER if unknown.
-        found: how they were found.
-        warnings: what remains uncertain, one sentence each; with any, no signer is called unseen.
+        signers: Signer of each image; UNKNOWN_SIGNER if unknown.
+        found: How they were found.
+        warnings: What remains uncertain, one sentence each; with any, no signer is called unseen.
     """
 
     signers: list[str]
@@ -74,8 +74,8 @@ def spelled_once(names: Sequence[str], mixed: bool = False) -> tuple[list[str], 
     """Unify spellings: names that differ in case, blanks, punctuation, accents or Unicode form are the same.
 
     Args:
-        names: names as written.
-        mixed: whether they begin with the name of a part of a mix and a slash.
+        names: Names as written.
+        mixed: Whether they begin with the name of a part of a mix and a slash.
 
     Returns:
         The names in their most frequent spelling, UNKNOWN_SIGNER for those that name nobody; and the spellings that
@@ -104,9 +104,9 @@ def people_of_source(signers: Sequence[str], how: str, mixed: bool = False) -> P
     """Use the signers that the source or the table names.
 
     Args:
-        signers: signer of each image, as the source or the table has it.
-        how: origin of the names.
-        mixed: whether they begin with the name of a part: the parts then show different people.
+        signers: Signer of each image, as the source or the table has it.
+        how: Origin of the names.
+        mixed: Whether they begin with the name of a part: the parts then show different people.
 
     Returns:
         The signers, with unified spellings.
@@ -167,14 +167,14 @@ def people_of_folders(paths: Sequence[str]) -> People:
     stay together.
 
     Args:
-        paths: paths of all images in the source.
+        paths: Paths of all images in the source.
 
     Returns:
         The signers: paths of their folders if each has one, else their names. UNKNOWN_SIGNER where there is only one
         such folder, where the folders are parts of one data set, or where it is not clear which of them name people.
 
     Raises:
-        DataError: more than MOST_UNKNOWN of the images lie in no signer's folder.
+        DataError: More than MOST_UNKNOWN of the images lie in no signer's folder.
     """
     above = [PurePosixPath(path).parent.parent.as_posix() for path in paths]
     folders = _without_common(_folders(paths, above))

@@ -24,10 +24,10 @@ class SignerRow(NamedTuple):
     """A row of the table.
 
     Args:
-        line: line number in the file, for messages.
-        path: path as written.
-        signer: signer as written, without surrounding blanks.
-        recording: recording as written; empty if there is none.
+        line: Line number in the file, for messages.
+        path: Path as written.
+        signer: Signer as written, without surrounding blanks.
+        recording: Recording as written; empty if there is none.
     """
 
     line: int
@@ -40,14 +40,14 @@ def read_table(path: Path) -> list[SignerRow]:
     """Read the user's table.
 
     Args:
-        path: a CSV file with a header: path (as in the source), signer, and recording if known. Separated by comma,
+        path: A CSV file with a header: path (as in the source), signer, and recording if known. Separated by comma,
             semicolon, tab or bar; UTF-8 or UTF-16.
 
     Returns:
         Its rows.
 
     Raises:
-        DataError: there is no such file, or it is not such a table.
+        DataError: There is no such file, or it is not such a table.
     """
     try:
         lines = list(enumerate(_text(path.read_bytes()).splitlines(keepends=True), 1))
@@ -104,16 +104,16 @@ def rows_of_images(
     match goes first.
 
     Args:
-        path: path of the table.
-        rows: its rows.
-        images: paths of all images in the source.
-        others: paths of rejected files, which rows may name too.
+        path: Path of the table.
+        rows: Its rows.
+        images: Paths of all images in the source.
+        others: Paths of rejected files, which rows may name too.
 
     Returns:
         The row of each image, None if there is none; and how the table does not fit, empty if it does.
 
     Raises:
-        DataError: the table names no image, or lacks more than MOST_UNKNOWN of the images, or more than MOST_UNKNOWN
+        DataError: The table names no image, or lacks more than MOST_UNKNOWN of the images, or more than MOST_UNKNOWN
             of its rows name nothing, or rows contradict one another.
     """
     found, astray = _matched(path, rows, [*images, *others])

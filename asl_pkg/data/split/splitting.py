@@ -72,16 +72,16 @@ def by_signer(
     """Hold out whole signers; those with a large share of the images stay in training if others are left.
 
     Args:
-        samples: all images, of at least MIN_GROUPS signers.
-        validation_share: share of the signers, at least one signer.
-        test_share: share of the signers, at least one signer.
-        seed: seed of the choice.
+        samples: All images, of at least MIN_GROUPS signers.
+        validation_share: Share of the signers, at least one signer.
+        test_share: Share of the signers, at least one signer.
+        seed: Seed of the choice.
 
     Returns:
         Split and group of each image; the group is the signer's sequence.
 
     Raises:
-        DataError: there are fewer signers.
+        DataError: There are fewer signers.
     """
     rng = np.random.default_rng(seed)
     return _of_signers(samples, _allot(_candidates(samples), validation_share, test_share, rng))
@@ -93,16 +93,16 @@ def by_signer_and_class(
     """Hold out whole signers so that training has every class, and the test, then validation, as many as possible.
 
     Args:
-        samples: as in `by_signer`.
-        validation_share: as in `by_signer`; one signer if training would otherwise lack a class.
+        samples: As in `by_signer`.
+        validation_share: As in `by_signer`; one signer if training would otherwise lack a class.
         test_share: likewise.
-        seed: seed of the choice.
+        seed: Seed of the choice.
 
     Returns:
         Split and group of each image; None if training would lack a class, or a split more than half of them.
 
     Raises:
-        DataError: there are fewer signers.
+        DataError: There are fewer signers.
     """
     candidates = _candidates(samples)
     row_of = {signer: row for row, signer in enumerate(candidates)}
@@ -137,20 +137,20 @@ def by_recording(
     Where two blocks of different splits meet, frames of the later one within the guard are left out.
 
     Args:
-        samples: all images.
-        block_frames: length of a block.
-        guard_frames: frames of different splits in one sequence are further apart than this.
-        validation_share: share of the groups of each class, at least one group.
-        test_share: share of the groups of each class, at least one group.
-        seed: seed of the choice.
-        uncut: classes whose recordings stay whole if there are enough, however small they are.
+        samples: All images.
+        block_frames: Length of a block.
+        guard_frames: Frames of different splits in one sequence are further apart than this.
+        validation_share: Share of the groups of each class, at least one group.
+        test_share: Share of the groups of each class, at least one group.
+        seed: Seed of the choice.
+        uncut: Classes whose recordings stay whole if there are enough, however small they are.
 
     Returns:
         Split and group of each image, the group being its recording or block; and the classes of which whole
         recordings are held out.
 
     Raises:
-        DataError: a class has too few blocks for all splits; says what fixes it.
+        DataError: A class has too few blocks for all splits; says what fixes it.
     """
     images_of: dict[int, Counter[Block]] = defaultdict(Counter)
     for sample in samples:
@@ -193,13 +193,13 @@ def remedy(
     """Find settings with which every class is in every split; they are tried before they are suggested.
 
     Args:
-        samples: all images.
-        lacking: classes that a split lacks.
-        block_frames: current setting.
-        guard_frames: current setting.
-        validation_share: as in `by_recording`.
-        test_share: as in `by_recording`.
-        seed: seed of the choice.
+        samples: All images.
+        lacking: Classes that a split lacks.
+        block_frames: Current setting.
+        guard_frames: Current setting.
+        validation_share: As in `by_recording`.
+        test_share: As in `by_recording`.
+        seed: Seed of the choice.
 
     Returns:
         Advice for the user.
@@ -263,8 +263,8 @@ def without_near_duplicates(
     """Leave out training images that look the same as a held-out one, and validation images that look like a test one.
 
     Args:
-        assignments: split and group of all images.
-        similarity: index of all images.
+        assignments: Split and group of all images.
+        similarity: Index of all images.
 
     Returns:
         The assignments, with NEAR_DUPLICATE for images left out.
@@ -290,13 +290,13 @@ def require_every_class(
     """Refuse splits that lack a class of the data set.
 
     Args:
-        labels: labels of all images.
-        splits: splits of all images.
-        unmeasurable: names of classes that need not be held out.
-        mended: gives advice for the missing classes.
+        labels: Labels of all images.
+        splits: Splits of all images.
+        unmeasurable: Names of classes that need not be held out.
+        mended: Gives advice for the missing classes.
 
     Raises:
-        DataError: says which split lacks which class.
+        DataError: Says which split lacks which class.
     """
     present = set(zip(splits, labels, strict=True))
     images = Counter(labels)
@@ -357,8 +357,8 @@ def _covering(shows: NDArray[np.int64], allotted: Sequence[tuple[int, str]]) -> 
     """Swap signers of different splits as long as that brings classes to splits that lack them.
 
     Args:
-        shows: whether each signer shows each class [signers + 1, classes]; the last row is always in training.
-        allotted: row and split of each signer.
+        shows: Whether each signer shows each class [signers + 1, classes]; the last row is always in training.
+        allotted: Row and split of each signer.
 
     Returns:
         The split of each row, and the number of classes in each split.

@@ -35,7 +35,7 @@ class Predictors:
         hosts: HOST:PORT, separated by commas; every address of a host is a model server.
 
     Raises:
-        SettingError: hosts has another form.
+        SettingError: Hosts has another form.
     """
 
     def __init__(self, hosts: str) -> None:
