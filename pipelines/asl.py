@@ -15,7 +15,15 @@ from components.pull import pull
 from components.refuse import refuse
 from components.train import train
 from components.validate import validate
-from pipelines.pods import in_pod, tried_again, with_accelerators, with_deployers_token, with_signing_key
+from pipelines.pods import (
+    KEPT_S,
+    RUN_DEADLINE_S,
+    in_pod,
+    tried_again,
+    with_accelerators,
+    with_deployers_token,
+    with_signing_key,
+)
 
 FILLED_IN = ""  # part of a step's cache key, set by `asl pipeline run`, `submit` and `schedule`
 
@@ -26,7 +34,11 @@ def with_descriptions(pipeline: Callable[..., Any]) -> Callable[..., Any]:
     return pipeline
 
 
-@dsl.pipeline(name="asl", description=form.describe_pipeline())
+@dsl.pipeline(
+    name="asl",
+    description=form.describe_pipeline(),
+    pipeline_config=dsl.PipelineConfig(ttl_seconds_after_finished=KEPT_S, active_deadline_seconds=RUN_DEADLINE_S),
+)
 @with_descriptions
 def asl(
     data_settings: str = PARAMETERS["data_settings"].default,

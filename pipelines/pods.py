@@ -1,4 +1,4 @@
-"""The pod of a step on Kubernetes: title, container image, limits, settings, secrets, shared memory, retries.
+"""The pod of a step on Kubernetes: title, container image, limits, deadline, settings, secrets, shared memory, retries.
 
 A run on this machine ignores them. CPU requests, retries, names of ConfigMaps and Secrets, and caching are compile-time
 constants, since kfp has no parameters for them. Container images and the kind of accelerator are constants too, to keep
@@ -15,7 +15,22 @@ from asl_pkg.config.schema import PodSettings
 from asl_pkg.orchestration.form import STEP_TITLES
 from asl_pkg.orchestration.images import image_reference
 
-CPU_REQUEST = "250m"  # the minimum: a step uses free CPU up to its limit
+# Reserved; a step uses what is free up to its limits. What runs at once fits beside the platform on a node of 8 GiB.
+CPU_REQUEST, MEMORY_REQUEST = "250m", "512Mi"
+HOUR_S = 3600
+# A pod whose container image cannot be pulled or that no node takes waits for ever: these end it, and so the run.
+DEADLINES_S = {
+    "pull": 6 * HOUR_S,
+    "train": 72 * HOUR_S,
+    "export": HOUR_S,
+    "champion": HOUR_S // 4,
+    "validate": 6 * HOUR_S,
+    "deploy": 2 * HOUR_S,
+    "refuse": HOUR_S // 4,
+    "finish": HOUR_S // 4,
+}
+RUN_DEADLINE_S = 96 * HOUR_S
+KEPT_S = 7 * 24 * HOUR_S  # a run that ended keeps its pods and their logs for so long
 RETRIES = 2
 BACKOFF_S, BACKOFF_FACTOR = 30, 2.0
 RETRY_WITHIN_S = 7 * 24 * 3600  # Argo counts from the start of the first attempt; a long training must be retried too
@@ -29,15 +44,16 @@ def in_pod(task: dsl.PipelineTask, cpu: Parameter = "1", memory: Parameter = "1G
     Args:
         task: The step.
         cpu: CPU limit, a Kubernetes quantity.
-        memory: Memory limit and request, a Kubernetes quantity.
+        memory: Memory limit, a Kubernetes quantity.
 
     Returns:
         The step.
     """
     task.set_display_name(STEP_TITLES[task.name])
     task.set_container_image(_released(task.container_spec.image))
-    task.set_cpu_request(CPU_REQUEST).set_cpu_limit(cpu).set_memory_request(memory).set_memory_limit(memory)
+    task.set_cpu_request(CPU_REQUEST).set_cpu_limit(cpu).set_memory_request(MEMORY_REQUEST).set_memory_limit(memory)
     _lead_in(task, cpu, memory)
+    kubernetes.set_timeout(task, DEADLINES_S[task.name])
     variables = {name: name for name in contract.SETTINGS_VARIABLES}
     kubernetes.use_config_map_as_env(task, contract.SETTINGS_CONFIG_MAP, variables, optional=True)
     keys = {name: name for name in contract.S3_VARIABLES}
@@ -61,7 +77,11 @@ def with_accelerators(task: dsl.PipelineTask, count: Parameter) -> dsl.PipelineT
 
 
 def tried_again(task: dsl.PipelineTask) -> dsl.PipelineTask:
-    """Retry a failed step after a pause. Argo does not retry if the pod itself was deleted."""
+    """Start a step again, after a pause, whose pod was deleted, evicted or lost.
+
+    Argo, as Kubeflow Pipelines installs it (`retryPolicy: OnError`), does not retry a process that ended with an exit
+    code; the steps themselves outlast a server that is away for a while.
+    """
     return task.set_retry(RETRIES, f"{BACKOFF_S}s", BACKOFF_FACTOR, f"{RETRY_WITHIN_S}s")
 
 
