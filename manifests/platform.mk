@@ -9,6 +9,13 @@ kind-up: ## create a kind cluster and a registry on this machine
 	@manifests/kind-up
 
 platform: kserve kfp serving mlflow-platform ## install what is missing of KServe, Kubeflow Pipelines, MLflow and our manifests
+	@echo; echo "Kubeflow Pipelines: http://127.0.0.1:8080   MLflow: http://127.0.0.1:5000   next, after \`make demo\`:"
+	@echo '  eval "$$(make -s env)"'
+	@echo '  asl deploy bundle_dir=runs/demo/export report_dir=runs/demo/validate store=s3://models'
+	@echo '  make predict SET=runs/demo/validate/golden/A.jpg'
+
+env: ## print the variables of the kind cluster's store, for a shell: eval "$(make -s env)"
+	@manifests/env
 
 cert-manager: ## cert-manager, which KServe needs
 	@$(INSTALL) third-party/cert-manager crd/certificates.cert-manager.io cert-manager/deployment/cert-manager-webhook
@@ -48,4 +55,4 @@ kind-down: ## remove the cluster of kind-up and its registry
 	kind delete cluster --name asl
 	docker rm --force --volumes kind-registry
 
-.PHONY: kind-up platform cert-manager kserve kfp serving buckets mlflow-platform predict status kind-down
+.PHONY: kind-up platform env cert-manager kserve kfp serving buckets mlflow-platform predict status kind-down

@@ -100,12 +100,20 @@ def test_only_the_deployer_has_rights_and_only_on_objects_by_name(base: list[dic
     subjects = [
         subject["name"] for binding in base if binding["kind"] == "RoleBinding" for subject in binding["subjects"]
     ]
-    assert subjects == [contract.DEPLOYER_ACCOUNT]
+    assert subjects == [contract.DEPLOYER_ACCOUNT, "asl-token-renewal"]
     rules = named(base, "Role", contract.DEPLOYER_ACCOUNT)["rules"]
     writing = [rule for rule in rules if set(rule["verbs"]) - {"get", "list", "watch"}]
     assert [(rule["apiGroups"], rule["resources"], rule["resourceNames"]) for rule in writing] == [
         (["serving.kserve.io"], ["inferenceservices"], [contract.KUBERNETES_NAME, contract.CANDIDATE_NAME]),
         (["gateway.networking.k8s.io"], ["httproutes"], [contract.HTTP_ROUTE]),
+    ]
+
+
+def test_the_account_that_renews_the_deployers_token_can_do_that_alone(base: list[dict[str, Any]]) -> None:
+    rules = named(base, "Role", "asl-token-renewal")["rules"]
+    assert [(rule["resources"], rule["resourceNames"], rule["verbs"]) for rule in rules] == [
+        (["serviceaccounts/token"], [contract.DEPLOYER_ACCOUNT], ["create"]),
+        (["secrets"], [contract.DEPLOYER_TOKEN], ["patch"]),
     ]
 
 
@@ -116,7 +124,7 @@ def test_a_canary_gets_its_share_of_the_gateways_requests_and_none_afterwards() 
     before = http_route.weighted_rules(route["spec"]["rules"], contract.KUBERNETES_NAME, 0)
     (rule,) = http_route.weighted_rules(before, contract.KUBERNETES_NAME, 10)
     shares = {backend["name"]: (backend["port"], backend["weight"]) for backend in rule["backendRefs"]}
-    stable, canary = (rollout.predictor(contract.KUBERNETES_NAME, "", name).deployment for name in ("", "canary"))
+    stable, canary = (rollout.predictor_workload(contract.KUBERNETES_NAME, "", name).deployment for name in ("", "canary"))
     assert shares == {stable: (80, 90), canary: (80, 10)}, "their Services are named as their Deployments"
     assert http_route.weighted_rules([rule], contract.KUBERNETES_NAME, 0) == before
 

@@ -23,8 +23,6 @@ EXCEPTIONS = {
     # kube-score
     ("container-image-pull-policy", "*"): "tags are never moved, so a node need not ask for an image it has",
     ("networkpolicy-targets-pod", "asl/transformer-to-predictor"): "of the transformer, which KServe makes",
-    ("horizontalpodautoscaler-replicas", "asl/asl-model"): "kind has one node: one pod is enough",
-    ("horizontalpodautoscaler-replicas", "asl/asl-transformer"): "kind has one node: one pod is enough",
     ("horizontalpodautoscaler-has-target", "asl/asl-transformer"): "of the transformer, which KServe makes",
     ("service-type", "asl/asl-model-node-port"): "kind maps node ports to the user's machine",
     ("deployment-strategy", "mlflow/mlflow"): "two servers must not change the tables of the database at once",

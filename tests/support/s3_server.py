@@ -35,7 +35,7 @@ def s3_server(public: bool = False) -> Iterator[dict[str, str]]:
     if endpoint and not public:
         yield _variables(endpoint, os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
         return
-    ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
+    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     variables = _variables(f"http://127.0.0.1:{ports['s3.port']}", "test-access", "test-secret-of-nobody")
     if public:
         variables |= {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
@@ -79,7 +79,8 @@ def _variables(endpoint: str, access_key: str, secret_key: str) -> dict[str, str
     }
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine that nobody listens on."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for socket_ in sockets:
