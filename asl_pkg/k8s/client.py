@@ -16,6 +16,7 @@ from urllib3.exceptions import HTTPError
 
 from asl_pkg import contract
 from asl_pkg.errors import ServingError
+from asl_pkg.outages import PatientRetry, waits_for_servers
 
 KSERVE_GROUP = "serving.kserve.io"
 API_VERSION = f"{KSERVE_GROUP}/v1beta1"
@@ -78,6 +79,8 @@ class Cluster:
                 config.load_kube_config(os.environ.get("KUBECONFIG"), client_configuration=settings)
         except ConfigException as error:
             raise ServingError(f"no cluster: {error}: set KUBECONFIG and try `kubectl cluster-info`") from error
+        if waits_for_servers():
+            settings.retries = PatientRetry.of_a_step()
         self._api = client.ApiClient(settings)
         self._apps, self._core = client.AppsV1Api(self._api), client.CoreV1Api(self._api)
         self._custom = client.CustomObjectsApi(self._api)

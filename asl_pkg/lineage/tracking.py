@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from asl_pkg import contract
 from asl_pkg.errors import AslError
 from asl_pkg.network import reach_directly, refusal
+from asl_pkg.outages import PatientRetry, waits_for_servers
 from asl_pkg.urls import public, without_user
 
 if TYPE_CHECKING:
@@ -122,11 +123,16 @@ def check_tracking() -> None:
     if not uri().startswith("http"):
         return
     import requests
+    from requests.adapters import HTTPAdapter
 
     reach_directly(uri())
     credentials = tuple(os.environ.get(f"MLFLOW_TRACKING_{name}", "") for name in ("USERNAME", "PASSWORD"))
+    session = requests.Session()
+    if waits_for_servers():
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(max_retries=PatientRetry.of_a_step()))
     try:
-        answer = requests.get(
+        answer = session.get(
             f"{uri().rstrip('/')}/health", timeout=REACH_S, auth=credentials if credentials[0] else None
         )
     except requests.RequestException as error:

@@ -1,6 +1,7 @@
 """The S3 client, and what its errors mean for the user."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from botocore.parsers import ResponseParserError
 
 from asl_pkg.errors import DataError
 from asl_pkg.network import reach_directly
+from asl_pkg.outages import OUTAGE_S, PAUSE_S, announce_outage, waits_for_servers
 from asl_pkg.storage.download import BrokenConnectionError
 
 CONNECTIONS = 16  # objects fetched at once: small ones wait for the network, not for the CPU
@@ -22,6 +24,9 @@ RETRIES = {
     "max_attempts": "AWS_MAX_ATTEMPTS",
 }  # name in ~/.aws/config, and as a variable
 AMAZON = "amazonaws.com"
+NO_ANSWER = (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError, exceptions.ConnectionClosedError)
+AWAY = (502, 503, 504)  # what a proxy answers for a server that is away
+FIRST_TRY = "asl_first_try"  # in botocore's context of a request
 BROKEN_OFF = (
     exceptions.ConnectionClosedError,
     exceptions.IncompleteReadError,
@@ -84,10 +89,24 @@ def s3_client() -> Any:
         config = Config(max_pool_connections=CONNECTIONS, connect_timeout=CONNECT_S, read_timeout=READ_S, **options)
         client = session.client("s3", config=config)
         reach_directly(client.meta.endpoint_url)
-        if AMAZON in client.meta.endpoint_url or "addressing_style" in (theirs.get("s3") or {}):
-            return client
-        # A self-hosted server seldom has a DNS name for every bucket.
-        return session.client("s3", config=config.merge(Config(s3={"addressing_style": "path"})))
+        if AMAZON not in client.meta.endpoint_url and "addressing_style" not in (theirs.get("s3") or {}):
+            # A self-hosted server seldom has a DNS name for every bucket.
+            client = session.client("s3", config=config.merge(Config(s3={"addressing_style": "path"})))
+        if waits_for_servers():
+            client.meta.events.register_first("needs-retry.s3", _pause_before_next_try)
+        return client
+
+
+def _pause_before_next_try(request_dict: Any, response: Any, caught_exception: Any, **_: Any) -> float | None:
+    """Seconds until the next try where no server answers, else None: botocore decides. botocore's event needs-retry."""
+    status = response[0].status_code if response else 0
+    if not (isinstance(caught_exception, NO_ANSWER) or status in AWAY):
+        return None
+    context = request_dict["context"]
+    if FIRST_TRY not in context:
+        context[FIRST_TRY] = time.monotonic()
+        announce_outage("S3")
+    return PAUSE_S if time.monotonic() - context[FIRST_TRY] < OUTAGE_S else None
 
 
 @contextmanager

@@ -124,7 +124,9 @@ def test_a_canary_gets_its_share_of_the_gateways_requests_and_none_afterwards() 
     before = http_route.weighted_rules(route["spec"]["rules"], contract.KUBERNETES_NAME, 0)
     (rule,) = http_route.weighted_rules(before, contract.KUBERNETES_NAME, 10)
     shares = {backend["name"]: (backend["port"], backend["weight"]) for backend in rule["backendRefs"]}
-    stable, canary = (rollout.predictor_workload(contract.KUBERNETES_NAME, "", name).deployment for name in ("", "canary"))
+    stable, canary = (
+        rollout.predictor_workload(contract.KUBERNETES_NAME, "", name).deployment for name in ("", "canary")
+    )
     assert shares == {stable: (80, 90), canary: (80, 10)}, "their Services are named as their Deployments"
     assert http_route.weighted_rules([rule], contract.KUBERNETES_NAME, 0) == before
 
