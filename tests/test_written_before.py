@@ -15,11 +15,14 @@ import pytest
 from asl_pkg import contract
 from asl_pkg.bundle.store import open_store
 from asl_pkg.config.schema import InferenceSettings
+from asl_pkg.data.audit.audit_json import read_audit
 from asl_pkg.data.dataset import read_info, read_split
 from asl_pkg.deploy import deploy, releases, rollback
 from asl_pkg.infer import infer
 from asl_pkg.monitor import monitor
+from asl_pkg.monitoring.drift import DriftReport
 from asl_pkg.storage import outputs
+from asl_pkg.storage.json_model import parse_json
 from asl_pkg.validation.golden import read_golden
 from asl_pkg.validation.report import read_report
 from asl_pkg.verify import verify
@@ -50,6 +53,12 @@ def test_its_data_set_is_read(written: Path) -> None:
     info = read_info(written / "dataset")
     assert (info.split_by, info.unseen_signers) == ("signer", True)
     assert [len(read_split(written / "dataset", split)) for split in contract.SPLITS] == [29, 29, 29]
+
+
+def test_its_audit_and_its_drift_report_are_read(written: Path) -> None:
+    assert read_audit(written / "dataset").images == 87
+    text = (written / "monitor" / contract.MONITOR_FILE).read_bytes()
+    assert parse_json(DriftReport, text).images == 3
 
 
 def test_its_outputs_may_be_replaced_although_they_carry_no_marker(written: Path, bundle: Path, report: Path) -> None:
