@@ -29,7 +29,10 @@ def export(
     from asl_pkg.config.load import load
     from asl_pkg.config.schema import Settings
     from asl_pkg.config.text import settings_from_text
+    from asl_pkg.orchestration import artifacts
 
     settings = load(Settings, [*settings_from_text(export_settings), f"dataset_dir={dataset.path}"])
     made = step.export(settings, Path(training.path) / contract.BEST_CHECKPOINT, Path(bundle.path))
-    bundle.metadata.update(release=made.release, digest=made.digest, dataset_digest=made.dataset_digest)
+    artifacts.describe_artifact(
+        bundle, release=made.release, digest=made.digest, dataset_digest=made.dataset_digest, precision=made.precision
+    )

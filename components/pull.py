@@ -36,5 +36,6 @@ def pull(
     settings = load(Settings, [f"data={data_source}", f"seed={seed}", *settings_from_text(data_settings)])
     info = step.pull(settings, Path(dataset.path))
     print(info.summary)
-    dataset.metadata.update(digest=info.digest, summary=info.summary)
+    images = sum(sum(counts.values()) for counts in info.counts.values())
+    artifacts.describe_artifact(dataset, digest=info.digest, images=images, summary=info.summary)
     artifacts.show_page(audit, Path(dataset.path) / contract.AUDIT_PAGE)

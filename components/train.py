@@ -37,5 +37,5 @@ def train(
     chosen = [f"model={train_model}", f"trainer.max_epochs={train_max_epochs}", f"seed={seed}"]
     chosen += settings_from_text(train_settings)
     measured = step.train(load(TrainSettings, chosen), Path(dataset.path), Path(training.path))
-    training.metadata.update(dataset_digest=dataset.metadata["digest"], model=train_model, seed=seed)
+    artifacts.describe_artifact(training, dataset_digest=dataset.metadata["digest"], model=train_model, seed=seed)
     artifacts.show_metrics(metrics, measured)

@@ -60,7 +60,7 @@ def validate(
         champion,
     )
     print(made.summary)
-    report.metadata.update(artifacts.show_report(made.body, metrics, classification))
+    artifacts.describe_artifact(report, **artifacts.show_report(made.body, metrics, classification))
     artifacts.show_page(page, made.folder / contract.REPORT_PAGE)
     artifacts.show_page(model_card, made.folder / contract.MODEL_CARD)
     return made.passed

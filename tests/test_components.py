@@ -91,6 +91,8 @@ def test_the_report_says_its_release_its_digests_and_the_verdict(
     said, bundle = shown["report"].metadata, open_bundle(exported.bundle)
     assert (said["release"], said["bundle_digest"], said["dataset_digest"]) == (bundle.release, bundle.digest, DIGEST)
     assert (said["passed"], said["failed"], said["champion"]) == (True, "", "none")
+    assert (said["accuracy"], said["images"]) == (1, SIGNERS * len(contract.CLASSES))
+    assert said["version"] == contract.IMAGE_VERSION
 
 
 def test_everything_that_is_shown_can_be_stored_as_json_and_has_a_file(shown: dict[str, dsl.Artifact]) -> None:
@@ -106,7 +108,9 @@ def test_a_bundle_in_int8_is_calibrated_on_the_data_set_that_pull_wrote(
     export.python_func("export.precision=int8", "", "", dataset, training, bundle)
     made = open_bundle(tmp_path / "bundle")
     assert made.precision == contract.INT8
-    assert bundle.metadata == {"release": made.release, "digest": made.digest, "dataset_digest": DIGEST}
+    said = bundle.metadata
+    assert (said["release"], said["digest"], said["dataset_digest"]) == (made.release, made.digest, DIGEST)
+    assert (said["precision"], said["version"]) == (contract.INT8, contract.IMAGE_VERSION)
 
 
 def test_a_damaged_bundle_is_refused_with_nothing_measured(

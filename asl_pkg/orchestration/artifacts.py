@@ -11,11 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asl_pkg import contract
+from asl_pkg.lineage.git_commit import commit
 
 if TYPE_CHECKING:
     from kfp import dsl
 
     from asl_pkg.validation.report_body import ReportBody
+
+
+def describe_artifact(artifact: "dsl.Artifact", **facts: str | float | bool) -> None:
+    """Say what an artifact is, in its metadata, with the version of the code that made it.
+
+    Args:
+        artifact: The artifact.
+        facts: What the UI shows of it.
+    """
+    artifact.metadata.update(facts, version=contract.IMAGE_VERSION, commit=commit())
 
 
 def show_metrics(metrics: "dsl.Metrics", figures: Mapping[str, float | None]) -> None:
@@ -57,25 +68,30 @@ def show_report(
         classification: Artifact for ROC curve and confusion matrix.
 
     Returns:
-        Metadata of the report: release, digests and verdict.
+        What to say of the report: release, digests, accuracy and verdict.
     """
     measured = body.metrics
     if measured is None:
         _write(metrics)
         _write(classification)
     else:
-        figures = {"accuracy": measured.accuracy.value, "accuracy_low": measured.accuracy.low}
+        figures: dict[str, float | None] = {}
+        figures |= {"accuracy": measured.accuracy.value, "accuracy_low": measured.accuracy.low}
         figures |= {"macro_f1": measured.macro_f1.value, "macro_f1_low": measured.macro_f1.low}
         figures |= {"worst_group": measured.worst_group.accuracy, "roc_auc": measured.roc.area}
         figures |= {
             "calibration_error": measured.calibration_error,
             "unsure": measured.unsure,
             "images": measured.images,
+            "latency_to_torch": next((gate.measured for gate in body.gates if gate.name == "latency"), None),
+            "bundle_mb": sum(file.size for file in body.bundle.files) / 1e6 if body.bundle else None,
         }
         show_metrics(metrics, figures)
         show_classification(classification, measured.roc.model_dump(), measured.confusion)
     failed = [gate.name for gate in body.gates if not gate.passed]
     named = {name: getattr(body, name) or "none" for name in ("release", "bundle_digest", "dataset_digest", "champion")}
+    if measured:
+        named |= {"accuracy": measured.accuracy.value, "images": measured.images}
     return named | {"passed": body.passed, "failed": ", ".join(failed), "headline": body.headline}
 
 
