@@ -23,6 +23,7 @@ from asl_pkg.orchestration.failed_step import find_failed_step
 from asl_pkg.orchestration.images import step_images
 from asl_pkg.orchestration.preflight import missing_requirements, pinned_image
 from asl_pkg.orchestration.run_watcher import RUN_POLL_S, watch_run
+from asl_pkg.orchestration.upload import upload_version
 from asl_pkg.urls import is_secret, public
 
 if TYPE_CHECKING:
@@ -66,11 +67,13 @@ def submit(overrides: Sequence[str], poll_s: float = RUN_POLL_S) -> Submitted:
     with _connected(settings) as (client, namespace), _package(settings, settings.cache) as package:
         arguments = pipeline.parameters(overrides)
         experiment = client.create_experiment(settings.kfp.experiment, namespace=namespace).experiment_id
+        uploaded, version = upload_version(client, package, namespace)
         run = client.run_pipeline(
             experiment,
             f"asl {datetime.now():%Y-%m-%d %H:%M:%S}",
-            package,
-            arguments,
+            params=arguments,
+            pipeline_id=uploaded,
+            version_id=version,
             service_account=settings.kfp.service_account,
         )
         submitted = Submitted(run.run_id, f"{public(settings.kfp.host).rstrip('/')}/#/runs/details/{run.run_id}")
@@ -105,13 +108,15 @@ def schedule(overrides: Sequence[str]) -> Submitted:
     with _connected(settings) as (client, namespace), _package(settings, settings.cache and fixed) as package:
         arguments = pipeline.parameters(overrides)
         experiment = client.create_experiment(settings.kfp.experiment, namespace=namespace).experiment_id
+        uploaded, version = upload_version(client, package, namespace)
         made = client.create_recurring_run(
             experiment,
             "asl",
             cron_expression=settings.kfp.cron,
             max_concurrency=1,
             no_catchup=True,
-            pipeline_package_path=package,
+            pipeline_id=uploaded,
+            version_id=version,
             params=arguments,
             service_account=settings.kfp.service_account,
         )
@@ -175,7 +180,7 @@ def _health(host: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _package(settings: PipelineSettings, cache: bool) -> Iterator[str]:
+def _package(settings: PipelineSettings, cache: bool) -> Iterator[Path]:
     """The pipeline file for the client, after all checks passed."""
     images = step_images(settings.pod)
     if lacking := missing_requirements(settings, list(images.values())):
@@ -187,7 +192,7 @@ def _package(settings: PipelineSettings, cache: bool) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="asl-") as folder:
         path = Path(folder) / pipeline.COMPILED.name
         path.write_text(compiled.to_yaml(documents), encoding="utf-8")
-        yield str(path)
+        yield path
 
 
 def _cluster(settings: PipelineSettings) -> Cluster | None:

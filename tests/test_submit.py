@@ -3,6 +3,7 @@
 What a real one does with the run is for tests/e2e/test_pipeline.py.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -147,6 +148,15 @@ def test_submit_says_how_each_step_of_a_stand_in_for_kfp_goes_on(
     assert [line.split(" ", 1)[1] for line in lines[1:]] == [
         "pull: running", "pull: succeeded", "train: running", "train: succeeded",
     ]  # fmt: skip
+
+
+def test_a_content_becomes_one_version_with_a_readable_name_on_a_stand_in_for_kfp(kfp: StandIn) -> None:
+    for more in ([], [], ["pod.accelerator_type=amd.com/gpu"]):
+        submit.submit(settings(kfp, *more), 0.01)
+    first, second = (version["display_name"] for version in kfp.versions)
+    assert re.fullmatch(rf"{re.escape(contract.IMAGE_VERSION)}-[0-9a-f]{{7}}|.*-unknown", first)
+    assert second == f"{first}.2"
+    assert [run["pipeline_version_reference"]["pipeline_version_id"] for run in kfp.runs] == ["0", "0", "1"]
 
 
 def test_what_is_missing_on_a_stand_in_for_kfp_is_named_before_anything_is_sent(kfp: StandIn) -> None:

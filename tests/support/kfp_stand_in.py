@@ -11,7 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
+
+import yaml
 
 from asl_pkg.orchestration.form import STEP_TITLES
 
@@ -36,6 +38,7 @@ class StandIn:
         self.url = f"http://127.0.0.1:{server.server_port}"
         self.runs: list[dict[str, Any]] = []  # submitted
         self.schedules: list[dict[str, Any]] = []
+        self.versions: list[dict[str, Any]] = []  # uploaded
         self.states: list[dict[str, Any]] = []  # of the run: one a look at it, the last one stays
         self.objects: set[str] = set()  # KIND/NAME in Kubernetes
         self.pods: list[dict[str, Any]] = []
@@ -55,13 +58,22 @@ class StandIn:
                 return 200, {}
             case "POST", ["apis", "v2beta1", "experiments"]:
                 return 200, body | {"experiment_id": "experiment"}
+            case "GET", ["apis", "v2beta1", "pipelines"]:
+                return 200, {"pipelines": [{"pipeline_id": "asl"}]} if self.versions else {}
+            case "POST", ["apis", "v2beta1", "pipelines"]:
+                return 200, body | {"pipeline_id": "asl"}
+            case "GET", ["apis", "v2beta1", "pipelines", "asl", "versions"]:
+                return 200, {"pipeline_versions": self.versions}
+            case "POST", ["apis", "v2beta1", "pipelines", "upload_version"]:
+                self.versions.append(body | {"pipeline_id": "asl", "pipeline_version_id": str(len(self.versions))})
+                return 200, self.versions[-1]
             case "POST", ["apis", "v2beta1", "runs"]:
-                self.runs.append(body)
+                self.runs.append(self._with_pipeline(body))
                 return 200, {"run_id": RUN}
             case "GET", ["apis", "v2beta1", "runs", _]:
                 return 200, self.states.pop(0) if len(self.states) > 1 else self.states[0]
             case "POST", ["apis", "v2beta1", "recurringruns"]:
-                self.schedules.append(body)
+                self.schedules.append(self._with_pipeline(body))
                 return 200, {"recurring_run_id": "schedule"}
             case "GET", ["api", "v1", "namespaces", _, "pods"]:
                 return 200, {"items": self.pods}
@@ -75,6 +87,20 @@ class StandIn:
                 return 200, {}
         return 404, {"message": f"{path} not found"}
 
+    def _with_pipeline(self, sent: dict[str, Any]) -> dict[str, Any]:
+        """What was sent, with the content of the version that it names."""
+        version = self.versions[int(sent["pipeline_version_reference"]["pipeline_version_id"])]
+        return sent | {"pipeline_spec": version["content"]}
+
+
+def uploaded(query: str, form: bytes) -> dict[str, Any]:
+    """The version in an upload: a form with one file, and the rest in the query."""
+    text = form.partition(b"\r\n\r\n")[2].rpartition(b"\r\n--")[0].decode()
+    spec, platform = yaml.safe_load_all(text)
+    said = dict(parse_qsl(query))
+    content = {"pipeline_spec": spec, "platform_spec": platform}
+    return {"display_name": said["name"], "description": said.get("description", ""), "content": content}
+
 
 @contextmanager
 def stand_in_for_kfp(folder: Path) -> Iterator[StandIn]:
@@ -82,9 +108,11 @@ def stand_in_for_kfp(folder: Path) -> Iterator[StandIn]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            path = urlsplit(self.path).path
-            length = int(self.headers.get("Content-Length") or 0)
-            status, answer = there.answer(self.command, path, json.loads(self.rfile.read(length) or "null"))
+            address = urlsplit(self.path)
+            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            form = self.headers.get("Content-Type", "").startswith("multipart/")
+            body = uploaded(address.query, sent) if form else json.loads(sent or "null")
+            status, answer = there.answer(self.command, address.path, body)
             content = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "text/plain" if isinstance(answer, str) else "application/json")
