@@ -12,6 +12,16 @@ READ = {
     "images/requirements": "*.txt",
 }  # by several
 
+# What they say and how often they ask again changes no result: a new progress line must not train again.
+WITHOUT_EFFECT = (
+    "asl_pkg/progress.py",
+    "asl_pkg/outages.py",
+    "asl_pkg/network.py",
+    "asl_pkg/k8s/client.py",
+    "asl_pkg/k8s/pending_pods.py",
+    "asl_pkg/lineage/tracking.py",
+)
+
 
 def code_version(step: str) -> str:
     """Digest the code of a step, part of its cache key: a changed line runs again the steps that reach it, no others.
@@ -32,7 +42,7 @@ def version_of(start: Path) -> str:
         start: File of the module.
 
     Returns:
-        SHA-256 over every module that it imports, directly or not, settings, templates and lock files.
+        SHA-256 over the modules that it imports, directly or not, without WITHOUT_EFFECT, and templates and lock files.
     """
     modules = _reached(start)
     files = {found for folder, pattern in READ.items() for found in (PROJECT / folder).rglob(pattern)}
@@ -43,7 +53,7 @@ def version_of(start: Path) -> str:
         if found.name in module.read_text("utf-8")
     }
     digest = hashlib.sha256()
-    for path in sorted(modules | files):
+    for path in sorted((modules | files) - {PROJECT / name for name in WITHOUT_EFFECT}):
         digest.update(f"{path.relative_to(PROJECT)}\0".encode() + path.read_bytes())
     return digest.hexdigest()
 

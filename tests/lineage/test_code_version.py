@@ -46,6 +46,8 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Changed]:
         ("asl_pkg/config/schema.py", set(STEPS)),
         ("images/requirements/local.txt", set(STEPS)),
         ("asl_pkg/commands/registry.py", set()),
+        *((name, set()) for name in code_version.WITHOUT_EFFECT),
+        ("asl_pkg/k8s/trainjob.py", {"train"}),
     ],
 )
 def test_a_changed_line_makes_another_version_of_the_steps_that_reach_it(
