@@ -45,7 +45,9 @@ def query_serving_release(store: Path, dataset_dir: Path, seed: int) -> str:
     ):
         by_http, by_grpc, release = http.predict(pixels), grpc.predict(pixels), grpc.release
     if not np.allclose(by_http, by_grpc, atol=1e-5):
-        raise ServingError("HTTP and gRPC gave different probabilities for the same images: `asl verify` the bundle")
+        raise ServingError(
+            "HTTP and gRPC gave different probabilities for the same images: check the bundle with `asl verify`"
+        )
     lines = [f"Triton, ready in {server.ready_s:.1f} s, answers with release {release}"]
     lines += [f"  {'signer':>12} {'truth':>8} {'HTTP':>14} {'gRPC':>14}"]
     for row, *answers in zip(rows, by_http, by_grpc, strict=True):

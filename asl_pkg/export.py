@@ -114,8 +114,8 @@ def _try(served: torch.nn.Module, graph: Path, settings: Settings) -> None:
     if parity.greatest > settings.validate.parity_max or parity.other_class:
         raise BundleError(
             f"the exported graph and the checkpoint give different answers: log-probabilities differ by "
-            f"{parity.greatest:.2g}, at most {settings.validate.parity_max:.2g} expected; "
-            "`make install` brings the versions of torch and onnxruntime that fit"
+            f"{parity.greatest:.2g}, expected at most {settings.validate.parity_max:.2g}; "
+            "`make install` installs matching versions of torch and onnxruntime"
         )
 
 
@@ -168,5 +168,5 @@ def _claim_graph(onnx_path: Path, bundle_dir: Path) -> None:
         return {contract.METADATA_CONTRACT, contract.METADATA_CLASSES} <= said
 
     if onnx_path.resolve() == bundle_dir:
-        raise SettingError(f"bundle_dir={bundle_dir}: the graph alone has that name; name another folder")
+        raise SettingError(f"bundle_dir={bundle_dir}: that name is used for the graph alone; choose another folder")
     outputs.claim_file(onnx_path, "bundle_dir=FOLDER", ours)

@@ -108,11 +108,11 @@ def _table(answers: Iterable[dict[str, Any]], release: str) -> tuple[dict[str, l
             }
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise DataError(
-                f"an answer lacks what is compared ({error!r}): `asl infer output=json` writes it"
+                f"an answer has nothing to compare ({error!r}): expected a line of `asl infer output=json`"
             ) from error
         if answer.get("release") != release:
             raise DataError(
-                f"answers of release {answer.get('release')!a}, the bundle is {release}: bundle=FOLDER names another"
+                f"answers of release {answer.get('release')!a}, expected {release}: set bundle=FOLDER to their bundle"
             )
         for name, value in row.items():
             shown[name].append(value)

@@ -87,7 +87,7 @@ def check_signature(what: Path, signature: Path) -> None:
     key = _configured(contract.PUBLIC_KEY_VARIABLE)
     if key is None:
         return
-    remedy = f"with the private key in {contract.SIGNING_KEY_VARIABLE}, `asl export` and `asl validate` sign"
+    remedy = f"set {contract.SIGNING_KEY_VARIABLE} to the private key, then run `asl export` and `asl validate` again"
     if not signature.is_file():
         raise BundleError(f"{what} is not signed, but {contract.PUBLIC_KEY_VARIABLE} is set: {remedy}")
     if signature.stat().st_size > MAX_SIGNATURE_BYTES:
@@ -101,7 +101,7 @@ def check_signature(what: Path, signature: Path) -> None:
     try:
         config.set_hashing_config(_hashing(what, signature)).verify(what.resolve(), signature)
     except Exception as error:  # its exceptions share no base class
-        raise BundleError(f"{what} is not what the owner of {key} signed: {remedy}") from error
+        raise BundleError(f"{what} does not match its signature, checked with {key}: {remedy}") from error
 
 
 def require_public_key(where: str) -> None:

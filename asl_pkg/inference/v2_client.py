@@ -62,7 +62,7 @@ class Client:
             config = self._ask("get_model_config", contract.MODEL_NAME)
             return float(config.get("config", config)["parameters"][THRESHOLD_PARAMETER]["string_value"])
         except (KeyError, ValueError, _NoSuchMethodError) as error:
-            reason = f"{self.url} does not tell its confidence threshold: add confidence_threshold=NUMBER"
+            reason = f"{self.url} does not report a confidence threshold: add confidence_threshold=NUMBER"
             raise ServingError(reason) from error
 
     def predict(self, pixels: np.ndarray) -> np.ndarray:
@@ -116,7 +116,7 @@ class Client:
                 if not _is_refused(error):
                     raise ServingError(f"{self.url}: {_one_line(error)}") from error
                 if time.monotonic() > self._retry_until:
-                    raise ServingError(f"nobody answers at {self.url}: `asl serve` starts a server") from error
+                    raise ServingError(f"no server answers at {self.url}: `asl serve` starts one") from error
                 time.sleep(RETRY_PAUSE_S)
 
 

@@ -66,7 +66,7 @@ def _spared(what: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, OSError) as error:
-        warnings.warn(f"MLflow at {uri()} did not take the {what}: {_first_line(error)}", stacklevel=4)
+        warnings.warn(f"MLflow at {uri()} did not accept the {what}: {_first_line(error)}", stacklevel=4)
 
 
 @contextmanager
@@ -169,7 +169,7 @@ def register(source: str, tags: Mapping[str, str]) -> str | None:
         )
         client.set_registered_model_alias(contract.MLFLOW_MODEL, contract.MLFLOW_ALIAS, version.version)
     except (AslError, MlflowException, OSError) as error:
-        warnings.warn(f"the release serves, but MLflow does not know of it: {_first_line(error)}", stacklevel=2)
+        warnings.warn(f"the release serves, but it was not registered in MLflow: {_first_line(error)}", stacklevel=2)
         return None
     return str(version.version)
 

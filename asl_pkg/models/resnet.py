@@ -62,8 +62,8 @@ class TransferResNet(nn.Module):
         """
         if not weights:
             warnings.warn(
-                f"{self.backbone_name} learns from scratch: model.weights=download or model.weights=FILE.pth "
-                "starts from ImageNet",
+                f"{self.backbone_name} trains from scratch: model.weights=download or model.weights=FILE.pth "
+                "starts from ImageNet weights",
                 stacklevel=2,
             )
             return
@@ -72,13 +72,13 @@ class TransferResNet(nn.Module):
         state = {name: value for name, value in state.items() if not name.startswith("fc.")}
         if foreign := own.keys() ^ state.keys():
             raise DataError(
-                f"{weights}: no weights of {self.backbone_name} (not in both: {min(foreign)}); "
-                "model.backbone names the network that they belong to"
+                f"{weights}: not the weights of {self.backbone_name} (not in both: {min(foreign)}); "
+                "set model.backbone to the network that they belong to"
             )
         try:
             self.backbone.load_state_dict(state)
         except RuntimeError as error:
-            raise DataError(f"{weights}: weights of another size than {self.backbone_name}'s") from error
+            raise DataError(f"{weights}: not the weights of {self.backbone_name}: sizes differ") from error
 
     def _downloaded(self) -> dict[str, Any]:
         weights = torchvision_models.get_model_weights(self.backbone_name).DEFAULT
@@ -86,13 +86,13 @@ class TransferResNet(nn.Module):
             return dict(weights.get_state_dict(check_hash=True))
         except OSError as error:
             raise DataError(
-                f"{weights.url} cannot be downloaded ({error}): model.weights=FILE.pth takes a file instead"
+                f"{weights.url} cannot be downloaded ({error}): use a file with model.weights=FILE.pth"
             ) from error
 
 
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise DataError(f"no weights in {path}: model.weights names a .pth file, or `download`")
+        raise DataError(f"no weights in {path}: expected a .pth file or `download` in model.weights")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:

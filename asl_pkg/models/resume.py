@@ -102,9 +102,7 @@ class ResumeCallback(Checkpoint):
         try:
             torch.load(self.file, map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-            raise DataError(
-                f"{self.where.url} is not a state of a training: remove it and run `asl train` again"
-            ) from error
+            raise DataError(f"{self.where.url} is not a training state: remove it and run `asl train` again") from error
         return self.file
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:

@@ -101,9 +101,7 @@ def _processes(settings: TrainerSettings, on_cpu: bool) -> dict[str, Any]:
     if settings.workers == 1:
         return {"devices": 1}
     if settings.sync_batchnorm and on_cpu:
-        raise SettingError(
-            "trainer.sync_batchnorm=true: torch has this layer for GPUs only; leave the setting out on a CPU"
-        )
+        raise SettingError("trainer.sync_batchnorm=true: torch supports it on GPUs only; omit it on a CPU")
     here = int(os.environ["LOCAL_WORLD_SIZE"])
     return {
         "devices": here,

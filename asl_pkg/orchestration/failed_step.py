@@ -78,7 +78,7 @@ def describe_ending(state: str, message: str, run_id: str) -> str:
     try:
         failed = find_failed_step(Cluster(Path(OWN_ACCOUNT, "namespace").read_text(encoding="utf-8").strip()), run_id)
     except (ServingError, OSError) as error:
-        return f"{said}; which step failed is not known here: {error}"
+        return f"{said}; the failed step is unknown: {error}"
     return "\n".join([f"{said}: {failed.summary}", *failed.log]) if failed else said
 
 

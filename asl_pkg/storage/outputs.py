@@ -165,7 +165,7 @@ def claim(path: Path, kind: OutputKind, inputs: Sequence[str] = ()) -> Path:
     for other in WHOLE:
         for around in folder.parents if not kind.beside else (folder, *folder.parents):
             if _ours(around, other):
-                raise _refused(path, kind, f"lies in a {other.what}, which takes no further files")
+                raise _refused(path, kind, f"is inside a {other.what}, where no other files may be")
     if foreign := _foreign(folder, kind):
         more = f" and {len(foreign) - SHOWN:,} more" if len(foreign) > SHOWN else ""
         names = ", ".join(name if name.isprintable() else ascii(name) for name in foreign[:SHOWN])

@@ -30,7 +30,7 @@ BROKEN_OFF = (
 )
 # By S3's code where only that is specific, else by HTTP status: codes differ between servers.
 MEANINGS: dict[str | int, str] = {
-    "NoSuchKey": "is gone since it was listed; run the pull again",
+    "NoSuchKey": "was removed after it was listed; run the pull again",
     301: "its bucket is in another region: set AWS_REGION",
     400: "the server refuses the request: check AWS_REGION and the name of the bucket",
     403: "access denied: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; they need permission for "

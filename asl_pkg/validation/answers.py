@@ -84,7 +84,7 @@ def answer_by_onnx(session: onnxruntime.InferenceSession, pixels: Pixels) -> NDA
     Returns:
         [n, 29], in the order of contract.CLASSES.
     """
-    return np.concatenate([predict(session, batch) for batch in _batches(pixels, "Asking ONNX Runtime")])
+    return np.concatenate([predict(session, batch) for batch in _batches(pixels, "Running ONNX Runtime")])
 
 
 def answer_by_torch(served: torch.nn.Module, pixels: Pixels) -> NDArray[np.float32]:
@@ -98,7 +98,7 @@ def answer_by_torch(served: torch.nn.Module, pixels: Pixels) -> NDArray[np.float
         [n, 29], in the order of contract.CLASSES.
     """
     with torch.inference_mode():
-        return np.concatenate([served(torch.from_numpy(batch)).numpy() for batch in _batches(pixels, "Asking torch")])
+        return np.concatenate([served(torch.from_numpy(batch)).numpy() for batch in _batches(pixels, "Running torch")])
 
 
 def _batches(pixels: Pixels, description: str) -> Iterator[NDArray[np.uint8]]:

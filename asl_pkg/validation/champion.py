@@ -66,8 +66,8 @@ def _compared(champion: Bundle, challenger: Bundle, both: Sequence[str], rows: N
         for bundle in (champion, challenger)
     )
     return (
-        f"compared on {rows.sum():,} of {len(rows):,} images, of the {len(both)} classes that both know; the new "
-        f"one no longer knows: {lost}; it newly knows: {gained}"
+        f"compared on {rows.sum():,} of {len(rows):,} images, those of the {len(both)} classes that both know; the "
+        f"new model no longer knows: {lost}; new classes: {gained}"
     )
 
 
@@ -108,7 +108,7 @@ def champion_finding(found: Champion | None, unit: str) -> GateInput:
     loss = found.loss
     if loss is None:
         return GateInput(0, f"release {found.release} serves; nothing to compare, since {found.classes}")
-    said = f"release {found.release} serves; the new one reads {-loss.value:+.1%} of the images rightly"
+    said = f"release {found.release} serves; accuracy on the same images changes by {-loss.value:+.1%}"
     said += f"; {found.classes}" if found.classes else ""
     if loss.too_few:  # an interval of so few groups says little
         return GateInput(loss.value, f"{said}; too few groups for an interval", unit)

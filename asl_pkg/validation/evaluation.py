@@ -111,7 +111,7 @@ def _champion(context: EvaluationContext, release: str | None) -> Champion | Non
         with store.opened(release) as (folder, _):
             return compare_with_champion(open_bundle(folder), context)
     except BundleError as error:
-        raise BundleError(f"release {release} serves and cannot be compared with: {error}") from error
+        raise BundleError(f"cannot compare with the serving release {release}: {error}") from error
 
 
 def _external(context: EvaluationContext, strangers: Source) -> ExternalScore:

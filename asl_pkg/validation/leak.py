@@ -40,8 +40,8 @@ class Leak:
     def detail(self) -> str:
         """Their numbers in one line."""
         return (
-            f"{self.same} test images read in training, {self.near} with a near-duplicate read there, "
-            f"{self.unknown} images read that are not of the training split"
+            f"training read {self.same} test images, near-duplicates of {self.near} more, and "
+            f"{self.unknown} images that are not in the training split"
         )
 
 

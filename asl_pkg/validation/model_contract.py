@@ -47,7 +47,7 @@ def _config_faults(bundle: Bundle) -> list[str]:
         (contract.OUTPUT_NAME, model_config_pb2.TYPE_FP32, [len(contract.CLASSES)]),
     ]
     if (config.name, config.max_batch_size, tensors) != (contract.MODEL_NAME, contract.MAX_BATCH, expected):
-        faults.append("config.pbtxt has another name, batch size or other tensors than the contract")
+        faults.append("config.pbtxt differs from the contract in name, batch size or tensors")
     if config.backend != triton_config.BACKEND:  # the Python backend would run whatever model.onnx is
         faults.append(f"config.pbtxt asks for backend {config.backend!r}, expected {triton_config.BACKEND!r}")
     return faults
@@ -68,7 +68,7 @@ def _graph_faults(bundle: Bundle) -> list[str]:
         faults.append(f"operators {operators}, expected the standard ones of opset {contract.OPSET} at most")
     facts = {prop.key: prop.value for prop in graph.metadata_props}
     if facts.get(contract.METADATA_CLASSES) != json.dumps(contract.CLASSES):
-        faults.append("the graph names other classes, or in another order")
+        faults.append("the graph lists other classes, or another order")
     known = facts.get(contract.METADATA_KNOWN, json.dumps(contract.CLASSES))
     if known != json.dumps(bundle.known_classes):
         faults.append(f"the graph knows the classes {known}, bundle.json says {', '.join(bundle.known_classes)}")
@@ -96,7 +96,7 @@ def _answer_faults(bundle: Bundle) -> list[str]:
             faults.append(f"a batch of {images} is refused: {str(error).splitlines()[0]}")
             continue
         if not np.allclose(probabilities.sum(axis=1), 1, atol=SUM_TOLERANCE) or (probabilities < 0).any():
-            faults.append("the output holds no probabilities: they are negative or do not add up to 1")
+            faults.append("the output is not probabilities: values are negative or do not add up to 1")
         if probabilities[:, unknown].any():
-            faults.append("classes that bundle.json does not call known have a probability")
+            faults.append("classes that bundle.json does not list as known have a probability")
     return faults

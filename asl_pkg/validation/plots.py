@@ -87,9 +87,9 @@ def reliability_plot(reliability: Reliability) -> Markup:
         filled = reliability.counts > 0
         width = 1 / CALIBRATION_BINS
         above.bar(edges[filled], reliability.accuracy[filled], width, align="edge", color=PALE_BLUE, edgecolor="white")
-        above.plot([0, 1], [0, 1], color=AXIS, linestyle="--", linewidth=1, label="confidence = share right")
+        above.plot([0, 1], [0, 1], color=AXIS, linestyle="--", linewidth=1, label="confidence = share correct")
         above.plot(reliability.confidence[filled], reliability.accuracy[filled], "o-", color=BLUE, markersize=4)
-        above.set_ylabel("share right")
+        above.set_ylabel("share correct")
         above.set_ylim(0, 1)
         above.legend(frameon=False, loc="upper left")
         below.bar(edges, reliability.counts, width, align="edge", color=BLUE, edgecolor="white")

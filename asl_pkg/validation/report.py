@@ -101,10 +101,10 @@ def read_report(folder: Path) -> Report:
     except ValueError as error:
         raise BundleError(f"{path} is damaged ({error}): `asl validate` writes a new one") from error
     if not verdict_is_consistent(body):
-        raise BundleError(f"{path}: the verdict does not follow from the numbers: `asl validate` writes a new one")
+        raise BundleError(f"{path}: the verdict contradicts its numbers: `asl validate` writes a new one")
     golden = folder / contract.GOLDEN_FOLDER / contract.GOLDEN_FILE
     if body.passed and (not golden.is_file() or atomic.sha256(golden) != body.golden_digest):
-        raise BundleError(f"{golden} is not the one of the report: `asl validate` writes both")
+        raise BundleError(f"{golden} does not belong to the report: `asl validate` writes both")
     return Report(folder, body)
 
 
@@ -118,4 +118,4 @@ def raise_refusal(folder: Path) -> None:
         GateError: always.
     """
     failed = ", ".join(read_report(folder).failed)
-    raise GateError(f"not fit to be served, gates failed: {failed} (see {folder / contract.REPORT_PAGE})")
+    raise GateError(f"not fit to be served; failed gates: {failed} (see {folder / contract.REPORT_PAGE})")

@@ -81,12 +81,12 @@ def headline(info: DatasetInfo, drawn: int, measured: Measurements | None) -> st
         One line.
     """
     if measured is None:
-        return "the model could not be measured: see the gates that failed"
+        return "the model could not be measured: see the failed gates"
     found = measured.accuracy
     some = f"; it knows {said}" if (said := describe_classes(info.known_classes)) else ""
     signers = info.signers["test"]
     few = ", too few groups" if found.too_few else ""
-    right = f"{found.value:.1%} of {measured.images:,} test images read right"
+    right = f"{found.value:.1%} of {measured.images:,} test images read correctly"
     interval = f"(95% interval {found.low:.1%} to {found.high:.1%}{few})"
     letters = ", ".join(info.unmeasurable)
     unmeasured = some + (
@@ -95,7 +95,7 @@ def headline(info: DatasetInfo, drawn: int, measured: Measurements | None) -> st
         else ""
     )
     if info.unseen_signers:
-        which = "drawn hands, no photographs" if drawn == signers else f"{drawn} of them drawn"
+        which = "synthetic hands, no photographs" if drawn == signers else f"{drawn} of them synthetic"
         hands = f": {which}" if drawn else ""
         return f"{right}, of {signers} signers that training never saw{hands} {interval}{unmeasured}"
     held_out = {

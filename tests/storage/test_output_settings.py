@@ -72,7 +72,7 @@ def test_an_onnx_file_of_ours_is_not_refused(tmp_path: Path) -> None:
 
 
 def test_a_bundle_is_not_named_as_the_graph_beside_it(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="name another folder"):
+    with pytest.raises(SettingError, match="choose another folder"):
         export(Settings(), NONE, tmp_path / "model.onnx", tmp_path / "model.onnx")
 
 

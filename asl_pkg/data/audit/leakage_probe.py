@@ -77,13 +77,13 @@ def leakage_summary(scores: Sequence[Score]) -> str:
         return "There are too few images to measure how much a random split of them would flatter a model."
     by_chance, ours = scores[:2]
     cheat = (
-        f"Had we cheated and split these images at random, a small model that scores {ours.accuracy:.0%} on our "
-        f"split would have boasted {by_chance.accuracy:.0%}"
+        f"A small model that scores {ours.accuracy:.0%} on our split would have claimed {by_chance.accuracy:.0%} on a "
+        "random one"
     )
     if by_chance.low > ours.high:
         points = round(100 * by_chance.accuracy) - round(100 * ours.accuracy)
-        return f"{cheat}: {points} points for remembering these scenes, not for reading letters."
-    return f"{cheat}, no difference that these images could prove."
+        return f"{cheat}: {points} points from remembering these scenes, not from reading letters."
+    return f"{cheat}: no significant difference."
 
 
 def stratified_sample(
