@@ -1,4 +1,4 @@
-"""The end of the verb demo: a real Triton on the release that serves reads hands that training never saw."""
+"""The end of the verb demo: a real Triton on the serving release reads hands that training never saw."""
 
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +18,7 @@ IMAGES = 8
 
 
 def query_serving_release(store: Path, dataset_dir: Path, seed: int) -> str:
-    """Start Triton on the release that serves and send it test images over HTTP and gRPC.
+    """Start Triton on the serving release and send it test images over HTTP and gRPC.
 
     Args:
         store: The model store.
@@ -26,7 +26,7 @@ def query_serving_release(store: Path, dataset_dir: Path, seed: int) -> str:
         seed: Seed of the choice of images.
 
     Returns:
-        A table: signer, truth, letter and confidence by either protocol.
+        A table: signer, truth, and letter and confidence over each protocol.
 
     Raises:
         ServingError: The two protocols disagree.
@@ -61,7 +61,7 @@ def next_steps(results: dict[str, Path], mlflow_store: str) -> str:
 
     Args:
         results: Result folder of each step.
-        mlflow_store: Where MLflow keeps its runs.
+        mlflow_store: Location of MLflow's runs.
 
     Returns:
         Bundle, report, plots, MLflow's store, and the commands that come next.

@@ -1,4 +1,4 @@
-"""What stands between a client and a server: proxies, which our own servers bypass, and login pages."""
+"""Proxies and login pages between a client and a server; our own servers are reached without a proxy."""
 
 import ipaddress
 import os

@@ -1,4 +1,4 @@
-"""TransferResNet: a residual network of torchvision with a last layer of our own."""
+"""TransferResNet: a residual network of torchvision with a new last layer."""
 
 import pickle
 import warnings
@@ -33,7 +33,7 @@ class TransferResNet(nn.Module):
         self.backbone.requires_grad_(not freeze_backbone)
 
     def train(self, mode: bool = True) -> Self:
-        """Switch between training and use; a frozen backbone stays in use, or its batch statistics would drift."""
+        """Switch training on or off; a frozen backbone stays in evaluation mode, or its batch statistics drift."""
         super().train(mode)
         if self.frozen:
             self.backbone.eval()
@@ -58,7 +58,7 @@ class TransferResNet(nn.Module):
             weights: A .pth file with torchvision's names, `download`, or empty to stay with random weights.
 
         Raises:
-            DataError: The weights cannot be had, or are another network's.
+            DataError: The weights cannot be read or downloaded, or are another network's.
         """
         if not weights:
             warnings.warn(

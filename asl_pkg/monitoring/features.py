@@ -1,4 +1,4 @@
-"""An image in a few numbers, to compare it with those a model was measured on; they do not show the image."""
+"""Describe an image by a few numbers, for comparison with the reference; they do not reveal the image."""
 
 import numpy as np
 from numpy.typing import NDArray

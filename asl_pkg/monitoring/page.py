@@ -26,8 +26,8 @@ def drift_html(body: DriftReport, reference: Mapping[str, Sequence[Any]], shown:
 
     Args:
         body: Contents of monitor.json.
-        reference: Numbers by measure, one an image, and the answers.
-        shown: The same of the images shown now.
+        reference: Numbers by measure, one per image, and the answers.
+        shown: The same for the new images.
 
     Returns:
         HTML that needs no other file and no network.

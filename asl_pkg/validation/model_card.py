@@ -53,7 +53,7 @@ than others' excludes them: measure it on images of the people who will use it b
 
 
 def _known(body: ReportBody) -> str:
-    """Which classes the model knows, where it does not know all."""
+    """The classes that the model knows, if it does not know all."""
     known = body.bundle.known_classes if body.bundle else contract.CLASSES
     if not (some := describe_classes(known)):
         return ""
@@ -92,13 +92,13 @@ def _metrics(body: ReportBody) -> str:
 
 
 def external_line(external: ExternalFigures) -> str:
-    """Say in a line how other people's images were read.
+    """Describe the results on other people's images in one line.
 
     Args:
         external: `external` of report.json.
 
     Returns:
-        Where they come from, accuracy, interval and its unit, macro F1, and what could not be read.
+        Origin, accuracy, interval and its unit, macro F1, and the number of unreadable files.
     """
     right, f1, unit = external.accuracy, external.macro_f1, external.unit
     few = f", too few {unit}s" if right.too_few_groups else ""

@@ -1,4 +1,4 @@
-"""Checks a bundle against the model contract."""
+"""Check a bundle against the model contract."""
 
 import json
 
@@ -24,7 +24,7 @@ def contract_faults(bundle: Bundle) -> list[str]:
         bundle: Bundle whose digests were verified.
 
     Returns:
-        One line for each thing that is not as contract.py says; empty for a sound bundle.
+        One line for each violation; empty for a sound bundle.
     """
     if faults := stated_faults(bundle):
         return faults
@@ -32,7 +32,7 @@ def contract_faults(bundle: Bundle) -> list[str]:
 
 
 def _config_faults(bundle: Bundle) -> list[str]:
-    """What is wrong with config.pbtxt and labels.txt."""
+    """Faults of config.pbtxt and labels.txt."""
     faults = []
     if (bundle.folder / contract.LABELS_FILE).read_text(encoding="utf-8") != triton_config.labels():
         faults.append("labels.txt does not list the classes in order")
@@ -54,7 +54,7 @@ def _config_faults(bundle: Bundle) -> list[str]:
 
 
 def _graph_faults(bundle: Bundle) -> list[str]:
-    """What is wrong with the graph as it is written."""
+    """Faults of the graph, without running it."""
     path = bundle.model_path
     try:
         graph = onnx.load_model_from_string(read_model(path))
@@ -81,7 +81,7 @@ def _graph_faults(bundle: Bundle) -> list[str]:
 
 
 def _answer_faults(bundle: Bundle) -> list[str]:
-    """What is wrong with the tensors that go in and come out."""
+    """Faults of the input and output tensors, found by running the graph."""
     try:
         session = open_session(bundle.model_path)
     except BundleError as error:

@@ -1,4 +1,4 @@
-"""How much a split flatters: one small model, scored on a random split, on our split and on an external set."""
+"""The accuracy that a random split would claim: one small model, scored on several splits."""
 
 import warnings
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def leakage_probe(
         external: Thumbnails [m, 32, 32, 3] and labels [m] of the external set.
 
     Returns:
-        A row per split; none where there are too few images to train on or none to score.
+        A row per split; none if there are too few images to train on or none to score.
     """
     rng = np.random.default_rng(seed)
     used = stratified_sample(
