@@ -45,7 +45,7 @@ def describe_classes(known: Sequence[str]) -> str:
         known: Names of the classes, in the order of contract.CLASSES.
 
     Returns:
-        Text such as `24 of 29 classes: no J, Z, del, nothing, space`; empty where all are known.
+        Text such as `24 of 29 classes: no J, Z, del, nothing, space`; empty if all are known.
     """
     lacking = [name for name in contract.CLASSES if name not in known]
     if not lacking:

@@ -44,7 +44,7 @@ def refusal(answer: "Response") -> str:
         answer: HTTP response of a server.
 
     Returns:
-        `a web page`, or status and reason of an error; empty where it may be the API's answer.
+        `a web page`, or status and reason of an error; empty if it may be the API's answer.
     """
     if not answer.ok:
         return f"{answer.status_code} {answer.reason}"

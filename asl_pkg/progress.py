@@ -25,7 +25,7 @@ def track(
 
     Args:
         iterable: The items.
-        total: Number of items; None where it is not known.
+        total: Number of items; None if it is not known.
         description: Name of the work, as "Reading images".
         unit: Name of the items.
         done: Number of items done by an earlier run.

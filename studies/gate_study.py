@@ -4,7 +4,7 @@
 
 14 BaselineCNN of two widths and seven seeds, each seed with signers of its own, and two ResNet-18 from scratch are
 validated against the first of them, which serves. Every defect of tests/faults/table.py is planted into that first one.
-It goes on where it was stopped: what is in --work already is not made again. Two cores need about three hours.
+A stopped study resumes: what is in --work already is not made again. Two cores need about three hours.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""`asl infer`: which images are meant, what is said of them, and what a broken one does to the rest."""
+"""`asl infer`: which images it finds, what it answers, and that a broken image does not stop the rest."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""monitor: images like those that were measured pass, others are told, by numbers alone."""
+"""monitor: images like the reference pass, others are reported, by numbers alone."""
 
 import json
 import re

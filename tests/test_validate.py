@@ -1,4 +1,4 @@
-"""The report, written for real on a real bundle."""
+"""The report on a real bundle."""
 
 import json
 import re

@@ -1,7 +1,7 @@
 """Signatures by OpenSSF model signing, detached: over every file of a bundle, and over a report.
 
 The holder of the private key signs; where the public key is set, nothing is accepted that is not signed with it.
-Variables name the keys, so that no caller can forget to ask for one and no key travels through a pipeline's
+Variables name the keys, so that no caller can forget to pass one and no key travels through a pipeline's
 parameters; in a pod they are mounted.
 https://github.com/sigstore/model-transparency
 """

@@ -45,7 +45,7 @@ class OutputKind:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty where there is none."""
+    """The object in a JSON file; empty if there is none."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, ValueError, RecursionError):
@@ -279,7 +279,7 @@ def _followed(path: Path, kind: OutputKind) -> Path:
 
 
 def _ours(folder: Path, kind: OutputKind) -> set[str]:
-    """Files in a folder that a former run wrote; empty where there was none."""
+    """Files in a folder that a former run wrote; empty if there was none."""
     written = _json(folder / MARKER).get(kind.what) if kind.marked else None
     if isinstance(written, list):
         return {MARKER, *(name for name in written if isinstance(name, str))}

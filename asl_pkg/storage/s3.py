@@ -127,7 +127,7 @@ def s3_errors_translated(name: str) -> Iterator[None]:
 
 
 def code_of(error: DataError) -> str:
-    """S3's code of an error that `s3_errors_translated` raised, such as AccessDenied; empty where it has none."""
+    """S3's code of an error that `s3_errors_translated` raised, such as AccessDenied; empty if it has none."""
     cause = error.__cause__
     return cause.response.get("Error", {}).get("Code", "") if isinstance(cause, exceptions.ClientError) else ""
 

@@ -281,7 +281,7 @@ class S3Folder:
             self.remove_file(name)
 
     def _stored(self, name: str) -> tuple[int, str] | None:
-        """Size and SHA-256 of an object that `put_file` wrote; None where there is none."""
+        """Size and SHA-256 of an object that `put_file` wrote; None if there is none."""
         with s3_errors_translated(self.url(name)):
             try:
                 head = self.client.head_object(Bucket=self.bucket, Key=self.key(name))

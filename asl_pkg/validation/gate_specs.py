@@ -175,7 +175,7 @@ def knows_nothing(bundle: Manifest | None) -> bool:
     """Whether a model knows the class `nothing`, the right answer to empty scenes and noise.
 
     Args:
-        bundle: Contents of bundle.json; None where the bundle is damaged.
+        bundle: Contents of bundle.json; None if the bundle is damaged.
 
     Returns:
         True unless bundle.json says that it does not.
@@ -187,7 +187,7 @@ def required_gates(bundle: Manifest | None, unseen_signers: bool, external: bool
     """List the gates that a report must have.
 
     Args:
-        bundle: Contents of bundle.json; None where the bundle is damaged.
+        bundle: Contents of bundle.json; None if the bundle is damaged.
         unseen_signers: Whether training saw no signer of the test split.
         external: Whether other people's images were scored.
 

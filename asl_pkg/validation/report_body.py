@@ -17,7 +17,7 @@ class Gate(JsonModel):
     Args:
         name: Key of GATE_SPECS.
         passed: Whether `measured` is on the right side of `threshold`.
-        measured: The number; None where it could not be measured, which never passes.
+        measured: The number; None if it could not be measured, which never passes.
         direction: AT_LEAST or AT_MOST.
         threshold: The limit.
         unit: What was resampled; empty for a number without an interval.

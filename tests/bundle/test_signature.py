@@ -1,4 +1,4 @@
-"""Signatures: who has the private key signs, who has the public key refuses everything else."""
+"""Signatures: the private key signs, and with the public key everything else is refused."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""Defects of what training read, and of what it says that it read."""
+"""Defects of the images that training read, and of its record of them."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""Defects of the files around the graph, of their seal, and of the report."""
+"""Defects of the files around the graph, of the digests, and of the report."""
 
 import json
 import shutil

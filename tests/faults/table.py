@@ -1,19 +1,19 @@
-"""Every planted defect, how it is planted, and what is expected to refuse it: written before anything ran on it."""
+"""Every planted defect, how it is planted, and the gate expected to refuse it; written before any gate ran on it."""
 
 from dataclasses import dataclass
 
 DEPLOY = "deploy"  # `asl deploy` refuses: report and bundle do not belong together, or the report contradicts itself
-SIGNATURE = "signature"  # what only a signature can tell: whoever changed it made every digest right again
+SIGNATURE = "signature"  # only a signature can tell: every digest was recomputed
 
 
 @dataclass(frozen=True)
 class Defect:
-    """A way for a model to be bad.
+    """A planted defect.
 
     Args:
-        name: a few words.
-        how: it is planted, from a good model.
-        caught_by: the gate that must refuse it; DEPLOY or SIGNATURE where no gate is there to see it.
+        name: A few words.
+        how: How it is planted into a good model.
+        caught_by: Gate that must refuse it; DEPLOY or SIGNATURE if no gate can see it.
     """
 
     name: str
@@ -37,12 +37,12 @@ DEFECTS = [
     Defect("blind in bright light", "the last layer answers `del` to images that are a third brighter", "stability"),
     Defect("a letter in an empty scene", "the last layer answers A to scenes without a hand", "empty_scenes"),
     Defect("a letter in noise", "the last layer answers B to random pixels", "noise"),
-    # What training says that it read.
+    # Training's record of what it read.
     Defect("trained on another data set", "bundle and checkpoint name another digest", "data_set"),
     Defect("trained on the test split", "every test image in seen.parquet", "leak"),
     Defect("tuned to near-duplicates", "re-encoded test images in the training split and in seen.parquet", "leak"),
     Defect("no record of the images read", "no seen.parquet beside the checkpoint", "leak"),
-    # The graph computes something else than the checkpoint.
+    # The graph gives other results than the checkpoint.
     Defect("BGR instead of RGB", "the graph flips the channels", "parity"),
     Defect("normalisation forgotten", "the network gets pixels of 0 to 255", "parity"),
     Defect("normalisation doubled", "normalised pixels are normalised again", "parity"),

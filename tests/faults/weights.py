@@ -1,4 +1,4 @@
-"""Defects of the checkpoint: what was exported is that checkpoint, faithfully."""
+"""Defects of the checkpoint, which is exported faithfully."""
 
 import dataclasses
 import shutil

@@ -1,4 +1,4 @@
-"""Checkpoints come back as they were, and nothing else is taken for one."""
+"""Checkpoints load as they were saved, and nothing else is accepted as one."""
 
 import pickle
 from collections.abc import Callable

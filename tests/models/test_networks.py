@@ -1,4 +1,4 @@
-"""Shapes, freezing, weights from files, and the module that is served."""
+"""Shapes, freezing, weights from files, and the served module."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A training that is killed goes on where it was and ends with the same weights, history and images seen."""
+"""A killed training resumes and ends with the same weights, history and images seen."""
 
 import csv
 import os

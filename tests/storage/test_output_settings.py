@@ -1,4 +1,4 @@
-"""Every verb refuses a place that is not its own before it reads or makes anything: here there is nothing to read."""
+"""Every verb refuses an output folder that is not its own before it reads anything: there is nothing to read here."""
 
 from collections.abc import Callable
 from pathlib import Path

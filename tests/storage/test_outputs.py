@@ -1,4 +1,4 @@
-"""Nothing is removed or replaced that this product did not write there itself, whatever a setting names."""
+"""Only what this product wrote is removed or replaced, whatever a setting names."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""A new release against the one that serves."""
+"""A new release is compared with the serving one."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Other people's images are scored for what they are, whatever lies in their folder."""
+"""Other people's images are scored correctly, whatever else is in their folder."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the gates say, and what follows from it; test_defects.py sees each of them refuse."""
+"""The gates' verdicts and their consequences; in test_defects.py each gate refuses."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""What training read against what it is measured on."""
+"""The images that training read, compared with the test split."""
 
 from pathlib import Path
 
