@@ -13,7 +13,7 @@ from asl_pkg import contract
 from asl_pkg.config.load import load, overrides_of
 from asl_pkg.errors import SettingError
 from asl_pkg.k8s import trainjob
-from asl_pkg.k8s.trainjob import DATASET, TRAINING
+from asl_pkg.k8s.trainjob import DATASET_FOLDER, TRAINING_FOLDER
 from asl_pkg.storage.s3 import s3_client
 from asl_pkg.storage.s3_folder import S3Folder
 from asl_pkg.train import train
@@ -75,7 +75,7 @@ def test_two_pods_train_as_two_workers_here_do_and_the_first_one_keeps_the_resul
             monkeypatch.setenv(name, value)
         s3_client().create_bucket(Bucket="training")
         work = S3Folder.open(WORK)
-        work.upload(dataset_dir, DATASET)
+        work.upload(dataset_dir, DATASET_FOLDER)
         command = ["torchrun", "--nnodes=2", "--nproc-per-node=1", "--master-addr=127.0.0.1", "--master-port=29517"]
         nodes = [
             subprocess.Popen(
@@ -86,7 +86,7 @@ def test_two_pods_train_as_two_workers_here_do_and_the_first_one_keeps_the_resul
             for rank in range(2)
         ]  # fmt: skip
         assert [node.wait(300) for node in nodes] == [0, 0]
-        work.download(TRAINING, tmp_path / "there")
+        work.download(TRAINING_FOLDER, tmp_path / "there")
         work.remove()
         assert not list(work.names())
     rows = [
