@@ -209,7 +209,7 @@ def test_a_second_release_takes_over_and_rollback_brings_the_first_back_without_
         (deployed.release, "previous"),
     }
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    with pytest.warns(UserWarning, match="MLflow does not know"):
+    with pytest.warns(UserWarning, match="not registered in MLflow"):
         back = step.rollback(chosen)
     assert (back.release, back.previous) == (deployed.release, open_bundle(second).release)
     assert serving_bundle(store) == release_folder(store, deployed.release)
