@@ -1,4 +1,4 @@
-"""The classes that a data set has and a model knows: all of contract.CLASSES, or some, such as the static letters."""
+"""Classes of a data set or a model: all of contract.CLASSES, or some, such as the static letters."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ def known_classes(said: Mapping[str, Any]) -> list[str]:
         said: Hyper-parameters of a checkpoint, or contents of bundle.json.
 
     Returns:
-        Names of the classes; all of them where an older version did not say.
+        Names of the classes; all of them for files of older versions.
     """
     return list(said.get(KNOWN_CLASSES_KEY, contract.CLASSES))
 
@@ -45,7 +45,7 @@ def describe_classes(known: Sequence[str]) -> str:
         known: Names of the classes, in the order of contract.CLASSES.
 
     Returns:
-        Text such as `24 of 29 classes: no J, Z, del, nothing, space`; empty where all are known.
+        Text such as `24 of 29 classes: no J, Z, del, nothing, space`; empty if all are known.
     """
     lacking = [name for name in contract.CLASSES if name not in known]
     if not lacking:

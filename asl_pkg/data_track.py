@@ -1,4 +1,4 @@
-"""data track: add a data set to DVC and push it to the team's remote."""
+"""The verb data track: add a data set to DVC and push it to the team's remote."""
 
 import os
 from dataclasses import dataclass

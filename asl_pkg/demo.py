@@ -1,4 +1,4 @@
-"""The end of the verb demo: a real Triton on the release that serves reads hands that training never saw."""
+"""The end of the verb demo: a real Triton on the serving release reads hands that training never saw."""
 
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +18,7 @@ IMAGES = 8
 
 
 def query_serving_release(store: Path, dataset_dir: Path, seed: int) -> str:
-    """Start Triton on the release that serves and send it test images over HTTP and gRPC.
+    """Start Triton on the serving release and send it test images over HTTP and gRPC.
 
     Args:
         store: The model store.
@@ -26,7 +26,7 @@ def query_serving_release(store: Path, dataset_dir: Path, seed: int) -> str:
         seed: Seed of the choice of images.
 
     Returns:
-        A table: signer, truth, letter and confidence by either protocol.
+        A table: signer, truth, and letter and confidence over each protocol.
 
     Raises:
         ServingError: The two protocols disagree.
@@ -45,7 +45,9 @@ def query_serving_release(store: Path, dataset_dir: Path, seed: int) -> str:
     ):
         by_http, by_grpc, release = http.predict(pixels), grpc.predict(pixels), grpc.release
     if not np.allclose(by_http, by_grpc, atol=1e-5):
-        raise ServingError("HTTP and gRPC gave different probabilities for the same images: `asl verify` the bundle")
+        raise ServingError(
+            "HTTP and gRPC gave different probabilities for the same images: check the bundle with `asl verify`"
+        )
     lines = [f"Triton, ready in {server.ready_s:.1f} s, answers with release {release}"]
     lines += [f"  {'signer':>12} {'truth':>8} {'HTTP':>14} {'gRPC':>14}"]
     for row, *answers in zip(rows, by_http, by_grpc, strict=True):
@@ -59,7 +61,7 @@ def next_steps(results: dict[str, Path], mlflow_store: str) -> str:
 
     Args:
         results: Result folder of each step.
-        mlflow_store: Where MLflow keeps its runs.
+        mlflow_store: Location of MLflow's runs.
 
     Returns:
         Bundle, report, plots, MLflow's store, and the commands that come next.

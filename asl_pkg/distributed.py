@@ -1,4 +1,4 @@
-"""Training in several processes: how they are started, and what they exchange."""
+"""Training in several processes: starting them, and exchanging values."""
 
 import logging
 import os
@@ -32,11 +32,11 @@ def launch(count: int, function: Callable[..., Any], *arguments: Any) -> None:
 
     Args:
         count: Number of processes.
-        function: A module's function: each process imports it.
+        function: Function of a module, since each process imports it.
         arguments: Its arguments.
 
     Raises:
-        AslError: A process failed; says its error.
+        AslError: A process failed; the message has its error.
     """
     config = LaunchConfig(
         min_nodes=1, max_nodes=1, nproc_per_node=count, rdzv_backend="c10d", rdzv_endpoint=f"{LOOPBACK}:0",
@@ -58,12 +58,12 @@ def _call(function: Callable[..., Any], *arguments: Any) -> None:
 
 
 def rank_and_world_size() -> tuple[int, int]:
-    """Number of this process, from 0, and number of processes; (0, 1) where it is the only one."""
+    """Number of this process, from 0, and number of processes; (0, 1) if it is the only one."""
     return (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
 
 
 def all_reduce_any(mask: torch.Tensor) -> torch.Tensor:
-    """Find what is true in any process; every process has to call it.
+    """Combine masks by OR over all processes; every process has to call it.
 
     Args:
         mask: bool [n].

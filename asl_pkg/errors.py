@@ -4,7 +4,7 @@ from asl_pkg.urls import public
 
 
 class AslError(Exception):
-    """One line for the user: what came, what was expected, and which command fixes it.
+    """One line for the user: what was found, what was expected, and which command fixes it.
 
     Args:
         text: The line; passwords and signatures of URLs are removed from it.
@@ -23,7 +23,7 @@ class DataError(AslError):
 
 
 class BundleError(AslError):
-    """A bundle, checkpoint, report or release is missing, damaged or belongs to another."""
+    """A bundle, checkpoint, report or release is missing, damaged, or belongs to a different one."""
 
 
 class ServingError(AslError):
@@ -31,7 +31,7 @@ class ServingError(AslError):
 
 
 class DriftError(AslError):
-    """A model's inputs are unlike those it was measured on."""
+    """New images differ from those that the model was measured on."""
 
 
 class GateError(AslError):

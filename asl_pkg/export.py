@@ -40,11 +40,11 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
     """Write a checkpoint as the bundle that is validated and served.
 
     Args:
-        settings: `export` says what the graph computes with and goes into config.pbtxt; `seed` and
-            `validate.parity_max` try the graph before it is written; `dataset_dir` has the images that int8 is
+        settings: `export` has precision and config.pbtxt; `seed` and `validate.parity_max` are for testing the graph
+            before it is written; `dataset_dir` has the images that int8 is
             calibrated on.
         checkpoint_path: Checkpoint that `asl train` wrote; statistics of the same training become the drift reference.
-        bundle_dir: The bundle; one that exists is replaced when the new one is complete.
+        bundle_dir: The bundle; an existing one is replaced when the new one is complete.
         onnx_path: Gets a copy of the graph alone.
 
     Returns:
@@ -52,8 +52,8 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
 
     Raises:
         BundleError: The checkpoint is missing or damaged, or ONNX Runtime answers differently from torch.
-        DataError: int8 is asked for, and there is no data set or another one than that of the training.
-        SettingError: Something that no export wrote stands where this one writes.
+        DataError: int8 was requested, and the training's data set is not there.
+        SettingError: Something that no export wrote is in the way.
     """
     folder = outputs.claim(bundle_dir, outputs.BUNDLE)
     if onnx_path:
@@ -82,7 +82,7 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
 
 
 def graph_metadata(hparams: Mapping[str, Any], settings: ExportSettings) -> dict[str, str]:
-    """Facts that the graph holds for those who have the ONNX file alone.
+    """Facts in the graph, for users who have only the ONNX file.
 
     Args:
         hparams: The checkpoint's hyper-parameters.
@@ -104,7 +104,7 @@ def graph_metadata(hparams: Mapping[str, Any], settings: ExportSettings) -> dict
 
 
 def _try(served: torch.nn.Module, graph: Path, settings: Settings) -> None:
-    """Refuse a graph that answers a few made-up images differently from torch."""
+    """Refuse a graph that gives other answers than torch to a few made-up images."""
     patches = np.random.default_rng(settings.seed).integers(
         0, 256, (TRIAL_IMAGES, TRIAL_PATCHES, TRIAL_PATCHES, 3), np.uint8
     )
@@ -114,8 +114,8 @@ def _try(served: torch.nn.Module, graph: Path, settings: Settings) -> None:
     if parity.greatest > settings.validate.parity_max or parity.other_class:
         raise BundleError(
             f"the exported graph and the checkpoint give different answers: log-probabilities differ by "
-            f"{parity.greatest:.2g}, at most {settings.validate.parity_max:.2g} expected; "
-            "`make install` brings the versions of torch and onnxruntime that fit"
+            f"{parity.greatest:.2g}, expected at most {settings.validate.parity_max:.2g}; "
+            "`make install` installs matching versions of torch and onnxruntime"
         )
 
 
@@ -131,7 +131,7 @@ def _write_graph(folder: Path, graph: onnx.ModelProto) -> None:
 
 
 def _write_extras(folder: Path, training: Path) -> None:
-    """Drift reference and bill of materials; a checkpoint that was moved away from its training has neither."""
+    """Write drift reference and bill of materials; a checkpoint that was moved from its training has neither."""
     for source, target in ((contract.STATISTICS_FILE, contract.DRIFT_FILE), (contract.SBOM_FILE, contract.BUNDLE_SBOM)):
         if (training / source).is_file():
             (folder / target).parent.mkdir(exist_ok=True)
@@ -168,5 +168,5 @@ def _claim_graph(onnx_path: Path, bundle_dir: Path) -> None:
         return {contract.METADATA_CONTRACT, contract.METADATA_CLASSES} <= said
 
     if onnx_path.resolve() == bundle_dir:
-        raise SettingError(f"bundle_dir={bundle_dir}: the graph alone has that name; name another folder")
+        raise SettingError(f"bundle_dir={bundle_dir}: that name is used for the graph alone; choose another folder")
     outputs.claim_file(onnx_path, "bundle_dir=FOLDER", ours)

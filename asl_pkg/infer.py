@@ -23,16 +23,16 @@ PATH_COLUMNS = 40
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of one image.
+    """A model's answer to one image.
 
     Args:
         path: The image, `-` for standard input.
         release: Release of the model.
-        letter: The likeliest class, `unsure` below the confidence threshold, empty where the image is broken.
+        letter: The likeliest class, `unsure` below the confidence threshold; empty if the image is broken.
         confidence: Probability of the likeliest class.
         top3: The likeliest classes with their probabilities.
         error: Reason why there is no answer.
-        measures: The image in a few numbers, for `asl monitor`; only where the answer is for programs.
+        measures: The image in a few numbers, for `asl monitor`; only with output=json.
     """
 
     path: str
@@ -52,13 +52,13 @@ def infer(settings: InferenceSettings, images: Sequence[str]) -> Iterator[Predic
         images: Files, folders, globs, or `-` for the bytes of one image on standard input.
 
     Returns:
-        One answer an image, in order, as they come; broken images are answers with `error` set.
+        One answer per image, in order; for a broken image, `error` is set.
 
     Raises:
         DataError: No image is named, or none found.
         SettingError: img_size is not what the model takes.
         BundleError: The model is missing or damaged.
-        ServingError: The server does not answer; also while answers come.
+        ServingError: The server does not answer, at first or later.
     """
     found = find_images(images)
     runtime = open_runtime(settings)
@@ -70,7 +70,7 @@ def infer(settings: InferenceSettings, images: Sequence[str]) -> Iterator[Predic
 
 
 def as_table_line(answer: Prediction) -> str:
-    """One line of text: image, letter, confidence, the likeliest three or what is wrong."""
+    """One line of text: image, letter, confidence, and the likeliest three or the error."""
     # a name may hold line breaks or bytes that are not text: neither may reach the terminal
     path = answer.path if answer.path.isprintable() else ascii(answer.path)
     if answer.error is not None:
@@ -101,7 +101,7 @@ def _answers(runtime: Runtime, threshold: float, described: bool, images: Iterab
 
 
 def _prepare(image: Named) -> np.ndarray | str:
-    """The pixels of an image, uint8 [200, 200, 3], or what is wrong with it."""
+    """The pixels of an image, uint8 [200, 200, 3], or an error message."""
     if isinstance(image, RejectedFile):
         return image.reason
     try:

@@ -1,4 +1,4 @@
-"""The verb monitor: compare what a model is shown now with what it was measured on, its bundle's drift reference."""
+"""The verb monitor: compare new images with the bundle's drift reference, on which the model was measured."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -20,8 +20,8 @@ def monitor(settings: InferenceSettings, answers: Iterable[dict[str, Any]]) -> D
     """Compare answers with the drift reference and write a page about it; images are neither kept nor shown.
 
     Args:
-        settings: `bundle` or `store` say whose reference, `monitor` what is allowed, `monitor_dir` where the page goes.
-        answers: As `asl infer output=json` gives them, one an image.
+        settings: `bundle` or `store` has the reference, `monitor` the limits; `monitor_dir` gets the page.
+        answers: Answers of `asl infer output=json`, one per image.
 
     Returns:
         The verdict.
@@ -29,7 +29,7 @@ def monitor(settings: InferenceSettings, answers: Iterable[dict[str, Any]]) -> D
     Raises:
         BundleError: There is no bundle, or it has no drift reference.
         DataError: There is no answer to compare, or one of another release.
-        SettingError: Something that monitor did not write stands where it writes.
+        SettingError: Something that monitor did not write is in the way.
     """
     folder = outputs.claim(Path(settings.monitor_dir), outputs.MONITOR)
     bundle = choose_bundle(settings)
@@ -52,16 +52,16 @@ def monitor(settings: InferenceSettings, answers: Iterable[dict[str, Any]]) -> D
 
 
 def read_reference(bundle: Bundle) -> dict[str, list[Any]]:
-    """Read what a bundle's model was measured on.
+    """Read a bundle's drift reference.
 
     Args:
-        bundle: verified.
+        bundle: Verified bundle.
 
     Returns:
-        Numbers by measure, one an image, the confidence and the answers.
+        Numbers by measure, one per image, with the confidence and the answers.
 
     Raises:
-        BundleError: It has none, or one that an older version wrote.
+        BundleError: It has none, or one of an older version.
     """
     path = bundle.folder / contract.DRIFT_FILE
     try:
@@ -78,7 +78,7 @@ def read_answers(path: Path) -> Iterator[dict[str, Any]]:
         path: The file.
 
     Yields:
-        An answer a line.
+        One answer per line.
 
     Raises:
         DataError: There is no such file, or a line is not an answer.
@@ -92,7 +92,7 @@ def read_answers(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _table(answers: Iterable[dict[str, Any]], release: str) -> tuple[dict[str, list[Any]], int]:
-    """The answers by measure, and how many images could not be read."""
+    """The answers by measure, and the number of images that could not be read."""
     shown: dict[str, list[Any]] = {name: [] for name in (*MEASURES, CONFIDENCE, LETTER)}
     unread = 0
     for answer in answers:
@@ -108,11 +108,11 @@ def _table(answers: Iterable[dict[str, Any]], release: str) -> tuple[dict[str, l
             }
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise DataError(
-                f"an answer lacks what is compared ({error!r}): `asl infer output=json` writes it"
+                f"an answer has nothing to compare ({error!r}): expected a line of `asl infer output=json`"
             ) from error
         if answer.get("release") != release:
             raise DataError(
-                f"answers of release {answer.get('release')!a}, the bundle is {release}: bundle=FOLDER names another"
+                f"answers of release {answer.get('release')!a}, expected {release}: set bundle=FOLDER to their bundle"
             )
         for name, value in row.items():
             shown[name].append(value)

@@ -1,4 +1,4 @@
-"""Module paths of version 0.1, for one release: importing one gives the new module, and a warning."""
+"""Module paths of version 0.1, for one release: importing one gives the new module, with a warning."""
 
 import importlib
 import sys

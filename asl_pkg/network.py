@@ -1,4 +1,4 @@
-"""What stands between a client and a server: proxies, which our own servers bypass, and login pages."""
+"""Proxies and login pages between a client and a server; our own servers are reached without a proxy."""
 
 import ipaddress
 import os
@@ -44,7 +44,7 @@ def refusal(answer: "Response") -> str:
         answer: HTTP response of a server.
 
     Returns:
-        `a web page`, or status and reason of an error; empty where it may be the API's answer.
+        `a web page`, or status and reason of an error; empty if it may be the API's answer.
     """
     if not answer.ok:
         return f"{answer.status_code} {answer.reason}"

@@ -25,10 +25,10 @@ def track(
 
     Args:
         iterable: The items.
-        total: Number of items; None where it is not known.
+        total: Number of items; None if it is not known.
         description: Name of the work, as "Reading images".
         unit: Name of the items.
-        done: Number of items that an earlier run did.
+        done: Number of items done by an earlier run.
 
     Yields:
         The items, unchanged.
@@ -43,7 +43,7 @@ def track(
 
 
 def _begun(iterable: Iterable[T], description: str) -> Iterator[T]:
-    """The items; a line says so if the first one takes long."""
+    """Yield the items; print a line if the first one takes long."""
     iterator = iter(iterable)
     with patiently(description):
         first = list(itertools.islice(iterator, 1))
@@ -69,7 +69,7 @@ def patiently(text: str) -> Iterator[None]:
 
 
 def say(text: str) -> None:
-    """Show on stderr which stage of the work begins."""
+    """Print a line about the current stage on stderr."""
     print(public(text), file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""publish: upload a data set to S3 under a name made from its digest, whole or not at all."""
+"""publish: upload a data set to S3 under a name from its digest, completely or not at all."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""pull: make a data set from a source: check, split without leaks, and audit."""
+"""The verb pull: make a data set from a source: check, split without leaks, and audit."""
 
 import contextlib
 import fcntl

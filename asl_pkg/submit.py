@@ -157,7 +157,9 @@ def _connected(settings: PipelineSettings) -> Iterator[tuple["Client", str | Non
             client = kfp.Client(host)
             yield client, settings.kfp.namespace if several else None
     except ApiException as error:
-        raise ServingError(f"Kubeflow Pipelines at {host} refuses: {error.status} {_said(error)}") from error
+        raise ServingError(
+            f"Kubeflow Pipelines at {host} refused the request: {error.status} {_said(error)}"
+        ) from error
     except (requests.RequestException, HTTPError) as error:
         raise ServingError(
             f"Kubeflow Pipelines does not answer at {host}: set kfp.host, or forward its port: {FORWARD}"

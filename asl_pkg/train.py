@@ -49,7 +49,7 @@ KEY_DIGITS = 16  # of a training: its state's name
 def train(
     settings: TrainSettings, dataset_dir: Path, training_dir: Path, plots_dir: Path | None = None
 ) -> dict[str, float]:
-    """Train a network, or go on where an earlier process was stopped, if settings.checkpoint_uri kept its state.
+    """Train a network, or resume a stopped training whose state is in settings.checkpoint_uri.
 
     Args:
         settings: The network and how to train it.
@@ -59,12 +59,12 @@ def train(
         plots_dir: Gets the plots; by default a folder in training_dir.
 
     Returns:
-        What metrics.json holds; nothing in any but the first of several workers.
+        Contents of metrics.json; empty in all workers but the first.
 
     Raises:
         DataError: There is no data set, or the weights or the state to start from cannot be read.
         AslError: The MLflow server does not answer, or a worker failed.
-        SettingError: Something that no training wrote stands where this one writes.
+        SettingError: Something that no training wrote is in the way.
     """
     outputs.claim_training(training_dir, plots_dir)
     hyper_parameters = _hyper_parameters(settings, read_info(dataset_dir))
@@ -137,7 +137,7 @@ def _train(
 def _help(
     settings: TrainSettings, hyper_parameters: dict[str, Any], dataset_dir: Path, state: CheckpointStore | None
 ) -> None:
-    """Learn together with the first worker, and write nothing."""
+    """Train together with the first worker, and write nothing."""
     history = History(lambda *_: None, lines=False)
     with tempfile.TemporaryDirectory() as unused:
         data, classifier = _data(settings, dataset_dir), _classifier(settings, hyper_parameters)
@@ -149,7 +149,7 @@ def _data(settings: TrainSettings, dataset_dir: Path) -> ImageData:
 
 
 def _classifier(settings: TrainSettings, hyper_parameters: dict[str, Any]) -> Classifier:
-    """A network before training."""
+    """The network before training."""
     torch.manual_seed(settings.seed)
     classifier = Classifier(hyper_parameters)
     if isinstance(classifier.network, TransferResNet):
@@ -158,7 +158,7 @@ def _classifier(settings: TrainSettings, hyper_parameters: dict[str, Any]) -> Cl
 
 
 def _hyper_parameters(settings: TrainSettings, info: DatasetInfo) -> dict[str, Any]:
-    """What a checkpoint says of itself: plain values, which load without running code."""
+    """Hyper-parameters in the checkpoint: plain values, which load without executing code."""
     return {
         "model": dataclasses.asdict(settings.model),
         "trainer": dataclasses.asdict(settings.trainer),
@@ -174,7 +174,7 @@ def _hyper_parameters(settings: TrainSettings, info: DatasetInfo) -> dict[str, A
 
 
 def _key(settings: TrainSettings, hyper_parameters: dict[str, Any]) -> str:
-    """Name what decides the weights: a state of other data, settings or code is another training's."""
+    """Digest everything that decides the weights: other data, settings or code are another training."""
     deciding = {**hyper_parameters, "batch_size": settings.data.batch_size, "code": version_of(Path(__file__))}
     del deciding["commit"]  # says less than the code itself
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:KEY_DIGITS]
@@ -198,7 +198,7 @@ def _write_seen(path: Path, dataset_dir: Path, seen: np.ndarray) -> None:
 
 @contextmanager
 def _published(training_dir: Path, plots_dir: Path | None) -> Iterator[Path]:
-    """Give an empty folder; on success what it holds takes its places in training_dir, on any error it goes."""
+    """Give an empty folder; on success its contents move to training_dir, on any error they are removed."""
     folder = outputs.claim(training_dir, outputs.TRAINING)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".training-", dir=folder, ignore_cleanup_errors=True) as name:

@@ -68,7 +68,7 @@ def without_user(url: str) -> tuple[str, str, str]:
         url: URL such as http://USER:PASSWORD@HOST.
 
     Returns:
-        The URL without them, the user, and the password; both empty where there are none.
+        The URL without them, the user, and the password; both empty if there are none.
     """
     user, _, password = urlsplit(url).netloc.rpartition("@")[0].partition(":")
     return _USER.sub("", url), unquote(user), unquote(password)

@@ -34,22 +34,22 @@ def validate(
     """Write the report on a bundle. A gate that fails is not an error: the report says so.
 
     Args:
-        settings: `validate` has the thresholds, `seed` that of every random choice, `data` where decoded images are
-            kept and the folder of other people's images, if any; `store` says which release serves.
-        bundle_dir: Bundle to validate, as it would be served.
+        settings: `validate` has the thresholds, `seed` the seed of every random choice, `data` the image cache and
+            the folder of other people's images, if any; `store` has the serving release.
+        bundle_dir: Bundle to validate.
         dataset_dir: Data set with the test split.
         checkpoint_path: Checkpoint of the bundle, for the comparison with torch; two folders above it is the
             training's record of the images that it read.
-        report_dir: Gets report.json, report.html, model_card.md and the golden set; replaced when the new one is there.
-        champion: The release that the bundle is compared with, empty for nothing; None looks up what serves.
+        report_dir: Folder for report.json, report.html, model_card.md and the golden set; replaced when complete.
+        champion: Release to compare with; empty for none; None means the serving release.
 
     Returns:
         The report, passed or not, signed where a private key is configured.
 
     Raises:
         BundleError: There is no bundle or no checkpoint.
-        DataError: There is no data set, or no image in the folder of other people's.
-        SettingError: Something that no validation wrote stands in report_dir.
+        DataError: There is no data set, or no image in the folder of other people's images.
+        SettingError: Something that no validation wrote is in report_dir.
     """
     outputs.claim(report_dir, outputs.REPORT)
     judged = judge_bundle(settings, bundle_dir, dataset_dir, checkpoint_path, champion)
@@ -69,7 +69,7 @@ def validate(
 def judge_bundle(
     settings: Settings, bundle_dir: Path, dataset_dir: Path, checkpoint_path: Path, champion: str | None = None
 ) -> Judgement:
-    """Let every gate decide; the arguments and errors are those of `validate`."""
+    """Decide every gate; arguments and errors are those of `validate`."""
     info = read_info(dataset_dir)
     bundle, found = inspect_bundle(bundle_dir, info)
     found["leak"] = _leak(dataset_dir, checkpoint_path.parent.parent / contract.SEEN_FILE)
@@ -100,7 +100,7 @@ def inspect_bundle(bundle_dir: Path, info: DatasetInfo) -> tuple[Bundle | None, 
         info: Data set that it will be measured on.
 
     Returns:
-        The bundle, None where its files are not what was exported; and what the first gates judge.
+        The bundle, or None if its files are not the exported ones; and the input of the first gates.
 
     Raises:
         BundleError: There is none.
@@ -120,7 +120,7 @@ def inspect_bundle(bundle_dir: Path, info: DatasetInfo) -> tuple[Bundle | None, 
 
 
 def _write_golden(folder: Path, dataset_dir: Path, evaluation: Evaluation) -> str:
-    """SHA-256 of its list, which names the digest of each image."""
+    """Write the golden set; returns the SHA-256 of its list, which has the digest of each image."""
     rows, answers = evaluation.golden_rows, evaluation.answers
     images = read_split(dataset_dir, contract.TEST, ["image"]).take(rows)["image"].to_pylist()
     write_golden(folder, answers.truth[rows].tolist(), images, answers.probabilities[rows])

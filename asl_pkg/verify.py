@@ -1,4 +1,4 @@
-"""The verb verify: is a bundle, or a release in the store, still what was exported?"""
+"""The verb verify: check that a bundle, or a release in the store, is unchanged since export."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from asl_pkg.bundle.bundle import Bundle, open_bundle
 
 
 def verify(bundle_dir: Path) -> Bundle:
-    """Check every file of a bundle against its digest, and its signature where a public key is configured.
+    """Check every file of a bundle against its digest, and its signature if a public key is configured.
 
     Args:
         bundle_dir: A bundle, or a release in the model store.

@@ -3,8 +3,8 @@
     make gate-study
 
 14 BaselineCNN of two widths and seven seeds, each seed with signers of its own, and two ResNet-18 from scratch are
-validated against the first of them, which serves. Every defect of planted/table.py is planted into that first one.
-It goes on where it was stopped: what is in --work already is not made again. Two cores need about three hours.
+validated against the first of them, which serves. Every defect of tests/faults/table.py is planted into that first one.
+A stopped study resumes: what is in --work already is not made again. Two cores need about three hours.
 """
 
 import argparse
@@ -106,7 +106,7 @@ def false_alarms(reports: Sequence[tuple[str, Report]]) -> str:
     passed = sum(report.passed for _, report in reports)
     said = ", ".join(f"{gate} {count}" for gate, count in alarms.most_common()) or "none"
     summary = f"{passed} of {len(reports)} good models pass every gate. False alarms by gate: {said}."
-    return f"{summary}\n\n{table(('model', 'read right', 'refused by'), rows)}"
+    return f"{summary}\n\n{table(('model', 'read correctly', 'refused by'), rows)}"
 
 
 def main() -> None:

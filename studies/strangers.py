@@ -151,7 +151,7 @@ def experiments(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 def show(rows: list[dict[str, Any]]) -> None:
     """Print every row, then the mean of each recipe over strangers and seeds."""
-    print(f"\n{'recipe':10} {'trained on':26} {'tested on':26} seed  read right (95 % interval)")
+    print(f"\n{'recipe':10} {'trained on':26} {'tested on':26} seed  accuracy (95 % interval)")
     for cell in sorted(rows, key=lambda cell: [cell[key] for key in ("tested_on", "recipe", "seed")]):
         print(
             f"{cell['recipe']:10} {cell['trained_on']:26} {cell['tested_on']:26} {cell['seed']:4}  "

@@ -1,4 +1,4 @@
-"""The steps as kfp calls them: what a person sees of each in the UI."""
+"""The steps as kfp calls them, and what the UI shows of each."""
 
 import json
 import math

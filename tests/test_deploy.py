@@ -106,7 +106,7 @@ def of_another_bundle(report: Path) -> None:
     [
         (shutil.rmtree, BundleError, "no report in .*`asl validate`"),
         (unpassed, GateError, "failed gates: recall"),
-        (talked_up, BundleError, "does not follow from the numbers"),
+        (talked_up, BundleError, "contradicts its numbers"),
         (of_another_bundle, BundleError, "is on bundle 000000000000"),
     ],
 )
@@ -149,7 +149,7 @@ def test_deploying_again_changes_nothing_and_a_registry_that_is_down_costs_a_war
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     before = open_store(str(work / "store")).serving()
-    with pytest.warns(UserWarning, match="the release serves, but MLflow does not know of it"):
+    with pytest.warns(UserWarning, match="the release serves, but it was not registered in MLflow"):
         again = deploy(exported.bundle, report, work / "store")
     assert open_store(str(work / "store")).serving() == before
     assert again == dataclasses.replace(deployed, latency_ms=again.latency_ms, version=None)
@@ -209,7 +209,7 @@ def test_a_second_release_takes_over_and_rollback_brings_the_first_back_without_
         (deployed.release, "previous"),
     }
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    with pytest.warns(UserWarning, match="MLflow does not know"):
+    with pytest.warns(UserWarning, match="not registered in MLflow"):
         back = step.rollback(chosen)
     assert (back.release, back.previous) == (deployed.release, open_bundle(second).release)
     assert serving_bundle(store) == release_folder(store, deployed.release)

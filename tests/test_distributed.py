@@ -1,4 +1,4 @@
-"""Several processes learn what one learns, and one of them writes."""
+"""Several processes train the same weights as one, and only the first writes."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The pages that people read first: short, whole, and about this version."""
+"""The pages that people read first: short, complete, and about this version."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""doctor says what is missing and what mends it."""
+"""doctor says what is missing and how to fix it."""
 
 import socket
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Export, on a real graph in a real ONNX Runtime."""
+"""Export of a real graph, run in a real ONNX Runtime."""
 
 import copy
 import json

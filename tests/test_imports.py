@@ -1,4 +1,4 @@
-"""Importing does nothing; that imports go one way is for import-linter, in `make lint`."""
+"""Importing has no side effects; import-linter checks the direction of imports (`make lint`)."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""`asl infer`: which images are meant, what is said of them, and what a broken one does to the rest."""
+"""`asl infer`: which images it finds, what it answers, and that a broken image does not stop the rest."""
 
 import json
 import os
@@ -188,7 +188,7 @@ def test_the_command_line_reports_broken_images_and_exits_1(tmp_path: Path, bund
     first, second = done.stdout.splitlines()
     assert "broken: " in first
     assert "%" in second
-    assert done.stderr.startswith("asl: 1 of the images")
+    assert done.stderr.startswith("asl: could not read 1 of the images")
 
 
 def test_a_image_comes_from_standard_input(tmp_path: Path, bundle: Bundle) -> None:

@@ -1,4 +1,4 @@
-"""monitor: images like those that were measured pass, others are told, by numbers alone."""
+"""monitor: images like the reference pass, others are reported, by numbers alone."""
 
 import json
 import re
@@ -103,9 +103,9 @@ def line(release: str, letter: str = "A", **measures: float) -> dict[str, object
         ([], "nothing to compare"),
         ([{"error": "broken"}], "nothing to compare"),
         ([line("another")], "answers of release 'another'"),
-        ([{"release": "x", "top3": [["A", 1.0]], "error": None}], "lacks what is compared"),
-        ([line("x", letter="?")], "lacks what is compared"),
-        ([{}], "lacks what is compared"),
+        ([{"release": "x", "top3": [["A", 1.0]], "error": None}], "has nothing to compare"),
+        ([line("x", letter="?")], "has nothing to compare"),
+        ([{}], "has nothing to compare"),
     ],
     ids=["none", "all broken", "another release", "an older answer", "no letter", "something else"],
 )

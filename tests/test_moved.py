@@ -1,4 +1,4 @@
-"""Module paths of version 0.1 still lead to what they became, with a warning that names it."""
+"""Module paths of version 0.1 still lead to the new modules, with a warning that names them."""
 
 import importlib
 import importlib.util

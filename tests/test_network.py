@@ -1,4 +1,4 @@
-"""Servers of this machine and of the cluster are asked without a proxy, all others through it."""
+"""Servers on this machine and in the cluster are reached without a proxy, all others through it."""
 
 import os
 from urllib.request import getproxies, proxy_bypass

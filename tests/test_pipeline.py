@@ -15,6 +15,7 @@ from asl_pkg.config.schema import DvcData, FolderData, HttpData, PipelineSetting
 from asl_pkg.errors import AslError, SettingError
 from asl_pkg.orchestration import compiled
 from asl_pkg.orchestration.images import content_tag
+from pipelines.pods import DEADLINES_S, MEMORY_REQUEST, RUN_DEADLINE_S
 
 HEAVY = ("pull", "train", "export", "validate")
 PLACEHOLDER = re.compile(r"inputs\.parameters\['([^']+)'\]")
@@ -89,11 +90,22 @@ def test_every_step_has_the_released_image_a_request_and_limits_and_the_heavy_on
         assert container["image"] == f"{contract.KIND_REGISTRY}/{image}:{contract.IMAGE_VERSION}"
         resources = container["resources"]
         assert resources["resourceCpuRequest"]
-        assert resources["resourceMemoryRequest"] == resources["resourceMemoryLimit"]
+        assert resources["resourceMemoryRequest"] == MEMORY_REQUEST
         heavy = name.removeprefix("exec-") in HEAVY
         limits = ("--pod_cpu" in resources["resourceCpuLimit"], "--pod_memory" in resources["resourceMemoryLimit"])
         assert limits == (heavy, heavy)
         assert ("accelerator" in resources) == (name == "exec-train")
+
+
+def test_a_step_and_a_run_end_by_themselves_and_a_run_is_kept_for_a_week() -> None:
+    _, executors = specification()
+    assert {name.removeprefix("exec-") for name in executors} == set(DEADLINES_S)
+    for name, executor in executors.items():
+        assert int(executor["activeDeadlineSeconds"]) == DEADLINES_S[name.removeprefix("exec-")] < RUN_DEADLINE_S
+    _, platform = yaml.safe_load_all(pipeline.COMPILED.read_text())
+    config = platform["platforms"]["kubernetes"]
+    assert int(config["pipelineConfig"]["activeDeadlineSeconds"]) == RUN_DEADLINE_S
+    assert int(config["pipelineConfig"]["resourceTtlOnCompletion"]) == 7 * 24 * 3600
 
 
 def test_every_step_gets_settings_and_keys_where_they_exist_and_shared_memory() -> None:
@@ -211,7 +223,7 @@ def test_a_model_that_fails_its_gates_is_refused_by_name_and_nothing_serves(
     assert "── refuse" in shown
     assert "── deploy" not in shown
     assert "── finish" in shown
-    assert "run FAILED" in shown
+    assert "the run ended FAILED" in shown
     assert not (tmp_path / "models").exists()
     assert json.loads((tmp_path / "runs/validate/report.json").read_text())["passed"] is False
 

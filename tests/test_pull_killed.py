@@ -1,4 +1,4 @@
-"""A pull that is killed at any moment goes on at the next one and ends with the same data set."""
+"""A pull that is killed at any moment is resumed by the next one and ends with the same data set."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What a run with passwords and signatures in its URLs leaves behind holds none of them."""
+"""A run with passwords and signatures in its URLs leaves none of them behind."""
 
 import base64
 import os

@@ -1,4 +1,4 @@
-"""`asl serve` as a user meets it: a real Triton that comes, answers, and goes without a trace."""
+"""`asl serve` as a user sees it: a real Triton starts, answers, and stops without a trace."""
 
 import contextlib
 import http.client

@@ -1,6 +1,6 @@
 """submit and schedule, by kfp's own client against a stand-in for Kubeflow Pipelines (tests/support/kfp_stand_in.py).
 
-What a real one does with the run is for tests/e2e/test_pipeline.py.
+tests/e2e/test_pipeline.py runs on a real one.
 """
 
 import re

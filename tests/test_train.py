@@ -1,4 +1,4 @@
-"""A training leaves what the contract lists, says what it learnt from, and loses nothing when it is stopped."""
+"""A training writes what the contract lists, records the images it read, and loses nothing when it is stopped."""
 
 import contextlib
 import csv

@@ -1,4 +1,4 @@
-"""Secrets in URLs: taken out of every text, kept for the steps that need them."""
+"""Secrets in URLs are removed from every text, and kept for the steps that need them."""
 
 import re
 import string

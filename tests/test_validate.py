@@ -1,4 +1,4 @@
-"""The report, written for real on a real bundle."""
+"""The report on a real bundle."""
 
 import json
 import re
@@ -51,7 +51,7 @@ def test_what_is_read_back_is_what_was_returned(report: Report) -> None:
 def test_the_first_line_says_on_how_many_unseen_signers(report: Report) -> None:
     assert next(iter(json.loads((report.folder / contract.REPORT_FILE).read_text()))) == "headline"
     assert f"of {SIGNERS} signers that training never saw" in report.body.headline
-    assert report.summary.startswith("passed, 20 of 20 gates: 100.0% of 232 test images read right")
+    assert report.summary.startswith("passed, 20 of 20 gates: 100.0% of 232 test images read correctly")
 
 
 def test_drawn_hands_are_called_drawn_in_the_first_line_and_the_model_card(
@@ -60,7 +60,7 @@ def test_drawn_hands_are_called_drawn_in_the_first_line_and_the_model_card(
     assert drawn_signers(read_split(exported.dataset, "test")) == 0
     monkeypatch.setattr(step, "drawn_signers", lambda *_: SIGNERS)
     made = validate(settings(), exported.bundle, exported.dataset, exported.checkpoint, tmp_path / "report")
-    assert "never saw: drawn hands, no photographs" in made.body.headline
+    assert "never saw: synthetic hands, no photographs" in made.body.headline
     assert "data.external=" in (made.folder / contract.MODEL_CARD).read_text()
 
 
@@ -103,7 +103,7 @@ def test_a_refused_model_gets_a_page_that_says_so(exported: Exported, tmp_path: 
     page = (made.folder / contract.REPORT_PAGE).read_text()
     assert page.count("FAIL") == 1
     assert "Refused." in page
-    with pytest.raises(GateError, match="gates failed: calibration "):
+    with pytest.raises(GateError, match="failed gates: calibration "):
         raise_refusal(made.folder)
 
 
@@ -180,12 +180,12 @@ def edited(report: Report, folder: Path, **changes: object) -> Path:
 def test_a_report_that_contradicts_itself_is_refused(report: Report, tmp_path: Path) -> None:
     gates = report.body.model_dump(mode="json")["gates"]
     next(gate for gate in gates if gate["name"] == "accuracy")["measured"] = 0.1
-    with pytest.raises(BundleError, match="the verdict does not follow from the numbers: `asl validate`"):
+    with pytest.raises(BundleError, match="the verdict contradicts its numbers: `asl validate`"):
         read_report(edited(report, tmp_path / "report", gates=gates))
 
 
 def test_a_golden_set_of_another_report_is_refused(report: Report, tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="is not the one of the report"):
+    with pytest.raises(BundleError, match="does not belong to the report"):
         read_report(edited(report, tmp_path / "report", golden_digest="0" * 64))
 
 

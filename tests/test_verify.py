@@ -1,4 +1,4 @@
-"""verify names everything that is not as it was exported."""
+"""verify names everything that changed since export."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What version 0.1.0 wrote is read: its data set, bundle, report, store and drift report.
+"""Files of version 0.1.0 load: data set, bundle, report, store and drift report.
 
 `support/written_by_0.1.0.tar.xz.b64` holds what `asl pull`, `export`, `validate`, `deploy` and `monitor` of 0.1.0 wrote
 about 87 images of 24x24 px, with a network of 4 channels whose weights were rounded so that they pack well.

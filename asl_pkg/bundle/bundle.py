@@ -1,4 +1,4 @@
-"""The bundle: what is served, byte for byte what was validated, with a digest of every file in bundle.json."""
+"""The bundle: exactly the files that were validated, with a digest of each in bundle.json."""
 
 import hashlib
 from collections.abc import Iterable
@@ -18,10 +18,10 @@ MAX_BUNDLE_BYTES = 2**31  # of all files: an ONNX file that keeps its weights to
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle whose every file was checked against bundle.json.
+    """A bundle; every file was checked against bundle.json.
 
     Args:
-        folder: Folder that holds it.
+        folder: Folder of the bundle.
         manifest: Contents of bundle.json.
     """
 
@@ -55,7 +55,7 @@ class Bundle:
 
     @property
     def signature(self) -> str:
-        """What is known of its signature, in a few words."""
+        """State of the signature, in a few words."""
         return signature.signature_status(self.folder / contract.SIGNATURE_FILE)
 
     @property
@@ -89,7 +89,7 @@ def seal(folder: Path, facts: ModelFacts) -> Bundle:
 
     Args:
         folder: Folder with repository/ and extras/.
-        facts: What the export knows of the model.
+        facts: What the export knows about the model.
 
     Returns:
         The sealed bundle.
@@ -112,13 +112,13 @@ def seal(folder: Path, facts: ModelFacts) -> Bundle:
 
 
 def open_bundle(folder: Path) -> Bundle:
-    """Read a bundle and check every file of it, and its signature where a public key is configured.
+    """Read a bundle and check all its files, and its signature if a public key is configured.
 
     Args:
         folder: Folder of the bundle.
 
     Returns:
-        The bundle, all its digests verified.
+        The verified bundle.
 
     Raises:
         BundleError: It is missing, of another schema or too large, a file is extra, missing or changed, or it is not
@@ -143,7 +143,7 @@ def open_bundle(folder: Path) -> Bundle:
 
 
 def stated_faults(bundle: Bundle) -> list[str]:
-    """List where bundle.json departs from contract.py; a bundle with a fault is not loaded.
+    """List the differences between bundle.json and contract.py; a bundle with any is not loaded.
 
     Args:
         bundle: Bundle whose digests were verified.
@@ -175,7 +175,7 @@ def stated_faults(bundle: Bundle) -> list[str]:
 
 
 def model_digest(files: Iterable[BundleFile]) -> str:
-    """SHA-256 over (path, SHA-256) of the files under repository/: no run, time or host in it.
+    """SHA-256 over (path, SHA-256) of the files under repository/; independent of run, time and host.
 
     Args:
         files: Files that bundle.json lists.
@@ -208,7 +208,7 @@ def _sizes(folder: Path) -> dict[str, int]:
 
 
 def _faults(folder: Path, sizes: dict[str, int], expected: dict[str, BundleFile]) -> list[str]:
-    """What is extra, missing or changed; nothing is opened that bundle.json does not list."""
+    """Files that are extra, missing or changed; only files that bundle.json lists are opened."""
     common = sorted(sizes.keys() & expected.keys())
     faults = [f"extra {_shown(name)}" for name in sorted(sizes.keys() - expected.keys())]
     faults += [f"missing {name}" for name in sorted(expected.keys() - sizes.keys())]

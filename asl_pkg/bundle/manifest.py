@@ -1,4 +1,4 @@
-"""bundle.json: what it holds, and reading it as a file that anybody may have written."""
+"""bundle.json: its contents, read as untrusted input."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ PlainPath = Annotated[str, Field(pattern=r"^([0-9A-Za-z_][0-9A-Za-z_.-]*/)*[0-9A
 
 
 class TrainingFacts(JsonModel):
-    """The training that the model comes from."""
+    """The training of the model."""
 
     commit: str
     run_id: str
@@ -26,7 +26,7 @@ class TrainingFacts(JsonModel):
 
 
 class Provenance(JsonModel):
-    """Where a bundle comes from."""
+    """Origin of a bundle."""
 
     exported_at: str
     export: dict[str, Any] = {}
@@ -42,7 +42,7 @@ class BundleFile(JsonModel):
 
 
 class ContractFacts(JsonModel):
-    """The contract that the model keeps, and its identity."""
+    """The contract of the model, and its identity."""
 
     schema_version: int
     contract_version: int
@@ -53,7 +53,7 @@ class ContractFacts(JsonModel):
 
 
 class ModelFacts(JsonModel):
-    """What an export knows of its model. A bundle without `known_classes` or `precision` is older than these."""
+    """What an export knows about its model. A bundle without `known_classes` or `precision` is older than these."""
 
     dataset_digest: str
     known_classes: list[str] = list(contract.CLASSES)

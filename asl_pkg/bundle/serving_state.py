@@ -11,12 +11,12 @@ from asl_pkg.storage.json_model import parse_json
 
 @dataclass(frozen=True)
 class Serving:
-    """What serves.
+    """The serving release.
 
     Args:
         release: First digits of the model digest.
         bundle_digest: SHA-256 of its bundle.json.
-        report_digest: SHA-256 of the report that let it pass.
+        report_digest: SHA-256 of the report that it passed with.
         previous: The release that served before, None for the first.
     """
 
@@ -36,7 +36,7 @@ def parse_serving(text: bytes, name: str) -> Serving:
         name: Path or URL of the file, for the error.
 
     Returns:
-        What serves.
+        The serving release.
 
     Raises:
         BundleError: It is damaged.

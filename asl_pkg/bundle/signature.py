@@ -1,7 +1,7 @@
 """Signatures by OpenSSF model signing, detached: over every file of a bundle, and over a report.
 
 The holder of the private key signs; where the public key is set, nothing is accepted that is not signed with it.
-Variables name the keys, so that no caller can forget to ask for one and no key travels through a pipeline's
+Variables name the keys, so that no caller can forget to pass one and no key travels through a pipeline's
 parameters; in a pod they are mounted.
 https://github.com/sigstore/model-transparency
 """
@@ -23,11 +23,11 @@ MAX_SIGNATURE_BYTES = 2**20  # of a signature, which lists a digest a file
 
 
 def sign(what: Path, signature: Path) -> None:
-    """Sign where a private key is configured; elsewhere nothing happens.
+    """Sign, if a private key is configured.
 
     Args:
         what: A file, or a folder with every file in it.
-        signature: The file to write; in a folder that is signed it is the one file left out.
+        signature: The file to write; in a signed folder, the only file left out.
 
     Raises:
         SettingError: The private key cannot be read.
@@ -45,11 +45,11 @@ def sign(what: Path, signature: Path) -> None:
 
 
 def signer() -> str:
-    """Name the signer here, part of the cache key: what another signer made is made again.
+    """Identify the signer here; part of the cache key, so another signer's results are made again.
 
     Returns:
-        SHA-256 of the public key that belongs to the private key that is configured, else of the one that is
-        configured itself, empty where neither is.
+        SHA-256 of the public key: that of the configured private key, else the configured one; empty if there is
+        neither.
 
     Raises:
         SettingError: The key cannot be read.
@@ -74,20 +74,20 @@ def signer() -> str:
 
 
 def check_signature(what: Path, signature: Path) -> None:
-    """Where a public key is configured, refuse what is not signed with its private key.
+    """If a public key is configured, refuse what is not signed with its private key.
 
     Args:
         what: A file, or a folder with every file in it.
         signature: File of the signature.
 
     Raises:
-        BundleError: It is not signed, or otherwise.
+        BundleError: It is not signed, or the signature does not match.
         SettingError: The public key cannot be read.
     """
     key = _configured(contract.PUBLIC_KEY_VARIABLE)
     if key is None:
         return
-    remedy = f"with the private key in {contract.SIGNING_KEY_VARIABLE}, `asl export` and `asl validate` sign"
+    remedy = f"set {contract.SIGNING_KEY_VARIABLE} to the private key, then run `asl export` and `asl validate` again"
     if not signature.is_file():
         raise BundleError(f"{what} is not signed, but {contract.PUBLIC_KEY_VARIABLE} is set: {remedy}")
     if signature.stat().st_size > MAX_SIGNATURE_BYTES:
@@ -101,11 +101,11 @@ def check_signature(what: Path, signature: Path) -> None:
     try:
         config.set_hashing_config(_hashing(what, signature)).verify(what.resolve(), signature)
     except Exception as error:  # its exceptions share no base class
-        raise BundleError(f"{what} is not what the owner of {key} signed: {remedy}") from error
+        raise BundleError(f"{what} does not match its signature, checked with {key}: {remedy}") from error
 
 
 def require_public_key(where: str) -> None:
-    """Refuse to go on where no signature is checked.
+    """Refuse to continue if no signature is checked.
 
     Args:
         where: Name of what requires signatures.
@@ -130,7 +130,7 @@ def signature_status(signature: Path) -> str:
 
 
 def _configured(variable: str) -> Path | None:
-    """The key that a variable names, else the one that is mounted in a pod."""
+    """The key that a variable names, else the one mounted in the pod."""
     if value := os.environ.get(variable):
         return Path(at_home(value))
     return MOUNTED[variable] if MOUNTED[variable].is_file() else None

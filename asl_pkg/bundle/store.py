@@ -31,10 +31,10 @@ class StoredRelease:
 
 
 class Store:
-    """Releases, each with the report that let it pass. A release is there whole or not at all.
+    """Releases, each with the report that it passed with. An incomplete release is never visible.
 
     Args:
-        folder: Holds a sub-folder for each release and each report.
+        folder: Folder with a sub-folder for each release and each report.
     """
 
     def __init__(self, folder: Folder) -> None:
@@ -47,11 +47,11 @@ class Store:
         return sorted(name for name in found if "/" not in name)
 
     def uri(self, release: str) -> str:
-        """Where a release lies."""
+        """Address of a release."""
         return self.folder.folder_uri(release)
 
     def put(self, release: str, bundle_dir: Path, report_dir: Path) -> None:
-        """Store a release; one that is there already stays as it is."""
+        """Store a release; an existing one stays as it is."""
         if self.folder.has(f"{release}/{contract.BUNDLE_FILE}"):
             return
         # The report first: a release without one cannot be there, wherever this is interrupted.
@@ -70,7 +70,7 @@ class Store:
             yield bundle_dir, report_dir
 
     def serving(self) -> Serving | None:
-        """What deploy last let serve from here, None before the first; an InferenceService has the last word.
+        """The release that deploy last promoted here; None before the first. An InferenceService has the last word.
 
         Raises:
             BundleError: serving.json is damaged.
@@ -80,7 +80,7 @@ class Store:
         return parse_serving(self.folder.read(contract.SERVING_FILE), self.folder.url(contract.SERVING_FILE))
 
     def write_serving(self, serving: Serving | None) -> None:
-        """Note in one step what serves from here, None for nothing."""
+        """Record the serving release atomically; None for nothing."""
         if serving:
             self.folder.write_text(contract.SERVING_FILE, json.dumps(asdict(serving), indent=2) + "\n")
         else:
@@ -103,24 +103,24 @@ def open_store(address: str) -> Store:
 
 
 def release_folder(store: Path, release: str) -> Path:
-    """Where a release lies in the store."""
+    """Folder of a release in the store."""
     return store / contract.KUBERNETES_NAME / release
 
 
 def report_folder(store: Path, release: str) -> Path:
-    """Where the report lies that let a release pass, golden set included."""
+    """Folder of the report that a release passed with, golden set included."""
     return store / contract.KUBERNETES_NAME / f"{release}-report"
 
 
 def champion(serving: Serving | None, release: str) -> str:
-    """Name the release that a new one has to be compared with.
+    """Name the release with which a new one has to be compared.
 
     Args:
-        serving: Release that serves, None before the first deploy.
-        release: The new one.
+        serving: Serving release; None before the first deploy.
+        release: New release.
 
     Returns:
-        The release that serves, or the one before it where the new one serves already; empty for the first.
+        The serving release, or the previous one if the new one already serves; empty for the first.
     """
     if serving is None:
         return ""
@@ -128,7 +128,7 @@ def champion(serving: Serving | None, release: str) -> str:
 
 
 def serving_bundle(store: Path) -> Path | None:
-    """The bundle of the release that serves, None before the first deploy."""
+    """The bundle of the serving release; None before the first deploy."""
     serving = open_store(str(store)).serving()
     return release_folder(store, serving.release) if serving else None
 
@@ -138,10 +138,10 @@ def list_releases(store: Store, serving: Serving | None) -> list[StoredRelease]:
 
     Args:
         store: The store.
-        serving: Release that serves, None before the first deploy.
+        serving: Serving release; None before the first deploy.
 
     Returns:
-        Its releases.
+        The releases.
     """
     roles = {serving.previous: "previous", serving.release: "serves"} if serving else {}
     listed = []

@@ -1,4 +1,4 @@
-"""What Triton reads beside the model: config.pbtxt and labels.txt."""
+"""The files that Triton reads besides the model: config.pbtxt and labels.txt."""
 
 from asl_pkg import contract
 from asl_pkg.config.schema import ExportSettings
@@ -10,7 +10,7 @@ INFORMATION_PARAMETERS = (THRESHOLD_PARAMETER,)
 
 
 def labels() -> str:
-    """labels.txt: one class a line, in the order of the output's columns."""
+    """labels.txt: one class per line, in the order of the output's columns."""
     return "\n".join(contract.CLASSES) + "\n"
 
 

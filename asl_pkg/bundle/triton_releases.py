@@ -1,4 +1,4 @@
-"""Which ONNX graphs a release of Triton can load: what is exported has to suit each of them.
+"""The ONNX graphs that each release of Triton can load; an exported graph has to suit all of them.
 
 Which ONNX Runtime a release is built on was read in Triton's sources (`build.py` at the release's tag). The versions
 were executed: that ONNX Runtime, as PyPI has it, loaded a graph of both and refused the next of either. A test repeats

@@ -40,7 +40,7 @@ def infer(*arguments: str) -> None:
         print(as_line(answer), flush=True)
         broken += answer.error is not None
     if broken:
-        raise DataError(f"{broken} images could not be read; each is named above")
+        raise DataError(f"could not read {broken} of the images; each is named above")
 
 
 def verify(*arguments: str) -> None:

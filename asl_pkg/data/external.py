@@ -71,7 +71,7 @@ def of_classes(external: ExternalSet, labels: Sequence[int]) -> ExternalSet:
     """
     rows = np.flatnonzero(np.isin(external.labels, labels))
     others = np.flatnonzero(~np.isin(external.labels, labels)).tolist()
-    reasons = [f"of class {contract.CLASSES[external.labels[row]]}, which the data set lacks" for row in others]
+    reasons = [f"of class {contract.CLASSES[external.labels[row]]}, which is not in the data set" for row in others]
     unknown = [
         RejectedFile(external.paths[row], reason, quarantined=False)
         for row, reason in zip(others, reasons, strict=True)

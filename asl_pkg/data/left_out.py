@@ -49,7 +49,7 @@ def counted(rejected: Iterable[RejectedFile]) -> str:
 
 
 def _listed(folders: Counter[str]) -> str:
-    """Folders that name no class, with their number of images; empty where there is only the example's."""
+    """Folders that name no class, with their number of images; empty if there is only the example's."""
     if len(folders) < 2:
         return ""
     texts = [f"{_printable(name) or 'the top'} {count:,}" for name, count in folders.most_common(FOLDERS)]

@@ -38,7 +38,7 @@ class Sample:
         label: Index in contract.CLASSES.
         signer: Whose hand it shows; UNKNOWN_SIGNER if unknown.
         sequence: Its run of frames: a recording, or the files whose names differ only in a number.
-        frame: Position in the sequence; None where the name has no number.
+        frame: Position in the sequence; None if the name has no number.
         split: Split that the source itself chose, else None.
         landmarks_2d: float32 [21, 2] in pixels of the image, or None.
         landmarks_3d: float32 [21, 3] in hand lengths, or None.
@@ -78,7 +78,7 @@ class Source:
 
     Args:
         read: Yields its files from the nth on, each once, always in the same order.
-        total: Number of files; None where only reading tells.
+        total: Number of files; None if it is known only after reading.
         state: Digest of the contents or of their listing; changes whenever they do.
     """
 
@@ -94,7 +94,7 @@ def label_of(folder: str) -> int | None:
         folder: Name such as `A`, `a`, `del`, `delete`, `nothing`, `blank` or `space`.
 
     Returns:
-        The index in contract.CLASSES; None where it names no class.
+        The index in contract.CLASSES; None if it names no class.
     """
     name = folder.strip().lower()
     return LABELS.get(ALIASES.get(name, name))
@@ -107,7 +107,7 @@ def resembled_class(folder: str) -> str | None:
         folder: Name of no class, such as `delete1`, `Space_`, `letter_A`, `A (1)`, `backspace` or `background`.
 
     Returns:
-        The name of the class; None where no class or several are similar, as for `0` and `Thank_you`.
+        The name of the class; None if no class or several are similar, as for `0` and `Thank_you`.
     """
     found = AROUND.match(folder.strip().lower())
     core = re.sub(r"[\s_-]+", " ", found[1]).strip() if found else ""

@@ -101,7 +101,7 @@ def serving_of(live: dict[str, Any]) -> Serving:
     except KeyError as error:
         name = live["metadata"]["name"]
         raise ServingError(
-            f"InferenceService {name} lacks {error}, so `asl deploy` did not write it: delete it first"
+            f"InferenceService {name} has no {error}, so `asl deploy` did not write it: delete it first"
         ) from error
 
 

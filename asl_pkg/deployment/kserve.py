@@ -129,7 +129,7 @@ class KServeTarget:
                     )
                 self.cluster.delete(name)
             if time.monotonic() > deadline:
-                raise ServingError(f"InferenceService {name} is not deleted: is KServe's controller running?")
+                raise ServingError(f"InferenceService {name} was not deleted in time: is KServe's controller running?")
             time.sleep(ROLLOUT_POLL_S)
 
     def _write(self, wanted: dict[str, Any], before: Serving | None) -> dict[str, Any] | None:

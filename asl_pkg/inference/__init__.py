@@ -1,1 +1,1 @@
-"""Asking a model: ONNX Runtime in this process, or a server over v2."""
+"""Run a model: ONNX Runtime in this process, or a server over v2."""

@@ -1,4 +1,4 @@
-"""Which bundle answers where the settings leave it open."""
+"""Choose the bundle if the settings name none."""
 
 from pathlib import Path
 
@@ -9,16 +9,16 @@ from asl_pkg.errors import BundleError
 
 
 def choose_bundle(settings: InferenceSettings) -> Bundle:
-    """Open the bundle that is named, else the one that `asl export` wrote here, else the release that serves.
+    """Open the bundle in the settings, else the one that `asl export` wrote here, else the serving release.
 
     Args:
         settings: Bundle and store.
 
     Returns:
-        The bundle, verified, made for the images and classes that this program knows.
+        The verified bundle, for the images and classes that this program knows.
 
     Raises:
-        BundleError: There is none, it is damaged, or of another contract.
+        BundleError: There is none, it is damaged, or it has another contract.
     """
     bundle = open_bundle(_folder(settings))
     if faults := stated_faults(bundle):

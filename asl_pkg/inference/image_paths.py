@@ -1,4 +1,4 @@
-"""Which images are meant by the names that a user typed."""
+"""Find the images that the user's names mean."""
 
 import glob
 from collections.abc import Sequence
@@ -27,9 +27,8 @@ def find_images(names: Sequence[str]) -> list[Named]:
         names: Files, folders (searched at any depth), globs, or `-` for standard input.
 
     Returns:
-        Files in the order of the names, sorted within a folder or glob; None is standard input. What cannot be reached
-        in a folder is a rejection. A name that nothing matches stays, so that whoever reads it reports it, as long as
-        another one is found.
+        Files in the order of the names, sorted within a folder or glob; None is standard input. Unreadable entries
+        of a folder are rejections. A name that matches nothing is passed on, to be reported, if another one is found.
 
     Raises:
         DataError: No name is given, or nothing is found.
@@ -59,7 +58,7 @@ def _exists(name: str) -> bool:
 
 
 def _files(path: Path) -> list[Named]:
-    """A file itself; of a folder the images at any depth, and what may hide some."""
+    """The file, or the images in a folder at any depth and entries that may hide some."""
     if not path.is_dir():
         return [path]
     judged = [_judged(path, found) for found in sorted(files_under(path), key=lambda found: Path(found.path))]

@@ -1,4 +1,4 @@
-"""ONNX Runtime in this process, on a model that keeps the contract."""
+"""ONNX Runtime in this process, for models that keep the contract."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,14 +19,14 @@ def open_session(path: Path, threads: int = 0) -> onnxruntime.InferenceSession:
 
     Args:
         path: The ONNX file.
-        threads: Number of threads for one answer; 0 takes all cores.
+        threads: Number of threads per answer; 0 uses all cores.
 
     Returns:
         The session.
 
     Raises:
-        BundleError: There is none, it is damaged, it keeps weights elsewhere, or its input and output are not the
-            contract's.
+        BundleError: The file is missing or damaged, has weights elsewhere, or its input or output differs from the
+            contract.
     """
     model = read_model(path)
     options = onnxruntime.SessionOptions()
@@ -57,7 +57,7 @@ def read_model(path: Path) -> bytes:
         Its bytes.
 
     Raises:
-        BundleError: There is none, it is too large or no ONNX file, or a weight is said to lie elsewhere.
+        BundleError: The file is missing, too large or not ONNX, or a weight is declared to be elsewhere.
     """
     if not path.is_file():
         raise BundleError(f"no ONNX file in {path}: `asl export` writes one")
@@ -77,7 +77,7 @@ def read_model(path: Path) -> bytes:
 
 
 def _weights_elsewhere(message: Message) -> Iterator[str]:
-    """Where tensors are said to lie that are not in the file, in whatever part of the graph."""
+    """Declared locations of tensors outside the file, in any part of the graph."""
     if isinstance(message, onnx.TensorProto):
         if message.external_data or message.data_location != onnx.TensorProto.DEFAULT:
             yield ", ".join(f"{entry.key} {entry.value}" for entry in message.external_data)

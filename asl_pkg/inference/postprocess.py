@@ -13,7 +13,7 @@ PROBABILITY_SUM_TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class Letter:
-    """What a model says of one image.
+    """A model's answer to one image.
 
     Args:
         letter: The likeliest class, `unsure` below the confidence threshold.
@@ -31,7 +31,7 @@ def decode_prediction(probabilities: np.ndarray, threshold: float) -> Letter:
 
     Args:
         probabilities: float32 [29], in the order of contract.CLASSES.
-        threshold: The confidence below which the answer is `unsure`.
+        threshold: Confidence below which the answer is `unsure`.
 
     Returns:
         The letter.
@@ -43,14 +43,14 @@ def decode_prediction(probabilities: np.ndarray, threshold: float) -> Letter:
 
 
 def check_output(answer: np.ndarray | None, images: int) -> str:
-    """What is wrong with a server's answer.
+    """Check a server's answer.
 
     Args:
-        answer: Output of the server; None where it has none of that name.
+        answer: Output of the server; None if it has none of that name.
         images: Number of images sent.
 
     Returns:
-        Empty where it is float32 [images, 29] and every row are probabilities, else what it is instead.
+        Empty if it is float32 [images, 29] and every row holds probabilities, else what it is instead.
     """
     expected = (images, len(contract.CLASSES))
     if answer is None or answer.dtype != np.float32 or answer.shape != expected:

@@ -1,4 +1,4 @@
-"""What computes an answer: ONNX Runtime or torch in this process, or a model server."""
+"""Runtimes of a model: ONNX Runtime or torch in this process, or a model server."""
 
 import json
 from collections.abc import Callable
@@ -20,12 +20,12 @@ UNRELEASED = "unreleased"  # a model outside a bundle has no release
 
 @dataclass(frozen=True)
 class Runtime:
-    """A model that is ready to answer.
+    """A loaded model.
 
     Args:
         predict: uint8 [n, 200, 200, 3] -> float32 [n, 29], probabilities.
         release: Release of the model.
-        confidence_threshold: Below it the answer is `unsure`.
+        confidence_threshold: Confidence below which the answer is `unsure`.
         image_px: Side of the image that it takes, in px.
     """
 
@@ -36,16 +36,16 @@ class Runtime:
 
 
 def open_runtime(settings: InferenceSettings) -> Runtime:
-    """Make the runtime of the settings ready.
+    """Open the runtime of the settings.
 
     Args:
-        settings: Runtime, and where its model is.
+        settings: Runtime and location of the model.
 
     Returns:
         The runtime, with the model's own confidence threshold.
 
     Raises:
-        BundleError: The model is missing, damaged, or of another contract.
+        BundleError: The model is missing, damaged, or has another contract.
         ServingError: No server answers.
     """
     if settings.runtime == "triton":
@@ -87,7 +87,7 @@ def _of_bundle(bundle: Bundle) -> Runtime:
 
 
 def _of_onnx(path: Path) -> Runtime:
-    """A bare ONNX file, which says of itself what a bundle would say of it."""
+    """A bare ONNX file, whose metadata replaces a bundle's."""
     from asl_pkg.inference.onnx_session import open_session, predict
 
     session = open_session(path)

@@ -22,7 +22,7 @@ NO_SUCH_METHOD = ("404", "StatusCode.UNIMPLEMENTED")
 
 
 class Client:
-    """Asks a model server for letters; for one thread.
+    """Queries a model server; for use in one thread.
 
     Args:
         url: `http://HOST:PORT` or `grpc://HOST:PORT`.
@@ -50,32 +50,32 @@ class Client:
 
     @property
     def release(self) -> str:
-        """The release that the server says it serves."""
+        """The release that the server reports."""
         name = str(self._ask("get_server_metadata")["name"])
         model, _, release = name.partition("@")
         return release if model == contract.MODEL_NAME and release else "unknown"
 
     @property
     def confidence_threshold(self) -> float:
-        """Below this probability the answer is `unsure`; the server's model configuration holds it."""
+        """Confidence below which the answer is `unsure`, from the server's model configuration."""
         try:
             config = self._ask("get_model_config", contract.MODEL_NAME)
             return float(config.get("config", config)["parameters"][THRESHOLD_PARAMETER]["string_value"])
         except (KeyError, ValueError, _NoSuchMethodError) as error:
-            reason = f"{self.url} does not tell its confidence threshold: add confidence_threshold=NUMBER"
+            reason = f"{self.url} does not report a confidence threshold: add confidence_threshold=NUMBER"
             raise ServingError(reason) from error
 
     def predict(self, pixels: np.ndarray) -> np.ndarray:
-        """Ask for the probabilities of the classes.
+        """Query the probabilities of the classes.
 
         Args:
-            pixels: uint8 [n, 200, 200, 3], RGB; more than the server takes at once go in several requests.
+            pixels: uint8 [n, 200, 200, 3], RGB; more than the server accepts at once are sent in several requests.
 
         Returns:
             float32 [n, 29], in the order of contract.CLASSES.
 
         Raises:
-            ServingError: Nothing answers there, or the answer is an error or not probabilities.
+            ServingError: No server answers, or the answer is an error or not probabilities.
         """
         size = contract.MAX_BATCH
         parts = [self._predict(pixels[start : start + size]) for start in range(0, len(pixels), size)]
@@ -98,14 +98,14 @@ class Client:
         return answer
 
     def _ask(self, method: str, *arguments: str) -> dict[str, Any]:
-        """A question that is answered with JSON, the same over both protocols."""
+        """Query JSON, the same over both protocols."""
         as_json = {"as_json": True} if self._timeout else {}
         function = getattr(self._connection, method)
         answer: dict[str, Any] = self._call(lambda: function(*arguments, **as_json, **self._timeout))
         return answer
 
     def _call(self, function: Callable[[], Any]) -> Any:
-        """Call, again while a fresh server refuses, and make every failure one line."""
+        """Call, retry while a new server refuses connections, and turn every failure into one line."""
         self._retry_until = self._retry_until or time.monotonic() + RETRY_S
         while True:
             try:
@@ -116,12 +116,12 @@ class Client:
                 if not _is_refused(error):
                     raise ServingError(f"{self.url}: {_one_line(error)}") from error
                 if time.monotonic() > self._retry_until:
-                    raise ServingError(f"nobody answers at {self.url}: `asl serve` starts a server") from error
+                    raise ServingError(f"no server answers at {self.url}: `asl serve` starts one") from error
                 time.sleep(RETRY_PAUSE_S)
 
 
 class _NoSuchMethodError(ServingError):
-    """The server speaks v2 without the extension that was asked for."""
+    """The server speaks v2 without the requested extension."""
 
 
 def _parse(url: str) -> tuple[str, str]:
@@ -136,7 +136,7 @@ def _parse(url: str) -> tuple[str, str]:
 
 
 def _failures(scheme: str) -> tuple[type[Exception], ...]:
-    """What the client library raises; the HTTP one lets the errors of its transport through."""
+    """Exceptions of the client library; the HTTP client also raises those of its transport."""
     utils: ModuleType = importlib.import_module("tritonclient.utils")
     if scheme == "grpc":
         return (utils.InferenceServerException,)
@@ -145,14 +145,14 @@ def _failures(scheme: str) -> tuple[type[Exception], ...]:
 
 
 def _is_refused(error: Exception) -> bool:
-    """Whether nobody listens there (yet): nothing was asked, so asking again is harmless."""
+    """Whether nothing listens there (yet): no request was sent, so a retry is harmless."""
     return isinstance(error, ConnectionRefusedError) or (
         _status(error) == "StatusCode.UNAVAILABLE" and "connect" in str(error).lower()
     )
 
 
 def _status(error: Exception) -> str:
-    """What the server answered, `404` or `StatusCode.UNAVAILABLE`; empty where it did not."""
+    """Status of the answer, `404` or `StatusCode.UNAVAILABLE`; empty if there was none."""
     return str(getattr(error, "status", str)() or "")
 
 

@@ -1,4 +1,4 @@
-"""The version of the code that a step runs: what it imports of the project, and the locked packages."""
+"""The version of a step's code: the modules of the project that it imports, and the locked packages."""
 
 import ast
 import hashlib
@@ -24,10 +24,10 @@ WITHOUT_EFFECT = (
 
 
 def code_version(step: str) -> str:
-    """Digest the code of a step, part of its cache key: a changed line runs again the steps that reach it, no others.
+    """Digest the code of a step, part of its cache key: a changed line reruns only the steps that reach it.
 
     Args:
-        step: Such as `train`, of components/.
+        step: Name of a step in components/, such as `train`.
 
     Returns:
         SHA-256 over every module that its component imports, directly or not, settings, templates and lock files.
@@ -59,7 +59,7 @@ def version_of(start: Path) -> str:
 
 
 def _reached(start: Path) -> set[Path]:
-    """The files that a module imports of the project, itself included."""
+    """Files of the project that a module imports, itself included."""
     found: set[Path] = set()
     left = [start]
     while left:
@@ -71,7 +71,7 @@ def _reached(start: Path) -> set[Path]:
 
 
 def _imported(path: Path) -> Iterator[Path]:
-    """The files that a file imports of the project, at the top or inside a function."""
+    """Files of the project that a file imports, at the top or inside a function."""
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.ImportFrom) and node.module:
             for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
@@ -82,7 +82,7 @@ def _imported(path: Path) -> Iterator[Path]:
 
 
 def _files(module: str) -> Iterator[Path]:
-    """The file of a module and those of the packages that it lies in; none of a module of another project."""
+    """The file of a module and those of its parent packages; none for a module of another project."""
     place = PROJECT
     for part in module.split("."):
         place /= part

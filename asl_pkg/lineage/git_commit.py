@@ -1,4 +1,4 @@
-"""Where a result comes from."""
+"""The commit of the running code."""
 
 import os
 import subprocess
@@ -8,10 +8,10 @@ UNKNOWN = "unknown"
 
 
 def commit() -> str:
-    """Name the commit of the code that runs.
+    """Name the commit of the running code.
 
     Returns:
-        ASL_COMMIT where it is set (an image has no repository), else the repository's HEAD, else `unknown`.
+        ASL_COMMIT if it is set (a container image has no repository), else the repository's HEAD, else `unknown`.
     """
     if given := os.environ.get("ASL_COMMIT"):
         return given

@@ -1,4 +1,4 @@
-"""Which packages, in which versions, a result was made with: a software bill of materials, CycloneDX 1.6."""
+"""A software bill of materials (CycloneDX 1.6): the packages and versions that made a result."""
 
 import json
 from importlib import metadata
@@ -15,7 +15,7 @@ def sbom() -> str:
     """List every distribution installed in this environment.
 
     Returns:
-        CycloneDX JSON. The same environment gives the same text: no time, serial number or path is in it.
+        CycloneDX JSON. The same environment gives the same text, without time, serial number or path.
     """
     found = {canonicalize_name(package.name): package for package in metadata.distributions()}
     components = [_component(name, package) for name, package in sorted(found.items())]

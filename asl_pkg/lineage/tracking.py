@@ -1,4 +1,4 @@
-"""What MLflow keeps of a training: an embedded store by default, a server where MLFLOW_TRACKING_URI names one."""
+"""Trainings in MLflow: in an embedded store by default, or on the server in MLFLOW_TRACKING_URI."""
 
 import logging
 import os
@@ -41,7 +41,7 @@ class Run:
         self.id = id
 
     def log(self, values: Mapping[str, float], epoch: int) -> None:
-        """Keep metrics of an epoch."""
+        """Log the metrics of an epoch."""
         from mlflow.entities import Metric
 
         now_ms = int(time.time() * 1000)
@@ -49,7 +49,7 @@ class Run:
             self.client.log_batch(self.id, [Metric(name, value, now_ms, epoch) for name, value in values.items()])
 
     def log_files(self, folder: Path, name: str) -> None:
-        """Keep the files of a folder as artefacts under a name."""
+        """Log the files of a folder as artifacts under a name."""
         with _spared(name):
             self.client.log_artifacts(self.id, str(folder), name)
 
@@ -67,7 +67,7 @@ def _spared(what: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, OSError) as error:
-        warnings.warn(f"MLflow at {uri()} did not take the {what}: {_first_line(error)}", stacklevel=4)
+        warnings.warn(f"MLflow at {uri()} did not accept the {what}: {_first_line(error)}", stacklevel=4)
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def tracked(name: str, parameters: Mapping[str, Any]) -> Iterator[Run]:
 
     Args:
         name: Name of the run.
-        parameters: Every setting, and where data and code come from.
+        parameters: Every setting, and the origin of data and code.
 
     Yields:
         The run.
@@ -101,7 +101,7 @@ def tracked(name: str, parameters: Mapping[str, Any]) -> Iterator[Run]:
 
 
 def uri() -> str:
-    """Name the store: MLFLOW_TRACKING_URI, else SQLite in the working folder.
+    """URI of the store: MLFLOW_TRACKING_URI, else SQLite in the working folder.
 
     User and password in a server's URL move to MLflow's own variables for them: MLflow shows its URL in errors.
     """
@@ -115,7 +115,7 @@ def uri() -> str:
 
 
 def check_tracking() -> None:
-    """Ask the server that MLFLOW_TRACKING_URI names whether it is there.
+    """Check that the server in MLFLOW_TRACKING_URI answers.
 
     Raises:
         AslError: It does not answer.
@@ -148,14 +148,14 @@ def check_tracking() -> None:
 
 
 def register(source: str, tags: Mapping[str, str]) -> str | None:
-    """Make a release the champion of MLflow's registry, which follows what serves and never decides it.
+    """Make a release the champion in MLflow's registry, which records what serves and never decides it.
 
     Args:
         source: URI of the release in the model store.
-        tags: Digests of the version; one that has the same becomes the champion again.
+        tags: Digests of the version; an existing version with the same becomes the champion again.
 
     Returns:
-        The model version, None where MLflow did not take it: that costs a warning, since the release serves already.
+        The model version; None, with a warning, if MLflow did not accept it, since the release already serves.
     """
     from mlflow.exceptions import MlflowException
 
@@ -175,13 +175,13 @@ def register(source: str, tags: Mapping[str, str]) -> str | None:
         )
         client.set_registered_model_alias(contract.MLFLOW_MODEL, contract.MLFLOW_ALIAS, version.version)
     except (AslError, MlflowException, OSError) as error:
-        warnings.warn(f"the release serves, but MLflow does not know of it: {_first_line(error)}", stacklevel=2)
+        warnings.warn(f"the release serves, but it was not registered in MLflow: {_first_line(error)}", stacklevel=2)
         return None
     return str(version.version)
 
 
 def ui_command() -> list[str]:
-    """Give the command that serves MLflow's UI over the embedded store, to be run with the variables of QUIET.
+    """Give the command that serves MLflow's UI on the embedded store; run it with the variables in QUIET.
 
     Raises:
         AslError: MLFLOW_TRACKING_URI names a server, which has a UI of its own.
@@ -195,7 +195,7 @@ def ui_command() -> list[str]:
 
 
 def _open() -> tuple["MlflowClient", str]:
-    """The client and the id of our experiment, which is made where it is missing."""
+    """The client, and the ID of our experiment, which is created if it is missing."""
     check_tracking()
     os.environ.update(QUIET)
     for name, value in PATIENCE.items():

@@ -50,9 +50,9 @@ class Reliability:
     """Images in equal bins of confidence.
 
     Args:
-        counts: Images in each bin [bins].
-        confidence: Mean confidence in each bin [bins], 0 where it is empty.
-        accuracy: Share of right answers in each bin [bins], 0 where it is empty.
+        counts: Number of images in each bin [bins].
+        confidence: Mean confidence in each bin [bins]; 0 if it is empty.
+        accuracy: Share of correct answers in each bin [bins]; 0 if it is empty.
     """
 
     counts: NDArray[np.int64]
@@ -85,13 +85,13 @@ def confusion_by_group(
 
 
 def accuracy(confusion: Confusion) -> NDArray[np.float64]:
-    """Share of right answers of each confusion matrix [..., classes, classes]."""
+    """Share of correct answers of each confusion matrix [..., classes, classes]."""
     right = np.trace(confusion, axis1=-2, axis2=-1)
     return _ratio(right, confusion.sum(axis=(-2, -1)))
 
 
 def recall(confusion: Confusion) -> NDArray[np.float64]:
-    """Share of right answers for each class [..., classes]; NaN for a class without images."""
+    """Share of correct answers for each class [..., classes]; NaN for a class without images."""
     right = np.diagonal(confusion, axis1=-2, axis2=-1)
     images = confusion.sum(axis=-1)
     return np.where(images > 0, _ratio(right, images), np.nan)
@@ -195,5 +195,5 @@ def _weights(confusions: NDArray[np.int64], resamples: int, generator: np.random
 
 
 def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
-    """Part of the whole, 0 where the whole is 0."""
+    """Part of the whole; 0 if the whole is 0."""
     return np.divide(part, whole, out=np.zeros(np.shape(whole), np.float64), where=np.asarray(whole) > 0)

@@ -1,4 +1,4 @@
-"""The networks, how they are trained, kept and calibrated."""
+"""The networks, their training, checkpoints, calibration and export."""
 
 from asl_pkg.models.checkpoint import load_checkpoint
 from asl_pkg.models.factory import build

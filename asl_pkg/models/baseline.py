@@ -36,7 +36,7 @@ class Stage(nn.Module):
 class BaselineCNN(nn.Module):
     """Four convolutional stages over the halved image, and a linear layer over a 3x3 grid of features.
 
-    Where the data set has landmarks, a second linear layer learns to point at them from the same features: knowing
+    If the data set has landmarks, a second linear layer learns to point at them from the same features: knowing
     where the joints are is most of knowing the letter (multi-task learning, Caruana 1997). It is not exported.
 
     Args:
@@ -73,11 +73,11 @@ class BaselineCNN(nn.Module):
         return logits
 
     def learn(self, images: torch.Tensor, landmarks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Classify while training, and point at the landmarks.
+        """Classify in training, and predict the landmarks.
 
         Args:
             images: float [n, 3, 200, 200], normalised.
-            landmarks: float [n, 21, 2], x and y in -1..1; not a number where there is no hand or it is unknown.
+            landmarks: float [n, 21, 2], x and y in -1..1; NaN if there is no hand or it is unknown.
 
         Returns:
             Logits, float [n, 29], and the mean distance to the known landmarks along an axis.

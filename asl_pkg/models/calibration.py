@@ -1,4 +1,4 @@
-"""Confidences that can be believed."""
+"""Calibration of the confidences."""
 
 import torch
 from torch.nn import functional
@@ -16,7 +16,7 @@ def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
         labels: int64 [n].
 
     Returns:
-        What to divide logits by; above 1 the network was too sure.
+        Divisor of the logits; above 1, the network was overconfident.
     """
     logits = logits.double()
     log_temperature = torch.zeros(1, dtype=torch.float64, requires_grad=True)

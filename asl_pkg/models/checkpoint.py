@@ -1,4 +1,4 @@
-"""Checkpoints: read without running what is in them."""
+"""Checkpoints, loaded without executing code in them."""
 
 import pickle
 from pathlib import Path
@@ -24,7 +24,7 @@ def load_checkpoint(path: Path) -> Classifier:
         The classifier, in evaluation mode, on the CPU.
 
     Raises:
-        BundleError: There is none, it is damaged, of something else, or of another contract.
+        BundleError: There is none, it is damaged, not a checkpoint of ours, or has another contract.
     """
     checkpoint = read(path)
     try:
@@ -36,7 +36,7 @@ def load_checkpoint(path: Path) -> Classifier:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Read what a checkpoint holds.
+    """Read the contents of a checkpoint.
 
     Args:
         path: Checkpoint.
@@ -45,7 +45,7 @@ def read(path: Path) -> dict[str, Any]:
         Lightning's dict: state_dict, hyper_parameters and more.
 
     Raises:
-        BundleError: There is none, it is damaged, of something else, or of another contract.
+        BundleError: There is none, it is damaged, not a checkpoint of ours, or has another contract.
     """
     if not path.is_file():
         raise BundleError(f"no checkpoint in {path}: {MAKES_ONE}")
@@ -73,7 +73,7 @@ def _check(path: Path, hyper_parameters: dict[str, Any]) -> None:
 
 
 def set_temperature(path: Path, temperature: float) -> None:
-    """Write the calibration temperature into a checkpoint that nobody reads yet.
+    """Write the calibration temperature into a new checkpoint.
 
     Args:
         path: Checkpoint that training wrote.

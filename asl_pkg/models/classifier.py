@@ -1,4 +1,4 @@
-"""The network with what training needs around it."""
+"""The network, with its loss, metrics and optimizer for training."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ class Classifier(LightningModule):
 
     @property
     def temperature(self) -> float:
-        """What the logits are divided by before the softmax."""
+        """Divisor of the logits before the softmax."""
         return float(self.hparams["temperature"])
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -51,11 +51,11 @@ class Classifier(LightningModule):
         return logits
 
     def on_train_epoch_start(self) -> None:
-        """Let dropout and the like hang on seed and epoch, not on what was drawn before: a resumed run is the same."""
+        """Make dropout and the like depend on seed and epoch only, so that a resumed run is the same."""
         torch.manual_seed(self.hparams["seed"] + 1_000_003 * self.current_epoch + 10_007 * self.global_rank)
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        """Loss of one batch, targets smoothed."""
+        """Loss of one batch, with label smoothing."""
         images = self.normalise(batch.pixels)
         misses = torch.zeros((), device=images.device)
         if isinstance(self.network, BaselineCNN):
@@ -69,7 +69,7 @@ class Classifier(LightningModule):
         return loss + LANDMARKS_WEIGHT * misses
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Negative log-likelihood of one batch, targets as they are: comparable whatever the smoothing."""
+        """Negative log-likelihood of one batch, without label smoothing: comparable whatever the setting."""
         logits = self(batch.pixels)
         loss = functional.cross_entropy(logits, batch.labels)
         self.validation_accuracy(logits, batch.labels)

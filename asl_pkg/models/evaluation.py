@@ -1,4 +1,4 @@
-"""A trained classifier on its validation split: temperature, metrics, and what a later comparison needs."""
+"""A trained classifier on its validation split: temperature, metrics, and the drift reference."""
 
 from typing import Any
 
@@ -60,7 +60,7 @@ def measure_validation(logits: torch.Tensor, labels: NDArray[np.int64], temperat
 
 
 def statistics(pixels: Pixels, labels: NDArray[np.int64], logits: torch.Tensor, temperature: float) -> dict[str, Any]:
-    """Describe the validation split, so that what is served later can be compared with it.
+    """Describe the validation split, so that images seen in serving can be compared with it.
 
     Args:
         pixels: uint8 [n, 200, 200, 3].
@@ -90,7 +90,7 @@ def statistics(pixels: Pixels, labels: NDArray[np.int64], logits: torch.Tensor, 
 
 
 def _sample(pixels: Pixels, probabilities: torch.Tensor) -> dict[str, list[Any]]:
-    """Measures, confidence and answer of so many images that further ones would tell no more."""
+    """Measures, confidence and answer of a sample that is large enough."""
     chosen = np.sort(np.random.default_rng(0).permutation(len(pixels))[:SAMPLE])
     described = [describe_image(np.asarray(pixels[row])) for row in chosen]
     confidence, answer = (part[chosen].tolist() for part in probabilities.max(dim=1))

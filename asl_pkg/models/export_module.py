@@ -1,4 +1,4 @@
-"""What is served: pixels in, probabilities out. Export traces this module, parity compares with it."""
+"""The served module: pixels in, probabilities out. Export traces it, parity compares with it."""
 
 import copy
 
@@ -10,10 +10,10 @@ from asl_pkg.models.normalise import Normalise
 
 
 class ExportModule(nn.Module):
-    """A trained network between the pixels that clients send and the calibrated probabilities that they get.
+    """A trained network, from the pixels that clients send to the calibrated probabilities that they get.
 
     Args:
-        classifier: Gives its network and its temperature.
+        classifier: Source of the network and the temperature.
     """
 
     def __init__(self, classifier: Classifier) -> None:
@@ -40,7 +40,7 @@ class HalfExportModule(nn.Module):
     """The same with the network in fp16; temperature and softmax stay in fp32, where small probabilities are not 0.
 
     Args:
-        served: Gives a copy of its network.
+        served: Source of the network, which is copied.
     """
 
     def __init__(self, served: ExportModule) -> None:
@@ -51,6 +51,6 @@ class HalfExportModule(nn.Module):
         self.temperature = served.temperature
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Answer, as `Served.forward`."""
+        """Answer, as `ExportModule.forward`."""
         logits = self.network(self.normalise(pixels).half())
         return torch.softmax(self.mask(logits.float()) / self.temperature, dim=1)

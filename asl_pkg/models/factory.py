@@ -1,4 +1,4 @@
-"""From the settings to a network."""
+"""Create the network of the settings."""
 
 from torch import nn
 
@@ -18,7 +18,7 @@ def build(settings: ModelSettings) -> nn.Module:
         A module: float [n, 3, 200, 200], normalised -> logits float [n, 29].
 
     Raises:
-        SettingError: These settings belong to no network.
+        SettingError: There is no such network.
     """
     match settings:
         case BaselineModel():

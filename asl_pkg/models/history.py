@@ -1,4 +1,4 @@
-"""What happens in each epoch: kept, logged, and said in a line."""
+"""Figures of each epoch: kept, logged, and printed as a line."""
 
 import sys
 import time
@@ -12,11 +12,11 @@ METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accura
 
 
 class History(Callback):
-    """Collects a row an epoch.
+    """Collects one row per epoch.
 
     Args:
         report: Gets each row and its epoch.
-        lines: Say each epoch in a line on stderr, as a log needs it.
+        lines: Print a line per epoch on stderr, for logs.
     """
 
     def __init__(self, report: Callable[[EpochRow, int], None], lines: bool) -> None:
@@ -26,7 +26,7 @@ class History(Callback):
         self.start = 0.0
 
     def take_up(self, rows: list[EpochRow]) -> None:
-        """Go on after the rows of an earlier process."""
+        """Continue after the rows of an earlier process."""
         self.rows = rows
         for epoch, row in enumerate(rows):
             self.report(row, epoch)
@@ -36,7 +36,7 @@ class History(Callback):
         self.start = time.monotonic()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the epoch's metrics; validation has already run."""
+        """Record the epoch's metrics; validation has already run."""
         row: EpochRow = {name: float(trainer.callback_metrics[name]) for name in METRICS}
         row["learning_rate"] = float(trainer.optimizers[0].param_groups[0]["lr"])
         row["seconds"] = time.monotonic() - self.start

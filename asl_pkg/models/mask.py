@@ -1,4 +1,4 @@
-"""Keeps the answers of a model to the classes that it knows: the others have probability 0."""
+"""Restrict a model's answers to the classes that it knows: the others have probability 0."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ AWAY = -1e30
 
 
 class Mask(nn.Module):
-    """Takes the logits of unknown classes away; where all are known it does nothing and leaves no trace in a graph.
+    """Suppresses the logits of unknown classes; if all are known, it does nothing and leaves no trace in a graph.
 
     Args:
         known: Names of the classes that the model knows.

@@ -1,4 +1,4 @@
-"""From pixels to what networks take."""
+"""From pixels to the networks' input."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""From a module of torch to a checked ONNX graph."""
+"""From a torch module to a checked ONNX graph."""
 
 import warnings
 
@@ -44,10 +44,10 @@ def to_onnx(served: torch.nn.Module, facts: dict[str, str]) -> onnx.ModelProto:
 
 
 def check_graph(graph: onnx.ModelProto) -> None:
-    """Let ONNX's own checker see a graph, and infer every shape: the output's has to follow from the input's.
+    """Run ONNX's checker on a graph and infer every shape: the output's has to follow from the input's.
 
     Args:
-        graph: With all its weights.
+        graph: Graph with all its weights.
 
     Raises:
         onnx.checker.ValidationError: It is not a sound graph.
@@ -58,7 +58,7 @@ def check_graph(graph: onnx.ModelProto) -> None:
 
 
 def _strip(message: Message) -> None:
-    """Take out what the exporter says of the sources: stack traces, paths, modules."""
+    """Remove the exporter's notes on the sources: stack traces, paths, modules."""
     for field, value in message.ListFields():
         if field.name in ("doc_string", "metadata_props"):
             message.ClearField(field.name)

@@ -1,4 +1,4 @@
-"""The four images of a training."""
+"""The four plots of a training."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ def draw_training_plots(
 
     Args:
         folder: Folder to write into.
-        rows: The history, one row an epoch.
+        rows: The history, one row per epoch.
         best: The epoch that was kept, from 0.
         counts: Confusion matrix on the validation split [29, 29], truth in rows.
         metrics: Figures of the kept epoch, for the title of the overview.

@@ -1,4 +1,4 @@
-"""Variants of the served graph that compute with fewer bits. Pixels in and probabilities out stay as they are."""
+"""Variants of the served graph in fewer bits; input and output stay as they are."""
 
 import copy
 import tempfile
@@ -24,7 +24,7 @@ IN_8_BITS = ["Conv", "Relu"]
 
 
 def to_fp16(served: ExportModule, facts: dict[str, str]) -> onnx.ModelProto:
-    """Trace what is served with a network in fp16, for GPUs.
+    """Export the served module with its network in fp16, for GPUs.
 
     Args:
         served: Network in evaluation mode.
@@ -40,8 +40,8 @@ def to_int8(graph: onnx.ModelProto, pixels: NDArray[np.uint8]) -> onnx.ModelProt
     """Quantise a graph, for CPUs: a pair of QuantizeLinear and DequantizeLinear around what runs in int8.
 
     Args:
-        graph: Computes in fp32.
-        pixels: uint8 [n, 200, 200, 3], RGB, of the training split: they tell how large the values are in between.
+        graph: Graph in fp32.
+        pixels: uint8 [n, 200, 200, 3], RGB, of the training split, to measure the range of the activations.
 
     Returns:
         Another graph with the same metadata_props.
@@ -54,7 +54,7 @@ def to_int8(graph: onnx.ModelProto, pixels: NDArray[np.uint8]) -> onnx.ModelProt
 
 
 def calibration_images(dataset_dir: Path, digest: str, seed: int) -> NDArray[np.uint8]:
-    """Take images of the training split.
+    """Choose images of the training split for calibration.
 
     Args:
         dataset_dir: The data set.
@@ -98,7 +98,7 @@ def _quantised(graph: onnx.ModelProto, pixels: NDArray[np.uint8]) -> onnx.ModelP
 
 
 class _Batches(CalibrationDataReader):
-    """The images as the library asks for them."""
+    """The images, in the form that the library needs."""
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
         starts = range(0, len(pixels), contract.MAX_BATCH)

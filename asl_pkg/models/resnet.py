@@ -1,4 +1,4 @@
-"""TransferResNet: a residual network of torchvision with a last layer of our own."""
+"""TransferResNet: a residual network of torchvision with a new last layer."""
 
 import pickle
 import warnings
@@ -33,7 +33,7 @@ class TransferResNet(nn.Module):
         self.backbone.requires_grad_(not freeze_backbone)
 
     def train(self, mode: bool = True) -> Self:
-        """Switch between training and use; a frozen backbone stays in use, or its batch statistics would drift."""
+        """Switch training on or off; a frozen backbone stays in evaluation mode, or its batch statistics drift."""
         super().train(mode)
         if self.frozen:
             self.backbone.eval()
@@ -58,12 +58,12 @@ class TransferResNet(nn.Module):
             weights: A .pth file with torchvision's names, `download`, or empty to stay with random weights.
 
         Raises:
-            DataError: The weights cannot be had, or are another network's.
+            DataError: The weights cannot be read or downloaded, or are another network's.
         """
         if not weights:
             warnings.warn(
-                f"{self.backbone_name} learns from scratch: model.weights=download or model.weights=FILE.pth "
-                "starts from ImageNet",
+                f"{self.backbone_name} trains from scratch: model.weights=download or model.weights=FILE.pth "
+                "starts from ImageNet weights",
                 stacklevel=2,
             )
             return
@@ -72,13 +72,13 @@ class TransferResNet(nn.Module):
         state = {name: value for name, value in state.items() if not name.startswith("fc.")}
         if foreign := own.keys() ^ state.keys():
             raise DataError(
-                f"{weights}: no weights of {self.backbone_name} (not in both: {min(foreign)}); "
-                "model.backbone names the network that they belong to"
+                f"{weights}: not the weights of {self.backbone_name} (not in both: {min(foreign)}); "
+                "set model.backbone to the network that they belong to"
             )
         try:
             self.backbone.load_state_dict(state)
         except RuntimeError as error:
-            raise DataError(f"{weights}: weights of another size than {self.backbone_name}'s") from error
+            raise DataError(f"{weights}: not the weights of {self.backbone_name}: sizes differ") from error
 
     def _downloaded(self) -> dict[str, Any]:
         weights = torchvision_models.get_model_weights(self.backbone_name).DEFAULT
@@ -86,13 +86,13 @@ class TransferResNet(nn.Module):
             return dict(weights.get_state_dict(check_hash=True))
         except OSError as error:
             raise DataError(
-                f"{weights.url} cannot be downloaded ({error}): model.weights=FILE.pth takes a file instead"
+                f"{weights.url} cannot be downloaded ({error}): use a file with model.weights=FILE.pth"
             ) from error
 
 
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise DataError(f"no weights in {path}: model.weights names a .pth file, or `download`")
+        raise DataError(f"no weights in {path}: expected a .pth file or `download` in model.weights")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:

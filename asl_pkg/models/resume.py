@@ -1,4 +1,4 @@
-"""What a killed training goes on from: its whole state, written after each epoch to a folder or to S3."""
+"""Resume a killed training from its whole state, written after each epoch to a folder or to S3."""
 
 import pickle
 import warnings
@@ -18,11 +18,11 @@ from asl_pkg.storage.folder import Folder, open_folder
 
 
 class CheckpointStore:
-    """Where the state of one training lies; it is there whole or not at all.
+    """Storage of one training's state; an incomplete state is never visible.
 
     Args:
-        folder: Holds the states of trainings.
-        name: File name of this one's.
+        folder: Folder with the states of trainings.
+        name: File name of this state.
     """
 
     def __init__(self, folder: Folder, name: str) -> None:
@@ -31,7 +31,7 @@ class CheckpointStore:
         self.url = folder.url(name)
 
     def fetch(self, target: Path) -> bool:
-        """Copy the state to a file; False where there is none."""
+        """Copy the state to a file; False if there is none."""
         self.folder.require()  # better refused now than after the first epoch
         if not self.folder.has(self.name):
             return False
@@ -48,11 +48,11 @@ class CheckpointStore:
 
 
 def open_checkpoint_store(uri: str, key: str) -> CheckpointStore:
-    """Say where the state of a training lies.
+    """Open the storage of a training's state.
 
     Args:
         uri: A folder, or s3://BUCKET/PREFIX.
-        key: Names the training: another one for other data, settings or code.
+        key: Name of the training; other data, settings or code give another one.
 
     Returns:
         The store; nothing is written yet.
@@ -64,17 +64,17 @@ def open_checkpoint_store(uri: str, key: str) -> CheckpointStore:
 
 
 class ResumeCallback(Checkpoint):
-    """Writes the state after each epoch, and takes up what an earlier process wrote.
+    """Writes the state after each epoch, and continues from the state of an earlier process.
 
     The state is a checkpoint of Lightning's with what else a training needs: the best checkpoint so far, the history,
     the images seen and whether training has stopped early.
 
     Args:
-        where: The state lies.
-        best: Writes the best checkpoint so far.
+        where: Storage of the state.
+        best: Callback that writes the best checkpoint so far.
         history: Figures of the epochs.
-        data: Knows the images seen.
-        scratch: Folder for a file that is being put or fetched.
+        data: Data with the images seen so far.
+        scratch: Folder for a file that is being copied.
     """
 
     def __init__(
@@ -89,26 +89,24 @@ class ResumeCallback(Checkpoint):
         self.added: dict[str, Any] = {}  # to the checkpoint that is being saved as the state
 
     def find(self) -> Path | None:
-        """Get what an earlier process wrote.
+        """Get the state that an earlier process wrote.
 
         Returns:
-            A checkpoint for Lightning to resume from, None where there is none.
+            A checkpoint for Lightning to resume from; None if there is none.
 
         Raises:
-            DataError: The state cannot be had.
+            DataError: The state cannot be read.
         """
         if not self.where.fetch(self.file):
             return None
         try:
             torch.load(self.file, map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-            raise DataError(
-                f"{self.where.url} is not a state of a training: remove it and run `asl train` again"
-            ) from error
+            raise DataError(f"{self.where.url} is not a training state: remove it and run `asl train` again") from error
         return self.file
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Take up what Lightning does not know of; it restores the rest."""
+        """Restore what Lightning does not know; it restores the rest."""
         folder = Path(str(self.best.dirpath))
         folder.mkdir(parents=True, exist_ok=True)
         path = str(folder / "best.ckpt")
@@ -128,13 +126,13 @@ class ResumeCallback(Checkpoint):
         trainer.should_stop = self.stopped
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Draw what a training draws for its loader between two epochs: dropout goes on from there."""
+        """Draw the random numbers that a loader draws between two epochs, so that dropout continues from there."""
         if self.resumed and batch_idx == 0:
             torch.empty((), dtype=torch.int64).random_()
             self.resumed = False
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Add what Lightning does not know of; nothing to the best checkpoint, which is saved the same way."""
+        """Add what Lightning does not know; nothing to the best checkpoint, which is saved the same way."""
         checkpoint |= self.added
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

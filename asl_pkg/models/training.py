@@ -36,18 +36,18 @@ def fit(
     progress: bool,
     state: CheckpointStore | None,
 ) -> None:
-    """Train until the epochs are over or the validation loss stops falling.
+    """Train until the last epoch or until the validation loss stops falling.
 
     Args:
-        classifier: Is changed in place.
+        classifier: Classifier, changed in place.
         data: Training and validation images.
-        history: Notes every epoch.
-        folder: Gets best.ckpt and last.ckpt.
-        progress: Show a bar on a terminal.
-        state: Where the state is kept, to resume from and written after each epoch; None keeps none.
+        history: Callback that records every epoch.
+        folder: Folder for best.ckpt and last.ckpt.
+        progress: Whether to show a bar on a terminal.
+        state: Storage of the state, to resume from and written after each epoch; None keeps none.
 
     Raises:
-        DataError: The state cannot be had.
+        DataError: The state cannot be read.
         SettingError: A GPU was requested and there is none.
         KeyboardInterrupt: On Ctrl-C.
     """
@@ -80,13 +80,13 @@ def fit(
 
 
 def device(accelerator: str) -> torch.device:
-    """Choose what computes.
+    """Choose the device to compute on.
 
     Args:
-        accelerator: Auto, cpu or gpu.
+        accelerator: `auto`, `cpu` or `gpu`.
 
     Returns:
-        The GPU where there is one and it may be used, else the CPU.
+        The GPU if there is one and it may be used, else the CPU.
 
     Raises:
         SettingError: A GPU was requested and there is none.
@@ -97,13 +97,11 @@ def device(accelerator: str) -> torch.device:
 
 
 def _processes(settings: TrainerSettings, on_cpu: bool) -> dict[str, Any]:
-    """What Lightning has to know of the processes that learn together."""
+    """Lightning's settings for training in several processes."""
     if settings.workers == 1:
         return {"devices": 1}
     if settings.sync_batchnorm and on_cpu:
-        raise SettingError(
-            "trainer.sync_batchnorm=true: torch has this layer for GPUs only; leave the setting out on a CPU"
-        )
+        raise SettingError("trainer.sync_batchnorm=true: torch supports it on GPUs only; omit it on a CPU")
     here = int(os.environ["LOCAL_WORLD_SIZE"])
     return {
         "devices": here,
@@ -115,7 +113,7 @@ def _processes(settings: TrainerSettings, on_cpu: bool) -> dict[str, Any]:
 
 
 def _bf16_is_faster(on_cpu: bool) -> bool:
-    """Whether matrices are multiplied in bfloat16 by the hardware itself: then training takes about half the time."""
+    """Whether the hardware multiplies matrices in bfloat16, which about halves the training time."""
     if not on_cpu:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
@@ -142,7 +140,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C through as itself: Lightning turns it into an exit of its own and goes on ignoring the signal."""
+    """Pass Ctrl-C on: Lightning turns it into its own exit and then ignores the signal."""
     try:
         yield
     except SystemExit as stop:

@@ -1,1 +1,1 @@
-"""Have the images that the model is shown drifted from those that it was measured on?"""
+"""Drift of new images from those that the model was measured on."""

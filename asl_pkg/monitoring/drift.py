@@ -1,4 +1,4 @@
-"""Has what a model is shown drifted from what it was measured on? Distances of distributions, and what is chance."""
+"""Distances between the distributions of new images and of the reference, and what chance explains."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -25,9 +25,9 @@ class Shift(JsonModel):
         name: Name of the measure.
         distance: 0 where both distributions are the same, 1 where they have nothing in common.
         allowed: The setting.
-        chance: Distance that so few images reach without any drift.
+        chance: Distance that so few images can reach without drift.
         before: Median of the reference; None for the letters.
-        now: Median of what is shown now; None for the letters.
+        now: Median of the new images; None for the letters.
         drifted: Whether the distance is larger than both what is allowed and what chance explains.
     """
 
@@ -76,8 +76,8 @@ def compute_drift(
     """Compare images and answers with the reference.
 
     Args:
-        reference: Numbers by measure, one an image, and under LETTER the answers.
-        shown: The same of other images.
+        reference: Numbers by measure, one per image, and under LETTER the answers.
+        shown: The same for the new images.
         limits: Largest distances allowed.
 
     Returns:
@@ -131,7 +131,7 @@ def _distance(before: NDArray[np.float64], now: NDArray[np.float64]) -> float:
 
 
 def _chance_of_shares(share: NDArray[np.float64], before: int, now: int) -> float:
-    """What half the sum of differences of shares is exceeded by chance, from draws of both samples."""
+    """Half the sum of differences of shares that chance rarely exceeds, from draws of both samples."""
     rng = np.random.default_rng(0)
     drawn = rng.multinomial(before, share, DRAWS) / before - rng.multinomial(now, share, DRAWS) / now
     return float(np.quantile(np.abs(drawn).sum(axis=1) / 2, 1 - CHANCE))

@@ -1,4 +1,4 @@
-"""An image in a few numbers, to compare it with those a model was measured on; they do not show the image."""
+"""Describe an image by a few numbers, for comparison with the reference; they do not reveal the image."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,12 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # of RGB, ITU-R BT.601
 DIRECTIONS = np.random.RandomState(0).standard_normal((hog.FEATURES, SHAPES)) / np.sqrt(hog.FEATURES)
 
 MEASURES: dict[str, str] = {
-    "brightness": "how light the images are",
-    "contrast": "how far light and dark lie apart",
+    "brightness": "brightness of the images",
+    "contrast": "contrast between light and dark",
     "red": "share of red in the light",
     "blue": "share of blue in the light",
-    "sharpness": "how sharp the finest edges are",
-    **{f"shape {number}": "where edges lie and which way they run" for number in range(1, SHAPES + 1)},
+    "sharpness": "sharpness of the finest edges",
+    **{f"shape {number}": "position and direction of edges" for number in range(1, SHAPES + 1)},
 }
 
 

@@ -18,7 +18,7 @@ from asl_pkg.reporting.plot_style import STABLE, svg_of
 
 TEMPLATE = Path(__file__).with_name("monitor.html.jinja")
 BINS = 30
-MEANINGS = MEASURES | {CONFIDENCE: "how sure the model is", LETTER: "which letters it answers"}
+MEANINGS = MEASURES | {CONFIDENCE: "confidence of the model", LETTER: "letters that the model answers"}
 
 
 def drift_html(body: DriftReport, reference: Mapping[str, Sequence[Any]], shown: Mapping[str, Sequence[Any]]) -> str:
@@ -26,8 +26,8 @@ def drift_html(body: DriftReport, reference: Mapping[str, Sequence[Any]], shown:
 
     Args:
         body: Contents of monitor.json.
-        reference: Numbers by measure, one an image, and the answers.
-        shown: The same of the images shown now.
+        reference: Numbers by measure, one per image, and the answers.
+        shown: The same for the new images.
 
     Returns:
         HTML that needs no other file and no network.
@@ -56,7 +56,7 @@ def _letters(before: Sequence[str], now: Sequence[str]) -> Markup:
         figure = Figure(figsize=(9, 2.4), layout="constrained")
         axes = figure.subplots()
         ticks = np.arange(len(contract.CLASSES))
-        axes.bar(ticks - 0.2, shares(before), 0.4, color=GREY, label="when it was measured")
+        axes.bar(ticks - 0.2, shares(before), 0.4, color=GREY, label="then")
         axes.bar(ticks + 0.2, shares(now), 0.4, color=BLUE, label="now")
         axes.set_xticks(ticks, contract.CLASSES)
         axes.tick_params(axis="x", labelrotation=90, length=0)

@@ -1,4 +1,4 @@
-"""The step that made a run on Kubeflow Pipelines fail, and how a run says that it ended."""
+"""The step that made a run on Kubeflow Pipelines fail, and a summary of how a run ended."""
 
 import os
 from dataclasses import dataclass, field
@@ -20,10 +20,10 @@ class FailedStep:
     """A step that failed.
 
     Args:
-        step: Such as `train`.
-        exit_code: Of its process; None where it never ran.
-        reason: What Kubernetes gives as the reason, such as OOMKilled or ImagePullBackOff; empty where it gives none.
-        log: The last lines that it wrote.
+        step: Name of the step, such as `train`.
+        exit_code: Exit code of its process; None if it never ran.
+        reason: Kubernetes' reason, such as OOMKilled or ImagePullBackOff; empty if it gives none.
+        log: Last lines of its log.
     """
 
     step: str
@@ -33,7 +33,7 @@ class FailedStep:
 
     @property
     def summary(self) -> str:
-        """One line about it."""
+        """The failure in one line."""
         how = "did not start" if self.exit_code is None else f"ended with exit code {self.exit_code}"
         return f"step {self.step} {how}{f' ({self.reason})' * bool(self.reason)}"
 
@@ -42,11 +42,11 @@ def find_failed_step(cluster: Cluster, run_id: str) -> FailedStep | None:
     """Find the step that made a run fail.
 
     Args:
-        cluster: Where its pods are.
+        cluster: Cluster of its pods.
         run_id: The run.
 
     Returns:
-        The first step whose last attempt failed or never started; None where no pod of such a step is left.
+        The first step whose last attempt failed or never started; None if no pod of such a step is left.
 
     Raises:
         ServingError: The pods cannot be read.
@@ -60,15 +60,15 @@ def find_failed_step(cluster: Cluster, run_id: str) -> FailedStep | None:
 
 
 def describe_ending(state: str, message: str, run_id: str) -> str:
-    """Say how a run ended, from a pod of the run.
+    """Describe how a run ended, from a pod of the run.
 
     Args:
-        state: That kfp gives its exit handler: SUCCEEDED on this machine, COMPLETE on Kubernetes, else it failed.
-        message: What kfp knows of the failure.
+        state: State that kfp gives its exit handler: SUCCEEDED on this machine, COMPLETE on Kubernetes, else it failed.
+        message: kfp's message about the failure.
         run_id: The run.
 
     Returns:
-        One line; where a step failed, its exit code and its last lines follow.
+        One line; if a step failed, with its exit code and last lines.
     """
     if state in ("SUCCEEDED", "COMPLETE"):
         return "pipeline run succeeded"
@@ -78,7 +78,7 @@ def describe_ending(state: str, message: str, run_id: str) -> str:
     try:
         failed = find_failed_step(Cluster(Path(OWN_ACCOUNT, "namespace").read_text(encoding="utf-8").strip()), run_id)
     except (ServingError, OSError) as error:
-        return f"{said}; which step failed is not known here: {error}"
+        return f"{said}; the failed step is unknown: {error}"
     return "\n".join([f"{said}: {failed.summary}", *failed.log]) if failed else said
 
 

@@ -1,4 +1,4 @@
-"""HTML pages: one file with everything in it, which needs no other file and no network."""
+"""Self-contained HTML pages, which need no other file and no network."""
 
 import base64
 import io
@@ -14,7 +14,7 @@ from asl_pkg.reporting import palette
 
 
 def render_page(template: Path, **values: Any) -> str:
-    """Fill a template that extends base.html.jinja; values are escaped, and one that is missing is an error.
+    """Fill a template that extends base.html.jinja; values are escaped, and a missing value is an error.
 
     Args:
         template: Jinja file.
@@ -29,12 +29,12 @@ def render_page(template: Path, **values: Any) -> str:
 
 
 def data_uri(data: bytes, media_type: str = "image/jpeg") -> str:
-    """Write a file as a link that carries it."""
+    """Encode a file as a data URI."""
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 
 def image_uri(pixels: NDArray[np.uint8], quality: int) -> str:
-    """Write an image, uint8 [height, width, 3], as a link that carries it as a JPEG of some quality (0 to 95)."""
+    """Encode an image, uint8 [height, width, 3], as a data URI of a JPEG with this quality (0 to 95)."""
     encoded = io.BytesIO()
     Image.fromarray(pixels).save(encoded, "JPEG", quality=quality)
     return data_uri(encoded.getvalue())

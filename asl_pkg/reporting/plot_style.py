@@ -21,7 +21,7 @@ STABLE: dict[Any, Any] = {
 
 
 def svg_of(figure: Figure) -> Markup:
-    """Draw a figure as SVG that a page can hold."""
+    """Draw a figure as SVG for a page."""
     drawn = io.StringIO()
     figure.savefig(drawn, format="svg", metadata={"Date": None}, transparent=True)
     return Markup(drawn.getvalue()[drawn.getvalue().index("<svg") :])  # noqa: S704 - drawn here, from numbers

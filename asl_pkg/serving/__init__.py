@@ -1,1 +1,1 @@
-"""What is served: the bundle, the store of releases, the local Triton and its clients."""
+"""Model servers: the local Triton, the transformer, and KServe's server."""

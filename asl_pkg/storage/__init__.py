@@ -1,1 +1,1 @@
-"""Files and folders here and in S3, written whole or not at all."""
+"""Files and folders on this machine and in S3, written atomically."""

@@ -26,9 +26,9 @@ class HttpPart:
     """What a server sends of a file.
 
     Args:
-        start: First byte sent: the one requested, or 0 where the server starts again.
-        total: Size of the whole file in bytes; None where the server does not say.
-        version: Identifies the contents, such as an ETag; empty where the server has none.
+        start: First byte sent: the one requested, or 0 if the server starts again.
+        total: Size of the whole file in bytes; None if the server does not say.
+        version: Identifies the contents, such as an ETag; empty if the server has none.
         chunks: The bytes; reading them raises BrokenConnectionError where the connection breaks.
     """
 

@@ -1,4 +1,4 @@
-"""One folder, on this machine or in S3: files are copied whole or not at all, and read the same way from both."""
+"""A folder on this machine or in S3, behind one interface; files are copied atomically."""
 
 import os
 import shutil
@@ -44,14 +44,14 @@ class Folder(Protocol):
         """Remove a file, if there is one."""
 
     def put_folder(self, source: Path, name: str, kind: outputs.OutputKind, last: str = "") -> None:
-        """Copy a folder into this one, in one step or so that the file `last` tells that the others are there."""
+        """Copy a folder into this one, atomically or with the file `last` last, as a sign that it is complete."""
 
     def opened(self, *names: str) -> AbstractContextManager[list[Path]]:
         """Sub-folders as folders of this machine, readable until the context ends."""
 
 
 class LocalFolder:
-    """A folder on this machine; it is made with its first file.
+    """A folder on this machine, created with its first file.
 
     Args:
         root: Path of the folder.
@@ -69,10 +69,10 @@ class LocalFolder:
         return (self.root / name).resolve().as_uri()
 
     def require(self) -> None:
-        """Whether it can be written to is known when its first file is."""
+        """Do nothing: writing the first file shows whether the folder is writable."""
 
     def names(self) -> Iterator[str]:
-        """Names of all files, without what an interrupted copy left."""
+        """Names of all files, without leftovers of interrupted copies."""
         for folder, _, files in os.walk(self.root, followlinks=True):
             names = (Path(folder, file).relative_to(self.root) for file in files)
             yield from (name.as_posix() for name in names if not name.parts[0].startswith("."))
@@ -127,7 +127,7 @@ def open_folder(address: str, below: str = "") -> Folder:
 
     Args:
         address: A path, or s3://BUCKET/PREFIX.
-        below: Name of a folder in it, which is opened instead.
+        below: Name of a sub-folder to open instead.
 
     Returns:
         The folder, which need not exist yet.

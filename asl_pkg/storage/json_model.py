@@ -1,4 +1,4 @@
-"""JSON files that one version of the program writes and another one reads: typed, and refused in one line."""
+"""Typed JSON files, which other versions of the program can read; a damaged one is refused in one line."""
 
 import re
 import reprlib
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class JsonModel(BaseModel):
-    """Contents of a JSON file. No text is taken for a number; a key that only newer versions know is left out."""
+    """Contents of a JSON file. Text is never converted to a number; keys of newer versions are ignored."""
 
     model_config = ConfigDict(frozen=True, strict=True, populate_by_name=True)
 
@@ -39,7 +39,7 @@ def parse_json(kind: type[T], text: bytes) -> T:
 
 
 def read_schema_version(text: bytes) -> int:
-    """Read which schema a JSON file has; raises ValueError where it does not say."""
+    """Read the schema version of a JSON file; raises ValueError if there is none."""
     return parse_json(_Versioned, text).schema_version
 
 

@@ -45,7 +45,7 @@ class OutputKind:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty where there is none."""
+    """The object in a JSON file; empty if there is none."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, ValueError, RecursionError):
@@ -165,7 +165,7 @@ def claim(path: Path, kind: OutputKind, inputs: Sequence[str] = ()) -> Path:
     for other in WHOLE:
         for around in folder.parents if not kind.beside else (folder, *folder.parents):
             if _ours(around, other):
-                raise _refused(path, kind, f"lies in a {other.what}, which takes no further files")
+                raise _refused(path, kind, f"is inside a {other.what}, where no other files may be")
     if foreign := _foreign(folder, kind):
         more = f" and {len(foreign) - SHOWN:,} more" if len(foreign) > SHOWN else ""
         names = ", ".join(name if name.isprintable() else ascii(name) for name in foreign[:SHOWN])
@@ -184,7 +184,7 @@ def claim_training(training_dir: Path, plots_dir: Path | None = None) -> list[tu
         Name in the training and final path of each file and folder.
 
     Raises:
-        SettingError: Something that no training wrote lies there.
+        SettingError: Something that no training wrote is in the way.
     """
     folder = claim(training_dir, TRAINING)
     checkpoints = Path(contract.BEST_CHECKPOINT).parent
@@ -197,7 +197,7 @@ def claim_training(training_dir: Path, plots_dir: Path | None = None) -> list[tu
 
 @contextmanager
 def replaced(path: Path, kind: OutputKind) -> Iterator[Path]:
-    """Give an empty folder that replaces what a former run wrote, whole or not at all.
+    """Give an empty folder that replaces the output of a former run, on success only.
 
     Args:
         path: The folder, as the user named it.
@@ -240,7 +240,7 @@ def claim_file(path: Path, setting: str, ours: Callable[[Path], bool]) -> None:
         ours: Recognises a file that this product wrote by its contents.
 
     Raises:
-        SettingError: It is something else.
+        SettingError: Another file is in the way.
     """
     if os.path.lexists(path) and not (path.is_file() and not path.is_symlink() and ours(path)):
         raise SettingError(f"{path} was not written by asl and would be replaced: set {setting} to another path")
@@ -279,7 +279,7 @@ def _followed(path: Path, kind: OutputKind) -> Path:
 
 
 def _ours(folder: Path, kind: OutputKind) -> set[str]:
-    """Files in a folder that a former run wrote; empty where there was none."""
+    """Files in a folder that a former run wrote; empty if there was none."""
     written = _json(folder / MARKER).get(kind.what) if kind.marked else None
     if isinstance(written, list):
         return {MARKER, *(name for name in written if isinstance(name, str))}
@@ -287,7 +287,7 @@ def _ours(folder: Path, kind: OutputKind) -> set[str]:
 
 
 def _foreign(folder: Path, kind: OutputKind) -> list[str]:
-    """What is in the way in a folder and was not written by this product."""
+    """Files in a folder that this product did not write."""
     if not folder.is_dir():
         return []
     ours = _ours(folder, kind)

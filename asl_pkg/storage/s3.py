@@ -35,7 +35,7 @@ BROKEN_OFF = (
 )
 # By S3's code where only that is specific, else by HTTP status: codes differ between servers.
 MEANINGS: dict[str | int, str] = {
-    "NoSuchKey": "is gone since it was listed; run the pull again",
+    "NoSuchKey": "was removed after it was listed; run the pull again",
     301: "its bucket is in another region: set AWS_REGION",
     400: "the server refuses the request: check AWS_REGION and the name of the bucket",
     403: "access denied: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; they need permission for "
@@ -146,7 +146,7 @@ def s3_errors_translated(name: str) -> Iterator[None]:
 
 
 def code_of(error: DataError) -> str:
-    """S3's code of an error that `s3_errors_translated` raised, such as AccessDenied; empty where it has none."""
+    """S3's code of an error that `s3_errors_translated` raised, such as AccessDenied; empty if it has none."""
     cause = error.__cause__
     return cause.response.get("Error", {}).get("Code", "") if isinstance(cause, exceptions.ClientError) else ""
 

@@ -19,12 +19,12 @@ from asl_pkg.storage.safe_names import fault_of
 
 @dataclass(frozen=True)
 class S3Object:
-    """An object as a listing describes it.
+    """An object in a listing.
 
     Args:
-        name: Its key without the folder's prefix.
-        etag: Changes with its contents.
-        size_bytes: Its size.
+        name: Key without the folder's prefix.
+        etag: ETag, which changes with the contents.
+        size_bytes: Size in bytes.
     """
 
     name: str
@@ -37,7 +37,7 @@ class S3Folder:
 
     Args:
         bucket: Name of the bucket.
-        prefix: Keys begin with it and a slash; empty for the whole bucket.
+        prefix: Prefix of the keys, without the slash after it; empty for the whole bucket.
 
     Raises:
         DataError: The AWS_* variables contradict one another.
@@ -123,15 +123,15 @@ class S3Folder:
         """Read a file.
 
         Args:
-            name: Of the file.
-            etag: Refuses other contents than these; empty takes any.
+            name: Name of the file.
+            etag: ETag of the expected contents; empty accepts any.
 
         Returns:
             Its contents.
 
         Raises:
             BrokenConnectionError: The connection broke.
-            DataError: S3 refuses, or the contents are others.
+            DataError: S3 refuses, or the contents changed.
         """
         with s3_errors_translated(self.url(name)):
             wanted = {"IfMatch": etag} if etag else {}
@@ -142,9 +142,9 @@ class S3Folder:
         """Open a file for `storage.download`.
 
         Args:
-            name: Of the file.
-            start: First byte wanted, if the contents are still these.
-            etag: Of the contents that the caller has a part of; empty for none.
+            name: Name of the file.
+            start: First byte wanted, if the contents are unchanged.
+            etag: ETag of the contents of which the caller has a part; empty for none.
 
         Yields:
             The file from that byte on, or all of it.
@@ -185,7 +185,7 @@ class S3Folder:
             self.client.download_file(self.bucket, self.key(name), str(target))
 
     def put_file(self, source: Path, name: str) -> None:
-        """Upload a file in one step, unless the very same is there already.
+        """Upload a file in one step, unless the same file is already there.
 
         Raises:
             DataError: S3 refuses.
@@ -219,7 +219,7 @@ class S3Folder:
             source: The folder.
             name: Its name here.
             kind: What it holds.
-            last: Name of the file that goes last, and so tells that the others are there.
+            last: Name of the file that is uploaded last, as a sign that the folder is complete.
 
         Raises:
             DataError: S3 refuses.
@@ -228,7 +228,7 @@ class S3Folder:
 
     @contextmanager
     def opened(self, *names: str) -> Iterator[list[Path]]:
-        """Copies of the sub-folders, which go with the context.
+        """Copies of the sub-folders, removed when the context ends.
 
         Raises:
             DataError: S3 refuses.
@@ -240,12 +240,12 @@ class S3Folder:
             yield copies
 
     def upload(self, source: Path, name: str, last: str = "") -> None:
-        """Upload a folder; what is there already is not sent again.
+        """Upload a folder; files that are already there are not sent again.
 
         Args:
             source: The folder.
             name: Its name here.
-            last: Name of the file that goes last, and so tells that the others are there.
+            last: Name of the file that is uploaded last, as a sign that the folder is complete.
 
         Raises:
             DataError: S3 refuses.
@@ -259,7 +259,7 @@ class S3Folder:
 
         Args:
             name: Its name here.
-            target: Gets its files.
+            target: Folder for the files.
 
         Raises:
             DataError: S3 refuses, or an object has a name that no file may have.
@@ -281,7 +281,7 @@ class S3Folder:
             self.remove_file(name)
 
     def _stored(self, name: str) -> tuple[int, str] | None:
-        """Size and SHA-256 of an object that `put_file` wrote; None where there is none."""
+        """Size and SHA-256 of an object that `put_file` wrote; None if there is none."""
         with s3_errors_translated(self.url(name)):
             try:
                 head = self.client.head_object(Bucket=self.bucket, Key=self.key(name))

@@ -26,7 +26,7 @@ def linked(name: str, target: str) -> str | None:
         target: Target of the link, relative to the link's folder.
 
     Returns:
-        A name in the archive; None where it leads out of it.
+        A name in the archive; None if it leads out of it.
     """
     path = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
     return None if not target or fault_of(path) or PurePosixPath(target).is_absolute() else path
@@ -39,7 +39,7 @@ def fault_of(name: str) -> str | None:
         name: Name with slashes or backslashes, as the source has it.
 
     Returns:
-        The fault, to follow "member NAME"; None where there is none.
+        The fault, to follow "member NAME"; None if there is none.
     """
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or DRIVE.match(name):

@@ -1,1 +1,1 @@
-"""What validate measures, which gates decide, and how the report looks."""
+"""The measurements of validate, the gates that decide on them, and the report."""

@@ -1,4 +1,4 @@
-"""Answers of a bundle, and of the checkpoint that it was made from, to the test images."""
+"""Answers of a bundle and of its checkpoint to the test images."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ class Answers:
     """The test images and two answers to each.
 
     Args:
-        pixels: Images, uint8 [n, 200, 200, 3], decoded already or when they are read.
+        pixels: Images, uint8 [n, 200, 200, 3], decoded already, or on access.
         truth: Class of each image [n].
         probabilities: Probabilities of the bundle in ONNX Runtime [n, 29].
         by_torch: Probabilities of the checkpoint in torch [n, 29].
-        groups: Group of similar images [n]: the signer where signers are known, else the block of frames.
+        groups: Group of similar images [n]: the signer if signers are known, else the block of frames.
         digests: SHA-256 of each image file [n].
     """
 
@@ -46,7 +46,7 @@ def answer_test_images(
     info: DatasetInfo,
     cache: CacheSettings,
 ) -> Answers:
-    """Let bundle and checkpoint answer every test image.
+    """Run bundle and checkpoint on every test image.
 
     Args:
         session: ONNX Runtime on the bundle's graph, which keeps the model contract.
@@ -84,7 +84,7 @@ def answer_by_onnx(session: onnxruntime.InferenceSession, pixels: Pixels) -> NDA
     Returns:
         [n, 29], in the order of contract.CLASSES.
     """
-    return np.concatenate([predict(session, batch) for batch in _batches(pixels, "Asking ONNX Runtime")])
+    return np.concatenate([predict(session, batch) for batch in _batches(pixels, "Running ONNX Runtime")])
 
 
 def answer_by_torch(served: torch.nn.Module, pixels: Pixels) -> NDArray[np.float32]:
@@ -98,7 +98,7 @@ def answer_by_torch(served: torch.nn.Module, pixels: Pixels) -> NDArray[np.float
         [n, 29], in the order of contract.CLASSES.
     """
     with torch.inference_mode():
-        return np.concatenate([served(torch.from_numpy(batch)).numpy() for batch in _batches(pixels, "Asking torch")])
+        return np.concatenate([served(torch.from_numpy(batch)).numpy() for batch in _batches(pixels, "Running torch")])
 
 
 def _batches(pixels: Pixels, description: str) -> Iterator[NDArray[np.uint8]]:

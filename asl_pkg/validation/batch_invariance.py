@@ -1,4 +1,4 @@
-"""Whether an answer depends on its image alone: not on the other images of the batch, its size, or chance."""
+"""Whether an answer depends on its image alone, not on the rest of the batch, its size, or chance."""
 
 import numpy as np
 import onnxruntime
@@ -12,14 +12,14 @@ ODD_BATCH = 7  # images: none of the sizes that config.pbtxt prefers
 
 
 def greatest_change(session: onnxruntime.InferenceSession, pixels: Pixels) -> float:
-    """Run some images in batches of the largest size, again, in another order and size, and one by one.
+    """Run images in batches of the largest size, again, in another order and size, and one by one.
 
     Args:
         session: ONNX Runtime on a graph that keeps the contract.
         pixels: Images, uint8 [n, 200, 200, 3].
 
     Returns:
-        Greatest change of a probability; infinite where an answer is not a number.
+        Greatest change of a probability; infinite if an answer is not a number.
     """
     chosen = np.linspace(0, len(pixels) - 1, min(IMAGES, len(pixels)), dtype=np.int64)
     images = np.asarray(pixels[chosen])

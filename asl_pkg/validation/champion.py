@@ -1,4 +1,4 @@
-"""The release that serves, run on the same images: a new one must not be clearly worse."""
+"""The serving release, run on the same images: a new one must not be significantly worse."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ FIRST = "no release serves yet: this is the first deployment"
 
 @dataclass(frozen=True)
 class Champion:
-    """The release that serves and what a new one loses against it.
+    """The serving release, and the accuracy that a new one loses against it.
 
     Args:
         release: Name of the release.
         digest: SHA-256 of its bundle.json.
-        loss: Loss of accuracy, as a share of the images; negative for a gain, None where they share no class.
-        classes: What was compared where the two know different classes.
+        loss: Loss of accuracy, as a share of the images; negative for a gain; None if they share no class.
+        classes: What was compared if the two know different classes.
     """
 
     release: str
@@ -38,14 +38,14 @@ class Champion:
 def compare_with_champion(champion: Bundle, context: EvaluationContext) -> Champion:
     """Run the champion itself: its own report was measured on other images.
 
-    Where the two know different classes, they are compared on the images of the classes that both know.
+    If the two know different classes, they are compared on the images of the classes that both know.
 
     Args:
-        champion: Bundle of the release that serves.
-        context: Bundle that is judged, and its answers.
+        champion: Bundle of the serving release.
+        context: New bundle and its answers.
 
     Returns:
-        How the two compare.
+        The comparison.
 
     Raises:
         BundleError: The champion does not keep the model contract.
@@ -66,15 +66,15 @@ def _compared(champion: Bundle, challenger: Bundle, both: Sequence[str], rows: N
         for bundle in (champion, challenger)
     )
     return (
-        f"compared on {rows.sum():,} of {len(rows):,} images, of the {len(both)} classes that both know; the new "
-        f"one no longer knows: {lost}; it newly knows: {gained}"
+        f"compared on {rows.sum():,} of {len(rows):,} images, those of the {len(both)} classes that both know; the "
+        f"new model no longer knows: {lost}; new classes: {gained}"
     )
 
 
 def accuracy_loss(
     before: NDArray[np.float32], context: EvaluationContext, rows: NDArray[np.bool_] | slice = EVERY
 ) -> Interval:
-    """Estimate what a bundle loses against other answers to the same images.
+    """Estimate the accuracy that a bundle loses against another model's answers to the same images.
 
     Args:
         before: Probabilities of the other model [n, 29].
@@ -94,10 +94,10 @@ def accuracy_loss(
 
 
 def champion_finding(found: Champion | None, unit: str) -> GateInput:
-    """Give the gate the lower bound of the loss: it refuses what is clearly worse, not what chance may explain.
+    """Give the gate the lower bound of the loss: it refuses a significant loss, not what chance may explain.
 
     Args:
-        found: None before the first deployment.
+        found: Comparison; None before the first deployment.
         unit: What was resampled.
 
     Returns:
@@ -108,7 +108,7 @@ def champion_finding(found: Champion | None, unit: str) -> GateInput:
     loss = found.loss
     if loss is None:
         return GateInput(0, f"release {found.release} serves; nothing to compare, since {found.classes}")
-    said = f"release {found.release} serves; the new one reads {-loss.value:+.1%} of the images rightly"
+    said = f"release {found.release} serves; accuracy on the same images changes by {-loss.value:+.1%}"
     said += f"; {found.classes}" if found.classes else ""
     if loss.too_few:  # an interval of so few groups says little
         return GateInput(loss.value, f"{said}; too few groups for an interval", unit)

@@ -1,4 +1,4 @@
-"""What all measurements on a bundle share: opened once, handed to each."""
+"""The context that all measurements on a bundle share; opened once."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +18,7 @@ from asl_pkg.validation.answers import Answers, answer_test_images
 
 @dataclass(frozen=True)
 class EvaluationContext:
-    """A bundle, the network that it was made from, and their answers to the test images.
+    """A bundle, the network of its checkpoint, and their answers to the test images.
 
     Args:
         settings: Settings of `asl validate`.
@@ -48,19 +48,19 @@ class EvaluationContext:
 
     @cached_property
     def single_thread_session(self) -> onnxruntime.InferenceSession:
-        """ONNX Runtime on the same graph with one thread, to time it."""
+        """ONNX Runtime on the same graph with one thread, for timing."""
         return open_session(self.bundle.model_path, threads=1)
 
 
 def open_context(
     settings: Settings, bundle: Bundle, checkpoint_path: Path, dataset_dir: Path, info: DatasetInfo
 ) -> EvaluationContext:
-    """Open a bundle and its checkpoint, and let both answer the test images.
+    """Open a bundle and its checkpoint, and run both on the test images.
 
     Args:
         settings: Settings of `asl validate`.
         bundle: Bundle that keeps the model contract.
-        checkpoint_path: Checkpoint that it was made from.
+        checkpoint_path: Checkpoint of the bundle.
         dataset_dir: Folder of the data set.
         info: Contents of dataset.json.
 

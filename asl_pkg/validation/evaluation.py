@@ -1,4 +1,4 @@
-"""What is measured on a bundle that keeps the model contract: everything that the gates judge and the pages show."""
+"""All measurements on a bundle that keeps the model contract, for the gates and the pages."""
 
 from dataclasses import dataclass
 
@@ -29,15 +29,15 @@ from asl_pkg.validation.variant import compare_with_fp32, variant_findings
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured.
+    """The measurements.
 
     Args:
         found: Input of each gate, by name.
         answers: Answers to the test images.
         measured: Figures on the test images.
         golden_rows: Positions of the golden set among the test images.
-        champion: Comparison with the release that serves; None before the first deployment.
-        external: Figures on other people's images; None where there are none.
+        champion: Comparison with the serving release; None before the first deployment.
+        external: Figures on other people's images; None if there are none.
     """
 
     found: dict[str, GateInput]
@@ -50,13 +50,13 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Judgement:
-    """Verdicts on a bundle, and what they follow from.
+    """Verdicts on a bundle, and the measurements behind them.
 
     Args:
         info: Contents of dataset.json.
-        bundle: The bundle; None where its files are not what was exported.
+        bundle: The bundle; None if its files are not the exported ones.
         gates: Verdict of each gate.
-        evaluation: What was measured; None where the model could not be run.
+        evaluation: The measurements; None if the model could not be run.
     """
 
     info: DatasetInfo
@@ -71,14 +71,14 @@ def evaluate(context: EvaluationContext, strangers: Source | None, champion_rele
     Args:
         context: Bundle, network and answers.
         strangers: Other people's images, if any.
-        champion_release: Release to compare with, empty for none; None looks up which one serves.
+        champion_release: Release to compare with; empty for none; None means the serving release.
 
     Returns:
-        Everything that was measured.
+        The measurements.
 
     Raises:
-        BundleError: The release that serves is damaged.
-        DataError: No image of other people's can be read.
+        BundleError: The serving release is damaged.
+        DataError: None of the other people's images can be read.
     """
     session, bundle, answers = context.session, context.bundle, context.answers
     unit = context.info.split_by
@@ -111,7 +111,7 @@ def _champion(context: EvaluationContext, release: str | None) -> Champion | Non
         with store.opened(release) as (folder, _):
             return compare_with_champion(open_bundle(folder), context)
     except BundleError as error:
-        raise BundleError(f"release {release} serves and cannot be compared with: {error}") from error
+        raise BundleError(f"cannot compare with the serving release {release}: {error}") from error
 
 
 def _external(context: EvaluationContext, strangers: Source) -> ExternalScore:

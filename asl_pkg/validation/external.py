@@ -1,4 +1,4 @@
-"""Other people's images: how well a model reads hands, cameras and rooms that are not in the data set at all."""
+"""Other people's images: how well a model reads hands, cameras and rooms outside the data set."""
 
 import heapq
 import itertools
@@ -39,9 +39,9 @@ class Mistake:
 
     Args:
         origin: Path of the image in its source, or group of a test image.
-        pixels: Images, uint8 [200, 200, 3].
+        pixels: The image, uint8 [200, 200, 3].
         truth: Class of the image.
-        answer: Class that the model named.
+        answer: Class that the model gave.
         confidence: Confidence of the answer.
     """
 
@@ -57,12 +57,12 @@ class ExternalScore:
     """How well a model reads other people's images.
 
     Args:
-        source: Where the images come from.
+        source: Origin of the images.
         unit: What was resampled: signer, block or image.
         confusion: Images by truth (rows) and answer (columns) [classes, classes].
-        accuracy: Share of right answers.
+        accuracy: Share of correct answers.
         macro_f1: Mean F1 of the classes that the images show.
-        broken: Files that should have been images, and why they are not.
+        broken: Unreadable image files, and the reasons.
         mistakes: Most confident wrong answers, the most confident first.
         unknown: Images of each class that the model does not know, which are not scored.
     """
@@ -78,7 +78,7 @@ class ExternalScore:
 
     @property
     def figures(self) -> ExternalFigures:
-        """What report.json says of it."""
+        """The figures for report.json."""
         shown = [label for label, count in enumerate(self.confusion.sum(axis=1)) if count]
         recall = classification.recall(self.confusion)
         return ExternalFigures(
@@ -124,17 +124,17 @@ def score(
 
     Args:
         session: ONNX Runtime on a graph that keeps the contract.
-        items: Images with their class, and files that cannot be one, as `Source.read` gives them.
-        source: Where the images come from.
+        items: Samples and rejected files, as `Source.read` yields them.
+        source: Origin of the images.
         resamples: Number of bootstrap resamples.
         seed: Seed of the resampling.
-        known: Labels of the classes that the model knows; images of others are counted only.
+        known: Labels of the classes that the model knows; images of other classes are only counted.
 
     Returns:
-        How good the answers are.
+        The score.
 
     Raises:
-        DataError: Not one image of a class that the model knows can be read.
+        DataError: No image of a class that the model knows can be read.
     """
     read: list[Sample] = []
     answers: list[NDArray[np.int64]] = []
@@ -190,14 +190,14 @@ def _names(labels: Iterable[int]) -> list[str]:
 
 
 def groups_of(images: Sequence[Sample]) -> tuple[str, list[str]]:
-    """Say which images resemble one another, so that they are resampled together.
+    """Group images that resemble one another, to be resampled together.
 
     Args:
-        images: All that were read.
+        images: All images that were read.
 
     Returns:
-        The unit, and each image's group: its signer where several are known; else a block of neighbouring frames,
-        which is the image alone where names have no numbers.
+        The unit, and each image's group: its signer if several are known; else a block of neighbouring frames,
+        or the image alone if names have no numbers.
     """
     signers = {sample.signer for sample in images}
     if len(signers) > 1 and UNKNOWN_SIGNER not in signers:
@@ -220,7 +220,7 @@ def _block_length(frames: int) -> int:
 def _prepared(
     items: Iterable[Sample | RejectedFile],
 ) -> Iterator[tuple[list[Sample], list[NDArray[np.uint8]], list[RejectedFile]]]:
-    """Batches: images, the pixels of each, and what is not an image."""
+    """Yield batches: images, their pixels, and unreadable files."""
     remaining = track(items, None, "Reading other people's images")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         while batch := list(itertools.islice(remaining, contract.MAX_BATCH)):

@@ -1,4 +1,4 @@
-"""What each gate asks, and what to do where it fails. The thresholds are settings: config.ValidateSettings."""
+"""What each gate requires, and what to do if it fails. The thresholds are settings: config.ValidateSettings."""
 
 from dataclasses import dataclass
 
@@ -8,20 +8,20 @@ from asl_pkg.class_sets import NOTHING
 
 AT_LEAST = "at least"
 AT_MOST = "at most"
-EXPORT_AGAIN = "name the checkpoint that the bundle was made from, or export again: `asl export`"
+EXPORT_AGAIN = "set checkpoint_path to the checkpoint of this bundle, or run `asl export` again"
 
-NOT_OFFERED = "the variant is not offered: serve fp32"
+NOT_OFFERED = "serve the bundle in fp32 instead"
 
 
 @dataclass(frozen=True)
 class GateSpec:
-    """What a gate asks.
+    """What a gate requires.
 
     Args:
         direction: AT_LEAST or AT_MOST the threshold.
         measures: Meaning of the number.
         remedy: What to do when the gate fails.
-        setting: Setting of ValidateSettings with the threshold; empty where only 0 is right.
+        setting: Setting of ValidateSettings with the threshold; empty if only 0 is allowed.
     """
 
     direction: str
@@ -33,23 +33,23 @@ class GateSpec:
 GATE_SPECS = {
     "integrity": GateSpec(
         AT_MOST,
-        "faults of the bundle against the digests in bundle.json",
-        "`asl export` writes the bundle again",
+        "files that differ from bundle.json",
+        "run `asl export` again",
     ),
     "contract": GateSpec(
         AT_MOST,
-        "departures from the model contract: files, tensors, types, shapes, classes, operators",
-        "export with this version of the code: `asl export`",
+        "violations of the model contract: files, tensors, types, shapes, classes, operators",
+        "run `asl export` with this version of the code",
     ),
     "data_set": GateSpec(
         AT_MOST,
-        "whether the data set is another one than the model was trained on (1) or the same (0)",
-        "validate with the data set of the training: its test images are the ones that training never saw",
+        "0 if this is the data set that the model was trained on, else 1",
+        "validate with the training's data set: training never saw its test images",
     ),
     "leak": GateSpec(
         AT_MOST,
-        "test images that training read, or a near-duplicate of them, and images it read from no training split",
-        "pull and train again: `asl pull` splits without leaks, and `asl train` notes what reached the network",
+        "test images that training read, itself or as near-duplicates, and images read from outside the training split",
+        "pull and train again: `asl pull` splits without leaks, and `asl train` records what reached the network",
     ),
     "finite": GateSpec(
         AT_MOST,
@@ -59,7 +59,7 @@ GATE_SPECS = {
     "independence": GateSpec(
         AT_MOST,
         "greatest change of a probability when an image is sent alone, in another batch, or again",
-        "the graph mixes images of a batch or uses random numbers: `asl export` again, it exports in evaluation mode",
+        "the graph mixes images of a batch or uses random numbers: run `asl export` again",
         "independence_max",
     ),
     "parity": GateSpec(
@@ -70,12 +70,12 @@ GATE_SPECS = {
     ),
     "parity_class": GateSpec(
         AT_MOST,
-        "images for which ONNX Runtime names another class than torch, except where torch's top two were almost equal",
+        "images for which ONNX Runtime gives another class than torch, unless torch's top two were almost equal",
         EXPORT_AGAIN,
     ),
     "agreement": GateSpec(
         AT_LEAST,
-        "share of test images for which the variant names the class that fp32 names",
+        "share of test images for which the variant and fp32 give the same class",
         NOT_OFFERED,
         "agreement_min",
     ),
@@ -87,43 +87,43 @@ GATE_SPECS = {
     ),
     "faster": GateSpec(
         AT_MOST,
-        "processor time for one image as a multiple of fp32's, nine of ten times",
+        "processor time for one image as a multiple of fp32's (90th percentile)",
         NOT_OFFERED,
         "variant_time_max",
     ),
     "accuracy": GateSpec(
         AT_LEAST,
-        "share of right answers, lower bound",
+        "share of correct answers, lower bound",
         "train longer, on more signers, or with model=resnet; the confusion matrix shows which letters are mixed up",
         "accuracy_min",
     ),
     "macro_f1": GateSpec(
         AT_LEAST,
         "mean F1 of the classes, lower bound",
-        "see which classes have a low recall, and give training more images of them",
+        "find the classes with a low recall, and add training images of them",
         "macro_f1_min",
     ),
     "recall": GateSpec(
         AT_LEAST,
         "recall of the worst class",
-        "look at that class's images in the data set's contact sheet: a wrong label or too few signers are usual",
+        "look at that class's images in the data set's contact sheet: usually wrong labels or too few signers",
         "recall_min",
     ),
     "worst_group": GateSpec(
         AT_LEAST,
-        "share of right answers for the worst signer",
-        "give training more signers like that one: handedness, skin, sleeve, light and camera differ",
+        "share of correct answers for the worst signer",
+        "add signers like that one to training: handedness, skin, sleeve, light and camera differ",
         "worst_group_min",
     ),
     "external": GateSpec(
         AT_LEAST,
-        "share of right answers on other people's images, lower bound",
-        "train on images of more people: data=mix joins sources",
+        "share of correct answers on other people's images, lower bound",
+        "train on images of more people: data=mix combines sources",
         "external_min",
     ),
     "calibration": GateSpec(
         AT_MOST,
-        "expected calibration error: how far confidence is from the share of right answers",
+        "expected calibration error: mean distance of confidence from accuracy",
         "train again: the temperature is fitted on the validation split, whose signers may be too few",
         "calibration_error_max",
     ),
@@ -135,8 +135,8 @@ GATE_SPECS = {
     ),
     "champion": GateSpec(
         AT_MOST,
-        "accuracy lost to the release that serves, on the same images, lower bound",
-        "the release that serves is better: keep it, or find out what the new training lacks",
+        "accuracy lost against the serving release on the same images, lower bound",
+        "the serving release is better: keep it, or find out why the new model is worse",
         "champion_loss_max",
     ),
     "stability": GateSpec(
@@ -148,19 +148,19 @@ GATE_SPECS = {
     "empty_scenes": GateSpec(
         AT_LEAST,
         "share of plain scenes without a hand that are answered with `nothing`",
-        "give the class `nothing` more and other backgrounds",
+        "add images of `nothing` with other backgrounds",
         "empty_scenes_min",
     ),
     "noise": GateSpec(
         AT_MOST,
         "share of images of pure noise that are confidently answered with a letter",
-        "give the class `nothing` more and other backgrounds, or raise export.confidence_threshold",
+        "add images of `nothing` with other backgrounds, or raise export.confidence_threshold",
         "noise_max",
     ),
     "triton": GateSpec(
         AT_MOST,
-        "images of the golden set for which a real Triton gives another answer than ONNX Runtime",
-        "`make install` repairs Triton, `asl export` writes the bundle again",
+        "images of the golden set for which a real Triton's answer differs from ONNX Runtime's",
+        "repair Triton with `make install`, or run `asl export` again",
     ),
     "latency": GateSpec(
         AT_MOST,
@@ -175,7 +175,7 @@ def knows_nothing(bundle: Manifest | None) -> bool:
     """Whether a model knows the class `nothing`, the right answer to empty scenes and noise.
 
     Args:
-        bundle: Contents of bundle.json; None where the bundle is damaged.
+        bundle: Contents of bundle.json; None if the bundle is damaged.
 
     Returns:
         True unless bundle.json says that it does not.
@@ -187,7 +187,7 @@ def required_gates(bundle: Manifest | None, unseen_signers: bool, external: bool
     """List the gates that a report must have.
 
     Args:
-        bundle: Contents of bundle.json; None where the bundle is damaged.
+        bundle: Contents of bundle.json; None if the bundle is damaged.
         unseen_signers: Whether training saw no signer of the test split.
         external: Whether other people's images were scored.
 

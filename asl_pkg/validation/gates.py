@@ -15,13 +15,13 @@ from asl_pkg.validation.report_body import Gate, ReportBody
 
 @dataclass(frozen=True)
 class GateInput:
-    """What a gate judges.
+    """Input of a gate.
 
     Args:
-        measured: The number, None where it could not be measured.
-        detail: What people should know about the number.
-        unit: What was resampled, empty for a number without an interval.
-        interval: 95% interval of the figure whose bound was measured, None for a number without one.
+        measured: The number; None if it could not be measured.
+        detail: Note on the number, for people.
+        unit: What was resampled; empty for a number without an interval.
+        interval: 95% interval of the figure whose bound was measured; None for a number without one.
     """
 
     measured: float | None
@@ -35,11 +35,11 @@ def passes(name: str, measured: float | None, threshold: float) -> bool:
 
     Args:
         name: Key of GATE_SPECS.
-        measured: The number, None where it was not measured.
+        measured: The number; None if it was not measured.
         threshold: Limit for the number.
 
     Returns:
-        True where it was measured and is on the right side of the threshold; the threshold itself passes.
+        True if it was measured and is on the right side of the threshold; the threshold itself passes.
     """
     if measured is None or not np.isfinite(measured):
         return False
@@ -47,14 +47,14 @@ def passes(name: str, measured: float | None, threshold: float) -> bool:
 
 
 def gate_inputs(measured: Measurements, unit: str) -> dict[str, GateInput]:
-    """What the answers to the test images give the gates.
+    """Turn the measurements on the test images into inputs of the gates.
 
     Args:
-        measured: On the test images.
+        measured: Measurements on the test images.
         unit: What was resampled: `signer`, `recording` or `block`.
 
     Returns:
-        A finding for each gate that judges answers.
+        An input for each gate that judges answers.
     """
     parity = measured.parity
     worst_class = contract.CLASSES[int(np.nanargmin(measured.recall))]
@@ -72,7 +72,7 @@ def gate_inputs(measured: Measurements, unit: str) -> dict[str, GateInput]:
 
 
 def bounded(found: Interval, unit: str) -> GateInput:
-    """Give a gate the lower bound of a figure, or its worst group where there are too few of them.
+    """Give a gate the lower bound of a figure, or its worst group if there are too few groups.
 
     Args:
         found: The figure.
@@ -100,14 +100,14 @@ def decide(found: Mapping[str, GateInput], settings: ValidateSettings, names: li
 
 
 def verdict_is_consistent(body: ReportBody) -> bool:
-    """Whether the verdict of a report follows from its own numbers.
+    """Whether the verdict of a report agrees with its numbers.
 
     Args:
         body: Contents of report.json.
 
     Returns:
-        True where every required gate is there once, each `passed` follows from measured and threshold, and the
-        report's own `passed` from theirs.
+        True if every required gate occurs once, each `passed` agrees with measured and threshold, and the
+        report's `passed` with theirs.
     """
     names = required_gates(body.bundle, body.data.unseen_signers, body.external is not None)
     return (

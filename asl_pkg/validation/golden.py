@@ -1,4 +1,4 @@
-"""The golden set: a test image a class with ONNX Runtime's answer, asked again of a server before it serves."""
+"""The golden set: one test image per class with ONNX Runtime's answer, which a server must repeat before it serves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ TOLERANCE = 1e-4  # of a probability: a server's ONNX Runtime is another version
 
 
 class GoldenImage(JsonModel):
-    """An image of the golden set and the answer expected."""
+    """An image of the golden set and the expected answer."""
 
     path: str
     sha256: str
@@ -37,7 +37,7 @@ class GoldenBody(JsonModel):
 
 @dataclass(frozen=True)
 class GoldenSet:
-    """The images and the answers expected.
+    """The images and the expected answers.
 
     Args:
         pixels: uint8 [n, 200, 200, 3].
@@ -50,11 +50,11 @@ class GoldenSet:
 
 @dataclass(frozen=True)
 class GoldenCheck:
-    """How a server answered the golden set.
+    """A server's answers to the golden set, compared with the expected ones.
 
     Args:
-        otherwise: Images whose answer differs in a probability by more than TOLERANCE.
-        greatest: Difference of a probability.
+        otherwise: Number of images with a probability that differs by more than TOLERANCE.
+        greatest: Greatest difference of a probability.
     """
 
     otherwise: int
@@ -62,20 +62,20 @@ class GoldenCheck:
 
 
 def check_golden_set(golden: GoldenSet, answers: NDArray[np.float32]) -> GoldenCheck:
-    """Compare a server's answers [n, 29] with those expected; what is not a number differs."""
+    """Compare a server's answers [n, 29] with the expected ones; NaN counts as a difference."""
     difference = np.nan_to_num(np.abs(answers - golden.probabilities), nan=np.inf).max(axis=1)
     return GoldenCheck(int((difference > TOLERANCE).sum()), float(difference.max()))
 
 
 def choose_golden_rows(labels: NDArray[np.int64], digests: Sequence[str]) -> list[int]:
-    """Choose one image a class, whatever the order of the images.
+    """Choose one image per class, independent of the order of the images.
 
     Args:
         labels: Class of each image [n].
         digests: SHA-256 of each image's bytes [n].
 
     Returns:
-        Positions, in the order of the classes; the least digest of each class.
+        Positions of the images with the smallest digest of each class, in the order of the classes.
     """
     order = sorted(range(len(labels)), key=lambda position: digests[position])
     first: dict[int, int] = {}
@@ -91,8 +91,8 @@ def write_golden(
 
     Args:
         folder: Folder to create.
-        labels: Class of each chosen image [n], each different.
-        images: `bytes` and `path` of each, as the data set holds them.
+        labels: Class of each chosen image [n], all different.
+        images: `bytes` and `path` of each, from the data set.
         probabilities: ONNX Runtime's answers [n, 29].
     """
     folder.mkdir()
@@ -119,10 +119,10 @@ def read_golden(folder: Path) -> GoldenSet:
         folder: Folder that `asl validate` wrote.
 
     Returns:
-        Its images, prepared, and the answers expected.
+        Its images, prepared, and the expected answers.
 
     Raises:
-        BundleError: It is missing or damaged, or an image is not the one that was answered.
+        BundleError: It is missing or damaged, or an image was changed.
     """
     try:
         images = parse_json(GoldenBody, (folder / contract.GOLDEN_FILE).read_bytes()).images

@@ -1,6 +1,6 @@
-"""How much work an image is, as a ratio to torch on the same network: the graph may do no more than the network does.
+"""Processor time per image, relative to torch on the same network: the graph must not do more work than the network.
 
-A ratio of processor time on one thread each, since seconds say more about the machine and its other work than about
+A ratio of processor time on one thread each, since seconds depend on the machine and its load more than on
 the graph.
 """
 

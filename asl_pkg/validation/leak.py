@@ -1,4 +1,4 @@
-"""Whether training read test images: its own record of the images it read, compared with the test split."""
+"""Whether training read test images: compare its record of the images it read with the test split."""
 
 import itertools
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from asl_pkg.errors import BundleError
 
 @dataclass(frozen=True)
 class Leak:
-    """What training read that it should not have read.
+    """Images that training should not have read.
 
     Args:
-        same: Test images that it read.
-        near: Further test images with a near-duplicate that it read.
-        unknown: Images it read that are not in the training split of the data set.
+        same: Number of test images that it read.
+        near: Number of further test images with a near-duplicate that it read.
+        unknown: Number of images that it read and that are not in the training split.
     """
 
     same: int
@@ -38,25 +38,25 @@ class Leak:
 
     @property
     def detail(self) -> str:
-        """Their numbers in one line."""
+        """The numbers in one line."""
         return (
-            f"{self.same} test images read in training, {self.near} with a near-duplicate read there, "
-            f"{self.unknown} images read that are not of the training split"
+            f"training read {self.same} test images, near-duplicates of {self.near} more, and "
+            f"{self.unknown} images that are not in the training split"
         )
 
 
 def find_leak(dataset_dir: Path, seen_path: Path) -> Leak:
-    """Compare the test split with what reached the network.
+    """Compare the test split with the images that training read.
 
     Args:
         dataset_dir: The data set.
         seen_path: seen.parquet of the training.
 
     Returns:
-        What is wrong; nothing for an honest training.
+        The leak; all zeros for an honest training.
 
     Raises:
-        BundleError: The account is missing or damaged.
+        BundleError: The record is missing or damaged.
     """
     try:
         seen = pa.parquet.read_table(seen_path, columns=["sha256", "dhash"])
@@ -76,7 +76,7 @@ def find_leak(dataset_dir: Path, seen_path: Path) -> Leak:
 def _with_twins(
     dataset_dir: Path, test: pa.Table, train: pa.Table, rows: NDArray[np.int64], read: set[str]
 ) -> NDArray[np.int64]:
-    """Those of some rows of the test split that have a near-duplicate among the training images that were read."""
+    """Rows of the test split that have a near-duplicate among the training images that were read."""
     others = np.flatnonzero([digest in read for digest in train["sha256"].to_pylist()])
     hashes, other_hashes = (np.asarray(table["dhash"], np.uint64) for table in (test, train))
     found = list(near_hashes(hashes[rows], other_hashes[others]))

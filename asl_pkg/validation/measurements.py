@@ -1,4 +1,4 @@
-"""Everything that validate measures on the test images, from the answers of bundle and checkpoint."""
+"""Measurements on the test images, from the answers of bundle and checkpoint."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from asl_pkg.validation.parity import Parity, parity_with_torch
 
 @dataclass(frozen=True)
 class Group:
-    """The images that are resampled together.
+    """A group of images that are resampled together.
 
     Args:
         name: Name of the signer, recording or block.
@@ -29,19 +29,19 @@ class Group:
 
 @dataclass(frozen=True)
 class Measurements:
-    """What was measured.
+    """Measurements on the test images.
 
     Args:
         confusion: Images by truth (rows) and answer (columns) [classes, classes].
         accuracy: Share of right answers.
         macro_f1: Mean F1 of the classes.
-        recall: By class [classes]; not a number for a class without test images.
+        recall: Recall by class [classes]; NaN for a class without test images.
         reliability: Confidence against accuracy.
-        roc: Micro-average over the classes.
+        roc: Micro-average ROC curve.
         unsure: Share of answers below the confidence threshold.
         worst: The group with the lowest accuracy.
         parity: ONNX Runtime against torch.
-        not_finite: Answers with a value that is infinite or no number.
+        not_finite: Number of answers with a value that is infinite or NaN.
     """
 
     confusion: NDArray[np.int64]
@@ -57,7 +57,7 @@ class Measurements:
 
     @property
     def images(self) -> int:
-        """How many images were answered."""
+        """Number of images."""
         return int(self.confusion.sum())
 
 

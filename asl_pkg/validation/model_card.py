@@ -29,7 +29,7 @@ for each.
 
 ## Factors
 Signer, handedness, skin, sleeve, light, camera and background change what the model sees. Figures below are over all
-test images; the worst {_unit(body)} is given beside them. Figures by skin tone, age or handedness were not made.
+test images; the worst {_unit(body)} is given beside them. Accuracy by skin tone, age or handedness was not measured.
 
 ## Metrics
 {_metrics(body)}
@@ -53,25 +53,23 @@ than others' excludes them: measure it on images of the people who will use it b
 
 
 def _known(body: ReportBody) -> str:
-    """Which classes the model knows, where it does not know all."""
+    """The classes that the model knows, if it does not know all."""
     known = body.bundle.known_classes if body.bundle else contract.CLASSES
     if not (some := describe_classes(known)):
         return ""
-    unasked = (
-        "" if NOTHING in known else " What it answers to a scene without a hand was not asked: it knows no `nothing`."
-    )
+    unasked = "" if NOTHING in known else " Scenes without a hand were not tested: it does not know `nothing`."
     return f" **It knows {some}.** It never answers with another class, whatever it is shown.{unasked}"
 
 
 def _details(body: ReportBody) -> str:
     bundle = body.bundle
     if bundle is None:
-        return "The bundle is damaged: nothing in it can be relied on."
+        return "The bundle is damaged: nothing in it can be trusted."
     training = bundle.provenance.training
     settings = ", ".join(f"{name} {value}" for name, value in training.model.items())
     return (
         f"Convolutional network ({settings}), trained from commit {training.commit}, seed {training.seed}, "
-        f"calibrated with temperature {bundle.temperature:.3f} (Guo et al. 2017), computing in "
+        f"calibrated with temperature {bundle.temperature:.3f} (Guo et al. 2017), precision "
         f"{bundle.precision}. "
         f"Input: {bundle.image_px}x{bundle.image_px} RGB. Output: {len(bundle.classes)} probabilities."
     )
@@ -94,13 +92,13 @@ def _metrics(body: ReportBody) -> str:
 
 
 def external_line(external: ExternalFigures) -> str:
-    """Say in a line how other people's images were read.
+    """Describe the results on other people's images in one line.
 
     Args:
         external: `external` of report.json.
 
     Returns:
-        Where they come from, accuracy, interval and its unit, macro F1, and what could not be read.
+        Origin, accuracy, interval and its unit, macro F1, and the number of unreadable files.
     """
     right, f1, unit = external.accuracy, external.macro_f1, external.unit
     few = f", too few {unit}s" if right.too_few_groups else ""
@@ -112,7 +110,7 @@ def external_line(external: ExternalFigures) -> str:
         else ""
     )
     return (
-        f"{external.source}: {right.value:.1%} of {external.images:,} read right (95% interval "
+        f"{external.source}: {right.value:.1%} of {external.images:,} read correctly (95% interval "
         f"{right.low:.1%} to {right.high:.1%}, resampled by {unit}{few}), macro F1 {f1.value:.1%} "
         f"({f1.low:.1%} to {f1.high:.1%}) over {len(external.counts)} classes{broken}{unknown}"
     )
@@ -124,10 +122,10 @@ def _unit(body: ReportBody) -> str:
 
 def _evaluation(body: ReportBody) -> str:
     if body.data.unseen_signers:
-        drawn = f", {body.data.drawn_signers} of them drawn, not photographed" if body.data.drawn_signers else ""
+        drawn = f", {body.data.drawn_signers} of them synthetic" if body.data.drawn_signers else ""
         return f"with {body.data.signers} signers of whom training saw no image{drawn}"
     if body.data.split_by == "signer":
-        return "with signers of whom it is not certain that training saw no image"
+        return "with signers of whom training may have seen images"
     return "blocks of frames that training did not see, of the same signer"
 
 
@@ -138,12 +136,12 @@ def _trained_on(body: ReportBody) -> str:
 def _caveat(body: ReportBody) -> str:
     if body.data.drawn_signers:
         return (
-            "Drawn hands are easier to read than photographs: `asl validate data.external=FOLDER` measures it on "
-            "photographs of people."
+            "Synthetic hands are easier to read than photographs: measure it on photographs of people with "
+            "`asl validate data.external=FOLDER`."
         )
     if body.data.unseen_signers:
-        return "Other cameras, rooms and people than those of the test images may be read worse."
-    return "One person's hands say little about another's: expect far worse on strangers."
+        return "Accuracy may be lower with cameras, rooms and people other than those of the test images."
+    return "One person's hands say little about another's: expect a far lower accuracy on strangers."
 
 
 def _threshold(body: ReportBody) -> str:

@@ -1,4 +1,4 @@
-"""Checks a bundle against the model contract."""
+"""Check a bundle against the model contract."""
 
 import json
 
@@ -24,7 +24,7 @@ def contract_faults(bundle: Bundle) -> list[str]:
         bundle: Bundle whose digests were verified.
 
     Returns:
-        One line for each thing that is not as contract.py says; empty for a sound bundle.
+        One line for each violation; empty for a sound bundle.
     """
     if faults := stated_faults(bundle):
         return faults
@@ -32,7 +32,7 @@ def contract_faults(bundle: Bundle) -> list[str]:
 
 
 def _config_faults(bundle: Bundle) -> list[str]:
-    """What is wrong with config.pbtxt and labels.txt."""
+    """Faults of config.pbtxt and labels.txt."""
     faults = []
     if (bundle.folder / contract.LABELS_FILE).read_text(encoding="utf-8") != triton_config.labels():
         faults.append("labels.txt does not list the classes in order")
@@ -47,14 +47,14 @@ def _config_faults(bundle: Bundle) -> list[str]:
         (contract.OUTPUT_NAME, model_config_pb2.TYPE_FP32, [len(contract.CLASSES)]),
     ]
     if (config.name, config.max_batch_size, tensors) != (contract.MODEL_NAME, contract.MAX_BATCH, expected):
-        faults.append("config.pbtxt has another name, batch size or other tensors than the contract")
+        faults.append("config.pbtxt differs from the contract in name, batch size or tensors")
     if config.backend != triton_config.BACKEND:  # the Python backend would run whatever model.onnx is
         faults.append(f"config.pbtxt asks for backend {config.backend!r}, expected {triton_config.BACKEND!r}")
     return faults
 
 
 def _graph_faults(bundle: Bundle) -> list[str]:
-    """What is wrong with the graph as it is written."""
+    """Faults of the graph, without running it."""
     path = bundle.model_path
     try:
         graph = onnx.load_model_from_string(read_model(path))
@@ -68,7 +68,7 @@ def _graph_faults(bundle: Bundle) -> list[str]:
         faults.append(f"operators {operators}, expected the standard ones of opset {contract.OPSET} at most")
     facts = {prop.key: prop.value for prop in graph.metadata_props}
     if facts.get(contract.METADATA_CLASSES) != json.dumps(contract.CLASSES):
-        faults.append("the graph names other classes, or in another order")
+        faults.append("the graph lists other classes, or another order")
     known = facts.get(contract.METADATA_KNOWN, json.dumps(contract.CLASSES))
     if known != json.dumps(bundle.known_classes):
         faults.append(f"the graph knows the classes {known}, bundle.json says {', '.join(bundle.known_classes)}")
@@ -81,7 +81,7 @@ def _graph_faults(bundle: Bundle) -> list[str]:
 
 
 def _answer_faults(bundle: Bundle) -> list[str]:
-    """What is wrong with the tensors that go in and come out."""
+    """Faults of the input and output tensors, found by running the graph."""
     try:
         session = open_session(bundle.model_path)
     except BundleError as error:
@@ -96,7 +96,7 @@ def _answer_faults(bundle: Bundle) -> list[str]:
             faults.append(f"a batch of {images} is refused: {str(error).splitlines()[0]}")
             continue
         if not np.allclose(probabilities.sum(axis=1), 1, atol=SUM_TOLERANCE) or (probabilities < 0).any():
-            faults.append("the output holds no probabilities: they are negative or do not add up to 1")
+            faults.append("the output is not probabilities: values are negative or do not add up to 1")
         if probabilities[:, unknown].any():
-            faults.append("classes that bundle.json does not call known have a probability")
+            faults.append("classes that bundle.json does not list as known have a probability")
     return faults

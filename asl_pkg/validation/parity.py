@@ -1,4 +1,4 @@
-"""Whether the exported graph computes what the checkpoint computes in torch."""
+"""Whether the exported graph gives the same results as the checkpoint in torch."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -21,13 +21,13 @@ CLOSE = 1e-4  # torch's top two classes nearer than this: either may come out fi
 
 @dataclass(frozen=True)
 class Parity:
-    """How two computations of the same images compare.
+    """Comparison of two computations on the same images.
 
     Args:
-        greatest: Greatest difference of log-probabilities where either reaches LEAST_PROBABILITY.
+        greatest: Greatest difference of log-probabilities, where either probability reaches LEAST_PROBABILITY.
         other_class: Images answered differently though torch's top two classes are further apart than CLOSE.
-        close: Images whose top two classes are nearer than that.
-        images: That were compared.
+        close: Images whose top two classes are closer than that.
+        images: Number of images compared.
     """
 
     greatest: float
@@ -44,7 +44,7 @@ def measure_parity(reference: NDArray[np.float32], other: NDArray[np.float32]) -
         other: ONNX Runtime's [n, classes].
 
     Returns:
-        What differs; `greatest` is infinite where either has a value that is not a probability.
+        The comparison; `greatest` is infinite if either has a value that is not a probability.
     """
     top = np.sort(reference, axis=1)[:, -2:]
     close = top[:, 1] - top[:, 0] <= CLOSE
@@ -58,13 +58,13 @@ def measure_parity(reference: NDArray[np.float32], other: NDArray[np.float32]) -
 
 
 def parity_with_torch(context: EvaluationContext) -> Parity:
-    """Compare ONNX Runtime with torch on the test images, with `validate.thorough` on varied ones too.
+    """Compare ONNX Runtime with torch on the test images, and with `validate.thorough` on augmented ones too.
 
     Args:
         context: Both computations and their answers.
 
     Returns:
-        How they compare on all images.
+        The comparison over all images.
     """
     found = measure_parity(context.answers.by_torch, context.answers.probabilities)
     return join_parities([found, *_varied(context)]) if context.settings.validate.thorough else found
@@ -81,7 +81,7 @@ def join_parities(parts: Sequence[Parity]) -> Parity:
 
 
 def _varied(context: EvaluationContext) -> Iterator[Parity]:
-    """Comparisons on test images varied as in training, until THOROUGH_IMAGES are compared."""
+    """Compare on test images, augmented as in training, until THOROUGH_IMAGES are reached."""
     pixels, size = context.answers.pixels, contract.MAX_BATCH
     rounds = math.ceil(THOROUGH_IMAGES / len(pixels)) - 1
     starts = [(number, start) for number in range(rounds) for start in range(0, len(pixels), size)]

@@ -13,13 +13,13 @@ from asl_pkg.reporting.plot_style import STABLE, svg_of
 
 
 def confusion_plot(confusion: NDArray[np.int64]) -> Markup:
-    """Draw which class is taken for which.
+    """Draw the confusion matrix.
 
     Args:
         confusion: Images, truth in rows [classes, classes].
 
     Returns:
-        SVG. Right answers are blue, wrong ones orange, the darker the larger their share; the numbers are images.
+        SVG. Correct answers are blue, wrong ones orange, darker for a larger share; the numbers are images.
     """
     with mpl.rc_context(STABLE):
         figure = Figure(figsize=(9, 8.6), layout="constrained")
@@ -49,7 +49,7 @@ def recall_plot(recall: NDArray[np.float64], least: float) -> Markup:
     """Draw the recall of each class.
 
     Args:
-        recall: By class [classes]; one that is not a number is not drawn.
+        recall: Recall by class [classes]; NaN is not drawn.
         least: The gate's threshold.
 
     Returns:
@@ -72,13 +72,13 @@ def recall_plot(recall: NDArray[np.float64], least: float) -> Markup:
 
 
 def reliability_plot(reliability: Reliability) -> Markup:
-    """Draw confidence against the share of right answers (reliability diagram, Guo et al. 2017, figure 1).
+    """Draw confidence against the share of correct answers (reliability diagram, Guo et al. 2017, figure 1).
 
     Args:
         reliability: The bins.
 
     Returns:
-        SVG; below it, how many answers each bin holds.
+        SVG, with the number of answers in each bin below.
     """
     with mpl.rc_context(STABLE):
         figure = Figure(figsize=(4.6, 4.6), layout="constrained")
@@ -87,9 +87,9 @@ def reliability_plot(reliability: Reliability) -> Markup:
         filled = reliability.counts > 0
         width = 1 / CALIBRATION_BINS
         above.bar(edges[filled], reliability.accuracy[filled], width, align="edge", color=PALE_BLUE, edgecolor="white")
-        above.plot([0, 1], [0, 1], color=AXIS, linestyle="--", linewidth=1, label="confidence = share right")
+        above.plot([0, 1], [0, 1], color=AXIS, linestyle="--", linewidth=1, label="confidence = share correct")
         above.plot(reliability.confidence[filled], reliability.accuracy[filled], "o-", color=BLUE, markersize=4)
-        above.set_ylabel("share right")
+        above.set_ylabel("share correct")
         above.set_ylim(0, 1)
         above.legend(frameon=False, loc="upper left")
         below.bar(edges, reliability.counts, width, align="edge", color=BLUE, edgecolor="white")

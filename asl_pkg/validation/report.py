@@ -1,4 +1,4 @@
-"""The report: what was measured on which bundle, which gates decided, and whether it may be served."""
+"""The report: measurements on a bundle, the gates' verdicts, and whether it may be served."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from asl_pkg.validation.report_body import ReportBody
 
 @dataclass(frozen=True)
 class Report:
-    """A report that was written.
+    """A report on disk.
 
     Args:
         folder: Folder of the report.
@@ -37,12 +37,12 @@ class Report:
 
     @property
     def accuracy(self) -> float:
-        """Share of right answers on the test images; 0 where the model could not be run."""
+        """Share of correct answers on the test images; 0 if the model could not be run."""
         return self.body.metrics.accuracy.value if self.body.metrics else 0.0
 
     @property
     def macro_f1(self) -> float:
-        """Mean F1 of the classes; 0 where the model could not be run."""
+        """Mean F1 of the classes; 0 if the model could not be run."""
         return self.body.metrics.macro_f1.value if self.body.metrics else 0.0
 
     @property
@@ -54,12 +54,12 @@ class Report:
 
     @property
     def external(self) -> str:
-        """How other people's images were read, in one line; empty where there were none."""
+        """Results on other people's images, in one line; empty if there were none."""
         return external_line(self.body.external) if self.body.external else ""
 
     @property
     def bundle_digest(self) -> str:
-        """Of the bundle that was judged."""
+        """Digest of the bundle that was validated."""
         return self.body.bundle_digest
 
     @property
@@ -69,12 +69,12 @@ class Report:
 
     @property
     def golden_folder(self) -> Path:
-        """Where the golden set lies."""
+        """Folder of the golden set."""
         return self.folder / contract.GOLDEN_FOLDER
 
 
 def read_report(folder: Path) -> Report:
-    """Read a report, check that its verdict follows from its own numbers, and its signature if a key is configured.
+    """Read a report; check that its verdict agrees with its numbers, and its signature if a key is configured.
 
     Args:
         folder: Folder that `asl validate` wrote.
@@ -101,21 +101,21 @@ def read_report(folder: Path) -> Report:
     except ValueError as error:
         raise BundleError(f"{path} is damaged ({error}): `asl validate` writes a new one") from error
     if not verdict_is_consistent(body):
-        raise BundleError(f"{path}: the verdict does not follow from the numbers: `asl validate` writes a new one")
+        raise BundleError(f"{path}: the verdict contradicts its numbers: `asl validate` writes a new one")
     golden = folder / contract.GOLDEN_FOLDER / contract.GOLDEN_FILE
     if body.passed and (not golden.is_file() or atomic.sha256(golden) != body.golden_digest):
-        raise BundleError(f"{golden} is not the one of the report: `asl validate` writes both")
+        raise BundleError(f"{golden} does not belong to the report: `asl validate` writes both")
     return Report(folder, body)
 
 
 def raise_refusal(folder: Path) -> None:
-    """Name the gates that a model did not pass.
+    """Raise an error that names the failed gates.
 
     Args:
         folder: Folder that `asl validate` wrote.
 
     Raises:
-        GateError: always.
+        GateError: Always.
     """
     failed = ", ".join(read_report(folder).failed)
-    raise GateError(f"not fit to be served, gates failed: {failed} (see {folder / contract.REPORT_PAGE})")
+    raise GateError(f"not fit to be served; failed gates: {failed} (see {folder / contract.REPORT_PAGE})")

@@ -1,4 +1,4 @@
-"""What report.json holds. Version 0.1.0 wrote `pictures` for `images`."""
+"""Contents of report.json. Version 0.1.0 wrote `pictures` for `images`."""
 
 from typing import Annotated
 
@@ -17,12 +17,12 @@ class Gate(JsonModel):
     Args:
         name: Key of GATE_SPECS.
         passed: Whether `measured` is on the right side of `threshold`.
-        measured: The number; None where it could not be measured, which never passes.
+        measured: The number; None if it could not be measured, which never passes.
         direction: AT_LEAST or AT_MOST.
         threshold: The limit.
         unit: What was resampled; empty for a number without an interval.
         interval: 95% interval of the figure whose bound was measured; None for a number without one.
-        why: What was measured, and what to do where the gate fails.
+        why: What was measured, and what to do if the gate fails.
     """
 
     name: str
@@ -55,7 +55,7 @@ class WorstGroup(JsonModel):
 
 
 class ParityFigures(JsonModel):
-    """ONNX Runtime against torch; `greatest` is None where an answer is not a probability."""
+    """ONNX Runtime against torch; `greatest` is None if an answer is not a probability."""
 
     greatest: float | None
     other_class: int
@@ -119,7 +119,7 @@ class SplitFacts(JsonModel):
 
 
 class ReportProvenance(JsonModel):
-    """When and with what the report was made."""
+    """Time and versions with which the report was made."""
 
     validated_at: str
     commit: str
@@ -148,5 +148,5 @@ class ReportBody(JsonModel):
 
 
 def figure(found: Interval) -> Figure:
-    """Write an interval as report.json holds it."""
+    """Convert an interval for report.json."""
     return Figure(**vars(found), too_few_groups=found.too_few)

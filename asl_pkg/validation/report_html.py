@@ -1,4 +1,4 @@
-"""report.html: the report for people, one file with everything in it."""
+"""report.html: the report as one self-contained page."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def report_html(body: ReportBody, evaluation: Evaluation | None) -> str:
 
     Args:
         body: Contents of report.json.
-        evaluation: The same numbers as arrays, and the images; None where the model could not be run.
+        evaluation: The same numbers as arrays, and the images; None if the model could not be run.
 
     Returns:
         HTML that needs no other file and no network.
@@ -58,10 +58,10 @@ def report_html(body: ReportBody, evaluation: Evaluation | None) -> str:
 
 
 def worst_mistakes(answers: Answers) -> list[dict[str, Any]]:
-    """Show the most confident wrong answers.
+    """List the most confident wrong answers.
 
     Args:
-        answers: All of them.
+        answers: All answers.
 
     Returns:
         Image, truth, answer, confidence and group of each, the most confident first.
@@ -85,13 +85,13 @@ def worst_mistakes(answers: Answers) -> list[dict[str, Any]]:
 
 
 def confusions(confusion: NDArray[np.int64]) -> list[dict[str, Any]]:
-    """List which classes are most often taken for which.
+    """List the most frequent confusions of classes.
 
     Args:
         confusion: Images, truth in rows [classes, classes].
 
     Returns:
-        Truth, answer, images of that truth and how many of them, the most first.
+        Truth, answer, images of that truth, and the number with that answer, the most frequent first.
     """
     wrong = confusion - np.diag(np.diag(confusion))
     order = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSIONS]
@@ -119,7 +119,7 @@ def _mistake(mistake: Mistake) -> dict[str, Any]:
 
 
 def _taken_for(confusion: NDArray[np.int64]) -> dict[str, str]:
-    """The wrong answer that each class gets most often, with its images."""
+    """The most frequent wrong answer to each class, with its number of images."""
     wrong = confusion - np.diag(np.diag(confusion))
     return {
         contract.CLASSES[truth]: f"{contract.CLASSES[row.argmax()]} ({row.max():,})"

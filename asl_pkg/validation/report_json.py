@@ -1,4 +1,4 @@
-"""report.json: the verdict, the numbers that it follows from, and where they come from."""
+"""report.json: the verdict, the numbers behind it, and their provenance."""
 
 import math
 from datetime import UTC, datetime
@@ -25,13 +25,13 @@ from asl_pkg.validation.report_body import (
 
 
 def report_json(judgement: Judgement, drawn: int, bundle_digest: str, golden_digest: str | None) -> ReportBody:
-    """Put report.json together.
+    """Assemble report.json.
 
     Args:
-        judgement: Verdicts and what they follow from.
-        drawn: Number of signers of the test split whose hands are drawn.
+        judgement: Verdicts and the measurements behind them.
+        drawn: Number of synthetic signers in the test split.
         bundle_digest: SHA-256 of bundle.json.
-        golden_digest: SHA-256 of golden.json; None where there is none.
+        golden_digest: SHA-256 of golden.json; None if there is none.
 
     Returns:
         The contents of report.json.
@@ -70,23 +70,23 @@ def report_json(judgement: Judgement, drawn: int, bundle_digest: str, golden_dig
 
 
 def headline(info: DatasetInfo, drawn: int, measured: Measurements | None) -> str:
-    """Say how good the model is, and on whose hands: the first thing that a reader has to know.
+    """Say how good the model is, and on whose hands: what a reader has to know first.
 
     Args:
         info: The data set.
-        drawn: Signers of its test split whose hands are drawn.
-        measured: None where the model could not be run.
+        drawn: Number of synthetic signers in its test split.
+        measured: The measurements; None if the model could not be run.
 
     Returns:
         One line.
     """
     if measured is None:
-        return "the model could not be measured: see the gates that failed"
+        return "the model could not be measured: see the failed gates"
     found = measured.accuracy
     some = f"; it knows {said}" if (said := describe_classes(info.known_classes)) else ""
     signers = info.signers["test"]
     few = ", too few groups" if found.too_few else ""
-    right = f"{found.value:.1%} of {measured.images:,} test images read right"
+    right = f"{found.value:.1%} of {measured.images:,} test images read correctly"
     interval = f"(95% interval {found.low:.1%} to {found.high:.1%}{few})"
     letters = ", ".join(info.unmeasurable)
     unmeasured = some + (
@@ -95,7 +95,7 @@ def headline(info: DatasetInfo, drawn: int, measured: Measurements | None) -> st
         else ""
     )
     if info.unseen_signers:
-        which = "drawn hands, no photographs" if drawn == signers else f"{drawn} of them drawn"
+        which = "synthetic hands, no photographs" if drawn == signers else f"{drawn} of them synthetic"
         hands = f": {which}" if drawn else ""
         return f"{right}, of {signers} signers that training never saw{hands} {interval}{unmeasured}"
     held_out = {

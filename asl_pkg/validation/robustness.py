@@ -1,4 +1,4 @@
-"""How a model behaves where the right answer is known without a label: small changes, empty scenes, noise."""
+"""A model's behaviour where the correct answer is known without a label: small changes, empty scenes, noise."""
 
 import io
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def stratified(truth: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
 
 
 def stability(session: onnxruntime.InferenceSession, images: PixelBatch, truth: NDArray[np.int64]) -> Stability:
-    """Change images a little, in ways that keep their letter, and ask again.
+    """Change images slightly, in ways that keep their letter, and run the model again.
 
     Args:
         session: ONNX Runtime on a graph that keeps the contract.
@@ -63,7 +63,7 @@ def stability(session: onnxruntime.InferenceSession, images: PixelBatch, truth: 
         truth: Class of each image [n].
 
     Returns:
-        The worst of CHANGES; a share of 0 where no image was read rightly before.
+        The worst of CHANGES; a share of 0 if no image was read correctly before.
     """
     right = _answers(session, images) == truth
     if not right.any():
@@ -130,7 +130,7 @@ def _compressed(image: Image.Image) -> Image.Image:
 
 
 def _placed(turn_deg: float, shift_px: int) -> Change:
-    """Turn about the middle and move to the right; what comes into the image repeats its edge."""
+    """Rotate about the centre and move to the right; the new border repeats the edge."""
     margin = contract.IMAGE_PX // 4
     inner = (margin, margin, margin + contract.IMAGE_PX, margin + contract.IMAGE_PX)
 

@@ -9,14 +9,14 @@ from asl_pkg.validation.golden import GoldenSet, check_golden_set
 
 
 def ask_triton(bundle: Bundle, golden: GoldenSet) -> GateInput:
-    """Start a Triton of its own on the bundle, ask it, and end it.
+    """Start a Triton on the bundle, send it the golden set, and stop it.
 
     Args:
-        bundle: Already verified.
+        bundle: Verified bundle.
         golden: Images and ONNX Runtime's answers.
 
     Returns:
-        How many images it answers differently; not measured where it does not start or answer, and why.
+        Number of images with another answer; if it does not start or answer, not measured, with the reason.
     """
     try:
         with LocalTriton(bundle) as server:

@@ -1,4 +1,4 @@
-"""A variant in fp16 or int8 beside the same checkpoint in fp32: as good as that, and worth it?"""
+"""A variant in fp16 or int8, compared with the same checkpoint in fp32: as accurate, and faster?"""
 
 import tempfile
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ ON_GPU = "fp16 is for GPUs, and no GPU is timed here"
 
 @dataclass(frozen=True)
 class Variant:
-    """How a variant compares with fp32 on the test images.
+    """Comparison of a variant with fp32 on the test images.
 
     Args:
-        agreement: Share of the images for which both name the same class.
+        agreement: Share of the images for which both give the same class.
         loss: Loss of accuracy, as a share of the images; negative for a gain.
-        time_ratio: Processor time for an image as a multiple of fp32's; None where it cannot be measured here.
+        time_ratio: Processor time per image as a multiple of fp32's; None if it cannot be measured here.
     """
 
     agreement: float
@@ -43,7 +43,7 @@ def compare_with_fp32(context: EvaluationContext) -> Variant:
         context: Bundle of the variant, network of the checkpoint, and the answers of both.
 
     Returns:
-        How the two compare.
+        The comparison.
     """
     answers = context.answers
     same = answers.probabilities.argmax(axis=1) == answers.by_torch.argmax(axis=1)
@@ -60,7 +60,7 @@ def variant_findings(found: Variant, unit: str) -> dict[str, GateInput]:
         unit: What was resampled.
 
     Returns:
-        A finding for each gate that only variants have.
+        An input for each gate that only variants have.
     """
     loss = found.loss
     few = f"too few groups: the worst {unit} decides" if loss.too_few else ""
@@ -72,7 +72,7 @@ def variant_findings(found: Variant, unit: str) -> dict[str, GateInput]:
 
 
 def _time_ratio(context: EvaluationContext) -> float:
-    """Time of the variant as a multiple of that of the graph in fp32, which is exported for this, in a slow round."""
+    """Time of the variant as a multiple of fp32's, whose graph is exported for this; SLOW_ROUND of the rounds."""
     variant, image = context.single_thread_session, context.answers.pixels[:1]
     with tempfile.TemporaryDirectory(prefix="asl-fp32-") as folder:
         path = Path(folder) / "model.onnx"

@@ -1,4 +1,4 @@
-"""A bundle may come from anybody: whatever is wrong with it is said in one line, and nothing outside it is touched."""
+"""Bundles are untrusted: any fault gives a one-line error, and nothing outside the bundle is touched."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Signatures: who has the private key signs, who has the public key refuses everything else."""
+"""Signatures: the private key signs, and with the public key everything else is refused."""
 
 import dataclasses
 import json
@@ -118,7 +118,7 @@ def better_numbers(work: Path) -> None:
     """A report that says more than was measured and is right in itself."""
     path = work / "report" / contract.REPORT_FILE
     body = json.loads(path.read_text())
-    body["headline"] = "100.0% of 1,000,000 test images read right"
+    body["headline"] = "100.0% of 1,000,000 test images read correctly"
     path.write_text(json.dumps(body))
 
 
@@ -146,7 +146,7 @@ def test_a_signed_report_is_read(work: Path) -> None:
 def test_nothing_is_deployed_that_was_edited_after_it_was_signed(work: Path, change: Callable[[Path], None]) -> None:
     change(work)
     chosen = dataclasses.replace(settings(), store=str(work / "store"))
-    with pytest.raises(BundleError, match="signed"):
+    with pytest.raises(BundleError, match="signed|signature"):
         deploy(chosen, work / "bundle", work / "report")
     assert not (work / "store").exists()
 
@@ -181,7 +181,7 @@ def test_another_program_verifies_the_signature(signed: Path, keys: tuple[Path, 
 def test_verify_says_what_is_known_of_the_signature(
     asl: Asl, signed: Path, exported: Exported, keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "files as exported; not signed" in asl("verify", str(exported.bundle)).stdout
+    assert "files match their digests; not signed" in asl("verify", str(exported.bundle)).stdout
     assert "signed (signer not verified; set ASL_PUBLIC_KEY)" in asl("verify", str(signed / "bundle")).stdout
     monkeypatch.setenv(contract.PUBLIC_KEY_VARIABLE, str(keys[1]))
     assert f"signed with the key of {keys[1]}" in asl("verify", str(signed / "bundle")).stdout
@@ -223,7 +223,7 @@ def test_a_pods_keys_are_mounted_and_a_variable_names_others(
     signed: Path, keys: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(signature.MOUNTED, contract.PUBLIC_KEY_VARIABLE, make_keys(tmp_path / "other")[1])
-    with pytest.raises(BundleError, match="is not what the owner of .* signed"):
+    with pytest.raises(BundleError, match="does not match its signature, checked with .*signing.pub"):
         open_bundle(signed / "bundle")
     monkeypatch.setenv(contract.PUBLIC_KEY_VARIABLE, str(keys[1]))
     open_bundle(signed / "bundle")

@@ -1,4 +1,4 @@
-"""The model store, in a folder and in S3: there against a strict server (tests/support/s3_server.py)."""
+"""The model store in a folder and in S3, against a strict server (tests/support/s3_server.py)."""
 
 import uuid
 from collections.abc import Iterator

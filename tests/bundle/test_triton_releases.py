@@ -1,4 +1,4 @@
-"""The table of Triton's releases: the contract, the locked packages and a real ONNX Runtime agree with it."""
+"""The table of Triton releases agrees with the contract, the locked packages and a real ONNX Runtime."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""What no verb has foreseen: one line that says what, where and how to fix it."""
+"""Unforeseen errors: one line that says what failed, where, and how to fix it."""
 
 import errno
 import json

@@ -1,7 +1,7 @@
-"""Each call to the system fails in turn: one line, exit code 1, nothing lost and nothing left.
+"""Each system call fails in turn: one line, exit code 1, nothing lost and nothing left behind.
 
 An audit hook sees every such call that Python makes and can let it fail; a limit on the size of files reaches the
-writes of native libraries too. Of the calls of each verb some are chosen, evenly.
+writes of native libraries too. Some calls of each verb are chosen, evenly spread.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""The same for the steps that take seconds: of their calls a few, evenly, fail in turn."""
+"""The same for the steps that take seconds: a few of their calls, evenly spread, fail in turn."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: answers, exit codes, one line for an error."""
+"""The command line as a user sees it: output, exit codes, one-line errors."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Settings: the dataclasses are the defaults, texts are literal, the impossible is refused."""
+"""Settings: dataclasses hold the defaults, text is literal, impossible values are refused."""
 
 import dataclasses
 import operator

@@ -1,4 +1,4 @@
-"""Settings as one text, as a form takes several at once."""
+"""Several settings in one string, as in a form."""
 
 import pytest
 from hypothesis import given

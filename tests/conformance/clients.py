@@ -1,4 +1,4 @@
-"""The clients that people have, used as their documentation says."""
+"""Common clients, used as their documentation says."""
 
 import contextlib
 import importlib

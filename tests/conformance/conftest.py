@@ -1,4 +1,4 @@
-"""Whom the suite asks: a local Triton, a transformer before it, and, by address, the same two on a cluster.
+"""The servers under test: a local Triton, a transformer in front of it, and, by address, the same two on a cluster.
 
 For the latter (mark e2e): ASL_PREDICTOR and ASL_TRANSFORMER are `http://HOST:PORT,grpc://HOST:PORT`, ASL_BUNDLE is the
 folder of the bundle that they serve.

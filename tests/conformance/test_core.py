@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, the same for a Triton and a transformer, by every client unchanged."""
+"""The Open Inference Protocol: Triton and the transformer answer every unmodified client alike."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What Triton offers beyond the protocol, the same on this machine and on a cluster."""
+"""Triton's extensions of the protocol, the same on this machine and on a cluster."""
 
 import numpy as np
 import pytest

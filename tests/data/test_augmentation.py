@@ -1,4 +1,4 @@
-"""Images change as the seed says, and stay images of the same hand."""
+"""Augmentation depends on the seed alone, and keeps the hand."""
 
 import numpy as np
 import pytest

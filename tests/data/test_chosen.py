@@ -1,4 +1,4 @@
-"""A part of the 29 classes is a data set too: chosen by a setting, or found and said."""
+"""A data set with some of the 29 classes: chosen by a setting, or detected and reported."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Batches hold every image once an epoch, in an order that the seed decides."""
+"""Batches hold every image once per epoch, in an order that the seed decides."""
 
 from pathlib import Path
 

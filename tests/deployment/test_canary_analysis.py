@@ -1,4 +1,4 @@
-"""A canary beside what serves: compared on the same requests, and refused for a reason that is said."""
+"""A canary is compared with the serving release on the same requests, and refused with a reason."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""A namespace of its own on the cluster that KUBECONFIG names, with our manifests, and a prefix of its own in S3.
+"""A new namespace with our manifests on the cluster in KUBECONFIG, and a new prefix in S3.
 
 Needed: KServe on the cluster; AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of an S3 server that both
 this machine and the cluster reach by that address, and ASL_E2E_BUCKET there (default: models).

@@ -1,4 +1,4 @@
-"""deploy on a real cluster, in the order in which a release lives: each test finds what the one before left."""
+"""deploy on a real cluster, in the order of a release's life: each test builds on the previous one."""
 
 import dataclasses
 import json

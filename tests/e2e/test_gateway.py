@@ -1,4 +1,4 @@
-"""The component gateway on a real cluster, and the share of the users' requests that it gives a canary.
+"""The component gateway on a real cluster, and the share of user traffic that it gives a canary.
 
 Needed: an implementation of the Gateway API with the GatewayClass `default`, whose Service ASL_E2E_GATEWAY names as
 NAMESPACE/SERVICE, in a namespace labelled asl/clients=true.

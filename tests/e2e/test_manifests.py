@@ -1,4 +1,4 @@
-"""The manifests on a real cluster, in the order in which a service lives: each test finds what the one before left."""
+"""The manifests on a real cluster, in the order of a service's life: each test builds on the previous one."""
 
 import os
 import re

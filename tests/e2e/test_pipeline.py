@@ -1,4 +1,4 @@
-"""asl.yaml on a real Kubeflow Pipelines, 2.5 or newer: each test finds what those before it left.
+"""asl.yaml on a real Kubeflow Pipelines, 2.5 or newer: each test builds on the previous ones.
 
 Needed beside KUBECONFIG and AWS_*: `make platform`, no InferenceService in the namespace asl, and
   ASL_E2E_KFP             address of KFP's UI, such as http://127.0.0.1:8080

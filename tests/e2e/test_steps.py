@@ -3,7 +3,7 @@
 Commands and parameters are asl.yaml's. KFP's launcher, which brings artefacts into a step's pod and takes them out, is
 not there: STAND_IN does that. The images that ASL_E2E_DATA_IMAGE and ASL_E2E_TRAIN_IMAGE name have to be on the nodes.
 Where Kubeflow Trainer is installed, train makes a TrainJob too.
-Each test finds what those before it left.
+Each test builds on the previous ones.
 """
 
 import json

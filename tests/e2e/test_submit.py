@@ -1,4 +1,4 @@
-"""What submit and the deploy step ask a real API server, which KUBECONFIG names: no nodes, no Kubeflow Pipelines."""
+"""Requests of submit and the deploy step to the real API server in KUBECONFIG; needs no nodes and no KFP."""
 
 import base64
 import json

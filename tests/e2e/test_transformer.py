@@ -1,4 +1,4 @@
-"""The transformer on a real cluster: letters for images, its predictors in turn, new ones, rollouts without a loss.
+"""The transformer on a real cluster: letters for images, load balancing, new predictors, rollouts without a loss.
 
 The image that ASL_E2E_TRANSFORMER_IMAGE names has to be there.
 """

@@ -1,4 +1,4 @@
-"""What defects are planted into, and what comes out."""
+"""The good model that defects are planted into, and the result."""
 
 import shutil
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Defects of what training read, and of what it says that it read."""
+"""Defects of the images that training read, and of its record of them."""
 
 import hashlib
 import io
@@ -95,5 +95,5 @@ PLANTERS: dict[str, Planter] = {
     "trained on another data set": checkpoint(another_data_set),
     "trained on the test split": account(test_images),
     "tuned to near-duplicates": near_duplicates,
-    "nobody knows what was read": account(lambda _good, _seen: None),
+    "no record of the images read": account(lambda _good, _seen: None),
 }

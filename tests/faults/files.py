@@ -1,4 +1,4 @@
-"""Defects of the files around the graph, of their seal, and of the report."""
+"""Defects of the files around the graph, of the digests, and of the report."""
 
 import json
 import shutil
@@ -157,19 +157,21 @@ PLANTERS: dict[str, Planter] = {
     "another backend": config('backend: "onnxruntime"', 'backend: "python"'),
     "no batches": config(f"max_batch_size: {contract.MAX_BATCH}", "max_batch_size: 0"),
     "broken config": config("name:", "name: ["),
-    "prepared otherwise": manifest(lambda body: body.update(preparation_version=contract.PREPARATION_VERSION + 1)),
+    "another image preparation": manifest(
+        lambda body: body.update(preparation_version=contract.PREPARATION_VERSION + 1)
+    ),
     "a config that Triton refuses": config('string_value: "1"', 'string_value: "many"'),
     "a byte changed": unsealed(byte_changed),
     "a file missing": unsealed(lambda bundle: (bundle / contract.LABELS_FILE).unlink()),
     "a file added": unsealed(lambda bundle: (bundle / contract.DRIFT_FILE).with_name("more.txt").write_text("more")),
     "a link": unsealed(link),
     "a path that leaves the bundle": unsealed(path_that_leaves),
-    "another graph, its digest made right": unsealed(another_graph),
+    "another graph, digest recomputed": unsealed(another_graph),
     "bundle.json altered": validated(never_unsure),
     "report of another bundle": validated(exported_again),
-    "a verdict talked up": validated(talked_up),
+    "a verdict changed to passed": validated(talked_up),
     "golden set altered": validated(golden_answer),
-    "report edited, digests made right": validated(better_numbers),
-    "golden set edited, digests made right": validated(golden_shortened),
-    "bundle edited, digests made right": validated(sealed_again),
+    "report edited, digests recomputed": validated(better_numbers),
+    "golden set edited, digests recomputed": validated(golden_shortened),
+    "bundle edited, digests recomputed": validated(sealed_again),
 }

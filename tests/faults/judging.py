@@ -1,4 +1,4 @@
-"""Planting a defect, and asking everything that may refuse it."""
+"""Plant a defect, and run every check that may refuse it."""
 
 import dataclasses
 import os

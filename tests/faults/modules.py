@@ -1,4 +1,4 @@
-"""Defects of the graph: it computes something else than the checkpoint, or otherwise."""
+"""Defects of the graph: its results or its behaviour differ from the checkpoint's."""
 
 import copy
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""docs/gates.md: the parts of it that are written by a program."""
+"""The generated parts of docs/gates.md."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,10 +20,10 @@ def defects_table(refused_by: Mapping[str, Sequence[str]]) -> str:
     """Make the table of defects.
 
     Args:
-        refused_by: for each defect that was planted, everything that refused it.
+        refused_by: For each planted defect, everything that refused it.
 
     Returns:
-        Markdown: defect, how it is planted, what was expected to refuse it, what did.
+        Markdown: defect, how it is planted, expected and actual refusals.
     """
     rows = []
     for defect in DEFECTS:
@@ -35,12 +35,12 @@ def defects_table(refused_by: Mapping[str, Sequence[str]]) -> str:
 
 
 def write_part(path: Path, part: str, text: str) -> None:
-    """Replace what lies between the two marks of a part.
+    """Replace the text between the two marks of a part.
 
     Args:
-        path: a Markdown file with `<!-- PART -->` and `<!-- end of PART -->`.
-        part: its name.
-        text: what shall lie between them.
+        path: A Markdown file with `<!-- PART -->` and `<!-- end of PART -->`.
+        part: Name of the part.
+        text: New text between the marks.
     """
     start, end = f"<!-- {part} -->", f"<!-- end of {part} -->"
     pattern = re.compile(f"{re.escape(start)}.*{re.escape(end)}", re.DOTALL)

@@ -1,4 +1,4 @@
-"""Defects of the graph as it is written: it is not what the contract says."""
+"""Defects of the graph's file: it violates the contract."""
 
 import json
 import math
@@ -17,7 +17,7 @@ MICROSOFT = "com.microsoft"
 
 
 def written(change: Callable[[onnx.ModelProto], object]) -> Planter:
-    """Change the graph as it is written."""
+    """Change the graph in its file."""
 
     def rewrite(bundle: Path) -> None:
         graph = onnx.load(bundle / contract.MODEL_FILE)

@@ -1,4 +1,4 @@
-"""Every planted defect is refused by the gate that was expected to refuse it, before anything ran on it."""
+"""Every planted defect is refused by the gate that was named before any gate ran on it."""
 
 import random
 import shutil

@@ -1,4 +1,4 @@
-"""Defects of the checkpoint: what was exported is that checkpoint, faithfully."""
+"""Defects of the checkpoint, which is exported faithfully."""
 
 import dataclasses
 import shutil
@@ -191,7 +191,7 @@ PLANTERS: dict[str, Planter] = {
     "one signer misread": checkpoint(answer("space", of_one_signer)),
     "strangers misread": with_strangers(checkpoint(answer("space", of_strangers))),
     "temperature 0.01": checkpoint(temperature(0.01)),
-    "too modest": checkpoint(confidence(0.7)),
+    "underconfident": checkpoint(confidence(0.7)),
     "never sure": checkpoint(confidence(0.3)),
     "blind in bright light": checkpoint(answer("del", brightened)),
     "a letter in an empty scene": checkpoint(answer("A", empty_scenes)),

@@ -1,6 +1,6 @@
 """Damaged v2 requests over HTTP: every one must get an error that says why.
 
-Triton answers 400 where it understood the JSON and refuses what it says, 500 where it could not parse it.
+Triton answers 400 if it parsed the JSON and refuses its contents, 500 if it could not parse it.
 """
 
 import contextlib

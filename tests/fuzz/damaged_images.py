@@ -1,4 +1,4 @@
-"""Image files that hold no image: every one must be named as broken."""
+"""Image files without an image: each must be reported as broken."""
 
 import io
 import struct

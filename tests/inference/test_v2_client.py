@@ -1,4 +1,4 @@
-"""The v2 client against a real Triton, and against servers that are none."""
+"""The v2 client against a real Triton, and against servers that do not speak v2."""
 
 import contextlib
 import socket

@@ -1,4 +1,4 @@
-"""The API server's client: whose token it sends, and what it says where that is refused (by a stand-in server)."""
+"""The client of the API server: which token it sends, and its error if that is refused (by a stand-in server)."""
 
 import json
 import threading

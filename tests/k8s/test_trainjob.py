@@ -1,4 +1,4 @@
-"""Training in the pods of a TrainJob: what Kubeflow Trainer is asked for, what a pod does, with a strict S3 server."""
+"""Training in the pods of a TrainJob: the object that is created, and what a pod does, with a strict S3 server."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A changed line runs again the steps that reach it, and no others."""
+"""A changed line reruns only the steps that reach it."""
 
 import shutil
 from collections.abc import Callable, Iterator

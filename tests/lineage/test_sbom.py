@@ -1,4 +1,4 @@
-"""The bill of materials: valid CycloneDX, complete, the same twice, quick."""
+"""The bill of materials is valid CycloneDX, complete, reproducible and quick to make."""
 
 import json
 import time

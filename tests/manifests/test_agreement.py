@@ -1,4 +1,4 @@
-"""One fact, one spelling: manifests, contract.py, config.pbtxt and the local Triton say the same."""
+"""Manifests, contract.py, config.pbtxt and the local Triton agree."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Two rule sets that others wrote, kube-score and Checkov, where they are installed; every exception says why.
+"""The linters kube-score and Checkov, if they are installed; every exception has a reason.
 
 Neither knows KServe: so they see, beside our objects, the Deployment that KServe makes of the ServingRuntime.
 """

@@ -1,4 +1,4 @@
-"""Alerts fire when they should, and a real Triton has what alerts and dashboard ask for."""
+"""Alerts fire when they should, and a real Triton has the metrics that alerts and dashboard use."""
 
 import json
 import shutil

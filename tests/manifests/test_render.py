@@ -1,4 +1,4 @@
-"""Every overlay with every choice of components renders, and what comes out holds together."""
+"""Every overlay renders with every choice of components, and the objects are consistent."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The transformer in the InferenceService fits what manifests/base has for it, and its image."""
+"""The transformer in the InferenceService fits manifests/base and its container image."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The check that stands before Triton in the pod: a program of its own, with the verdict of `asl verify`."""
+"""The check that runs before Triton in the pod: a separate program with the verdict of `asl verify`."""
 
 import importlib.util
 import os

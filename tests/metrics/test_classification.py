@@ -1,4 +1,4 @@
-"""The figures against scikit-learn, and against what is known of them."""
+"""Metrics compared with scikit-learn and with known values."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The temperature makes confidences honest and changes no answer."""
+"""The temperature calibrates the confidences and changes no answer."""
 
 import pytest
 import torch

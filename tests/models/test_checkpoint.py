@@ -1,4 +1,4 @@
-"""Checkpoints come back as they were, and nothing else is taken for one."""
+"""Checkpoints load as they were saved, and nothing else is accepted as one."""
 
 import pickle
 from collections.abc import Callable
@@ -60,7 +60,7 @@ def test_a_foreign_pickle_is_refused_and_never_run(in_tmp_path: Path) -> None:
     (in_tmp_path / "raw.ckpt").write_bytes(pickle.dumps(Bomb(), protocol=2))
     torch.save({"state_dict": {}, "hyper_parameters": {"bomb": Bomb()}}, in_tmp_path / "zip.ckpt")
     for path in (in_tmp_path / "raw.ckpt", in_tmp_path / "zip.ckpt"):
-        with pytest.raises(BundleError, match="damaged or no checkpoint.*asl train"):
+        with pytest.raises(BundleError, match="damaged or not a checkpoint.*asl train"):
             load_checkpoint(path)
     assert not (in_tmp_path / "exploded").exists()
 

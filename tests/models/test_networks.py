@@ -1,4 +1,4 @@
-"""Shapes, freezing, weights from files, and the module that is served."""
+"""Shapes, freezing, weights from files, and the served module."""
 
 from pathlib import Path
 
@@ -114,7 +114,7 @@ def test_weights_from_a_file_are_taken(tmp_path: Path) -> None:
 
 
 def test_learning_from_scratch_is_said() -> None:
-    with pytest.warns(UserWarning, match="learns from scratch.*model.weights"):
+    with pytest.warns(UserWarning, match="trains from scratch.*model.weights"):
         TransferResNet("resnet18", freeze_backbone=False).load_weights("")
 
 
@@ -123,7 +123,7 @@ def test_learning_from_scratch_is_said() -> None:
     [
         (None, "no weights in"),
         (b"not a checkpoint", "no weights that load safely"),
-        (torchvision_models.resnet34, "no weights of resnet18"),
+        (torchvision_models.resnet34, "not the weights of resnet18"),
         (np.float64, "no weights that load safely"),
     ],
     ids=["missing", "noise", "another network", "foreign object"],

@@ -1,4 +1,4 @@
-"""Variants in fp16 and int8: they keep the contract and answer nearly as the network in fp32 does."""
+"""Variants in fp16 and int8 keep the contract and give nearly the same answers as fp32."""
 
 import dataclasses
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A training that is killed goes on where it was and ends with the same weights, history and images seen."""
+"""A killed training resumes and ends with the same weights, history and images seen."""
 
 import csv
 import os
@@ -147,7 +147,7 @@ def test_a_state_of_other_settings_is_left_alone_and_a_damaged_one_is_said(
     assert "resuming" not in capfd.readouterr().err
     assert list(states.iterdir()) == [state]
     state.write_bytes(b"damaged")
-    with pytest.raises(DataError, match=f"{state} is not a state of a training: remove it"):
+    with pytest.raises(DataError, match=f"{state} is not a training state: remove it"):
         train(resumable(states), dataset_dir, in_tmp_path / "models")
 
 

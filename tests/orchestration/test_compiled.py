@@ -1,4 +1,4 @@
-"""The compiled pipeline as data: what a run fills in or leaves out changes nothing else."""
+"""The compiled pipeline as data: what a run sets or removes changes nothing else."""
 
 import copy
 from typing import Any

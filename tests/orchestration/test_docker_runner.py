@@ -1,4 +1,4 @@
-"""Steps in containers: of this machine they have what a process would have, no more."""
+"""Steps in containers have the same access to this machine as a process, and no more."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is said of a run that failed, of pods that a stand-in for the API server shows."""
+"""The description of a failed run, from pods of a stand-in for the API server."""
 
 from collections.abc import Iterator
 from pathlib import Path

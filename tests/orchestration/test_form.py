@@ -1,4 +1,4 @@
-"""The form of a run: the compiled pipeline's parameters are the table's, few, grouped, described and read somewhere."""
+"""The form of a run: the pipeline has the table's parameters, which are few, grouped, described and used."""
 
 from itertools import groupby
 from operator import attrgetter

@@ -1,4 +1,4 @@
-"""Images: named by their content, small to read, nothing in them but what a lock file pins, no root."""
+"""Container images: tagged by content, packages pinned by lock files, no root user."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""What a run shows of kfp's account of it."""
+"""The part of kfp's output that a run shows."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Writing beside, then renaming."""
+"""Atomic writes."""
 
 from pathlib import Path
 

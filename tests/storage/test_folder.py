@@ -1,4 +1,4 @@
-"""A folder here and one in S3 do the same, the latter against a strict server (tests/support/s3_server.py)."""
+"""Folders on this machine and in S3 behave alike, on a strict server (tests/support/s3_server.py)."""
 
 import uuid
 from collections.abc import Iterator

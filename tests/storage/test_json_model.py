@@ -1,4 +1,4 @@
-"""Files of every version are read as typed models, and what is wrong with one is said in one line."""
+"""Files of every version load as typed models, and a fault gives a one-line error."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Every verb refuses a place that is not its own before it reads or makes anything: here there is nothing to read."""
+"""Every verb refuses an output folder that is not its own before it reads anything: there is nothing to read here."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -72,7 +72,7 @@ def test_an_onnx_file_of_ours_is_not_refused(tmp_path: Path) -> None:
 
 
 def test_a_bundle_is_not_named_as_the_graph_beside_it(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="name another folder"):
+    with pytest.raises(SettingError, match="choose another folder"):
         export(Settings(), NONE, tmp_path / "model.onnx", tmp_path / "model.onnx")
 
 

@@ -1,4 +1,4 @@
-"""Nothing is removed or replaced that this product did not write there itself, whatever a setting names."""
+"""Only what this product wrote is removed or replaced, whatever a setting names."""
 
 import dataclasses
 import json
@@ -215,7 +215,7 @@ def test_what_is_read_is_not_replaced_even_if_it_is_ours(tmp_path: Path, read: s
 @pytest.mark.parametrize("kind", [REPORT, TRAINING], ids=lambda kind: kind.what)
 def test_nothing_is_put_into_what_is_whole(tmp_path: Path, around: OutputKind, kind: OutputKind) -> None:
     write(tmp_path / "set", around)
-    with unchanged(tmp_path), pytest.raises(SettingError, match=f"lies in a {around.what}"):
+    with unchanged(tmp_path), pytest.raises(SettingError, match=f"is inside a {around.what}"):
         outputs.claim(tmp_path / "set/deep/er", kind)
 
 

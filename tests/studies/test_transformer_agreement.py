@@ -1,4 +1,4 @@
-"""The transformer reads a test split, in every kind of file, exactly as `asl infer` does."""
+"""The transformer gives the same answers as `asl infer` on a test split, in every file format."""
 
 from pathlib import Path
 

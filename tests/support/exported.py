@@ -1,4 +1,4 @@
-"""A model that reads what it is shown, and the data set that shows it: real parts, made in a second.
+"""A tiny model that works, and its data set: real parts, made in a second.
 
 Each class is a place on a grid. A red square stands there and a blue one elsewhere, on a signer's own background: so a
 model that mixes up channels, classes or normalisation is seen to fail.

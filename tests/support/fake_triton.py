@@ -1,4 +1,4 @@
-"""A server that introduces itself as our Triton and answers every question with one gRPC status."""
+"""A server that claims to be our Triton and answers every request with one gRPC status."""
 
 import contextlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Calls to the system that fail on demand: an audit hook sees every one that Python makes."""
+"""System calls that fail on demand: an audit hook sees every call that Python makes."""
 
 import errno
 import os

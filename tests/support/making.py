@@ -1,4 +1,4 @@
-"""Small images and sources made by code."""
+"""Small images and sources, made by code."""
 
 import io
 from collections.abc import Iterator

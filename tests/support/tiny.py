@@ -1,4 +1,4 @@
-"""A model of the contract's signature that is made in no time, and a bundle of it."""
+"""A model with the contract's signature that is made in no time, and its bundle."""
 
 import json
 from pathlib import Path

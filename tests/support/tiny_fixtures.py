@@ -1,4 +1,4 @@
-"""One bundle of a tiny model and one Triton on it, shared by the tests that only ask."""
+"""A bundle of a tiny model and a Triton on it, shared by tests that only send requests."""
 
 from collections.abc import Iterator
 

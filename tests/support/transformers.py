@@ -1,4 +1,4 @@
-"""A transformer as a process of its own, which tests ask; its SDK and tritonclient cannot be in one process."""
+"""A transformer in its own process; its SDK and tritonclient cannot be in one process."""
 
 import contextlib
 import subprocess

@@ -1,4 +1,4 @@
-"""A new release against the one that serves."""
+"""A new release is compared with the serving one."""
 
 from pathlib import Path
 
@@ -87,5 +87,5 @@ def test_a_damaged_champion_is_no_reason_to_skip_the_comparison(exported: Export
     chosen.store = str(tmp_path)
     open_store(str(tmp_path)).write_serving(Serving("0123456789ab", "b", "r", None))
     release_folder(tmp_path, "0123456789ab").mkdir()
-    with pytest.raises(BundleError, match="release 0123456789ab serves and cannot be compared with: no bundle in"):
+    with pytest.raises(BundleError, match="cannot compare with the serving release 0123456789ab: no bundle in"):
         validate(chosen, exported.bundle, exported.dataset, exported.checkpoint, tmp_path / "report")

@@ -1,4 +1,4 @@
-"""Answers that hang on more than their image, graphs that do too much, servers that answer otherwise."""
+"""Answers that depend on more than their image, graphs that do too much, servers that answer differently."""
 
 from pathlib import Path
 

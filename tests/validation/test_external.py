@@ -1,4 +1,4 @@
-"""Other people's images are scored for what they are, whatever lies in their folder."""
+"""Other people's images are scored correctly, whatever else is in their folder."""
 
 import re
 from pathlib import Path
@@ -96,7 +96,7 @@ def test_page_card_and_line_tell_of_it(report: Report) -> None:
     assert 'alt="Confusion matrix of other' in section
     assert not re.search(r'src="(?!data:image/)', page)
     assert report.external in (report.folder / contract.MODEL_CARD).read_text()
-    assert "92.3% of 78 read right" in report.external
+    assert "92.3% of 78 read correctly" in report.external
     assert "1 broken" in report.external
 
 

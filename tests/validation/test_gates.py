@@ -1,4 +1,4 @@
-"""What the gates say, and what follows from it; test_defects.py sees each of them refuse."""
+"""The gates' verdicts and their consequences; in test_defects.py each gate refuses."""
 
 import json
 import shutil
@@ -100,14 +100,14 @@ def weights_outside(graph: onnx.ModelProto) -> None:
     [
         (labels_out_of_order, "labels.txt does not list the classes in order"),
         (python_smuggled_in, "model.py"),
-        (another_batch_size, "config.pbtxt has another name, batch size"),
+        (another_batch_size, "config.pbtxt differs from the contract in name, batch size"),
         (another_backend, "asks for backend 'python'"),
         (config_that_is_none, "config.pbtxt cannot be read"),
         (graph_change(other_input_name), "pixels"),
-        (graph_change(no_softmax), "the output holds no probabilities"),
-        (graph_change(not_a_number), "the output holds no probabilities"),
+        (graph_change(no_softmax), "the output is not probabilities"),
+        (graph_change(not_a_number), "the output is not probabilities"),
         (graph_change(fixed_batch), f"a batch of {contract.MAX_BATCH} is refused"),
-        (graph_change(classes_out_of_order), "the graph names other classes"),
+        (graph_change(classes_out_of_order), "the graph lists other classes"),
         (graph_change(weights_outside), "weights outside the ONNX file"),
         (graph_change(lambda graph: setattr(graph, "ir_version", 11)), "IR version 11"),
         (graph_change(lambda graph: setattr(graph.opset_import[0], "version", 22)), "opset 21 at most"),

@@ -1,4 +1,4 @@
-"""The golden set: chosen the same way always, and noticed when touched."""
+"""The golden set: its choice is deterministic, and changes are detected."""
 
 import json
 from pathlib import Path

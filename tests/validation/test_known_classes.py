@@ -1,4 +1,4 @@
-"""A model that knows a part of the classes: the others have probability 0, and every gate that can be asked is."""
+"""A model that knows some of the classes: the others have probability 0, and every applicable gate runs."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What training read against what it is measured on."""
+"""The images that training read, compared with the test split."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def test_a_near_duplicate_in_training_is_caught(tmp_path: Path) -> None:
     found = find_leak(tmp_path, seen(tmp_path, rows("test", 2).slice(CLASSES, 3)))
     assert (found.same, found.unknown) == (0, 0)
     assert found.near >= 3
-    assert f"{found.near} with a near-duplicate read there" in found.detail
+    assert f"near-duplicates of {found.near} more" in found.detail
 
 
 def test_images_that_reached_no_batch_are_no_leak(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""How a model behaves where the right answer is known without a label."""
+"""A model's behaviour where the correct answer is known without a label."""
 
 import numpy as np
 import pytest

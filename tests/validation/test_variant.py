@@ -1,4 +1,4 @@
-"""A variant in fewer bits is offered where it answers as fp32 does, as rightly, and faster."""
+"""A variant in fewer bits passes if it agrees with fp32, is as accurate, and is faster."""
 
 import dataclasses
 from pathlib import Path
@@ -77,7 +77,7 @@ def test_where_nothing_can_time_a_variant_it_is_not_offered(context: EvaluationC
     gate = decide(variant_findings(found, "signer"), settings().validate, GATES)[2]
     assert not gate.passed
     assert gate.why.startswith("not measured")
-    assert gate.why.endswith("fp16 is for GPUs, and nothing here times one; the variant is not offered: serve fp32")
+    assert gate.why.endswith("fp16 is for GPUs, and no GPU is timed here; serve the bundle in fp32 instead")
 
 
 def test_a_variant_that_is_no_faster_than_fp32_is_not_offered(exported: Exported, tmp_path: Path) -> None:

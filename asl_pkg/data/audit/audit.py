@@ -139,7 +139,7 @@ def _worth(info: DatasetInfo, drawn: int) -> str:
         return (
             f"No signer of the test split is in training: an accuracy there says how well the model reads the hands of "
             f"{people} people it has never seen."
-            + (f" {which} are drawn hands, not photographs." if drawn else "")
+            + (f" {which} are synthetic hands, not photographs." if drawn else "")
             + (f" It says nothing about {', '.join(info.unmeasurable)}." if info.unmeasurable else "")
         )
     if info.split_by == "signer":

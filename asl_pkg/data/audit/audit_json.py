@@ -22,13 +22,13 @@ class Score(JsonModel):
 
     Args:
         split: RANDOM_SPLIT, OUR_SPLIT or EXTERNAL_SET of leakage_probe.
-        accuracy: Of the small model on the images held out.
+        accuracy: Accuracy of the small model on the held-out images.
         low: 2.5th percentile over resamples.
         high: 97.5th percentile.
-        train: Images learned from.
-        test: Images scored.
+        train: Number of training images.
+        test: Number of scored images.
         unit: What was resampled, `group` or `image`.
-        units: How many of them.
+        units: Number of units that were resampled.
     """
 
     split: str
@@ -50,9 +50,9 @@ class Leakage(JsonModel):
     """How much a random split would flatter a model.
 
     Args:
-        sentence: Says so.
+        sentence: The result in one sentence.
         group: What our split keeps together: `signer`, `recording` or `block`.
-        scores: A row a split; empty where there are too few images.
+        scores: One row per split; empty if there are too few images.
     """
 
     sentence: str
@@ -73,7 +73,7 @@ class Imbalance(JsonModel):
     Args:
         largest: The class with most images.
         smallest: The class with fewest.
-        ratio: Of their images; None where the smallest has none.
+        ratio: Ratio of their numbers of images; None if the smallest has none.
     """
 
     largest: ClassCount
@@ -86,9 +86,9 @@ class NearPair(JsonModel):
 
     Args:
         paths: Their names in the source.
-        splits: Where they are.
-        bits: In which their hashes differ.
-        correlation: Of their grey levels.
+        splits: Their splits.
+        bits: Number of bits in which their hashes differ.
+        correlation: Correlation of their grey levels.
     """
 
     paths: list[str]
@@ -101,9 +101,9 @@ class NearDuplicates(JsonModel):
     """Images that look the same in two splits.
 
     Args:
-        dropped: Images left out for it, by class.
-        unmeasurable: Classes that the test does not hold, or whose images there look too much like training's.
-        remaining: Held-out images that still have a near-duplicate in another split.
+        dropped: Number of images left out, by class.
+        unmeasurable: Classes missing in the test, or whose test images look too much like training's.
+        remaining: Number of held-out images that still have a near-duplicate in another split.
         nearest: The pairs across splits that look most alike.
     """
 
@@ -117,10 +117,10 @@ class Recording(JsonModel):
     """A recording of a class.
 
     Args:
-        name: Of the recording.
-        first_frame: Its first frame number.
-        last_frame: Its last one.
-        images: By split, the guard and near-duplicates among them.
+        name: Name of the recording.
+        first_frame: First frame number.
+        last_frame: Last frame number.
+        images: Number of images by split, guard and near-duplicates included.
     """
 
     name: str
@@ -130,7 +130,7 @@ class Recording(JsonModel):
 
 
 class ClassRecordings(JsonModel):
-    """How many recordings a class has, and the first of them."""
+    """Number of recordings of a class, and the first of them."""
 
     count: int
     listed: list[Recording]
@@ -143,8 +143,8 @@ class ListedSuspect(JsonModel):
         path: Its name in the source.
         label: Its class.
         neighbours_say: The class of most of its neighbours.
-        votes: How many of them.
-        voters: Out of how many.
+        votes: Number of neighbours with that class.
+        voters: Number of neighbours that voted.
     """
 
     path: str
@@ -155,7 +155,7 @@ class ListedSuspect(JsonModel):
 
 
 class ListedLabelIssues(JsonModel):
-    """What the neighbours say of the labels; see label_issues.LabelIssues."""
+    """Votes of the neighbours on the labels; see label_issues.LabelIssues."""
 
     judged: int
     agreed: float
@@ -168,10 +168,10 @@ class Brightness(JsonModel):
     """How light the images of a split are.
 
     Args:
-        median: Of the images' mean grey levels, 0 to 255.
-        low: Their 5th percentile.
-        high: Their 95th percentile.
-        shares: Of the images in each of BRIGHTNESS_BINS equal bins.
+        median: Median of the images' mean grey levels, 0 to 255.
+        low: 5th percentile.
+        high: 95th percentile.
+        shares: Share of the images in each of BRIGHTNESS_BINS equal bins.
     """
 
     median: float
@@ -181,7 +181,7 @@ class Brightness(JsonModel):
 
 
 class ReasonCount(JsonModel):
-    """Why files stay out, how many, and a few of their names."""
+    """A reason why files are left out, their number, and a few of their names."""
 
     reason: str
     count: int
@@ -208,7 +208,7 @@ class Audit(JsonModel):
     """Contents of audit.json.
 
     Args:
-        digest: Of the data set.
+        digest: Digest of the data set.
         known_classes: Classes that have images to learn from.
         leakage: How much a random split would flatter; its key is `honesty`.
         meaning: What an accuracy on the test split is worth.
@@ -220,17 +220,17 @@ class Audit(JsonModel):
         groups: Number of groups by split.
         guard: Images left out between splits, by class.
         near_duplicates: Images that look the same in two splits.
-        recordings: By class.
+        recordings: Recordings by class.
         label_issues: Images that may be labelled wrong; its key is `label_errors`.
-        brightness: By split.
+        brightness: Brightness by split.
         quarantined: Files that should have been images.
-        skipped: Files that never claimed to be images.
+        skipped: Files that are not named as images.
         external_quarantined: Likewise, of data.external.
         external_skipped: Likewise, of data.external.
         private: Files that came with EXIF about place or person.
         file_bytes: Sizes of the image files.
         sizes_px: Images by width and height, the most frequent first.
-        other_sizes: How many more sizes there are.
+        other_sizes: Number of further sizes.
         same_bytes: Images that have an identical file.
     """
 

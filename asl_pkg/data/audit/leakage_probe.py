@@ -1,4 +1,4 @@
-"""How much a split flatters: one small model, scored on a random split, on our split and on an external set."""
+"""The accuracy that a random split would claim: one small model, scored on several splits."""
 
 import warnings
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def leakage_probe(
         external: Thumbnails [m, 32, 32, 3] and labels [m] of the external set.
 
     Returns:
-        A row per split; none where there are too few images to train on or none to score.
+        A row per split; none if there are too few images to train on or none to score.
     """
     rng = np.random.default_rng(seed)
     used = stratified_sample(
@@ -77,13 +77,13 @@ def leakage_summary(scores: Sequence[Score]) -> str:
         return "There are too few images to measure how much a random split of them would flatter a model."
     by_chance, ours = scores[:2]
     cheat = (
-        f"Had we cheated and split these images at random, a small model that scores {ours.accuracy:.0%} on our "
-        f"split would have boasted {by_chance.accuracy:.0%}"
+        f"A small model that scores {ours.accuracy:.0%} on our split would have claimed {by_chance.accuracy:.0%} on a "
+        "random one"
     )
     if by_chance.low > ours.high:
         points = round(100 * by_chance.accuracy) - round(100 * ours.accuracy)
-        return f"{cheat}: {points} points for remembering these scenes, not for reading letters."
-    return f"{cheat}, no difference that these images could prove."
+        return f"{cheat}: {points} points from remembering these scenes, not from reading letters."
+    return f"{cheat}: no significant difference."
 
 
 def stratified_sample(

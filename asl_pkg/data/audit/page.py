@@ -35,7 +35,7 @@ class View:
         splits: Splits of all images [n].
         pairs: Nearest pairs across splits.
         label_issues: Images that may be labelled wrong.
-        stretches: stretches of all recordings, by class.
+        stretches: Stretches of all recordings, by class.
     """
 
     info: DatasetInfo

@@ -28,7 +28,7 @@ def strip(stretches: Sequence[Stretch]) -> Markup:
     Recordings that share frame numbers follow one another, each as long as it has images.
 
     Args:
-        stretches: stretches of one class, by recording and frame.
+        stretches: Stretches of one class, by recording and frame.
 
     Returns:
         SVG whose CSS classes are the names of the splits.

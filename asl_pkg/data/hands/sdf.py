@@ -62,7 +62,7 @@ def distance(x: float, y: float, z: float, capsules: np.ndarray, chosen: np.ndar
     """Distance from a point to the hand, or to some of its capsules.
 
     Args:
-        x: Of the point in the viewer's axes; `y` and `z` alike.
+        x: Coordinate of the point in the viewer's axes; likewise `y` and `z`.
         y: See x.
         z: See x.
         capsules: float64 [n, COLUMNS], see flesh.py.

@@ -90,10 +90,10 @@ def surface(
     """Colour of a point of the surface.
 
     Args:
-        px: Of the point, with `py` and `pz`, in the viewer's axes.
+        px: Coordinate of the point in the viewer's axes; likewise `py` and `pz`.
         py: See px.
         pz: See px.
-        nx: Of the unit normal there, with `ny` and `nz`.
+        nx: Component of the unit normal there; likewise `ny` and `nz`.
         ny: See nx.
         nz: See nx.
         c: The nearest capsule, a row of `Flesh.capsules`.

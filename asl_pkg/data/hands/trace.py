@@ -1,4 +1,4 @@
-"""What each pixel sees: one ray a pixel, walked along the distance function to the surface."""
+"""What each pixel sees: one ray per pixel, walked along the distance function to the surface."""
 
 import numpy as np
 

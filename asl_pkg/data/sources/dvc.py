@@ -112,7 +112,7 @@ def _remote(repo: "Repo", name: str | None, hash_name: str) -> "HashFileDB":
 
 def _safe(name: str) -> str:
     """Refuse a name that leads out of the folder; DVC writes none."""
-    fault = fault_of(name) if PurePosixPath(name).parts else "is not a name of a file"
+    fault = fault_of(name) if PurePosixPath(name).parts else "is not a file name"
     if fault:
         raise DataError(f"tracked file {name!r} {fault}")
     return name

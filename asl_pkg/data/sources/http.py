@@ -112,7 +112,7 @@ def _hopeless(error: BaseException) -> str:
 
 
 def _answer(response: requests.Response, start: int, version: str) -> HttpPart | None:
-    """Read the headers of a response; None where the server has less than we have already."""
+    """Read the headers of a response; None if the server has less than we have already."""
     code = response.status_code
     chunks = response.raw.stream(DOWNLOAD_CHUNK_BYTES, decode_content=False)
     if code == HTTPStatus.PARTIAL_CONTENT:

@@ -28,7 +28,7 @@ def no_image(path: str) -> RejectedFile | None:
         path: Name of the file, with slashes.
 
     Returns:
-        The rejection; None where it is named as an image, or only its contents tell.
+        The rejection; None if it is named as an image, or only its contents tell.
     """
     name = PurePosixPath(path)
     if kinds.is_litter(name):
@@ -43,7 +43,7 @@ def rejection_of(path: str) -> RejectedFile | None:
         path: Name in the source, with slashes.
 
     Returns:
-        The rejection; None where the name is right, or only the contents tell (`item`).
+        The rejection; None if the name is right, or only the contents tell (`item`).
     """
     if rejected := no_image(path):
         return rejected

@@ -36,7 +36,7 @@ def unused(archive: str, name: str) -> RejectedFile | None:
         name: Name of the member, with slashes.
 
     Returns:
-        The rejection; None where the file has to be read.
+        The rejection; None if the file has to be read.
 
     Raises:
         DataError: The name is dangerous, and the file may be an image.

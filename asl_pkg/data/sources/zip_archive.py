@@ -141,7 +141,7 @@ def _target(
 
 
 def _link_text(file: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
-    """Target of a link; empty where it is not a valid name."""
+    """Target of a link; empty if it is not a valid name."""
     try:
         with file.open(info) as stream:
             text = stream.read(MAX_NAME + 1)

@@ -137,7 +137,7 @@ def person_key(text: str) -> str:
 
     Returns:
         Its words and numbers, without punctuation, blanks and leading zeros; words without a number are sorted, as for
-        `Smith, John`. Empty where it has neither.
+        `Smith, John`. Empty if it has neither.
     """
     return _key([_token(token) for token in TOKEN.findall(_whole(folded(text)))])
 

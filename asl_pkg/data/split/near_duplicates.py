@@ -105,7 +105,7 @@ class SimilarityIndex:
             count: Largest number of pairs.
 
         Returns:
-            The pairs, most alike first; None where no hashes are near.
+            The pairs, most alike first; None if no hashes are near.
         """
         best: SimilarPairs | None = None
         for pairs in self.near(rows, others, 2 * MAX_BITS):

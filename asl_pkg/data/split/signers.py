@@ -120,11 +120,11 @@ def people_of_source(signers: Sequence[str], how: str, mixed: bool = False) -> P
 def _unknown_warnings(named: Sequence[str], mixed: bool) -> Iterable[str]:
     unknown = sum(name == UNKNOWN_SIGNER for name in named)
     if unknown:
-        yield f"nobody says whose hand {unknown:,} of {len(named):,} images show, perhaps another's; {SETTLES}"
+        yield f"{unknown:,} of {len(named):,} images have no signer and may show one of the others; {SETTLES}"
     if mixed:
         parts = {name.partition("/")[0] for name in named if "/" in name}
         for part in sorted(parts & set(named)):
-            yield f"some images of {part!r} have a signer and others have none, who may be one of them; {SETTLES}"
+            yield f"some images of {part!r} have no signer and may show one of its other signers; {SETTLES}"
 
 
 def _name_warnings(named: Sequence[str], mixed: bool) -> Iterable[str]:

@@ -119,11 +119,11 @@ def rows_of_images(
     found, astray = _matched(path, rows, [*images, *others])
     unnamed = [image for image in images if image not in found]
     if len(unnamed) == len(images):
-        came = f", as line {astray[0].line} {astray[0].path!r}" if astray else ": it has no row"
+        came = f", as line {astray[0].line} {astray[0].path!r}" if astray else ": the table is empty"
         raise DataError(f"{path} names no image of the source{came}, expected paths such as {images[0]}")
     misfits = _misfits(unnamed, len(images), astray, len(rows))
     if len(unnamed) > MOST_UNKNOWN * len(images) or len(astray) > MOST_UNKNOWN * len(rows):
-        raise DataError(f"{path} fits in part: {misfits}; leave the signer empty where it is unknown")
+        raise DataError(f"{path} fits only in part: {misfits}; leave the signer empty if it is unknown")
     return [_agreed(path, image, found[image]) if image in found else None for image in images], misfits
 
 

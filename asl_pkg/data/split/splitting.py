@@ -166,7 +166,7 @@ def by_recording(
         )
         mended = remedy(samples, few, block_frames, guard_frames, validation_share, test_share, seed)
         raise DataError(
-            f"too few images in a row to hold some out of every class: {said} blocks of data.block_frames="
+            f"too few consecutive frames to hold some out of every class: {said} blocks of data.block_frames="
             f"{block_frames} frames, expected at least {MIN_GROUPS} blocks: {mended}"
         )
     split_of: dict[Block, str] = {}

@@ -31,7 +31,7 @@ class Predictor:
 
     Args:
         address: HOST:PORT of the server.
-        channel: GRPC channel to the server.
+        channel: gRPC channel to the server.
         release: Release of the server.
         confidence_threshold: Confidence of that release below which the answer is `unsure`.
     """

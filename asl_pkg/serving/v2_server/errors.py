@@ -34,7 +34,7 @@ class PredictorError(ServingError):
     """No model server answered; the message is for clients and names no address.
 
     Args:
-        code: GRPC status of the last attempt; a status that would blame the client becomes INTERNAL.
+        code: gRPC status of the last attempt; a status that would blame the client becomes INTERNAL.
     """
 
     def __init__(self, code: grpc.StatusCode) -> None:

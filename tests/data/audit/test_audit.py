@@ -188,14 +188,14 @@ def test_the_meaning_of_recordings_promises_no_other_person() -> None:
 
 @pytest.mark.parametrize(
     ("drawn", "said"),
-    [(0, ""), (2, "2 of them are drawn hands"), (3, "They are drawn hands")],
+    [(0, ""), (2, "2 of them are synthetic hands"), (3, "They are synthetic hands")],
     ids=["no", "some", "all"],
 )
 def test_the_meaning_of_signers_says_how_many_and_whether_they_are_drawn(drawn: int, said: str) -> None:
     text = meaning(info(unseen_signers=True), drawn)
     assert "hands of 3 people it has never seen" in text
     assert said in text
-    assert ("drawn hands" in text) == bool(drawn)
+    assert ("synthetic hands" in text) == bool(drawn)
 
 
 def test_doubts_about_signers_are_told_and_no_one_is_called_unseen(findings: Findings, tmp_path: Path) -> None:
@@ -216,5 +216,5 @@ def test_signers_whose_joints_are_known_in_space_are_drawn(findings: Findings, t
     field = PARTS_SCHEMA.field("landmarks_3d")
     table = table.set_column(table.schema.get_field_index(field.name), field, pa.array(known, field.type))
     drawn = replace(findings, info=info(unseen_signers=True), ingested=replace(findings.ingested, table=table))
-    assert "drawn hands" in write_audit(tmp_path, drawn).meaning
-    assert "drawn hands" not in write_audit(tmp_path, replace(findings, info=info(unseen_signers=True))).meaning
+    assert "synthetic hands" in write_audit(tmp_path, drawn).meaning
+    assert "synthetic hands" not in write_audit(tmp_path, replace(findings, info=info(unseen_signers=True))).meaning

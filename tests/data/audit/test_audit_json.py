@@ -1,4 +1,4 @@
-"""audit.json is read again, also as version 0.1 wrote it; a damaged one is refused in one line."""
+"""audit.json can be read again, also that of version 0.1; a damaged one is refused in one line."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A real Git repository with real DVC, and remotes that do not keep what they were given."""
+"""A real Git repository with real DVC, and remotes that lose or change files."""
 
 import hashlib
 import json

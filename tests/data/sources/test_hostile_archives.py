@@ -1,4 +1,4 @@
-"""Archives made to do harm: each is refused, or its member reported, by name; nothing appears on the disk."""
+"""Malicious archives: each is refused, or its member reported by name; nothing is written to disk."""
 
 import gzip
 import io

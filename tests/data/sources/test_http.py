@@ -1,4 +1,4 @@
-"""Against a web server on this machine that does what bad days do: it drops connections, forgets ranges, lies."""
+"""Downloads from a local web server that drops connections, ignores ranges and sends wrong answers."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""Parquet that others made, and ours opened by others."""
+"""Parquet files of other programs, and ours opened by other programs."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Against a strict S3 server over HTTP: SeaweedFS from PyPI, or whichever ASL_TEST_S3_ENDPOINT names (s3_server.py)."""
+"""Images in S3, on a strict server: SeaweedFS from PyPI, or the one in ASL_TEST_S3_ENDPOINT (s3_server.py)."""
 
 import socket
 import threading

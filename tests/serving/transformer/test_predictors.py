@@ -1,4 +1,4 @@
-"""Several model servers behind one transformer: their turns, their releases, their coming and going, their errors."""
+"""Several model servers behind one transformer: turns, releases, new and stopping servers, errors."""
 
 import contextlib
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The transformer in front of real Tritons: images in, letters out, by every client; what is refused, and how."""
+"""The transformer in front of real Tritons: letters for images, with every client, and errors."""
 
 import base64
 import contextlib

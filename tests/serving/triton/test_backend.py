@@ -1,4 +1,4 @@
-"""Our ONNX Runtime backend: what it honours, and that it refuses the rest; the heart of it in a real Triton."""
+"""Our ONNX Runtime backend: which options it honours, that it refuses the rest, and that it runs in a real Triton."""
 
 import importlib.util
 import shutil
