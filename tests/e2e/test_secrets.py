@@ -7,7 +7,10 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
 
+from asl_pkg.k8s.deployer_token import renew_deployer_token
 from tests.conftest import PROJECT
 from tests.e2e.conftest import Kubectl
 
@@ -20,7 +23,7 @@ def made(kubectl: Kubectl) -> Iterator[dict[tuple[str, str], dict[str, bytes]]]:
     there = "namespace/asl" in kubectl("get", "namespaces", "-o", "name").split()
     if there:
         pytest.skip("namespace asl is in use: its secrets are left alone")
-    for name in ("namespace", "accounts"):
+    for name in ("namespace", "accounts", "token-renewal"):
         kubectl("apply", "-f", str(PROJECT / "manifests" / "base" / f"{name}.yaml"))
     environment = os.environ | {
         "AWS_ACCESS_KEY_ID": "key",
@@ -61,3 +64,24 @@ def test_the_deployers_token_is_a_token_and_not_a_byte_more(
     }
     certificate = kubectl("-n", "asl", "get", "configmap", "kube-root-ca.crt", "-o", r"jsonpath={.data.ca\.crt}")
     assert held["ca.crt"].decode() == certificate
+
+
+def test_the_account_of_the_cron_job_renews_the_token_and_may_do_nothing_else(
+    kubectl: Kubectl, made: dict[tuple[str, str], dict[str, bytes]]
+) -> None:
+    settings = client.Configuration()
+    config.load_kube_config(os.environ["KUBECONFIG"], client_configuration=settings)
+    settings.cert_file = settings.key_file = None  # the admin's: the token alone says who asks
+    settings.api_key["authorization"] = f"Bearer {kubectl('-n', 'asl', 'create', 'token', 'asl-token-renewal').strip()}"
+    core = client.CoreV1Api(client.ApiClient(settings))
+    assert renew_deployer_token(core, ["asl"]) == ["asl"]
+    found = kubectl("-n", "asl", "get", "secret", "asl-deployer-token", "-o", "jsonpath={.data.token}")
+    assert base64.b64decode(found) != made["secret", "asl-deployer-token"]["token"]
+    for forbidden in (
+        lambda: core.read_namespaced_secret("asl-s3", "asl"),
+        lambda: core.create_namespaced_service_account_token(
+            "asl-predictor", "asl", client.AuthenticationV1TokenRequest(spec=client.V1TokenRequestSpec(audiences=[]))
+        ),
+    ):
+        with pytest.raises(ApiException, match="403"):
+            forbidden()
