@@ -37,7 +37,12 @@ def with_descriptions(pipeline: Callable[..., Any]) -> Callable[..., Any]:
 @dsl.pipeline(
     name="asl",
     description=form.describe_pipeline(),
-    pipeline_config=dsl.PipelineConfig(ttl_seconds_after_finished=KEPT_S, active_deadline_seconds=RUN_DEADLINE_S),
+    pipeline_config=dsl.PipelineConfig(
+        ttl_seconds_after_finished=KEPT_S,
+        ttl_seconds_after_success=KEPT_S,  # each apart: KFP's own default of an hour fills what is left out
+        ttl_seconds_after_failure=KEPT_S,
+        active_deadline_seconds=RUN_DEADLINE_S,
+    ),
 )
 @with_descriptions
 def asl(

@@ -105,7 +105,8 @@ def test_a_step_and_a_run_end_by_themselves_and_a_run_is_kept_for_a_week() -> No
     _, platform = yaml.safe_load_all(pipeline.COMPILED.read_text())
     config = platform["platforms"]["kubernetes"]
     assert int(config["pipelineConfig"]["activeDeadlineSeconds"]) == RUN_DEADLINE_S
-    assert int(config["pipelineConfig"]["resourceTtlOnCompletion"]) == 7 * 24 * 3600
+    ends = ("Completion", "Success", "Failure")
+    assert {int(config["pipelineConfig"][f"resourceTtlOn{end}"]) for end in ends} == {7 * 24 * 3600}
 
 
 def test_every_step_gets_settings_and_keys_where_they_exist_and_shared_memory() -> None:
