@@ -180,7 +180,7 @@ def test_a_listing_that_leads_out_of_the_folder_is_refused_by_name(base: Path, n
     file.write_text(listing)
     text = f"outs:\n- md5: {md5}.dir\n  hash: md5\n  path: letters\n"
     (base / "repository/data/letters.dvc").write_text(text)
-    with pytest.raises(DataError, match="leads out|not a name"):
+    with pytest.raises(DataError, match="leads out|not a file name"):
         opened(base)
 
 
