@@ -1,6 +1,7 @@
 """The step that made a run on Kubeflow Pipelines fail, and a summary of how a run ended."""
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from asl_pkg.k8s.pending_pods import step_of
 RUN_LABEL = "pipeline/runid"
 LOG_LINES = 20
 CONTAINER = "main"  # Argo's name of the container that a step runs in
+# Lines of kfp's launcher and of Argo, which come after the step's own.
+NOT_OURS = re.compile(r"[IWEF]\d{4} \d|time=\S+ level=|Error: exit status")
 LAST = "finish"  # the step that tells of the others
 
 
@@ -86,8 +89,9 @@ def _describe(cluster: Cluster, step: str, pod: Any) -> FailedStep:
     state = next((found.state for found in pod.status.container_statuses or [] if found.name == CONTAINER), None)
     ended = state and state.terminated
     if ended:
-        lines = cluster.log(pod.metadata.name, CONTAINER, previous=False).splitlines()[-LOG_LINES:]
-        return FailedStep(step, ended.exit_code, "" if ended.reason == "Error" else ended.reason or "", lines)
+        log = cluster.log(pod.metadata.name, CONTAINER, previous=False).splitlines()
+        own = [line for line in log if not NOT_OURS.match(line)][-LOG_LINES:]
+        return FailedStep(step, ended.exit_code, "" if ended.reason == "Error" else ended.reason or "", own)
     waits = state and state.waiting
     reason = (waits and waits.message) or pod.status.message or cluster.event_of(pod.metadata.name)
     return FailedStep(step, None, reason or "")

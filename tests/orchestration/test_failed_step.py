@@ -10,6 +10,10 @@ from asl_pkg.orchestration import failed_step
 from asl_pkg.orchestration.failed_step import describe_ending, find_failed_step
 from tests.support.kfp_stand_in import RUN, StandIn, pod, stand_in_for_kfp
 
+AFTER_IT = """E1129 15:43:10.158356      20 launcher_v2.go:449] Component failed to execute successfully: exit status 1
+time=2026-11-29T15:43:10.849Z level=INFO msg="sub-process exited" argo=true error="exit status 1"
+Error: exit status 1
+"""
 FIRST, SECOND = (f"2026-01-01T00:0{minute}:00Z" for minute in range(2))
 
 
@@ -22,7 +26,7 @@ def kfp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
 
 def test_a_step_that_ended_is_named_with_its_exit_code_and_its_last_lines(kfp: StandIn) -> None:
     kfp.pods = [pod("a", "train", "Failed", FIRST, exit_code=137, reason="OOMKilled")]
-    kfp.log = "".join(f"line {number}\n" for number in range(50))
+    kfp.log = "".join(f"line {number}\n" for number in range(50)) + AFTER_IT
     found = find_failed_step(Cluster("kubeflow"), RUN)
     assert found is not None
     assert (found.step, found.exit_code, found.reason) == ("train", 137, "OOMKilled")
