@@ -29,6 +29,7 @@ def made(kubectl: Kubectl) -> Iterator[dict[tuple[str, str], dict[str, bytes]]]:
         "AWS_ACCESS_KEY_ID": "key",
         "AWS_SECRET_ACCESS_KEY": "a/b+c=",
         "MLFLOW_TRACKING_URI": "",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9000",
     }
     subprocess.run([PROJECT / "manifests" / "make-secrets"], env=environment, check=True, timeout=120)
     found = {}
