@@ -13,13 +13,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import requests
 import websocket
 from PIL import Image
 
 IMAGES = Path(__file__).parent / "images"
+CLICKED_S = 4
 SETTLES_S = 20  # until a page shows what it asks its server for
 LIMIT = 100_000  # bytes of a screenshot in the repository
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -31,14 +34,14 @@ OPTIONS = (
 )  # fmt: skip
 
 
-def take(browser: str, url: str, size: tuple[int, int], image: Path) -> None:
-    """Write the top of a page as WebP, with the highest quality that fits."""
+def take(browser: str, url: str, size: tuple[int, int], image: Path, clicks: Sequence[str] = ()) -> None:
+    """Write the top of a page as WebP, with the highest quality that fits, after clicks on these buttons."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         command = [browser, *OPTIONS, f"--user-data-dir={folder}", f"--window-size={size[0]},{size[1]}", url]
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
             try:
                 time.sleep(SETTLES_S)
-                shot = _shot(Path(folder, "DevToolsActivePort"))
+                shot = _shot(Path(folder, "DevToolsActivePort"), clicks)
             finally:
                 process.terminate()
     pixels = Image.open(io.BytesIO(shot)).convert("RGB")
@@ -49,14 +52,23 @@ def take(browser: str, url: str, size: tuple[int, int], image: Path) -> None:
     sys.exit(f"{image} has more than {LIMIT:,} bytes at any quality: take a smaller part of the page")
 
 
-def _shot(port_file: Path) -> bytes:
+def _shot(port_file: Path, clicks: Sequence[str]) -> bytes:
     """What the browser shows, as PNG, by its DevTools protocol: --screenshot does not wait for requests."""
     port = port_file.read_text().split()[0]
     pages = requests.get(f"http://127.0.0.1:{port}/json", timeout=10).json()
     address = next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page")
     connection = websocket.create_connection(address, timeout=60, suppress_origin=True)
-    connection.send(json.dumps({"id": 1, "method": "Page.captureScreenshot", "params": {"format": "png"}}))
-    return base64.b64decode(json.loads(connection.recv())["result"]["data"])
+
+    def call(method: str, **parameters: str) -> Any:
+        connection.send(json.dumps({"id": 1, "method": method, "params": parameters}))
+        return json.loads(connection.recv())["result"]
+
+    for text in clicks:
+        named = f"button => [button.innerText.trim().toLowerCase(), ...button.classList].includes({text!r})"
+        buttons = "[...document.querySelectorAll('button, .react-flow__controls-button')]"
+        call("Runtime.evaluate", expression=f"{buttons}.find({named}).click()")
+        time.sleep(CLICKED_S)
+    return base64.b64decode(call("Page.captureScreenshot", format="png")["data"])
 
 
 def main() -> None:
@@ -74,7 +86,13 @@ def main() -> None:
             sys.exit(f"no {file} under {arguments.run}: `make demo` makes one")
         take(browser, found[-1].resolve().as_uri(), size, IMAGES / f"{name}.webp")
     if arguments.pipeline:
-        take(browser, arguments.pipeline, (1400, 1000), IMAGES / "pipeline.webp")
+        take(
+            browser,
+            arguments.pipeline,
+            (1400, 1000),
+            IMAGES / "pipeline.webp",
+            ("steps", "open sub-dag", "react-flow__controls-fitview"),
+        )
 
 
 if __name__ == "__main__":
