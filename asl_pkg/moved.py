@@ -1,4 +1,7 @@
-"""Module paths of version 0.1, for one release: importing one gives the new module, with a warning."""
+"""Module paths of version 0.1, for one release: importing one gives the new module, with a warning.
+
+Data were called pictures then: read_picture, say, gives read_image.
+"""
 
 import importlib
 import sys
@@ -120,7 +123,8 @@ class _Alias(Loader):
         def look_up(name: str) -> Any:
             if name.startswith("__"):  # its path and loader are its own
                 raise AttributeError(name)
-            return getattr(importlib.import_module(spec.loader_state), name)
+            successor = importlib.import_module(spec.loader_state)
+            return getattr(successor, name if hasattr(successor, name) else name.replace("picture", "image"))
 
         module = ModuleType(spec.name, f"Moved to {spec.loader_state}.")
         module.__dict__["__getattr__"] = look_up
