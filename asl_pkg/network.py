@@ -15,6 +15,11 @@ _NAME_IN_POD = re.compile(r"[\w-]+\.[\w-]+")  # NAME.NAMESPACE
 _PAGE = re.compile(r"\s*(<!doctype html|<html)", re.IGNORECASE)
 
 
+def runs_in_pod() -> bool:
+    """Whether this process runs in a pod of Kubernetes."""
+    return "KUBERNETES_SERVICE_HOST" in os.environ
+
+
 def reach_directly(url: str = "") -> None:
     """Let HTTP clients of this process bypass the proxy for servers on this machine and in this cluster.
 
@@ -56,5 +61,4 @@ def _is_inside(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_private
     except ValueError:
-        in_pod = "KUBERNETES_SERVICE_HOST" in os.environ
-        return bool(_CLUSTER_NAME.fullmatch(host) or (in_pod and _NAME_IN_POD.fullmatch(host)))
+        return bool(_CLUSTER_NAME.fullmatch(host) or (runs_in_pod() and _NAME_IN_POD.fullmatch(host)))

@@ -1,6 +1,5 @@
 """Servers that are away for a while: a step on Kubernetes waits for them, since nobody is there to start it again."""
 
-import os
 from typing import Any, Self
 
 from urllib3 import Retry
@@ -9,11 +8,6 @@ from asl_pkg.progress import say
 
 OUTAGE_S = 120.0  # a server may be away for so long
 PAUSE_S = 5.0  # between two tries
-
-
-def waits_for_servers() -> bool:
-    """Whether this process is a step on Kubernetes, which outlasts servers that are away."""
-    return "KUBERNETES_SERVICE_HOST" in os.environ
 
 
 def announce_outage(server: str) -> None:

@@ -16,7 +16,8 @@ from urllib3.exceptions import HTTPError
 
 from asl_pkg import contract
 from asl_pkg.errors import ServingError
-from asl_pkg.outages import PatientRetry, waits_for_servers
+from asl_pkg.network import runs_in_pod
+from asl_pkg.outages import PatientRetry
 
 KSERVE_GROUP = "serving.kserve.io"
 API_VERSION = f"{KSERVE_GROUP}/v1beta1"
@@ -68,7 +69,7 @@ class Cluster:
 
     def __init__(self, namespace: str, kind: ObjectKind = INFERENCE_SERVICE) -> None:
         self.namespace, self.kind = namespace, kind
-        self.inside = "KUBECONFIG" not in os.environ and "KUBERNETES_SERVICE_HOST" in os.environ
+        self.inside = "KUBECONFIG" not in os.environ and runs_in_pod()
         settings = client.Configuration()
         try:
             if self.inside:
@@ -79,7 +80,7 @@ class Cluster:
                 config.load_kube_config(os.environ.get("KUBECONFIG"), client_configuration=settings)
         except ConfigException as error:
             raise ServingError(f"no cluster: {error}: set KUBECONFIG and try `kubectl cluster-info`") from error
-        if waits_for_servers():
+        if runs_in_pod():
             settings.retries = PatientRetry.of_a_step()
         self._api = client.ApiClient(settings)
         self._apps, self._core = client.AppsV1Api(self._api), client.CoreV1Api(self._api)
@@ -228,6 +229,11 @@ class Cluster:
             raise ServingError(
                 f"{what}: the API server does not answer ({type(error).__name__}): check KUBECONFIG"
             ) from error
+
+
+def own_namespace() -> str:
+    """Read the namespace of the pod that this process runs in."""
+    return Path(OWN_ACCOUNT, "namespace").read_text(encoding="utf-8").strip()
 
 
 class _MountedAccount(InClusterConfigLoader):

@@ -13,7 +13,7 @@ from asl_pkg import contract
 from asl_pkg.config.load import overrides_of
 from asl_pkg.config.schema import TrainSettings
 from asl_pkg.errors import AslError, SettingError
-from asl_pkg.k8s.client import OWN_ACCOUNT, Cluster, ObjectKind
+from asl_pkg.k8s.client import Cluster, ObjectKind, own_namespace
 from asl_pkg.k8s.pending_pods import report_pending_pods
 from asl_pkg.progress import say
 from asl_pkg.storage.s3_folder import S3Folder
@@ -55,7 +55,7 @@ def run_train_job(settings: TrainSettings, key: str, dataset_dir: Path, training
         raise SettingError(
             "a TrainJob runs in a pipeline on Kubernetes only: `asl pipeline submit`, or trainer.trainjob=false"
         )
-    cluster, name = Cluster(Path(OWN_ACCOUNT, "namespace").read_text(), TRAIN_JOB), f"asl-train-{key}"
+    cluster, name = Cluster(own_namespace(), TRAIN_JOB), f"asl-train-{key}"
     work = S3Folder.open(f"{settings.checkpoint_uri.rstrip('/')}/{key}")
     _clear(cluster, name)
     say(f"copying the data set to {work.url(DATASET_FOLDER)}")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from asl_pkg import contract
 from asl_pkg.errors import AslError
-from asl_pkg.network import reach_directly, refusal
-from asl_pkg.outages import PatientRetry, waits_for_servers
+from asl_pkg.network import reach_directly, refusal, runs_in_pod
+from asl_pkg.outages import PatientRetry
 from asl_pkg.urls import public, without_user
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def check_tracking() -> None:
     reach_directly(uri())
     credentials = tuple(os.environ.get(f"MLFLOW_TRACKING_{name}", "") for name in ("USERNAME", "PASSWORD"))
     session = requests.Session()
-    if waits_for_servers():
+    if runs_in_pod():
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=PatientRetry.of_a_step()))
     try:

@@ -1,14 +1,13 @@
 """The step that made a run on Kubeflow Pipelines fail, and a summary of how a run ended."""
 
-import os
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from asl_pkg.errors import ServingError
-from asl_pkg.k8s.client import OWN_ACCOUNT, Cluster
+from asl_pkg.k8s.client import Cluster, own_namespace
 from asl_pkg.k8s.pending_pods import step_of
+from asl_pkg.network import runs_in_pod
 
 RUN_LABEL = "pipeline/runid"
 LOG_LINES = 20
@@ -76,10 +75,10 @@ def describe_ending(state: str, message: str, run_id: str) -> str:
     if state in ("SUCCEEDED", "COMPLETE"):
         return "pipeline run succeeded"
     said = f"the run ended {state}{': ' * bool(message)}{message}"
-    if "KUBERNETES_SERVICE_HOST" not in os.environ:  # on this machine the step's log stands above
+    if not runs_in_pod():  # on this machine the step's log stands above
         return said
     try:
-        failed = find_failed_step(Cluster(Path(OWN_ACCOUNT, "namespace").read_text(encoding="utf-8").strip()), run_id)
+        failed = find_failed_step(Cluster(own_namespace()), run_id)
     except (ServingError, OSError) as error:
         return f"{said}; the failed step is unknown: {error}"
     return "\n".join([f"{said}: {failed.summary}", *failed.log]) if failed else said

@@ -1,12 +1,12 @@
 """Pipeline versions on Kubeflow Pipelines: one for each content, with a name that people can read."""
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asl_pkg import contract
 from asl_pkg.lineage.git_commit import commit
+from asl_pkg.storage.atomic import sha256
 
 if TYPE_CHECKING:
     from kfp import Client
@@ -29,7 +29,7 @@ def upload_version(client: "Client", package: Path, namespace: str | None) -> tu
         further content of the same commit gets a number behind it.
     """
     pipeline = client.get_pipeline_id(PIPELINE) or _create(client, namespace)
-    content = f"sha256 {hashlib.sha256(package.read_bytes()).hexdigest()}"
+    content = f"sha256 {sha256(package)}"
     names = set()
     for version in _versions(client, pipeline):
         if version.description == content:

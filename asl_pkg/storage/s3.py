@@ -13,8 +13,8 @@ from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
 from asl_pkg.errors import DataError
-from asl_pkg.network import reach_directly
-from asl_pkg.outages import OUTAGE_S, PAUSE_S, announce_outage, waits_for_servers
+from asl_pkg.network import reach_directly, runs_in_pod
+from asl_pkg.outages import OUTAGE_S, PAUSE_S, announce_outage
 from asl_pkg.storage.download import BrokenConnectionError
 
 CONNECTIONS = 16  # objects fetched at once: small ones wait for the network, not for the CPU
@@ -92,7 +92,7 @@ def s3_client() -> Any:
         if AMAZON not in client.meta.endpoint_url and "addressing_style" not in (theirs.get("s3") or {}):
             # A self-hosted server seldom has a DNS name for every bucket.
             client = session.client("s3", config=config.merge(Config(s3={"addressing_style": "path"})))
-        if waits_for_servers():
+        if runs_in_pod():
             client.meta.events.register_first("needs-retry.s3", _pause_before_next_try)
         return client
 

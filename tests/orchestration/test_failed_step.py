@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from asl_pkg.k8s import client
 from asl_pkg.k8s.client import Cluster
 from asl_pkg.orchestration import failed_step
 from asl_pkg.orchestration.failed_step import describe_ending, find_failed_step
@@ -54,7 +55,7 @@ def test_the_last_step_of_a_run_on_kubernetes_names_the_one_that_failed(
     kfp.pods = [pod("a", "train", "Failed", FIRST, exit_code=1), pod("b", "finish", "Pending", SECOND)]
     kfp.log = "asl_pkg.errors.DataError: no such file\n"
     (tmp_path / "namespace").write_text("kubeflow")
-    monkeypatch.setattr(failed_step, "OWN_ACCOUNT", str(tmp_path))
+    monkeypatch.setattr(client, "OWN_ACCOUNT", str(tmp_path))
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
     said = describe_ending("FAILED", "", RUN).splitlines()
     assert said == [
