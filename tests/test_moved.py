@@ -28,8 +28,8 @@ def test_what_is_imported_by_an_old_path_is_the_same() -> None:
 
 
 def test_a_name_of_before_with_picture_in_it_gives_the_one_with_image() -> None:
-    with pytest.warns(FutureWarning, match="serving.transformer.images"):
-        module = importlib.import_module("asl_pkg.serving.picture_files")
-    assert module.read_picture is importlib.import_module("asl_pkg.serving.transformer.images").read_image
+    with pytest.warns(FutureWarning, match="inference.image_paths"):
+        module = importlib.import_module("asl_pkg.serving.pictures")
+    assert module.find_pictures is importlib.import_module("asl_pkg.inference.image_paths").find_images
     with pytest.raises(AttributeError):
         _ = module.read_nothing
