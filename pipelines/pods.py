@@ -15,8 +15,9 @@ from asl_pkg.config.schema import PodSettings
 from asl_pkg.orchestration.form import STEP_TITLES
 from asl_pkg.orchestration.images import image_reference
 
-# Reserved; a step uses what is free up to its limits. What runs at once fits beside the platform on a node of 8 GiB.
-CPU_REQUEST, MEMORY_REQUEST = "250m", "512Mi"
+# Reserved; a step uses what is free up to its limits. What runs at once fits beside the platform on a node of two cores
+# and 8 GiB. KFP's launcher reserves as much CPU for each step.
+CPU_REQUEST, MEMORY_REQUEST = "100m", "512Mi"
 HOUR_S = 3600
 # A pod whose container image cannot be pulled or that no node takes waits for ever: these end it, and so the run.
 DEADLINES_S = {

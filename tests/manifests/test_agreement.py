@@ -12,6 +12,7 @@ from asl_pkg import contract
 from asl_pkg.deployment import http_route
 from asl_pkg.k8s import rollout
 from asl_pkg.serving.triton import command
+from pipelines import pods
 from tests.conftest import PROJECT
 from tests.manifests.rendering import MANIFESTS, named, needs_kubectl, render
 
@@ -163,3 +164,28 @@ def test_kinds_overlay_serves_the_image_that_is_pushed_to_its_registry() -> None
         "containers"
     ]
     assert container["image"] == f"{registry}/{contract.TRITON_IMAGE}:{contract.IMAGE_VERSION}"
+
+
+# Millicores requested on kind, as `kubectl describe node` says: Kubernetes 950, Kubeflow Pipelines 704, KServe 100.
+OTHERS_CPU, NODE_CPU = 1754, 2000
+
+
+def test_a_run_on_kind_deploys_beside_the_whole_platform_on_a_node_of_two_cores() -> None:
+    kind = render(MANIFESTS / "overlays/kind")
+    (triton,) = named(kind, "ServingRuntime", contract.SERVING_RUNTIME)["spec"]["containers"]
+    download = named(kind, "ClusterStorageContainer", contract.STORAGE_CONTAINER)["spec"]["container"]
+    predictor = max(millicores(container["resources"]["requests"]["cpu"]) for container in (triton, download))
+    rollout_and_candidate = 3 * predictor
+    workloads = [
+        item for item in render(MANIFESTS / "third-party/mlflow") if item["kind"] in ("Deployment", "StatefulSet")
+    ]
+    mlflow = sum(
+        millicores(item["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"])
+        for item in workloads
+    )
+    assert OTHERS_CPU + mlflow + rollout_and_candidate + millicores(pods.CPU_REQUEST) <= NODE_CPU
+
+
+def millicores(quantity: str) -> int:
+    """Of a Kubernetes quantity of CPU."""
+    return int(quantity[:-1]) if quantity.endswith("m") else 1000 * int(quantity)
