@@ -80,8 +80,9 @@ def with_accelerators(task: dsl.PipelineTask, count: Parameter) -> dsl.PipelineT
 def tried_again(task: dsl.PipelineTask) -> dsl.PipelineTask:
     """Start a step again, after a pause, whose pod was deleted, evicted or lost.
 
-    Argo, as Kubeflow Pipelines installs it (`retryPolicy: OnError`), does not retry a process that ended with an exit
-    code; the steps themselves outlast a server that is away for a while.
+    A process that ended with another exit code than SIGTERM's is not started again: the steps themselves outlast a
+    server that is away for a while. Argo's policy is set by `make kfp`; as Kubeflow Pipelines installs it (`OnError`),
+    it starts none again whose process had time to end.
     """
     return task.set_retry(RETRIES, f"{BACKOFF_S}s", BACKOFF_FACTOR, f"{RETRY_WITHIN_S}s")
 
