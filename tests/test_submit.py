@@ -124,6 +124,15 @@ def test_an_image_that_nobody_names_is_the_one_made_of_these_sources_for_a_stand
     assert users_of_images(kfp) == used
 
 
+def test_an_image_without_a_registry_is_said_to_need_one_for_a_stand_in_for_kfp(
+    kfp: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    submit.submit([f"kfp.host={kfp.url}", "store=s3://models"], 0.01)
+    said = capsys.readouterr().err
+    assert re.search(r"asl-data:\w+: set pod\.registry", said)
+    assert "not reachable" not in said
+
+
 @pytest.mark.parametrize(("cache", "expected"), [("true", set(CACHED)), ("false", set())])
 def test_no_step_may_come_from_the_cache_of_a_stand_in_for_kfp_where_the_user_says_so(
     kfp: StandIn, cache: str, expected: set[str]

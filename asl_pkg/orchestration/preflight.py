@@ -113,4 +113,5 @@ def _images(images: Sequence[str]) -> Iterator[str]:
         if found == "":
             yield f"container image {image} (`make push REGISTRY=…`)"
         elif found is None:
-            progress.say(f"skipped check of container image {image}: registry not reachable")
+            why = "registry not reachable" if "/" in image else "set pod.registry=…, unless nodes have it loaded"
+            progress.say(f"skipped check of container image {image}: {why}")
