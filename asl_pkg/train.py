@@ -33,7 +33,9 @@ from asl_pkg.models import load_checkpoint, plots
 from asl_pkg.models.calibration import fit_temperature
 from asl_pkg.models.checkpoint import set_temperature
 from asl_pkg.models.classifier import Classifier
-from asl_pkg.models.evaluation import confusion, measure_validation, predict_logits, statistics
+from asl_pkg.models.evaluation import confusion, measure_validation, statistics, validation_logits
+from asl_pkg.models.hand.network import HandNetwork
+from asl_pkg.models.hand.weights import PRETRAINED
 from asl_pkg.models.history import EpochRow, History
 from asl_pkg.models.resnet import TransferResNet
 from asl_pkg.models.resume import CheckpointStore, open_checkpoint_store
@@ -115,7 +117,7 @@ def _train(
     pixels, labels = data.validation_split.pixels, data.validation_split.labels
     for name in (contract.LAST_CHECKPOINT, contract.BEST_CHECKPOINT):
         trained = load_checkpoint(folder / name).to(device(settings.trainer.accelerator))
-        logits = predict_logits(trained, pixels)
+        logits = validation_logits(trained, data)
         temperature = fit_temperature(logits, torch.tensor(labels))
         set_temperature(folder / name, temperature)
     best = int(np.argmin([row["validation_loss"] for row in history.rows]))
@@ -129,7 +131,7 @@ def _train(
     _write_history(folder / contract.HISTORY_FILE, history.rows)
     write_json(folder / contract.METRICS_FILE, metrics)
     write_json(folder / contract.STATISTICS_FILE, statistics(pixels, labels, logits, temperature))
-    write_text(folder / contract.SBOM_FILE, sbom())
+    write_text(folder / contract.SBOM_FILE, sbom(PRETRAINED if isinstance(classifier.network, HandNetwork) else ()))
     plots.draw_training_plots(folder / contract.PLOTS_FOLDER, history.rows, best, confusion(logits, labels), metrics)
     return metrics
 

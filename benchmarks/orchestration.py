@@ -27,7 +27,8 @@ PROJECT = Path(__file__).parent.parent
 STEPS = ("pull", "train", "export", "validate", "deploy")
 STARTS = "── "  # of the line with which a run announces a step
 TINY = [
-    "data.train_signers=2", "data.validation_signers=1", "data.test_signers=2", "trainer.max_epochs=2", "model.width=4",
+    "data.train_signers=2", "data.validation_signers=1", "data.test_signers=2", "trainer.max_epochs=2",
+    "model=baseline", "model.width=4",
     "validate.accuracy_min=0", "validate.macro_f1_min=0", "validate.recall_min=0", "validate.worst_group_min=0",
     "validate.calibration_error_max=1", "validate.unsure_max=1", "validate.stability_min=0", "validate.resamples=100",
     "validate.empty_scenes_min=0", "validate.noise_max=1", "validate.latency_max=1000",

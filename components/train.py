@@ -17,7 +17,7 @@ def train(
     """Train the network and keep its best checkpoint.
 
     Args:
-        train_model: Kind of network: baseline or resnet.
+        train_model: Kind of network: hand, baseline or resnet.
         train_max_epochs: Maximum number of epochs.
         train_settings: Further settings, such as `trainer.learning_rate=…`.
         seed: Random seed.

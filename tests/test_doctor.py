@@ -12,16 +12,17 @@ from tests.conftest import Asl
 def test_what_is_installed_is_found_fine(asl: Asl) -> None:
     lines = asl("doctor").stdout.splitlines()
     fine = {line.split()[1] for line in lines if line.startswith("ok ")}
-    assert {"Python", "packages", "Triton", "MLflow"} <= fine
+    assert {"Python", "packages", "Triton", "weights", "MLflow"} <= fine
     assert any("memory" in line for line in lines)
     assert any("disk" in line for line in lines)
 
 
-def test_a_missing_triton_is_said_with_the_command_that_mends_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("variable", "name"), [("ASL_TRITON_ENV", "Triton"), ("ASL_WEIGHTS", "weights")])
+def test_a_missing_part_is_said_with_the_command_that_mends_it(
+    variable: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ASL_TRITON_ENV", str(tmp_path))
-    finding = next(check for check in doctor.check_machine() if check.name == "Triton")
+    monkeypatch.setenv(variable, str(tmp_path))
+    finding = next(check for check in doctor.check_machine() if check.name == name)
     assert not finding.fine
     assert "make install" in str(finding)
 

@@ -186,8 +186,8 @@ def test_settings_reach_the_step_that_reads_them() -> None:
 
 
 def test_of_a_setting_that_is_given_twice_the_last_value_counts() -> None:
-    overrides = ["model.width=8", "seed=3", "model.width=16", "seed=4"]
-    assert pipeline.parameters(overrides) == {"train_settings": "model.width=16", "seed": 4}
+    overrides = ["model.dropout=0.1", "seed=3", "model.dropout=0.2", "seed=4"]
+    assert pipeline.parameters(overrides) == {"train_settings": "model.dropout=0.2", "seed": 4}
 
 
 def test_a_changed_folder_or_table_has_another_version(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_remote_source_is_taken_from_the_cache_only_where_a_digest_or_commit_p
 
 TINY = [
     "data.train_signers=2", "data.validation_signers=1", "data.test_signers=2", "data.frames=1",
-    "trainer.max_epochs=1", "model.width=4",
+    "trainer.max_epochs=1", "model=baseline", "model.width=4",
 ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from tests.support.archives import zipped
 from tests.support.making import public_files
 
 PASSWORD, SIGNATURE, MLFLOW_PASSWORD = "pw-of-the-data", "signature-of-the-data", "pw-of-mlflow"
-SMALL = ["data.block_frames=2", "data.guard_frames=0", "trainer.max_epochs=1", "model.width=4"]
+SMALL = ["data.block_frames=2", "data.guard_frames=0", "trainer.max_epochs=1", "model=baseline", "model.width=4"]
 
 
 class Guarded(BaseHTTPRequestHandler):

@@ -32,7 +32,7 @@ def test_the_demo_asks_for_no_connection_but_to_itself(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     command = ["strace", "-f", "-qq", "-e", "trace=connect", "-e", "signal=none", "-o", str(trace)]
     command += [sys.executable, "-m", "asl_pkg.commands", "demo", *HANDS, *LENIENT]
-    command += ["validate.calibration_error_max=1", "model.width=4"]
+    command += ["validate.calibration_error_max=1", "model=baseline", "model.width=4"]
     environment = {name: value for name, value in os.environ.items() if name not in OFF} | {"PYTHONPATH": str(PROJECT)}
     subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
     lines = trace.read_text().splitlines()

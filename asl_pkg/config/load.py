@@ -211,7 +211,9 @@ def _sort(overrides: Sequence[str], schema: type) -> tuple[dict[str, str], list[
     for name in (*texts, *(override.partition("=")[0] for override in others)):
         group, _, last = name.partition(".")
         if last and group in chosen and not hasattr(GROUPS[group][chosen[group]], last):
-            raise SettingError(f"{name}: {group}={chosen[group]} has no such setting")
+            choices = [f"{group}={choice}" for choice, kind in GROUPS[group].items() if hasattr(kind, last)]
+            having = f": it belongs to {' and '.join(choices)}" if choices else ""
+            raise SettingError(f"{name}: {group}={chosen[group]} has no such setting{having}")
     return texts, others
 
 

@@ -181,6 +181,14 @@ class ResNetModel(ModelSettings):
 
 
 @dataclass
+class HandModel(ModelSettings):
+    """HandNetwork: pretrained networks find the hand and its landmarks; two small classifiers learn the letters."""
+
+    name: str = setting("hand", "Kind of network", choices=["hand"])
+    dropout: float = setting(0.3, "Dropout rate of the classifiers", low=0.0, high=0.9)
+
+
+@dataclass
 class TrainerSettings:
     """How to train."""
 
@@ -320,7 +328,7 @@ class TrainSettings(Settings):
         "Folder or s3://BUCKET/PREFIX from which an interrupted training resumes; empty keeps no state",
         "path or URL",
     )
-    model: ModelSettings = field(default_factory=BaselineModel)
+    model: ModelSettings = field(default_factory=HandModel)
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
 
 
@@ -432,5 +440,5 @@ GROUPS: dict[str, dict[str, type]] = {
         "parquet": ParquetData,
         "mix": MixData,
     },
-    "model": {"baseline": BaselineModel, "resnet": ResNetModel},
+    "model": {"hand": HandModel, "baseline": BaselineModel, "resnet": ResNetModel},
 }

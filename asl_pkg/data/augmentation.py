@@ -35,7 +35,9 @@ MIRRORED = 0.3  # share of the images
 EMPTIED = 0.2  # share of the images of `nothing`: half become walls, half static
 NOTHING_LABEL = contract.CLASSES.index("nothing")
 
-NUMBERS_PER_IMAGE = 23
+SMALLEST = 0.25  # least side of a shrunk image, as a share of the side
+BACKDROP_CELLS = 6  # side of the blurred copy behind a shrunk image
+NUMBERS_PER_IMAGE = 26
 IMAGES_AT_ONCE = 8  # about as many as the CPU's cache holds
 MARGIN_PX = 64  # images take shifted parts of one shared noise
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
@@ -50,7 +52,7 @@ def draw_numbers(seed: int, epoch: int, rows: np.ndarray) -> torch.Tensor:
         rows: Rows of the images in their split [n].
 
     Returns:
-        Float32 [n, DRAWS], uniform in -1..1.
+        Float32 [n, NUMBERS_PER_IMAGE], uniform in -1..1.
     """
     drawn = [np.random.default_rng((seed, epoch, row)).random(NUMBERS_PER_IMAGE, np.float32) for row in rows.tolist()]
     return torch.from_numpy(np.stack(drawn)) * 2 - 1
@@ -61,7 +63,7 @@ def augment(pixels: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
 
     Args:
         pixels: uint8 [n, h, w, 3], RGB.
-        draws: float32 [n, DRAWS] on the same device, from `draw_numbers`.
+        draws: float32 [n, NUMBERS_PER_IMAGE] on the same device, from `draw_numbers`.
 
     Returns:
         Uint8 [n, h, w, 3].
@@ -82,13 +84,44 @@ def _augment_part(pixels: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
     return images.clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
+def shrink(pixels: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
+    """Make images smaller, anywhere in front of a blurred copy of themselves: as of a hand far from the camera.
+
+    Args:
+        pixels: uint8 [n, h, w, 3], RGB.
+        draws: float32 [n, NUMBERS_PER_IMAGE], from `draw_numbers`.
+
+    Returns:
+        Uint8 [n, h, w, 3].
+    """
+    shares = SMALLEST ** ((draws[:, 23] + 1) / 2)
+    return torch.stack(
+        [_shrink(*values) for values in zip(pixels, shares.tolist(), draws[:, 24:26].tolist(), strict=True)]
+    )
+
+
+def _shrink(pixels: torch.Tensor, share: float, place: list[float]) -> torch.Tensor:
+    image = pixels.permute(2, 0, 1)[None].float()
+    height, width = image.shape[2:]
+    size = (max(1, round(share * height)), max(1, round(share * width)))
+    small = functional.interpolate(image, size, mode="bilinear", antialias=True)
+    backdrop = functional.interpolate(
+        functional.adaptive_avg_pool2d(image, BACKDROP_CELLS), (height, width), mode="bicubic"
+    )
+    top, left = (
+        int((middle + 1) / 2 * (full - part)) for middle, full, part in zip(place, (height, width), size, strict=True)
+    )
+    backdrop[:, :, top : top + size[0], left : left + size[1]] = small
+    return backdrop[0].clamp(0, 255).permute(1, 2, 0).to(torch.uint8)
+
+
 def replace_with_empty(pixels: torch.Tensor, labels: torch.Tensor, draws: torch.Tensor) -> None:
     """Replace some images of `nothing` by a bare wall or static.
 
     Args:
         pixels: uint8 [n, h, w, 3], RGB; changed in place.
         labels: int64 [n].
-        draws: float32 [n, DRAWS], from `draw_numbers`.
+        draws: float32 [n, NUMBERS_PER_IMAGE], from `draw_numbers`.
     """
     chosen = (labels == NOTHING_LABEL) & (draws[:, 16] < 2 * EMPTIED - 1)
     for row in chosen.nonzero().flatten().tolist():
@@ -122,7 +155,7 @@ def move_landmarks(landmarks: torch.Tensor, draws: torch.Tensor) -> torch.Tensor
 
     Args:
         landmarks: float32 [n, points, 2], x and y in -1..1 from edge to edge.
-        draws: float32 [n, DRAWS], those given to `augment`.
+        draws: float32 [n, NUMBERS_PER_IMAGE], those given to `augment`.
 
     Returns:
         Float32 [n, points, 2].

@@ -1,6 +1,6 @@
 """The data set for Lightning: whole batches of prepared images, and a record of the images that training saw."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,13 +11,16 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from asl_pkg import contract
 from asl_pkg.config.schema import DataSettings
-from asl_pkg.data.augmentation import augment, draw_numbers, move_landmarks, replace_with_empty
+from asl_pkg.data.augmentation import augment, draw_numbers, move_landmarks, replace_with_empty, shrink
 from asl_pkg.data.cache import decoded
 from asl_pkg.data.dataset import read_split
 from asl_pkg.data.decoding import Pixels
 from asl_pkg.distributed import rank_and_world_size
+from asl_pkg.progress import track
 
 LANDMARKS = 21  # per hand, in MediaPipe's order
+EXTRACTED_AT_ONCE = 8  # images; more take longer each, since the CPU's cache is small
+VIEWS = 2  # versions of each image that a network with frozen parts learns from: as large as it is, and shrunk
 
 
 class Batch(NamedTuple):
@@ -27,6 +30,7 @@ class Batch(NamedTuple):
     labels: torch.Tensor  # int64 [n]
     landmarks: torch.Tensor  # float32 [n, 21, 2], x and y in -1..1 from edge to edge; NaN where unknown
     rows: torch.Tensor  # int64 [n], in the split
+    features: torch.Tensor | None = None  # float32 [n, features] of a network with frozen parts
 
 
 class SplitImages(Dataset[Batch]):
@@ -104,6 +108,30 @@ class ImageData(LightningDataModule):
         self.train_split = _images(dataset_dir, "train", settings)
         self.validation_split = _images(dataset_dir, "validation", settings)
         self.seen = np.zeros(len(self.train_split), bool)  # which training images reached the network
+        self.features: dict[str, torch.Tensor] = {}  # float32 [views, n, features] by split, of frozen parts
+
+    def compute_features(self, extract: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        """Compute once what the frozen parts of a network make of each image; batches get it from then on.
+
+        Args:
+            extract: uint8 [n, 200, 200, 3] -> float32 [n, features], both on the CPU.
+        """
+        views = VIEWS if self.varied else 1
+        self.features = {
+            contract.TRAIN: self._features(self.train_split, views, self.varied, extract),
+            contract.VALIDATION: self._features(self.validation_split, 1, False, extract),
+        }
+
+    def _features(
+        self, images: SplitImages, views: int, varied: bool, extract: Callable[[torch.Tensor], torch.Tensor]
+    ) -> torch.Tensor:
+        """Features of each view of each image [views, n, features]."""
+        starts = [(view, start) for view in range(views) for start in range(0, len(images), EXTRACTED_AT_ONCE)]
+        found = []
+        for view, start in track(starts, len(starts), "Finding hands", f"batches of {EXTRACTED_AT_ONCE} images"):
+            batch = images[np.arange(start, min(start + EXTRACTED_AT_ONCE, len(images)))]
+            found.append(extract((self._augmented(batch, view, view % 2 == 1) if varied else batch).pixels))
+        return torch.cat(found).unflatten(0, (views, -1))
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Training batches, in another order each epoch."""
@@ -115,14 +143,19 @@ class ImageData(LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Record which images training sees, and augment them on the device that trains."""
-        if not self.trainer or not self.trainer.training:
+        if not self.trainer:
             return batch
-        rows = batch.rows.cpu().numpy()
-        self.seen[rows] = True
-        if not self.varied:
-            return batch
-        draws = draw_numbers(self.seed, self.trainer.current_epoch, rows).to(batch.pixels.device)
-        pixels = augment(batch.pixels, draws)
+        training, epoch = self.trainer.training, self.trainer.current_epoch
+        if training:
+            self.seen[batch.rows.cpu().numpy()] = True
+        if self.features:
+            features = self.features[contract.TRAIN if training else contract.VALIDATION]
+            return batch._replace(features=features[epoch % len(features), batch.rows.cpu()].to(batch.pixels.device))
+        return self._augmented(batch, epoch) if training and self.varied else batch
+
+    def _augmented(self, batch: Batch, epoch: int, smaller: bool = False) -> Batch:
+        draws = draw_numbers(self.seed, epoch, batch.rows.cpu().numpy()).to(batch.pixels.device)
+        pixels = augment(shrink(batch.pixels, draws) if smaller else batch.pixels, draws)
         replace_with_empty(pixels, batch.labels, draws)
         return batch._replace(pixels=pixels, landmarks=move_landmarks(batch.landmarks, draws))
 

@@ -15,6 +15,7 @@ from asl_pkg.config.schema import GROUPS, TrainerSettings
 from asl_pkg.data.datamodule import Batch
 from asl_pkg.models.baseline import BaselineCNN
 from asl_pkg.models.factory import build
+from asl_pkg.models.hand.network import HandNetwork
 from asl_pkg.models.mask import Mask
 from asl_pkg.models.normalise import Normalise
 
@@ -50,27 +51,44 @@ class Classifier(LightningModule):
         logits: torch.Tensor = self.mask(self.network(self.normalise(pixels)))
         return logits
 
+    def classify(self, features: torch.Tensor) -> torch.Tensor:
+        """Classify features of HandNetwork's frozen parts, float [n, features] -> logits as of `forward`."""
+        assert isinstance(self.network, HandNetwork)
+        logits: torch.Tensor = self.mask(self.network.classify(features))
+        return logits
+
     def on_train_epoch_start(self) -> None:
         """Make dropout and the like depend on seed and epoch only, so that a resumed run is the same."""
         torch.manual_seed(self.hparams["seed"] + 1_000_003 * self.current_epoch + 10_007 * self.global_rank)
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """Loss of one batch, with label smoothing."""
+        logits, loss = self._learn(batch)
+        self.train_accuracy(self.mask(logits), batch.labels)
+        self._log({"train_loss": self._loss(logits, batch.labels), "train_accuracy": self.train_accuracy}, len(logits))
+        return loss
+
+    def _learn(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits, and the loss that training minimises."""
+        if isinstance(self.network, HandNetwork):
+            assert batch.features is not None
+            shape, pixels = self.network.learn(batch.features)
+            return (shape + pixels) / 2, self._loss(shape, batch.labels) + self._loss(pixels, batch.labels)
         images = self.normalise(batch.pixels)
-        misses = torch.zeros((), device=images.device)
         if isinstance(self.network, BaselineCNN):
             logits, misses = self.network.learn(images, batch.landmarks)
-        else:
-            logits = self.network(images)
-        known = self.mask.narrowed(logits, batch.labels)
-        loss = functional.cross_entropy(*known, label_smoothing=self.settings.label_smoothing)
-        self.train_accuracy(self.mask(logits), batch.labels)
-        self._log({"train_loss": loss, "train_accuracy": self.train_accuracy}, len(logits))
-        return loss + LANDMARKS_WEIGHT * misses
+            return logits, self._loss(logits, batch.labels) + LANDMARKS_WEIGHT * misses
+        logits = self.network(images)
+        return logits, self._loss(logits, batch.labels)
+
+    def _loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return functional.cross_entropy(
+            *self.mask.narrowed(logits, labels), label_smoothing=self.settings.label_smoothing
+        )
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Negative log-likelihood of one batch, without label smoothing: comparable whatever the setting."""
-        logits = self(batch.pixels)
+        logits = self(batch.pixels) if batch.features is None else self.classify(batch.features)
         loss = functional.cross_entropy(logits, batch.labels)
         self.validation_accuracy(logits, batch.labels)
         self._log({"validation_loss": loss, "validation_accuracy": self.validation_accuracy}, len(logits))

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from asl_pkg import contract
+from asl_pkg.data.datamodule import ImageData
 from asl_pkg.data.decoding import Pixels
 from asl_pkg.metrics import classification
 from asl_pkg.models.classifier import Classifier
@@ -30,6 +31,22 @@ def predict_logits(classifier: Classifier, pixels: Pixels) -> torch.Tensor:
     with torch.inference_mode():
         batches = (np.array(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH))
         return torch.cat([classifier(torch.from_numpy(batch).to(classifier.device)).cpu() for batch in batches])
+
+
+def validation_logits(classifier: Classifier, data: ImageData) -> torch.Tensor:
+    """Compute the logits of the validation split, from its features where training has computed them.
+
+    Args:
+        classifier: Classifier in evaluation mode.
+        data: The data that it was trained on.
+
+    Returns:
+        Logits on the CPU, float32 [n, 29], not divided by the temperature.
+    """
+    if not data.features:
+        return predict_logits(classifier, data.validation_split.pixels)
+    with torch.inference_mode():
+        return classifier.classify(data.features[contract.VALIDATION][0].to(classifier.device)).cpu()
 
 
 def confusion(logits: torch.Tensor, labels: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -2,9 +2,10 @@
 
 from torch import nn
 
-from asl_pkg.config.schema import BaselineModel, ModelSettings, ResNetModel
+from asl_pkg.config.schema import BaselineModel, HandModel, ModelSettings, ResNetModel
 from asl_pkg.errors import SettingError
 from asl_pkg.models.baseline import BaselineCNN
+from asl_pkg.models.hand.network import HandNetwork
 from asl_pkg.models.resnet import TransferResNet
 
 
@@ -18,11 +19,13 @@ def build(settings: ModelSettings) -> nn.Module:
         A module: float [n, 3, 200, 200], normalised -> logits float [n, 29].
 
     Raises:
-        SettingError: There is no such network.
+        SettingError: There is no such network, or its pretrained parts are missing or altered.
     """
     match settings:
         case BaselineModel():
             return BaselineCNN(settings.width, settings.dropout)
         case ResNetModel():
             return TransferResNet(settings.backbone, settings.freeze_backbone)
-    raise SettingError(f"model={settings.name!r} is not a network: possible: baseline, resnet")
+        case HandModel():
+            return HandNetwork(settings.dropout)
+    raise SettingError(f"model={settings.name!r} is not a network: possible: hand, baseline, resnet")

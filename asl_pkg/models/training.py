@@ -22,6 +22,8 @@ from asl_pkg.data.datamodule import ImageData
 from asl_pkg.distributed import all_reduce_any
 from asl_pkg.errors import SettingError
 from asl_pkg.models.classifier import Classifier
+from asl_pkg.models.hand.extraction import extractor
+from asl_pkg.models.hand.network import HandNetwork
 from asl_pkg.models.history import History
 from asl_pkg.models.resume import CheckpointStore, ResumeCallback
 
@@ -52,7 +54,11 @@ def fit(
         KeyboardInterrupt: On Ctrl-C.
     """
     settings = classifier.settings
-    on_cpu = device(settings.accelerator).type == "cpu"
+    hardware = device(settings.accelerator)
+    on_cpu = hardware.type == "cpu"
+    if isinstance(classifier.network, HandNetwork):
+        data.compute_features(extractor(classifier.network, hardware))
+    classifier.train()  # Lightning keeps the mode that it finds
     bar = progress and sys.stderr.isatty()
     best = ModelCheckpoint(folder, "best", MONITORED, enable_version_counter=False)
     callbacks: list[Callback] = [history, EarlyStopping(MONITORED, patience=settings.patience_epochs), best]

@@ -89,11 +89,13 @@ PARAMETERS = {
         "trainer.max_epochs",
     ),
     "train_model": PipelineParameter(
-        DEFAULTS.model.name, "Network: `baseline` (small, from scratch) or `resnet`", setting="model"
+        DEFAULTS.model.name,
+        "Network: `hand` (reads people it never saw best), `baseline` (small, from scratch) or `resnet`",
+        setting="model",
     ),
     "train_settings": PipelineParameter(
         _text("trainer.learning_rate", "trainer.workers"),
-        "Further settings of network and training: `model.width=32`, `data.batch_size=64`, "
+        "Further settings of network and training: `model.dropout=0.2`, `data.batch_size=64`, "
         "`checkpoint_uri=s3://BUCKET/PREFIX` to resume an interrupted training",
         further=("model.", "trainer.", "checkpoint_uri", "data.batch_size", "data.cache_dir", "data.cache_gb"),
     ),

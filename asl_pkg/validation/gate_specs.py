@@ -64,7 +64,7 @@ GATE_SPECS = {
     ),
     "parity": GateSpec(
         AT_MOST,
-        "greatest difference of log-probabilities between ONNX Runtime and torch",
+        "greatest difference of log-probabilities between ONNX Runtime and torch, beyond rounding",
         EXPORT_AGAIN,
         "parity_max",
     ),

@@ -60,7 +60,10 @@ def gate_inputs(measured: Measurements, unit: str) -> dict[str, GateInput]:
     worst_class = contract.CLASSES[int(np.nanargmin(measured.recall))]
     return {
         "finite": GateInput(measured.not_finite),
-        "parity": GateInput(parity.greatest, f"over {parity.images:,} images"),
+        "parity": GateInput(
+            parity.beyond_rounding,
+            f"{parity.greatest:.2g} over {parity.images:,} images; torch's own rounding error: {parity.rounding:.2g}",
+        ),
         "parity_class": GateInput(parity.other_class, f"{parity.close} images were too close to call"),
         "accuracy": bounded(measured.accuracy, unit),
         "macro_f1": bounded(measured.macro_f1, unit),

@@ -2,6 +2,8 @@
 
 from asl_pkg import contract
 from asl_pkg.class_sets import NOTHING, describe_classes
+from asl_pkg.config.schema import HandModel
+from asl_pkg.models.hand.weights import PRETRAINED
 from asl_pkg.validation.report_body import ExternalFigures, ReportBody
 
 
@@ -67,11 +69,15 @@ def _details(body: ReportBody) -> str:
         return "The bundle is damaged: nothing in it can be trusted."
     training = bundle.provenance.training
     settings = ", ".join(f"{name} {value}" for name, value in training.model.items())
+    pretrained = ", ".join(
+        f"{file.name} of {file.package} {file.version} ({file.licence}, SHA-256 {file.sha256})" for file in PRETRAINED
+    )
+    parts = f" Pretrained parts: {pretrained}." if training.model["name"] == HandModel.name else ""
     return (
         f"Convolutional network ({settings}), trained from commit {training.commit}, seed {training.seed}, "
         f"calibrated with temperature {bundle.temperature:.3f} (Guo et al. 2017), precision "
         f"{bundle.precision}. "
-        f"Input: {bundle.image_px}x{bundle.image_px} RGB. Output: {len(bundle.classes)} probabilities."
+        f"Input: {bundle.image_px}x{bundle.image_px} RGB. Output: {len(bundle.classes)} probabilities.{parts}"
     )
 
 

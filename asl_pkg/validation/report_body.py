@@ -61,6 +61,7 @@ class ParityFigures(JsonModel):
     other_class: int
     close: int
     images: ImageCount
+    rounding: float = 0.0  # torch's own error; reports of 0.2 and before do not have it
 
 
 class RocFigures(JsonModel):

@@ -51,7 +51,11 @@ VERBS: dict[str, tuple[Prepare, tuple[str, ...], int]] = {
     "monitor": (prepare_model, ("monitor", "0.jpg", "monitor.distance_max=1", "monitor.letters_max=1"), 4),
     "validate": (prepare_model, ("validate", "validate.resamples=100", "validate.noise_max=1", "data.cache_dir="), 2),
     "deploy": (prepare_report, ("deploy",), 3),
-    "train": (prepare_data_set, ("train", "model.width=4", "trainer.max_epochs=1", "data.cache_dir="), 2),
+    "train": (
+        prepare_data_set,
+        ("train", "model=baseline", "model.width=4", "trainer.max_epochs=1", "data.cache_dir="),
+        2,
+    ),
     "data track": (prepare_dvc, ("data", "track"), 3),
 }
 SLOW = {"validate", "deploy", "train"}

@@ -72,7 +72,7 @@ def test_settings_can_be_typed_again(data: str, model: str, rate: float, augment
     "override",
     [
         "seed=-1", "seed=1.5", "seed=", "seed", "=3", "unknown=1", "data=kaggle", "data.path=x", "trainer=1",
-        "trainer.learning_rate=nan", "trainer.learning_rate=inf", "model.width=3", "model.backbone=resnet18",
+        "trainer.learning_rate=nan", "trainer.learning_rate=inf", "data.batch_size=1", "model.backbone=resnet18",
         "validate.accuracy_min=1.01", "trainer.augment=perhaps", "+seed=1", "~seed", "seed=[1", "seed=${x}",
     ],
 )  # fmt: skip
@@ -84,7 +84,7 @@ def test_what_is_unknown_of_the_wrong_type_or_impossible_is_refused_in_one_line(
 
 @pytest.mark.parametrize(
     ("override", "expected"),
-    [("model.width=3", "4 to 512 channels"), ("trainer.patience_epochs=0", "at least 1 epochs")],
+    [("data.batch_size=1", "2 to 4,096 images"), ("trainer.patience_epochs=0", "at least 1 epochs")],
 )
 def test_a_value_out_of_range_is_refused_with_the_range(override: str, expected: str) -> None:
     with pytest.raises(SettingError, match=f"{override}: expected {expected}"):
@@ -95,7 +95,7 @@ def test_a_value_out_of_range_is_refused_with_the_range(override: str, expected:
     "override", ["data.path=x", "data.test_share=0.3", "model.backbone=resnet18", "model.freeze_backbone=true"]
 )
 def test_a_setting_of_another_choice_is_refused(override: str) -> None:
-    with pytest.raises(SettingError, match="=(synthetic|baseline) has no such setting"):
+    with pytest.raises(SettingError, match="=(synthetic|hand) has no such setting"):
         load(TrainSettings, [override])
 
 

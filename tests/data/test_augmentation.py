@@ -13,6 +13,7 @@ from asl_pkg.data.augmentation import (
     draw_numbers,
     move_landmarks,
     replace_with_empty,
+    shrink,
 )
 
 SIDE = contract.IMAGE_PX
@@ -32,7 +33,7 @@ def test_images_keep_shape_and_type_and_the_given_ones_stay_as_they_are() -> Non
 
 def test_no_draw_changes_nothing_but_what_is_hidden() -> None:
     draws = torch.zeros(2, NUMBERS_PER_IMAGE)
-    draws[:, -1] = 1  # nothing hidden
+    draws[:, 22] = 1  # nothing hidden
     varied = augment(images(2), draws)
     assert (varied.int() - images(2).int()).abs().max() <= 1
 
@@ -59,7 +60,7 @@ def test_a_share_of_the_images_is_mirrored() -> None:
         spots[0, top - 8 : top + 8, left - 8 : left + 8, channel] = 255
     draws = draw_numbers(3, 0, np.arange(200))
     draws[:, 5:11] = 0  # colours would blur what is told apart by colour
-    draws[:, -1] = 1  # and nothing hidden
+    draws[:, 22] = 1  # and nothing hidden
     varied = augment(spots.expand(200, -1, -1, -1), draws)
     mirrored = 0
     for image in varied.double():
@@ -79,7 +80,7 @@ def test_the_hand_stays_in_the_image() -> None:
     spot[:, 90:110, 90:110] = 255
     draws = draw_numbers(3, 0, np.arange(300))
     draws[:, 4:] = 0
-    draws[:, -1] = 1
+    draws[:, 22] = 1
     assert (augment(spot, draws).amax(dim=(1, 2, 3)) > 200).all()
 
 
@@ -90,7 +91,7 @@ def test_landmarks_follow_what_they_mark() -> None:
         spots[:, y - 3 : y + 3, x - 3 : x + 3, channel] = 255
     draws = draw_numbers(3, 0, np.arange(50))
     draws[:, 5:] = 0
-    draws[:, -1] = 1
+    draws[:, 22] = 1
     followed = (move_landmarks(places.expand(50, -1, -1), draws) + 1) / 2 * SIDE  # in pixels
     varied = augment(spots, draws).double()
     y, x = torch.meshgrid(torch.arange(SIDE) + 0.5, torch.arange(SIDE) + 0.5, indexing="ij")
@@ -112,3 +113,25 @@ def test_some_images_of_nothing_become_walls_or_static_and_no_image_of_a_letter(
     again = torch.full([400, 20, 20, 3], 77, dtype=torch.uint8)
     replace_with_empty(again[60:], labels[60:], draws[60:])
     assert torch.equal(again[60:], small[60:])
+
+
+def test_a_shrunk_image_is_smaller_and_anywhere_before_its_own_colours() -> None:
+    white = torch.full((1, SIDE, SIDE, 3), 10, dtype=torch.uint8)
+    white[:, SIDE // 4 : -SIDE // 4, SIDE // 4 : -SIDE // 4] = 250
+    draws = torch.zeros(2, NUMBERS_PER_IMAGE)
+    draws[:, 23] = 1  # the smallest
+    draws[1, 24:26] = 1  # in the lower right corner; the other one is in the middle
+    middle, corner = shrink(white.expand(2, -1, -1, -1), draws)
+    quarter = SIDE // 4
+    assert torch.equal(
+        middle[3 * quarter // 2 :][:quarter, 3 * quarter // 2 :][:, :quarter], corner[-quarter:, -quarter:]
+    )
+    assert (corner[-quarter:, -quarter:] == 10).any()
+    assert (corner[-quarter:, -quarter:] == 250).any()
+    assert not (corner[:quarter, :quarter] == 250).any()
+
+
+def test_an_image_may_stay_as_large_as_it_is() -> None:
+    draws = torch.zeros(3, NUMBERS_PER_IMAGE)
+    draws[:, 23] = -1
+    assert torch.equal(shrink(images(3), draws), images(3))

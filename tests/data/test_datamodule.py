@@ -65,3 +65,24 @@ def test_batches_decoded_anew_are_those_of_the_cache(tmp_path: Path) -> None:
     for batch, other in zip(kept.train_dataloader(), anew.train_dataloader(), strict=True):
         assert torch.equal(batch.pixels, other.pixels)
         assert torch.equal(batch.rows, other.rows)
+
+
+@pytest.mark.parametrize(("varied", "views"), [(True, 2), (False, 1)])
+def test_features_are_computed_once_for_each_view_of_an_image(tmp_path: Path, varied: bool, views: int) -> None:
+    source = FolderData(path=str(public_folder(tmp_path / "images", 6)), block_frames=1, guard_frames=0, cache_dir="")
+    settings = Settings(data=source)
+    pull(settings, tmp_path / "dataset")
+    data = ImageData(tmp_path / "dataset", settings.data, seed=3, varied=varied)
+    asked = []
+
+    def extract(pixels: torch.Tensor) -> torch.Tensor:
+        asked.append(len(pixels))
+        return pixels.float().mean(dim=(1, 2))
+
+    data.compute_features(extract)
+    train, validation = data.features["train"], data.features["validation"]
+    assert sum(asked) == views * len(data.train_split) + len(data.validation_split)
+    assert train.shape == (views, len(data.train_split), 3)
+    rows = np.arange(len(data.validation_split))
+    torch.testing.assert_close(validation[0], data.validation_split[rows].pixels.float().mean(dim=(1, 2)))
+    assert (train[0] != train[-1]).any() == varied

@@ -76,7 +76,12 @@ def common(cluster: Cluster) -> list[str]:
     prefix = f"s3://{BUCKET}/e2e-{uuid.uuid4().hex[:6]}"
     where = [f"kfp.host={HOST}", f"kfp.namespace={NAMESPACE}", f"store={prefix}", f"checkpoint_uri={prefix}/training"]
     pods = [f"pod.registry={REGISTRY}"]
-    tiny = [f"trainer.max_epochs={EPOCHS}", "model.width=4", *(f"validate.{setting}" for setting in LENIENT)]
+    tiny = [
+        f"trainer.max_epochs={EPOCHS}",
+        "model=baseline",
+        "model.width=4",
+        *(f"validate.{setting}" for setting in LENIENT),
+    ]
     return [*where, *pods, *tiny]
 
 

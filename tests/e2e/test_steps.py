@@ -39,7 +39,7 @@ ARTEFACTS = "/tmp/artefacts"
 SAYS = "the executor's output: "  # begins the last line of a step's log
 WORKERS = "workers"
 TRAINJOB = "train-in-a-trainjob"
-TWO_PODS = "model.width=4 trainer.trainjob=true trainer.workers=2"
+TWO_PODS = "model=baseline model.width=4 trainer.trainjob=true trainer.workers=2"
 INDEX = "batch.kubernetes.io/job-completion-index"
 # As KFP's pods have it.
 KFP_POD_NAME = {"name": "KFP_POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
@@ -65,7 +65,8 @@ from asl_pkg.storage.s3_folder import S3Folder
 S3Folder.open(os.environ["ARTEFACTS"]).download("pull/dataset", Path("/tmp/dataset"))
 subprocess.run(["torchrun", "--nnodes=2", "--node-rank=" + os.environ["JOB_COMPLETION_INDEX"], "--nproc-per-node=1",
     "--master-addr={WORKERS}-0.{WORKERS}", "--master-port=29500", "-m", "asl_pkg.commands", "train",
-    "dataset_dir=/tmp/dataset", "model.width=4", "trainer.max_epochs=2", "trainer.workers=2"], check=True)
+    "dataset_dir=/tmp/dataset", "model=baseline", "model.width=4", "trainer.max_epochs=2",
+    "trainer.workers=2"], check=True)
 """
 
 

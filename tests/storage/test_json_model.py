@@ -49,7 +49,7 @@ def test_what_only_newer_versions_know_is_left_out() -> None:
     ("kind", "body"),
     [
         (WorstGroup, {"name": "a", "accuracy": 1.0}),
-        (ParityFigures, {"greatest": None, "other_class": 0, "close": 0}),
+        (ParityFigures, {"greatest": None, "other_class": 0, "close": 0, "rounding": 0.0}),
         (DriftReport, {"drifted": [], "release": "r", "unread": 0, "reference_images": 1, "measures": []}),
     ],
 )
