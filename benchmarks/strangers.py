@@ -58,6 +58,9 @@ TIMED = 50  # images
 WORST = 3
 
 
+Found = NDArray[np.bool_] | None  # [n]; None for a network that does not look for hands
+
+
 class Photographs(NamedTuple):
     """Letters of one signer."""
 
@@ -95,12 +98,12 @@ def batches(pixels: NDArray[np.uint8], name: str) -> Iterator[torch.Tensor]:
         yield torch.from_numpy(pixels[start : start + AT_ONCE])
 
 
-def answers(classifier: Classifier, pixels: NDArray[np.uint8]) -> dict[str, tuple[torch.Tensor, NDArray[np.bool_]]]:
+def answers(classifier: Classifier, pixels: NDArray[np.uint8]) -> dict[str, tuple[torch.Tensor, Found]]:
     """Logits [n, 29] of a network and of its parts, and whether a hand was found [n]."""
     with torch.inference_mode():
         if not isinstance(classifier.network, HandNetwork):
             logits = torch.cat([classifier(part) for part in batches(pixels, "BaselineCNN")])
-            return {"BaselineCNN": (logits, np.ones(len(pixels), bool))}
+            return {"BaselineCNN": (logits, None)}
         extract = extractor(classifier.network, torch.device("cpu"))
         features = torch.cat([extract(part) for part in batches(pixels, "HandNetwork")])
         found = (features[:, 2 * COORDINATES : 2 * COORDINATES + 2] > FOUND).all(dim=1).numpy()
@@ -109,7 +112,7 @@ def answers(classifier: Classifier, pixels: NDArray[np.uint8]) -> dict[str, tupl
         return {name: (logits, found) for name, logits in parts.items()}
 
 
-def score(photographs: Photographs, probabilities: NDArray[np.float32], found: NDArray[np.bool_]) -> dict[str, Any]:
+def score(photographs: Photographs, probabilities: NDArray[np.float32], found: Found) -> dict[str, Any]:
     """The figures of one network on one signer."""
     _, labels, blocks = photographs
     answer, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
@@ -125,8 +128,8 @@ def score(photographs: Photographs, probabilities: NDArray[np.float32], found: N
     return {
         "images": len(labels),
         "right": [accuracy.value, accuracy.low, accuracy.high],
-        "found": float(found.mean()),
-        "right_of_found": float(right[found].mean()),
+        "found": None if found is None else float(found.mean()),
+        "right_of_found": None if found is None else float(right[found].mean()),
         "calibration_error": classification.reliability(probabilities, labels).error,
         "wrong_at_coverage": {share: float(1 - surest[: round(share * len(surest))].mean()) for share in COVERAGES},
         "recall": dict(zip(contract.CLASSES, recall.tolist(), strict=False)),
@@ -158,10 +161,11 @@ def table(rows: list[dict[str, Any]]) -> str:
     ]
     for row in rows:
         value, low, high = row["right"]
+        hands = " | ".join("–" if row[name] is None else f"{row[name]:.1%}" for name in ("found", "right_of_found"))
         wrong = " / ".join(f"{share:.1%}" for share in row["wrong_at_coverage"].values())
         lines.append(
-            f"| {row['signer']} | {row['network']} | {value:.1%} ({low:.1%}–{high:.1%}) | {row['found']:.1%} "
-            f"| {row['right_of_found']:.1%} | {row['calibration_error']:.3f} | {wrong} | {' '.join(row['worst'])} |"
+            f"| {row['signer']} | {row['network']} | {value:.1%} ({low:.1%}–{high:.1%}) | {hands} "
+            f"| {row['calibration_error']:.3f} | {wrong} | {' '.join(row['worst'])} |"
         )
     return "\n".join(lines)
 
