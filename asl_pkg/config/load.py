@@ -9,6 +9,7 @@ import difflib
 import functools
 import itertools
 import os
+import sys
 import types
 import typing
 from collections.abc import Iterator, Sequence
@@ -193,6 +194,8 @@ def _sort(overrides: Sequence[str], schema: type) -> tuple[dict[str, str], list[
     """Check every name; separate strings, which are taken literally, from values that Hydra parses."""
     known, chosen = dict(walk(schema)), _choices(schema)
     texts, others = {}, []
+    if "model" in chosen:
+        overrides = [*_former_default(overrides), *overrides]
     for override in itertools.chain.from_iterable(map(_written_out, overrides)):
         name, equals, value = override.partition("=")
         if not equals:
@@ -215,6 +218,15 @@ def _sort(overrides: Sequence[str], schema: type) -> tuple[dict[str, str], list[
             having = f": it belongs to {' and '.join(choices)}" if choices else ""
             raise SettingError(f"{name}: {group}={chosen[group]} has no such setting{having}")
     return texts, others
+
+
+def _former_default(overrides: Sequence[str]) -> list[str]:
+    """`model.width=…` chose nothing when baseline was the default: for one release it chooses baseline, with a line."""
+    names = {override.partition("=")[0] for override in overrides}
+    if "model.width" not in names or "model" in names:
+        return []
+    print("model.width belongs to model=baseline, which is taken: the next release asks for its name", file=sys.stderr)
+    return ["model=baseline"]
 
 
 def _written_out(override: str) -> Sequence[str]:

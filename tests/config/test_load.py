@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from asl_pkg.commands.arguments import split_paths_and_overrides
 from asl_pkg.config.load import at_home, load, overrides_of, walk, with_homes
-from asl_pkg.config.schema import GROUPS, SCHEMAS, FolderData, InferenceSettings, Settings, TrainSettings
+from asl_pkg.config.schema import GROUPS, SCHEMAS, BaselineModel, FolderData, InferenceSettings, Settings, TrainSettings
 from asl_pkg.errors import SettingError
 
 
@@ -97,6 +97,15 @@ def test_a_value_out_of_range_is_refused_with_the_range(override: str, expected:
 def test_a_setting_of_another_choice_is_refused(override: str) -> None:
     with pytest.raises(SettingError, match="=(synthetic|hand) has no such setting"):
         load(TrainSettings, [override])
+
+
+def test_the_width_chooses_the_former_default_network_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert load(TrainSettings, ["model.width=8"]).model == BaselineModel(width=8)
+    assert "model=baseline" in capsys.readouterr().err
+    assert load(TrainSettings, ["model.width=8", "model=baseline"]).model == BaselineModel(width=8)
+    assert not capsys.readouterr().err
+    with pytest.raises(SettingError, match="belongs to model=baseline"):
+        load(TrainSettings, ["model.width=8", "model=hand"])
 
 
 def test_a_choice_may_follow_its_settings_and_the_last_one_counts() -> None:
