@@ -14,7 +14,7 @@ from typing import Any
 
 from asl_pkg import urls
 from asl_pkg.bundle import signature
-from asl_pkg.config.load import load, with_homes
+from asl_pkg.config.load import former_default, load, with_homes
 from asl_pkg.config.schema import (
     ArchiveData,
     DataSettings,
@@ -172,7 +172,7 @@ def parameters(overrides: Sequence[str]) -> dict[str, Any]:
     """
     arguments: dict[str, Any] = {}
     texts: dict[str, dict[str, str]] = {}  # the last value of a setting wins
-    for override in overrides:
+    for override in [*former_default(overrides), *overrides]:
         name, _, value = override.partition("=")
         parameter = form.parameter_of(name)
         if parameter is None:

@@ -188,6 +188,7 @@ def test_settings_reach_the_step_that_reads_them() -> None:
 def test_of_a_setting_that_is_given_twice_the_last_value_counts() -> None:
     overrides = ["model.dropout=0.1", "seed=3", "model.dropout=0.2", "seed=4"]
     assert pipeline.parameters(overrides) == {"train_settings": "model.dropout=0.2", "seed": 4}
+    assert pipeline.parameters(["model.width=8"]) == {"train_model": "baseline", "train_settings": "model.width=8"}
 
 
 def test_a_changed_folder_or_table_has_another_version(tmp_path: Path) -> None:

@@ -194,8 +194,11 @@ def _sort(overrides: Sequence[str], schema: type) -> tuple[dict[str, str], list[
     """Check every name; separate strings, which are taken literally, from values that Hydra parses."""
     known, chosen = dict(walk(schema)), _choices(schema)
     texts, others = {}, []
-    if "model" in chosen:
-        overrides = [*_former_default(overrides), *overrides]
+    if "model" in chosen and (choice := former_default(overrides)):
+        print(
+            "model.width belongs to model=baseline, which is taken: the next release asks for its name", file=sys.stderr
+        )
+        overrides = [*choice, *overrides]
     for override in itertools.chain.from_iterable(map(_written_out, overrides)):
         name, equals, value = override.partition("=")
         if not equals:
@@ -220,13 +223,17 @@ def _sort(overrides: Sequence[str], schema: type) -> tuple[dict[str, str], list[
     return texts, others
 
 
-def _former_default(overrides: Sequence[str]) -> list[str]:
-    """`model.width=…` chose nothing when baseline was the default: for one release it chooses baseline, with a line."""
+def former_default(overrides: Sequence[str]) -> list[str]:
+    """Choose BaselineCNN for a `model.width=…` without `model=…`: it was the default when that was enough.
+
+    Args:
+        overrides: `name=value`.
+
+    Returns:
+        What to put before them: `model=baseline`, or nothing. The next release refuses such a width.
+    """
     names = {override.partition("=")[0] for override in overrides}
-    if "model.width" not in names or "model" in names:
-        return []
-    print("model.width belongs to model=baseline, which is taken: the next release asks for its name", file=sys.stderr)
-    return ["model=baseline"]
+    return ["model=baseline"] if "model.width" in names and "model" not in names else []
 
 
 def _written_out(override: str) -> Sequence[str]:
