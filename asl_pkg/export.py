@@ -110,8 +110,9 @@ def _try(served: torch.nn.Module, graph: Path, settings: Settings) -> None:
     )
     patch_px = contract.IMAGE_PX // TRIAL_PATCHES
     pixels = patches.repeat(patch_px, axis=1).repeat(patch_px, axis=2)
-    rounding = rounding_error(served, pixels)
-    parity = measure_parity(answer_by_torch(served, pixels), answer_by_onnx(open_session(graph), pixels), rounding)
+    by_torch = answer_by_torch(served, pixels)
+    rounding = rounding_error(served, pixels, by_torch)
+    parity = measure_parity(by_torch, answer_by_onnx(open_session(graph), pixels), rounding)
     if parity.beyond_rounding > settings.validate.parity_max or parity.other_class:
         raise BundleError(
             f"the exported graph and the checkpoint give different answers: log-probabilities differ by "

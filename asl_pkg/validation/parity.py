@@ -49,7 +49,7 @@ class Parity:
         return max(self.greatest - ROUNDING_FACTOR * self.rounding, 0.0)
 
 
-def rounding_error(served: torch.nn.Module, pixels: Pixels) -> float:
+def rounding_error(served: torch.nn.Module, pixels: Pixels, single: NDArray[np.float32]) -> float:
     """Measure how far rounding moves torch's log-probabilities: single against double precision.
 
     Without this measure, deep networks would be refused: two of 50 layers one after the other, as in model=hand, round
@@ -58,14 +58,15 @@ def rounding_error(served: torch.nn.Module, pixels: Pixels) -> float:
     Args:
         served: Network in evaluation mode.
         pixels: Images, uint8 [n, 200, 200, 3], RGB; the first ROUNDING_IMAGES count.
+        single: The network's answers to them in single precision [n, classes].
 
     Returns:
         Greatest difference of log-probabilities.
     """
     images = torch.from_numpy(np.array(pixels[:ROUNDING_IMAGES]))
     with torch.inference_mode():
-        single, double = (module(images).numpy() for module in (served, copy.deepcopy(served).double()))
-    return float(_differences(double, single).max(initial=0.0))
+        double = copy.deepcopy(served).double()(images).numpy()
+    return float(_differences(double, single[:ROUNDING_IMAGES]).max(initial=0.0))
 
 
 def measure_parity(reference: NDArray[np.float32], other: NDArray[np.float32], rounding: float) -> Parity:
@@ -105,7 +106,7 @@ def parity_with_torch(context: EvaluationContext) -> Parity:
     Returns:
         The comparison over all images.
     """
-    rounding = rounding_error(context.served, context.answers.pixels)
+    rounding = rounding_error(context.served, context.answers.pixels, context.answers.by_torch)
     found = measure_parity(context.answers.by_torch, context.answers.probabilities, rounding)
     return join_parities([found, *_varied(context, rounding)]) if context.settings.validate.thorough else found
 
