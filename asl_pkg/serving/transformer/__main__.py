@@ -38,12 +38,13 @@ def main() -> None:
 
 def _serve(options: argparse.Namespace) -> None:
     # imported here: the SDK reads the command line on import, and its errors have many lines
+    from asl_pkg.serving.page.routes import page_routes
     from asl_pkg.serving.transformer.model import ImageModel
     from asl_pkg.serving.transformer.predictors import Predictors
     from asl_pkg.serving.v2_server.server import KServeServer
 
     model = ImageModel(options.model_name, Predictors(options.predictor_host))
-    server = KServeServer(model, options.host, options.http_port, options.grpc_port)
+    server = KServeServer(model, options.host, options.http_port, options.grpc_port, routes=page_routes())
     print(f"transformer: HTTP {server.http_url}, gRPC {server.grpc_url}, Triton {options.predictor_host}", flush=True)
     server.run()
 

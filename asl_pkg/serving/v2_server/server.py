@@ -5,6 +5,7 @@ import contextlib
 import logging
 import socket
 import warnings
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import grpc
@@ -16,6 +17,7 @@ from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 from kserve.protocol.rest.server import RESTServer
+from starlette.routing import BaseRoute
 
 from asl_pkg import contract
 from asl_pkg.errors import ServingError
@@ -91,12 +93,15 @@ class KServeServer:
         host: Address to listen on.
         http_port: Port of v2 and v1 over HTTP.
         grpc_port: Port of v2 over gRPC.
+        routes: Further addresses over HTTP; they win over the SDK's.
 
     Raises:
         ServingError: A port is taken.
     """
 
-    def __init__(self, model: ReleasedModel, host: str, http_port: int, grpc_port: int) -> None:
+    def __init__(
+        self, model: ReleasedModel, host: str, http_port: int, grpc_port: int, *, routes: Sequence[BaseRoute] = ()
+    ) -> None:
         for name in ("kserve", "uvicorn"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # it logs a traceback for every malformed request
         warnings.filterwarnings("ignore", module="fastapi")  # about code of the SDK
@@ -104,6 +109,7 @@ class KServeServer:
         self.ports = [http_port, grpc_port]
         self._socket = _listen(host, http_port)
         _listen(host, grpc_port).close()  # fail here if it is taken: gRPC would log a line of its own
+        self._routes = routes
         self._model = model
         repository = ModelRepository()
         repository.update(model)
@@ -133,6 +139,7 @@ class KServeServer:
         rest = RESTServer(
             "kserve.model_server:app", self._data_plane, self._closed, self.ports[0], grace_period=GRACE_S
         )
+        app.routes.extend(self._routes)
         Endpoints(self._data_plane, self._closed).add_to(app)
         rest.create_application()
         add_error_handlers(app)
