@@ -5,6 +5,7 @@ import contextlib
 import logging
 import socket
 import warnings
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import grpc
@@ -16,17 +17,18 @@ from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 from kserve.protocol.rest.server import RESTServer
+from starlette.routing import BaseRoute
 
 from asl_pkg import contract
 from asl_pkg.errors import ServingError
 from asl_pkg.serving.v2_server.body_limit import BodyLimit
+from asl_pkg.serving.v2_server.cors import LENGTH_HEADER, with_cors
 from asl_pkg.serving.v2_server.endpoints import VERSION, Endpoints, Servicer
 from asl_pkg.serving.v2_server.errors import DecodingInterceptor, add_error_handlers
 from asl_pkg.serving.v2_server.requests import read_binary
 
 GRACE_S = 5  # for pending requests
 MAX_BYTES = 32 * 2**20  # of a request: 32 images as JSON numbers take half of it
-LENGTH_HEADER = "inference-header-content-length"
 
 
 class ReleasedModel(Model):
@@ -91,12 +93,23 @@ class KServeServer:
         host: Address to listen on.
         http_port: Port of v2 and v1 over HTTP.
         grpc_port: Port of v2 over gRPC.
+        routes: Further addresses over HTTP; they win over the SDK's.
+        cors_origins: Origins of other pages that may ask over HTTP.
 
     Raises:
         ServingError: A port is taken.
     """
 
-    def __init__(self, model: ReleasedModel, host: str, http_port: int, grpc_port: int) -> None:
+    def __init__(
+        self,
+        model: ReleasedModel,
+        host: str,
+        http_port: int,
+        grpc_port: int,
+        *,
+        routes: Sequence[BaseRoute] = (),
+        cors_origins: Sequence[str] = (),
+    ) -> None:
         for name in ("kserve", "uvicorn"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # it logs a traceback for every malformed request
         warnings.filterwarnings("ignore", module="fastapi")  # about code of the SDK
@@ -104,6 +117,8 @@ class KServeServer:
         self.ports = [http_port, grpc_port]
         self._socket = _listen(host, http_port)
         _listen(host, grpc_port).close()  # fail here if it is taken: gRPC would log a line of its own
+        self._routes = routes
+        self._cors_origins = cors_origins
         self._model = model
         repository = ModelRepository()
         repository.update(model)
@@ -133,10 +148,12 @@ class KServeServer:
         rest = RESTServer(
             "kserve.model_server:app", self._data_plane, self._closed, self.ports[0], grace_period=GRACE_S
         )
+        app.routes.extend(self._routes)
         Endpoints(self._data_plane, self._closed).add_to(app)
         rest.create_application()
         add_error_handlers(app)
         app.add_middleware(BodyLimit, max_bytes=MAX_BYTES)
+        rest.config.app = with_cors(app, self._cors_origins)  # around all of it, the answers to failures too
         await grpc_server.start()
         work = asyncio.create_task(self._model.work())
         try:

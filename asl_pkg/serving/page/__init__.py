@@ -1,0 +1,1 @@
+"""The page on which a person signs and reads; the transformer serves it beside v2."""
