@@ -1,0 +1,38 @@
+// Shows what the server read: the letter large, how sure it is, what else it may be.
+
+import { $, make, say } from "./page.js";
+import { nameOf, percent, t } from "./texts.js";
+
+const SYMBOLS = { nothing: "–", unsure: "?", space: "␣", del: "⌫", "": "–" };
+
+function words({ letter, confidence, top, follows }) {
+  if (letter === "nothing") return t("answer.nohand");
+  if (letter === "unsure") return t("answer.maybe", { letter: nameOf(top[0].name), percent: percent(confidence) });
+  if (follows && ["J", "Z"].includes(letter)) return t(`answer.draw${letter}`);
+  return t("answer.sure", { percent: percent(confidence) });
+}
+
+function choice({ name, probability }) {
+  const bar = make("meter", { min: 0, max: 1, value: probability, ariaLabel: nameOf(name) });
+  return make("li", {}, make("b", { textContent: nameOf(name) }), bar, make("span", { textContent: percent(probability) }));
+}
+
+/** Show an answer, or that there is none: null. */
+export function showAnswer(answer) {
+  const letter = answer?.letter ?? "";
+  say($("letter"), SYMBOLS[letter] ?? letter);
+  $("letter").dataset.sign = letter;
+  say($("words"), answer ? words(answer) : t("answer.waiting"));
+  $("top").replaceChildren(...(answer?.top ?? []).map(choice));
+}
+
+/** Show a letter that was drawn in the air. */
+export function showDrawn(letter) {
+  say($("letter"), letter);
+  $("letter").dataset.sign = letter;
+}
+
+/** Close the ring around the letter, 0 to 1. */
+export function showProgress(share) {
+  $("ring").style.strokeDashoffset = String(100 * (1 - share));
+}

@@ -1,0 +1,110 @@
+"""Films of drawn hands that sign, for Chromium's fake camera: it plays a file of JPEG images, 30 a second."""
+
+import dataclasses
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from asl_pkg.contract import IMAGE_PX
+from asl_pkg.data.hands.camera import develop
+from asl_pkg.data.hands.flesh import flesh_out
+from asl_pkg.data.hands.render import render_hand
+from asl_pkg.data.hands.signer import make_signer
+from asl_pkg.data.hands.skeleton import pose_hand
+from asl_pkg.data.hands.stage import SWAY_MARGIN_PX, aim, set_stage
+from asl_pkg.data.hands.vary import drift, recorded_pose
+
+DRAWN_FPS = 10
+REPEATED = 3  # of the camera's 30 a second
+WIDTH, HEIGHT = 400, 300  # the page takes the square middle
+EMPTY = "nothing"
+
+# Where a fingertip goes, in hand lengths from the start, as the camera sees a right hand: x right, y down
+PATHS = {
+    "J": [(0.0, 0.0), (0.0, 0.45), (0.05, 0.57), (0.13, 0.62), (0.22, 0.57), (0.26, 0.45)],
+    "Z": [(0.0, 0.0), (-0.45, 0.0), (0.0, 0.4), (-0.45, 0.4)],
+}
+HELD_AS = {"J": "I", "Z": "D"}  # the hand shapes that draw them
+START = {"J": (-0.13, -0.3), "Z": (0.22, -0.2)}  # of the path, from the middle of the image
+
+
+class Film:
+    """What a camera sees of one drawn signer.
+
+    Args:
+        seed: Seed of the signer's recordings.
+        signer: Number of the signer.
+    """
+
+    def __init__(self, seed: int, signer: int) -> None:
+        self._seeds = np.random.SeedSequence(seed, spawn_key=(signer,))
+        self._person = make_signer(self._seeds)
+        self._stage = set_stage(self._rng(), self._person)
+        self._frames: list[bytes] = []
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return len(self._frames) / (DRAWN_FPS * REPEATED)
+
+    def hold(self, sign: str, seconds: float) -> None:
+        """Hold a sign still, as far as hands are still."""
+        frames = round(seconds * DRAWN_FPS)
+        if sign == EMPTY:
+            self._add(None, frames)
+            return
+        rng = self._rng()
+        pose = recorded_pose(sign, self._person, rng, rng)
+        bends, sways = drift(rng, frames)
+        skeleton = pose_hand(self._person.bones, pose)
+        start = aim(skeleton, self._stage, self._person.camera.distance)
+        for bend, sway in zip(bends, sways, strict=True):
+            self._draw(pose + bend, start + [0.0, 0.0, *sway[2:]])
+
+    def draw(self, letter: str, seconds: float = 1.0, pause: float = 0.3) -> None:
+        """Draw J or Z in the air, with a pause before and after it."""
+        rng = self._rng()
+        pose = recorded_pose(HELD_AS[letter], self._person, rng, rng)
+        stage = dataclasses.replace(self._stage, hand_share=0.5, place=np.zeros(2))
+        start = aim(pose_hand(self._person.bones, pose), stage, self._person.camera.distance)
+        length = 0.5 * IMAGE_PX
+        for x, y in self._along(PATHS[letter], seconds, pause):
+            place = (np.array([x, y]) + START[letter]) * length
+            self._draw(pose, start + [0.0, 0.0, *place])
+
+    def save(self, path: Path) -> Path:
+        """Write the film."""
+        path.write_bytes(b"".join(self._frames))
+        return path
+
+    @staticmethod
+    def _along(path: Sequence[tuple[float, float]], seconds: float, pause: float) -> np.ndarray:
+        """Places [n, 2] on the way along a path, slow at its ends."""
+        corners = np.array(path)
+        passed = np.r_[0.0, np.cumsum(np.linalg.norm(np.diff(corners, axis=0), axis=1))]
+        share = 0.5 - 0.5 * np.cos(np.pi * np.linspace(0.0, 1.0, round(seconds * DRAWN_FPS)))
+        still = np.zeros(round(pause * DRAWN_FPS))
+        where = np.r_[still, share, still + 1.0] * passed[-1]
+        return np.stack([np.interp(where, passed, corners[:, axis]) for axis in (0, 1)], axis=1)
+
+    def _rng(self) -> np.random.Generator:
+        return np.random.default_rng(self._seeds.spawn(1)[0])
+
+    def _draw(self, pose: np.ndarray, camera: np.ndarray) -> None:
+        skeleton = pose_hand(self._person.bones, pose)
+        capsules = flesh_out(skeleton, self._person.build)
+        self._add(
+            render_hand(capsules, skeleton.rotation, camera, self._stage.light, self._person.look, IMAGE_PX), 1
+        )
+
+    def _add(self, hand: np.ndarray | None, frames: int) -> None:
+        margin = slice(SWAY_MARGIN_PX, SWAY_MARGIN_PX + IMAGE_PX)
+        pixels = develop(hand, self._stage.background[margin, margin], self._person.camera, self._rng())
+        image = Image.new("RGB", (WIDTH, HEIGHT))
+        image.paste(Image.fromarray(pixels).resize((HEIGHT, HEIGHT)), ((WIDTH - HEIGHT) // 2, 0))
+        encoded = io.BytesIO()
+        image.save(encoded, "JPEG", quality=92)
+        self._frames += [encoded.getvalue()] * (frames * REPEATED)
