@@ -31,6 +31,16 @@ HELD_AS = {"J": "I", "Z": "D"}  # the hand shapes that draw them
 START = {"J": (-0.13, -0.3), "Z": (0.22, -0.2)}  # of the path, from the middle of the image
 
 
+def along(path: Sequence[tuple[float, float]], seconds: float, pause: float, fps: float) -> np.ndarray:
+    """Places [n, 2] on the way along a path, slow at its ends, with a pause before and after it."""
+    corners = np.array(path)
+    passed = np.r_[0.0, np.cumsum(np.linalg.norm(np.diff(corners, axis=0), axis=1))]
+    share = 0.5 - 0.5 * np.cos(np.pi * np.linspace(0.0, 1.0, round(seconds * fps)))
+    still = np.zeros(round(pause * fps))
+    where = np.r_[still, share, still + 1.0] * passed[-1]
+    return np.stack([np.interp(where, passed, corners[:, axis]) for axis in (0, 1)], axis=1)
+
+
 class Film:
     """What a camera sees of one drawn signer.
 
@@ -71,7 +81,7 @@ class Film:
         stage = dataclasses.replace(self._stage, hand_share=0.5, place=np.zeros(2))
         start = aim(pose_hand(self._person.bones, pose), stage, self._person.camera.distance)
         length = 0.5 * IMAGE_PX
-        for x, y in self._along(PATHS[letter], seconds, pause):
+        for x, y in along(PATHS[letter], seconds, pause, DRAWN_FPS):
             place = (np.array([x, y]) + START[letter]) * length
             self._draw(pose, start + [0.0, 0.0, *place])
 
@@ -79,16 +89,6 @@ class Film:
         """Write the film."""
         path.write_bytes(b"".join(self._frames))
         return path
-
-    @staticmethod
-    def _along(path: Sequence[tuple[float, float]], seconds: float, pause: float) -> np.ndarray:
-        """Places [n, 2] on the way along a path, slow at its ends."""
-        corners = np.array(path)
-        passed = np.r_[0.0, np.cumsum(np.linalg.norm(np.diff(corners, axis=0), axis=1))]
-        share = 0.5 - 0.5 * np.cos(np.pi * np.linspace(0.0, 1.0, round(seconds * DRAWN_FPS)))
-        still = np.zeros(round(pause * DRAWN_FPS))
-        where = np.r_[still, share, still + 1.0] * passed[-1]
-        return np.stack([np.interp(where, passed, corners[:, axis]) for axis in (0, 1)], axis=1)
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(self._seeds.spawn(1)[0])

@@ -8,12 +8,13 @@ const SYMBOLS = { nothing: "–", unsure: "?", space: "␣", del: "⌫", "": "�
 function words({ letter, confidence, top, follows }) {
   if (letter === "nothing") return t("answer.nohand");
   if (letter === "unsure") return t("answer.maybe", { letter: nameOf(top[0].name), percent: percent(confidence) });
-  if (follows && ["J", "Z"].includes(letter)) return t(`answer.draw${letter}`);
+  if (follows && ["J", "Z"].includes(letter)) return t("answer.draw", { letter });
   return t("answer.sure", { percent: percent(confidence) });
 }
 
 function choice({ name, probability }) {
-  const bar = make("meter", { min: 0, max: 1, value: probability, ariaLabel: nameOf(name) });
+  const bar = make("i", {});
+  bar.style.setProperty("--share", probability);
   return make("li", {}, make("b", { textContent: nameOf(name) }), bar, make("span", { textContent: percent(probability) }));
 }
 
@@ -35,4 +36,10 @@ export function showDrawn(letter) {
 /** Close the ring around the letter, 0 to 1. */
 export function showProgress(share) {
   $("ring").style.strokeDashoffset = String(100 * (1 - share));
+}
+
+/** Let the letter swell for a moment: it was typed. */
+export function swell() {
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  $("letter").animate({ scale: [1, 1.25, 1] }, { duration: 250, easing: "ease-out" });
 }

@@ -15,34 +15,23 @@ export function chartImage(image, sign) {
 
 export function createChart() {
   const dialog = $("sign");
-  let shown = 0;
 
-  function show(number) {
-    shown = (number + SIGNS.length) % SIGNS.length;
-    const sign = SIGNS[shown];
+  function show(sign) {
     say($("sign-name"), nameOf(sign));
     say($("sign-words"), t(`sign.${sign}`));
     chartImage($("sign-image"), sign);
+    dialog.showModal();
   }
 
-  function tile(sign, number) {
+  function tile(sign) {
     const image = make("img", { alt: "", width: 120, height: 120, loading: "lazy" });
     chartImage(image, sign);
     const button = make("button", { type: "button" }, image, make("span", { textContent: nameOf(sign) }));
-    button.addEventListener("click", () => {
-      show(number);
-      dialog.showModal();
-    });
+    button.addEventListener("click", () => show(sign));
     return make("li", {}, button);
   }
 
   $("chart").replaceChildren(...SIGNS.map(tile));
-  $("before").addEventListener("click", () => show(shown - 1));
-  $("after").addEventListener("click", () => show(shown + 1));
   $("close").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-  dialog.addEventListener("keydown", ({ key }) => {
-    if (key === "ArrowLeft") show(shown - 1);
-    if (key === "ArrowRight") show(shown + 1);
-  });
 }

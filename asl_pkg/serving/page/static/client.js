@@ -102,7 +102,7 @@ export function createClient() {
   return {
     /**
      * Read the letter in an image.
-     * @param {Blob} image a file in any format that the server takes
+     * @param {Blob} image a file of any format that the server takes
      * @returns {Promise<{letter: string, confidence: number, top: {name: string, probability: number}[],
      *   release: string, points: ?number[][], follows: boolean, ms: number}>} `follows`: the release tells where hands are
      * @throws {Fault}

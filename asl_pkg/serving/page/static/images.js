@@ -14,7 +14,7 @@ export function createImages(client, { onPasted }) {
       try {
         return fill(cells, await client.read(file));
       } catch (fault) {
-        if (!fault.passing || !cells.row.isConnected) return fail(cells, faultText(fault));
+        if (!fault.passing) return fail(cells, faultText(fault));
         const pause = pauseMs(fault, failures);
         fail(cells, t("fault.again", { fault: faultText(fault), seconds: Math.ceil(pause / 1000) }));
         await wait(pause);
@@ -24,21 +24,15 @@ export function createImages(client, { onPasted }) {
 
   function take(files) {
     if (!files.length) return;
-    $("answers").hidden = $("forget").hidden = false;
+    $("answers").hidden = false;
     const waiting = [...files].map((file) => [file, addRow(file)]);
-    for (const [file, cells] of waiting) queue = queue.then(() => cells.row.isConnected && read(file, cells));
+    for (const [file, cells] of waiting) queue = queue.then(() => read(file, cells));
     queue.then(() => announce(summary()));
   }
 
   $("files").addEventListener("change", ({ target }) => {
     take(target.files);
     target.value = ""; // the same file may be chosen again
-  });
-  $("forget").addEventListener("click", () => {
-    for (const image of $("rows").querySelectorAll("img")) URL.revokeObjectURL(image.src);
-    $("rows").replaceChildren();
-    $("answers").hidden = $("forget").hidden = true;
-    $("files").focus();
   });
   document.addEventListener("paste", ({ clipboardData }) => {
     if (!clipboardData?.files.length) return;
@@ -63,9 +57,9 @@ function addRow(file) {
   const image = make("img", { alt: "", width: 64, height: 64, src: URL.createObjectURL(file) });
   image.onerror = () => (image.hidden = true); // the server may read formats that this browser does not
   const letter = make("td", { className: "read", textContent: t("images.reading") });
-  const more = make("td");
-  const name = make("th", { scope: "row", textContent: file.name || t("images.pasted") });
-  const row = make("tr", {}, make("td", {}, image), name, letter, more);
+  const more = make("p", { className: "small" });
+  const name = make("b", { textContent: file.name || t("images.pasted") });
+  const row = make("tr", {}, make("td", {}, image), letter, make("td", {}, name, more));
   $("rows").append(row);
   return { row, letter, more };
 }

@@ -1,8 +1,8 @@
 // Puts the page together: views, camera, reader, and who gets the letters.
 
-import { showAnswer, showDrawn, showProgress } from "./answer.js";
+import { showAnswer, showDrawn, showProgress, swell } from "./answer.js";
 import { createCamera, missing } from "./camera.js";
-import { createChart } from "./chart.js";
+import { chartImage, createChart } from "./chart.js";
 import { createClient } from "./client.js";
 import { faultText } from "./faults.js";
 import { createImages } from "./images.js";
@@ -23,7 +23,7 @@ await loadTexts();
 
 const client = createClient();
 const camera = createCamera(() => switchOff(t("camera.lost")));
-const reader = createReader(camera, client, { onAnswer: take, onFault: fail, onBack: () => notice(t("server.back"), "good") });
+const reader = createReader(camera, client, { onAnswer: take, onFault: fail, onBack: () => notice(t("server.back"), "brief") });
 const speller = createSpeller(700);
 const tracker = createTracker();
 const takers = {
@@ -48,14 +48,16 @@ function take(answer, at, rate) {
   showProgress(motion.letter ? 1 : speller.progress(at));
   drawSkeleton(answer.points);
   showFigures(answer, rate);
-  if (typed) takers[view].take(typed);
+  if (!typed) return;
+  swell();
+  takers[view].take(typed);
 }
 
 function showFigures(answer, rate) {
   say($("rate"), t("answer.rate", { number: rate.toFixed(0) }));
   say($("delay"), t("answer.delay", { number: answer.ms.toFixed(0) }));
   say($("release"), t("answer.release", { release: answer.release }));
-  if (release && answer.release !== release) notice(t("server.release", { release: answer.release }), "good");
+  if (release && answer.release !== release) notice(t("server.release", { release: answer.release }), "brief");
   release = answer.release;
 }
 
@@ -78,16 +80,17 @@ function setRunning(running) {
   $("frame").classList.toggle("on", running);
 }
 
+const cameraText = ({ reason = "failed", message }) => t(`camera.${reason}`, { origin: location.origin, detail: message });
+
 async function switchOn(deviceId) {
-  const reason = missing();
-  if (reason) return switchOff(t(`camera.${reason.reason}`, { origin: location.origin }), "bad");
-  notice(t("camera.starting"));
+  notice("");
+  say($("words"), t("camera.starting"));
   try {
     await camera.start(deviceId);
   } catch (error) {
-    return switchOff(t(`camera.${error.reason ?? "failed"}`, { detail: error.detail ?? error.message }), "bad");
+    return switchOff(cameraText(error), "bad");
   }
-  notice("");
+  if (document.hidden || $("signing").hidden) return switchOff(t("camera.hidden"));
   setRunning(true);
   await listCameras();
   if (document.activeElement === document.body) $("stop").focus();
@@ -108,7 +111,7 @@ async function listCameras() {
     make("option", { value: deviceId, textContent: label || t("camera.unnamed", { number: i + 1 }), selected: current }),
   );
   $("cameras").replaceChildren(...options);
-  $("cameras").disabled = options.length < 2;
+  $("choice").hidden = options.length < 2;
 }
 
 function showView() {
@@ -136,8 +139,12 @@ window.addEventListener("hashchange", showView);
 
 createImages(client, { onPasted: () => (location.hash = "#images") });
 createChart();
+$("hands").replaceChildren(...[..."ASL"].map((letter) => {
+  const image = make("img", { alt: "", width: 96, height: 96 });
+  chartImage(image, letter);
+  return image;
+}));
 showView();
-switchOff();
-const reason = missing();
-if (reason) notice(t(`camera.${reason.reason}`, { origin: location.origin }));
+const lacking = missing();
+switchOff(lacking ? cameraText(lacking) : "");
 document.documentElement.dataset.ready = "";

@@ -1,7 +1,5 @@
 // J and Z are drawn in the air. This finds them in the path of a fingertip over the last second, by the directions
-// that the tip takes: a hand of any size, at any speed, a right or a left one. Pure: the time comes with each frame.
-
-/** @typedef {{at: number, points: number[][]}} Frame 21 landmarks [x, y, z], y down, in MediaPipe's order */
+// that the tip takes: of any hand, large or small, fast or slow, right or left. Pure: the time comes with each frame.
 
 const WRIST = 0;
 const MIDDLE_KNUCKLE = 9;
@@ -11,8 +9,8 @@ const WINDOW_MS = 1500; // of the path
 const DIRECTIONS = 24; // compared along a path
 const STEP = 0.12; // shortest step that counts, in palms (wrist to the middle finger's knuckle): landmarks tremble
 const IN_SHAPE = 0.7; // share of the frames in which the finger alone is stretched
-const STRAIGHT = 0.85; // of a stretched finger: distance from root to tip over the length of its bones
-const FOLDED = 0.75;
+const STRETCHED = 1.15; // how far the tip is from the wrist, over how far the middle joint is
+const FOLDED = 1.08;
 const MOVING = 1.5; // palms a second
 
 // The stroke as the camera sees a right hand; `length`, `width`, `height`: the least ones, in palms
@@ -39,17 +37,16 @@ const minus = (a, b) => a.map((value, axis) => value - b[axis]);
 const distance = (a, b) => Math.hypot(...minus(a, b));
 const extent = (values) => Math.max(...values) - Math.min(...values);
 
-/** How stretched a finger is: 1 is straight. */
-function stretch(points, finger) {
-  const chain = points.slice(ROOTS[finger], ROOTS[finger] + 4);
-  const bones = chain.slice(1).reduce((sum, point, i) => sum + distance(point, chain[i]), 0);
-  return distance(chain[0], chain[3]) / bones;
+/** How far a finger reaches beyond its middle joint, seen from the wrist. */
+function reach(points, finger) {
+  const [middle, tip] = [1, 3].map((joint) => distance(points[WRIST], points[ROOTS[finger] + joint]));
+  return tip / middle;
 }
 
 /** Whether this finger is stretched and the other three are folded. */
 export function pointsWith(points, finger) {
   return Object.keys(ROOTS).every((name) =>
-    name === finger ? stretch(points, name) > STRAIGHT : stretch(points, name) < FOLDED,
+    name === finger ? reach(points, name) > STRETCHED : reach(points, name) < FOLDED,
   );
 }
 
@@ -103,7 +100,7 @@ const palmOf = ({ points }) => distance(points[WRIST], points[MIDDLE_KNUCKLE]);
 
 /**
  * The letter that the last frames draw.
- * @param {Frame[]} frames in order of time
+ * @param {{at: number, points: number[][]}[]} frames in order of time, with 21 landmarks [x, y, z] each, y down
  * @returns {?string} J, Z or null
  */
 export function drawn(frames) {

@@ -1,6 +1,8 @@
 // Small helpers around the document.
 
-/** @returns {any} the element of this id */
+const BRIEF_MS = 6000;
+let hiding = 0;
+
 export const $ = (id) => document.getElementById(id);
 
 /** A new element with properties and children. */
@@ -15,10 +17,12 @@ export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Show a sentence at the top of the page; an empty one hides it. `tone` is "", "good" or "bad". */
+/** Show a sentence at the top of the page; an empty one hides it. `tone` is "bad", or "brief": hidden after a while. */
 export function notice(text, tone = "") {
   say($("notice"), text);
   $("notice").dataset.tone = tone;
+  clearTimeout(hiding);
+  if (tone === "brief") hiding = setTimeout(notice, BRIEF_MS, "");
 }
 
 /** Let a screen reader say this, politely; the same word twice is said twice. */

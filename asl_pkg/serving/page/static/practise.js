@@ -2,7 +2,7 @@
 
 import { chartImage, LETTERS } from "./chart.js";
 import { $, announce, say } from "./page.js";
-import { nameOf, t } from "./texts.js";
+import { t } from "./texts.js";
 
 const SHOWN_MS = 1200; // how long a right answer stays
 
@@ -14,12 +14,12 @@ const another = (last) => {
 
 export function createPractice() {
   let wanted = another("");
-  let score = { right: 0, row: 0, asked: 0 };
+  let score = { right: 0, row: 0 };
   let helped = false;
   let done = false;
 
   function show() {
-    for (const name of ["right", "row", "asked"]) say($(name), String(score[name]));
+    say($("score"), t("practise.score", score));
     say($("wanted"), wanted);
   }
 
@@ -39,7 +39,7 @@ export function createPractice() {
 
   function right() {
     done = true;
-    score = { right: score.right + 1, row: helped ? 0 : score.row + 1, asked: score.asked + 1 };
+    score = { right: score.right + 1, row: helped ? 0 : score.row + 1 };
     const next = another(wanted);
     say($("verdict"), t("practise.yes", { letter: wanted }));
     announce(t("practise.said", { letter: wanted, next }));
@@ -49,13 +49,9 @@ export function createPractice() {
 
   $("show").addEventListener("click", help);
   $("next").addEventListener("click", () => {
-    if (!done) score = { ...score, row: 0, asked: score.asked + 1 };
+    if (!done) score = { ...score, row: 0 };
     ask(another(wanted));
     announce(t("practise.asks", { next: wanted }));
-  });
-  $("again").addEventListener("click", () => {
-    score = { right: 0, row: 0, asked: 0 };
-    ask(another(wanted));
   });
   ask(wanted);
   say($("verdict"), t("practise.wait"));
@@ -63,9 +59,9 @@ export function createPractice() {
   return {
     /** Judge a held sign. */
     take(sign) {
-      if (done) return;
+      if (done || !LETTERS.includes(sign)) return;
       if (sign === wanted) right();
-      else say($("verdict"), t("practise.no", { read: nameOf(sign) }));
+      else say($("verdict"), t("practise.no", { read: sign }));
     },
   };
 }

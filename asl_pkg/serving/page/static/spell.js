@@ -8,6 +8,7 @@ import { t } from "./texts.js";
 export function createSpelling(onHold) {
   const text = $("text");
   const hold = $("hold");
+  text.placeholder = t("spell.placeholder");
 
   function change() {
     say($("held"), t("spell.seconds", { number: Number(hold.value).toFixed(1) }));
@@ -39,7 +40,7 @@ export function createSpelling(onHold) {
 async function copy() {
   try {
     await navigator.clipboard.writeText($("text").value);
-    notice(t("spell.copied"), "good");
+    notice(t("spell.copied"), "brief");
   } catch {
     $("text").select(); // the browser gives no clipboard: not on https, or not allowed
     notice(t("spell.selected"));

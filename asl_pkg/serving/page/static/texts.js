@@ -13,7 +13,6 @@ export async function loadTexts() {
   document.title = t("title");
   for (const element of document.querySelectorAll("[data-text]")) element.textContent = t(element.dataset.text);
   for (const element of document.querySelectorAll("[data-label]")) element.ariaLabel = t(element.dataset.label);
-  for (const element of document.querySelectorAll("[data-placeholder]")) element.placeholder = t(element.dataset.placeholder);
 }
 
 /** The text of a name, its {places} filled in. */
