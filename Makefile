@@ -36,7 +36,7 @@ train: ## train a network
 export: ## write the bundle that is served
 validate: ## run the gates on the bundle
 deploy: ## deploy the bundle as a release
-serve: ## a real Triton on 127.0.0.1:8000
+serve: ## a real Triton on 127.0.0.1:8000, and the page for a camera on 8003
 infer: ## recognise the letter in images: SET="image.jpg"
 monitor: ## check new images for drift: SET="FOLDER"
 verify: ## check every file of a bundle, and its signature

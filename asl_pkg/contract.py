@@ -95,6 +95,7 @@ SERVING_FILE = "serving.json"
 HTTP_PORT = 8000
 GRPC_PORT = 8001
 METRICS_PORT = 8002
+PAGE_PORT = 8003  # of the page, beside Triton's; kind-config.yaml has it too
 MLFLOW_PORT = 8080
 MLFLOW_EXPERIMENT = "asl"
 MLFLOW_MODEL = KUBERNETES_NAME

@@ -57,14 +57,14 @@ def query_serving_release(store: Path, dataset_dir: Path, seed: int) -> str:
 
 
 def next_steps(results: dict[str, Path], mlflow_store: str) -> str:
-    """The five lines that end the demo.
+    """The lines that end the demo.
 
     Args:
         results: Result folder of each step.
         mlflow_store: Location of MLflow's runs.
 
     Returns:
-        Bundle, report, plots, MLflow's store, and the commands that come next.
+        Bundle, report, plots, MLflow's store, the page's address, and the commands that come next.
     """
     return "\n".join(
         [
@@ -72,7 +72,8 @@ def next_steps(results: dict[str, Path], mlflow_store: str) -> str:
             f"report  {results['validate'] / contract.REPORT_PAGE}",
             f"plots   {results['train'] / contract.PLOTS_FOLDER}",
             f"MLflow  {mlflow_store}",
-            "next    .venv/bin/asl serve   .venv/bin/asl infer IMAGE.jpg   .venv/bin/asl mlflow   make help",
+            f"page    .venv/bin/asl serve {results['export']}   then open http://127.0.0.1:{contract.PAGE_PORT}/",
+            "next    .venv/bin/asl infer IMAGE.jpg   .venv/bin/asl mlflow   make help",
         ]
     )
 

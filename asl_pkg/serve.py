@@ -1,25 +1,36 @@
-"""The verb serve: run a model server on a bundle until it is interrupted."""
+"""The verb serve: run a model server on a bundle, and the page beside it, until it is interrupted."""
 
+import contextlib
 import shlex
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
 
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle
-from asl_pkg.config.schema import InferenceSettings
+from asl_pkg.config.schema import InferenceSettings, ServeSettings
 from asl_pkg.inference.choice import choose_bundle
 from asl_pkg.inference.onnx_session import read_model
+from asl_pkg.progress import say
 from asl_pkg.serving.ports import free_ports
+from asl_pkg.serving.transformer.local import LocalTransformer
 from asl_pkg.serving.triton.local import LocalTriton
+
+CHART_CACHE = Path(".cache/chart")
+CHECK_S = 0.2  # between two looks at the servers
 
 
 def serve(settings: InferenceSettings) -> None:
     """Serve a bundle over v2 until Ctrl-C or SIGTERM, which stop the server gracefully.
 
     Args:
-        settings: Bundle, store, engine, host and ports.
+        settings: Bundle, store, engine, host, ports and the page.
 
     Raises:
         BundleError: The bundle is missing or damaged.
-        ServingError: The server does not start, or exits by itself.
+        ServingError: A server does not start, or exits by itself.
+        SettingError: An origin has another form.
     """
     bundle = choose_bundle(settings)
     read_model(bundle.model_path)  # Triton opens every file that a graph names: refuse graphs that name any
@@ -34,17 +45,52 @@ def serve(settings: InferenceSettings) -> None:
 
 def _serve_triton(bundle: Bundle, settings: InferenceSettings) -> None:
     wanted = [settings.http_port, settings.grpc_port, settings.metrics_port]
-    with LocalTriton(bundle, settings.host, *wanted) as server:
+    flags = _page_flags(settings.serve) if settings.serve.page else None
+    with contextlib.ExitStack() as running:
+        server = running.enter_context(LocalTriton(bundle, settings.host, *wanted))
+        servers: list[LocalTriton | LocalTransformer] = [server]
+        taken = server.ports
+        if flags is not None:
+            address = server.grpc_url.removeprefix("grpc://")
+            page = running.enter_context(LocalTransformer(address, settings.host, settings.serve.page_port, flags))
+            print(f"open     {page.url}   sign to the camera, or drop images")
+            servers.append(page)
+            wanted, taken = [*wanted, settings.serve.page_port], [*taken, page.port]
         _announce(bundle, f"Triton, ready in {server.ready_s:.1f} s", server.http_url, server.grpc_url)
-        _name_moved_ports(wanted, server.ports)
+        _name_moved_ports(wanted, taken)
         print(f"metrics  {server.metrics_url}\nlog      {server.log}", flush=True)
-        server.wait()
+        _watch(servers)
+
+
+def _watch(servers: Sequence[LocalTriton | LocalTransformer]) -> NoReturn:
+    """Wait until one of the servers exits by itself, which is an error."""
+    while True:
+        for server in servers:
+            server.check()
+        time.sleep(CHECK_S)
+
+
+def _page_flags(settings: ServeSettings) -> list[str]:
+    """Flags of the transformer for its page; the first start here draws the alphabet chart."""
+    from asl_pkg.serving.v2_server.cors import read_origins
+
+    origins = read_origins(settings.cors_origins)
+    flags = ["--cors_origins", ",".join(origins)] if origins else []
+    try:
+        from asl_pkg.serving.page.chart import cached_chart  # the renderer is not in every environment
+
+        return [*flags, "--chart", str(cached_chart(CHART_CACHE).resolve())]
+    except (ImportError, OSError) as error:
+        say(f"the page has no alphabet chart: {error}")
+        return flags
 
 
 def _serve_kserve(bundle: Bundle, settings: InferenceSettings) -> None:
     from asl_pkg.serving.v2_server.onnx_model import OnnxModel
     from asl_pkg.serving.v2_server.server import KServeServer
 
+    if settings.serve.page:
+        print("no page: it needs engine=triton")
     wanted = [settings.http_port, settings.grpc_port]
     server = KServeServer(OnnxModel(bundle), settings.host, *free_ports(settings.host, wanted))
     # it has no model configuration, where our Triton reports the threshold

@@ -32,7 +32,7 @@ from asl_pkg.serving.triton.environment import TritonEnvironment
 from asl_pkg.serving.triton.local import SHARED_MEMORY, LocalTriton
 from tests.support.tiny import make_bundle
 
-PORTS = ["http_port=18200", "grpc_port=18210", "metrics_port=18220"]
+PORTS = ["http_port=18200", "grpc_port=18210", "metrics_port=18220", "serve.page=false"]  # the page: serving/page
 START_S = 60
 
 Start = Callable[..., subprocess.Popen[str]]

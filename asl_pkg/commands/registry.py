@@ -49,7 +49,7 @@ VERBS: dict[str, Verb] = {
     "serve": Verb(
         serve,
         InferenceSettings,
-        ("bundle", "store", "engine", "host", "http_port", "grpc_port", "metrics_port"),
+        ("bundle", "store", "engine", "host", "http_port", "grpc_port", "metrics_port", "serve"),
         "[BUNDLE]",
     ),
     "infer": Verb(

@@ -11,10 +11,11 @@ from asl_pkg.errors import DataError, DriftError
 
 
 def serve(*arguments: str) -> None:
-    """Start a real Triton on a bundle; Ctrl-C stops it.
+    """Start a real Triton on a bundle, and the page on which a person signs to the camera; Ctrl-C stops both.
 
     asl serve                 serve models/bundle, otherwise the deployed release
     asl serve runs/demo/export engine=kserve
+    asl serve serve.page=false
     """
     from asl_pkg import serve as step
 

@@ -391,6 +391,23 @@ class MonitorSettings:
 
 
 @dataclass
+class ServeSettings:
+    """The page that `asl serve` offers beside Triton."""
+
+    page: bool = setting(True, "Serve the page on which a person signs to the camera (needs engine=triton)")
+    page_port: int = setting(
+        contract.PAGE_PORT,
+        "Port of the page and of v2 for image files; the next free one if taken",
+        "port",
+        low=1,
+        high=65535,
+    )
+    cors_origins: str = setting(
+        "", "Origins of other pages that may ask it, such as https://example.org,…; empty for none", "list"
+    )
+
+
+@dataclass
 class InferenceSettings:
     """Which model answers, and how."""
 
@@ -423,6 +440,7 @@ class InferenceSettings:
     metrics_port: int = setting(
         contract.METRICS_PORT, "Port of the Prometheus metrics; the next free one if taken", "port", low=1, high=65535
     )
+    serve: ServeSettings = field(default_factory=ServeSettings)
     monitor_dir: str = setting("monitor", "Folder of the drift report, written by monitor", "path")
     monitor: MonitorSettings = field(default_factory=MonitorSettings)
 

@@ -41,6 +41,15 @@ def free_ports(host: str, wanted: Sequence[int]) -> list[int]:
     return chosen
 
 
+def reachable(host: str) -> str:
+    """Give the address at which this machine reaches a server.
+
+    Args:
+        host: Address that the server listens on.
+    """
+    return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - compared, not bound
+
+
 def _is_free(host: str, port: int) -> bool:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

@@ -10,6 +10,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from asl_pkg.errors import SettingError
+
 STATIC = Path(__file__).parent / "static"
 # Nothing of the page is inline or from elsewhere, and no other page may frame it.
 POLICY = (
@@ -33,7 +35,12 @@ def page_routes(chart: Path | None = None) -> list[BaseRoute]:
 
     Returns:
         The routes; they read files of their two folders only.
+
+    Raises:
+        SettingError: There is no such folder.
     """
+    if chart and not chart.is_dir():
+        raise SettingError(f"chart={chart}: there is no such folder; without the flag the page has no chart")
     mimetypes.add_type("image/webp", ".webp")  # Python 3.11 learns it from files that a container image lacks
     files = _Files(directory=STATIC)
 

@@ -4,6 +4,7 @@ import argparse
 import logging
 import signal
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from asl_pkg import contract
@@ -25,6 +26,8 @@ def main() -> None:
     parser.add_argument("--host", default="0.0.0.0", help="Address to listen on")  # noqa: S104 - a pod's own
     parser.add_argument("--http_port", type=int, default=contract.POD_HTTP_PORT, help="Port of v2 and v1 over HTTP")
     parser.add_argument("--grpc_port", type=int, default=contract.POD_GRPC_PORT, help="Port of v2 over gRPC")
+    parser.add_argument("--chart", type=Path, help="Folder of the page's alphabet chart")
+    parser.add_argument("--cors_origins", default="", help="Origins of other pages that may ask over HTTP: ORIGIN,…")
     options, _ = parser.parse_known_args()  # KServe may add flags for its own SDK
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # uvicorn raises it again after its shutdown
@@ -41,10 +44,18 @@ def _serve(options: argparse.Namespace) -> None:
     from asl_pkg.serving.page.routes import page_routes
     from asl_pkg.serving.transformer.model import ImageModel
     from asl_pkg.serving.transformer.predictors import Predictors
+    from asl_pkg.serving.v2_server.cors import read_origins
     from asl_pkg.serving.v2_server.server import KServeServer
 
     model = ImageModel(options.model_name, Predictors(options.predictor_host))
-    server = KServeServer(model, options.host, options.http_port, options.grpc_port, routes=page_routes())
+    server = KServeServer(
+        model,
+        options.host,
+        options.http_port,
+        options.grpc_port,
+        routes=page_routes(options.chart),
+        cors_origins=read_origins(options.cors_origins),
+    )
     print(f"transformer: HTTP {server.http_url}, gRPC {server.grpc_url}, Triton {options.predictor_host}", flush=True)
     server.run()
 

@@ -15,7 +15,7 @@ from typing import Self
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle
 from asl_pkg.errors import ServingError
-from asl_pkg.serving.ports import free_ports
+from asl_pkg.serving.ports import free_ports, reachable
 from asl_pkg.serving.triton import command
 from asl_pkg.serving.triton.environment import TritonEnvironment, find_triton
 from asl_pkg.serving.triton.log import failure_reason
@@ -60,17 +60,17 @@ class LocalTriton:
     @property
     def http_url(self) -> str:
         """URL of v2 over HTTP."""
-        return f"http://{self._reachable}:{self.ports[0]}"
+        return f"http://{reachable(self.host)}:{self.ports[0]}"
 
     @property
     def grpc_url(self) -> str:
         """URL of v2 over gRPC."""
-        return f"grpc://{self._reachable}:{self.ports[1]}"
+        return f"grpc://{reachable(self.host)}:{self.ports[1]}"
 
     @property
     def metrics_url(self) -> str:
         """URL of the Prometheus metrics."""
-        return f"http://{self._reachable}:{self.ports[2]}/metrics"
+        return f"http://{reachable(self.host)}:{self.ports[2]}/metrics"
 
     @property
     def pid(self) -> int:
@@ -81,10 +81,6 @@ class LocalTriton:
     def log(self) -> Path:
         """Log of the server; a normal shutdown removes it."""
         return self._folder / "triton.log"
-
-    @property
-    def _reachable(self) -> str:
-        return "127.0.0.1" if self.host == "0.0.0.0" else self.host  # noqa: S104 - compared, not bound
 
     def __enter__(self) -> Self:
         """Start the server and return when it is ready."""
@@ -108,14 +104,16 @@ class LocalTriton:
         self._end()
         shutil.rmtree(self._folder / SERVER if failed else self._folder)  # keep the log of a failure
 
-    def wait(self) -> None:
-        """Wait for the server, which should never exit by itself.
+    def check(self) -> None:
+        """Check that the server runs: it should never exit by itself.
 
         Raises:
             ServingError: It exited.
         """
-        code = self._process.wait()
-        raise ServingError(f"Triton exited by itself (exit code {code}), see {self.log}; `asl serve` starts it again")
+        if (code := self._process.poll()) is not None:
+            raise ServingError(
+                f"Triton exited by itself (exit code {code}), see {self.log}; `asl serve` starts it again"
+            )
 
     def _start(self, environment: TritonEnvironment) -> None:
         for attempt in range(PORT_ATTEMPTS):
@@ -159,7 +157,7 @@ class LocalTriton:
         raise ServingError(f"Triton was not ready within {START_TIMEOUT_S:.0f} s; see {self.log}")
 
     def _answers(self) -> bool:
-        connection = http.client.HTTPConnection(self._reachable, self.ports[0], timeout=1)
+        connection = http.client.HTTPConnection(reachable(self.host), self.ports[0], timeout=1)
         with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
             connection.request("GET", "/v2/health/ready")
             return connection.getresponse().status == http.HTTPStatus.OK

@@ -22,13 +22,13 @@ from starlette.routing import BaseRoute
 from asl_pkg import contract
 from asl_pkg.errors import ServingError
 from asl_pkg.serving.v2_server.body_limit import BodyLimit
+from asl_pkg.serving.v2_server.cors import LENGTH_HEADER, with_cors
 from asl_pkg.serving.v2_server.endpoints import VERSION, Endpoints, Servicer
 from asl_pkg.serving.v2_server.errors import DecodingInterceptor, add_error_handlers
 from asl_pkg.serving.v2_server.requests import read_binary
 
 GRACE_S = 5  # for pending requests
 MAX_BYTES = 32 * 2**20  # of a request: 32 images as JSON numbers take half of it
-LENGTH_HEADER = "inference-header-content-length"
 
 
 class ReleasedModel(Model):
@@ -94,13 +94,21 @@ class KServeServer:
         http_port: Port of v2 and v1 over HTTP.
         grpc_port: Port of v2 over gRPC.
         routes: Further addresses over HTTP; they win over the SDK's.
+        cors_origins: Origins of other pages that may ask over HTTP.
 
     Raises:
         ServingError: A port is taken.
     """
 
     def __init__(
-        self, model: ReleasedModel, host: str, http_port: int, grpc_port: int, *, routes: Sequence[BaseRoute] = ()
+        self,
+        model: ReleasedModel,
+        host: str,
+        http_port: int,
+        grpc_port: int,
+        *,
+        routes: Sequence[BaseRoute] = (),
+        cors_origins: Sequence[str] = (),
     ) -> None:
         for name in ("kserve", "uvicorn"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # it logs a traceback for every malformed request
@@ -110,6 +118,7 @@ class KServeServer:
         self._socket = _listen(host, http_port)
         _listen(host, grpc_port).close()  # fail here if it is taken: gRPC would log a line of its own
         self._routes = routes
+        self._cors_origins = cors_origins
         self._model = model
         repository = ModelRepository()
         repository.update(model)
@@ -144,6 +153,7 @@ class KServeServer:
         rest.create_application()
         add_error_handlers(app)
         app.add_middleware(BodyLimit, max_bytes=MAX_BYTES)
+        rest.config.app = with_cors(app, self._cors_origins)  # around all of it, the answers to failures too
         await grpc_server.start()
         work = asyncio.create_task(self._model.work())
         try:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
+from asl_pkg.serving.page.chart import cached_chart
 from asl_pkg.serving.page.routes import STATIC
 from asl_pkg.serving.triton.local import LocalTriton
 from tests.support.transformers import Transformer, address, transformer
@@ -69,9 +70,18 @@ def modules(chromium: Browser) -> Iterator[Any]:
     page.close()
 
 
+@pytest.fixture(scope="session")
+def chart_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that holds the alphabet chart, drawn once for all tests of the page: it takes ten seconds."""
+    cache = tmp_path_factory.mktemp("chart")
+    cached_chart(cache)
+    return cache
+
+
 @pytest.fixture(scope="module")
-def running(server: LocalTriton, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Transformer]:
-    with transformer(tmp_path_factory.mktemp("transformer"), 18600, address(server)) as started:
+def running(server: LocalTriton, chart_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Transformer]:
+    chart = ["--chart", str(cached_chart(chart_cache))]
+    with transformer(tmp_path_factory.mktemp("transformer"), 18600, address(server), flags=chart) as started:
         yield started
 
 

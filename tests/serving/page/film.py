@@ -96,9 +96,7 @@ class Film:
     def _draw(self, pose: np.ndarray, camera: np.ndarray) -> None:
         skeleton = pose_hand(self._person.bones, pose)
         capsules = flesh_out(skeleton, self._person.build)
-        self._add(
-            render_hand(capsules, skeleton.rotation, camera, self._stage.light, self._person.look, IMAGE_PX), 1
-        )
+        self._add(render_hand(capsules, skeleton.rotation, camera, self._stage.light, self._person.look, IMAGE_PX), 1)
 
     def _add(self, hand: np.ndarray | None, frames: int) -> None:
         margin = slice(SWAY_MARGIN_PX, SWAY_MARGIN_PX + IMAGE_PX)

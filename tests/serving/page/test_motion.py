@@ -98,6 +98,7 @@ def test_a_hand_is_moving_only_while_it_moves(modules: Any) -> None:
 
 
 def test_frames_without_a_hand_draw_nothing(modules: Any) -> None:
-    assert modules.evaluate(TRACK, [[number * 100, None] for number in range(20)]) == [
-        {"letter": None, "moving": False}
-    ] * 20
+    assert (
+        modules.evaluate(TRACK, [[number * 100, None] for number in range(20)])
+        == [{"letter": None, "moving": False}] * 20
+    )

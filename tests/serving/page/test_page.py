@@ -53,7 +53,9 @@ def page(chromium: Browser, running: Transformer) -> Any:
     made.context.close()
 
 
-def test_everything_comes_from_the_server_and_nothing_breaks_its_policy(chromium: Browser, running: Transformer) -> None:
+def test_everything_comes_from_the_server_and_nothing_breaks_its_policy(
+    chromium: Browser, running: Transformer
+) -> None:
     context = chromium.new_context(permissions=["camera"])
     page = context.new_page()
     hosts, problems = set(), []
@@ -67,7 +69,7 @@ def test_everything_comes_from_the_server_and_nothing_breaks_its_policy(chromium
     page.click("#start")
     expect(page.locator("#release")).to_contain_text("release")
     assert hosts - {""} == {urlsplit(running.http_url).netloc}
-    assert [text for text in problems if "404" not in text] == []
+    assert problems == []
     context.close()
 
 
@@ -116,8 +118,7 @@ def test_the_camera_is_off_until_asked_for_and_off_again_when_the_page_is_hidden
     expect(page.locator("#release")).to_contain_text("release")
     assert page.evaluate(running)
     page.evaluate(
-        "Object.defineProperty(document, 'hidden', {value: true});"
-        "document.dispatchEvent(new Event('visibilitychange'))"
+        "Object.defineProperty(document, 'hidden', {value: true});document.dispatchEvent(new Event('visibilitychange'))"
     )
     assert not page.evaluate(running)
     expect(page.locator("#notice")).to_contain_text("was hidden")
@@ -130,7 +131,7 @@ def test_the_camera_stops_when_told_to_and_when_another_view_opens(page: Any) ->
         page.click("#start")
         expect(page.locator("#release")).to_contain_text("release")
         page.click(leave)
-        assert page.evaluate("document.getElementById('video').srcObject") is None
+        page.wait_for_function("document.getElementById('video').srcObject === null")
 
 
 def test_keys_alone_start_stop_and_change_the_view(page: Any) -> None:
@@ -218,7 +219,12 @@ def test_images_are_read_into_a_table_each_with_its_reason_where_it_cannot_be(
 ) -> None:
     name, colour = next(iter(colours.items()))
     page.goto(f"{page.url}#images")
-    files = {"red.png": encoded(colour, "PNG"), "notes.txt": b"no image", "empty.jpg": b"", "cut.jpg": encoded(colour)[:-300]}
+    files = {
+        "red.png": encoded(colour, "PNG"),
+        "notes.txt": b"no image",
+        "empty.jpg": b"",
+        "cut.jpg": encoded(colour)[:-300],
+    }
     page.set_input_files(
         "#files", [{"name": file, "mimeType": "image/png", "buffer": data} for file, data in files.items()]
     )

@@ -10,7 +10,8 @@ SPELL = """async ([frames, hold]) => {
   const speller = createSpeller(hold);
   let text = "";
   for (const [sign, at] of frames) {
-    const typed = sign.startsWith("draw ") ? (speller.block(sign.slice(5).split(""), at), null) : speller.feed(sign, at);
+    const draws = sign.startsWith("draw ");
+    const typed = draws ? speller.block([...sign.slice(5)], at) : speller.feed(sign, at);
     if (typed) text = type(text, typed);
   }
   return text;

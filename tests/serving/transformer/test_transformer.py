@@ -218,8 +218,10 @@ def test_nobody_may_load_or_unload_a_model(running: Transformer) -> None:
         ([], "--predictor_host"),
         (["--predictor_host", "somewhere"], "HOST:PORT"),
         (["--predictor_host", "127.0.0.1:9", "--http_port", "many"], "many"),
+        (["--predictor_host", "127.0.0.1:9", "--chart", "/nowhere"], "/nowhere"),
+        (["--predictor_host", "127.0.0.1:9", "--cors_origins", "*"], "cors_origins"),
     ],
-    ids=["no predictor", "no port", "no number"],
+    ids=["no predictor", "no port", "no number", "no chart", "no origin"],
 )
 def test_what_is_wrong_at_its_start_is_one_line(flags: list[str], word: str) -> None:
     assert word in refused(*flags)

@@ -103,8 +103,7 @@ export function createClient() {
     /**
      * Read the letter in an image.
      * @param {Blob} image a file of any format that the server takes
-     * @returns {Promise<{letter: string, confidence: number, top: {name: string, probability: number}[],
-     *   release: string, points: ?number[][], follows: boolean, ms: number}>} `follows`: the release tells where hands are
+     * @returns {Promise<object>} `points`: landmarks, null without a hand; `follows`: the release knows landmarks
      * @throws {Fault}
      */
     async read(image) {

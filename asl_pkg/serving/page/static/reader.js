@@ -6,11 +6,7 @@ import { wait } from "./page.js";
 const LEAST_MS = 75; // from frame to frame: more letters a second than 13 help nobody
 const RATE_OVER = 10; // frames that the shown rate is a mean of
 
-/**
- * @param {{frame: () => Promise<Blob>, running: boolean}} camera
- * @param {{read: (image: Blob) => Promise<object>}} client
- * @param {{onAnswer: Function, onFault: (fault: Error, seconds: number) => void, onBack: () => void}} listener
- */
+/** `onFault` gets the seconds until the next try, `onBack` tells that the server answers again. */
 export function createReader(camera, client, { onAnswer, onFault, onBack }) {
   let turn = 0; // a stopped loop finds that it is no longer its turn
 

@@ -9,11 +9,7 @@ const SLIPS = 1; // other frames in a row that do not end a hold
 const RELEASE_MS = 300; // until the sign that was just typed may be typed again
 const RELEASE_FRAMES = 2;
 
-/**
- * @param {number} holdMs how long a sign is held before it is typed
- * @returns {{feed: (sign: string, at: number) => ?string, progress: (at: number) => number,
- *   block: (signs: string[], at: number) => void, reset: () => void, holdMs: number}}
- */
+/** @param {number} holdMs how long a sign is held before it is typed */
 export function createSpeller(holdMs) {
   let held = null; // {sign, since, frames}
   let slip = null; // the same of the frames since the held sign was last seen
