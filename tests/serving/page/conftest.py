@@ -79,9 +79,8 @@ def chart_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def running(server: LocalTriton, chart_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Transformer]:
-    chart = ["--chart", str(cached_chart(chart_cache))]
-    with transformer(tmp_path_factory.mktemp("transformer"), 18600, address(server), flags=chart) as started:
+def running(server: LocalTriton, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Transformer]:
+    with transformer(tmp_path_factory.mktemp("transformer"), 18600, address(server)) as started:
         yield started
 
 

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,9 +16,11 @@ from playwright.sync_api import Browser, expect
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle
 from asl_pkg.inference.onnx_session import open_session, predict
+from asl_pkg.serving.page.chart import cached_chart
 from asl_pkg.serving.page.routes import STATIC
+from asl_pkg.serving.triton.local import LocalTriton
 from tests.serving.page.conftest import FAKE_CAMERA, Launch, film, opened
-from tests.support.transformers import Transformer
+from tests.support.transformers import Transformer, address, transformer
 
 VIEWS = ("#spell", "#practise", "#images", "#alphabet")
 PHONE = {"width": 360, "height": 740}
@@ -44,6 +47,14 @@ def encoded(colour: Colour, kind: str = "JPEG", size: tuple[int, int] = (320, 24
     written = io.BytesIO()
     Image.new("RGB", size, colour).save(written, kind)
     return written.getvalue()
+
+
+@pytest.fixture(scope="module")
+def running(server: LocalTriton, chart_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Transformer]:
+    """One with the alphabet chart."""
+    chart = ["--chart", str(cached_chart(chart_cache))]
+    with transformer(tmp_path_factory.mktemp("transformer"), 18650, address(server), flags=chart) as started:
+        yield started
 
 
 @pytest.fixture
