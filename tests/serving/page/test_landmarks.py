@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, expect
 from asl_pkg.contract import IMAGE_PX
 from asl_pkg.data.hands.hand_shapes import POSES
 from tests.serving.page.conftest import opened
-from tests.serving.page.film import HELD_AS, PATHS, along
 from tests.serving.page.test_motion import landmarks
+from tests.support.film import HELD_AS, PATHS, along
 from tests.support.transformers import Transformer
 
 FPS = 20

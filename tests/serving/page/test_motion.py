@@ -11,7 +11,7 @@ from asl_pkg.data.hands.hand_shapes import POSES
 from asl_pkg.data.hands.signer import make_signer
 from asl_pkg.data.hands.skeleton import HAND, pose_hand
 from asl_pkg.data.hands.stage import project
-from tests.serving.page.film import HELD_AS, PATHS, along
+from tests.support.film import HELD_AS, PATHS, along
 
 TRACK = """async (frames) => {
   const { createTracker } = await import("/page/motion.js");

@@ -18,7 +18,7 @@ from playwright.sync_api import Page, expect
 from asl_pkg.bundle.bundle import open_bundle
 from asl_pkg.serving.triton.local import LocalTriton
 from tests.serving.page.conftest import FAKE_CAMERA, Launch, opened
-from tests.serving.page.film import EMPTY, Film
+from tests.support.film import EMPTY, Film
 from tests.support.transformers import Transformer, address, transformer
 
 pytestmark = pytest.mark.slow

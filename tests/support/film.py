@@ -19,7 +19,6 @@ from asl_pkg.data.hands.vary import drift, recorded_pose
 
 DRAWN_FPS = 10
 REPEATED = 3  # of the camera's 30 a second
-WIDTH, HEIGHT = 400, 300  # the page takes the square middle
 EMPTY = "nothing"
 
 # Where a fingertip goes, in hand lengths from the start, as the camera sees a right hand: x right, y down
@@ -47,12 +46,18 @@ class Film:
     Args:
         seed: Seed of the signer's recordings.
         signer: Number of the signer.
+        side: Side of the drawn square in pixels, the middle of the film's images.
     """
 
-    def __init__(self, seed: int, signer: int) -> None:
+    def __init__(self, seed: int, signer: int, side: int = IMAGE_PX) -> None:
         self._seeds = np.random.SeedSequence(seed, spawn_key=(signer,))
         self._person = make_signer(self._seeds)
         self._stage = set_stage(self._rng(), self._person)
+        self._side = side
+        self._camera = dataclasses.replace(
+            self._person.camera, resolution_px=self._person.camera.resolution_px * side // IMAGE_PX
+        )
+        self._room = self._enlarged_room()
         self._frames: list[bytes] = []
 
     @property
@@ -93,16 +98,24 @@ class Film:
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(self._seeds.spawn(1)[0])
 
+    def _enlarged_room(self) -> np.ndarray:
+        margin = slice(SWAY_MARGIN_PX, SWAY_MARGIN_PX + IMAGE_PX)
+        seen = np.clip(self._stage.background[margin, margin] * 255.0, 0.0, 255.0).astype(np.uint8)
+        enlarged = Image.fromarray(seen).resize((self._side, self._side), Image.Resampling.BICUBIC)
+        return np.asarray(enlarged, np.float32) / 255.0
+
     def _draw(self, pose: np.ndarray, camera: np.ndarray) -> None:
+        """Add one image of a hand; `camera` is that of an image of IMAGE_PX."""
         skeleton = pose_hand(self._person.bones, pose)
         capsules = flesh_out(skeleton, self._person.build)
-        self._add(render_hand(capsules, skeleton.rotation, camera, self._stage.light, self._person.look, IMAGE_PX), 1)
+        scaled = camera * [1.0, *[self._side / IMAGE_PX] * 3]
+        look, light = self._person.look, self._stage.light
+        self._add(render_hand(capsules, skeleton.rotation, scaled, light, look, self._side), 1)
 
     def _add(self, hand: np.ndarray | None, frames: int) -> None:
-        margin = slice(SWAY_MARGIN_PX, SWAY_MARGIN_PX + IMAGE_PX)
-        pixels = develop(hand, self._stage.background[margin, margin], self._person.camera, self._rng())
-        image = Image.new("RGB", (WIDTH, HEIGHT))
-        image.paste(Image.fromarray(pixels).resize((HEIGHT, HEIGHT)), ((WIDTH - HEIGHT) // 2, 0))
+        pixels = develop(hand, self._room, self._camera, self._rng())
+        image = Image.new("RGB", (self._side * 3 // 2, self._side))
+        image.paste(Image.fromarray(pixels), (self._side // 4, 0))
         encoded = io.BytesIO()
         image.save(encoded, "JPEG", quality=92)
         self._frames += [encoded.getvalue()] * (frames * REPEATED)
