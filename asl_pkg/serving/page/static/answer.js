@@ -8,7 +8,8 @@ const SYMBOLS = { nothing: "–", unsure: "?", space: "␣", del: "⌫", "": "�
 function words({ letter, confidence, top, follows }) {
   if (letter === "nothing") return t("answer.nohand");
   if (letter === "unsure") return t("answer.maybe", { letter: nameOf(top[0].name), percent: percent(confidence) });
-  if (follows && ["J", "Z"].includes(letter)) return t("answer.draw", { letter });
+  const { name } = top[0];
+  if (follows && ["J", "Z"].includes(name)) return t("answer.draw", { letter: name });
   return t("answer.sure", { percent: percent(confidence) });
 }
 

@@ -33,13 +33,17 @@ const takers = {
 let release = "";
 let view = VIEWS[0];
 
-/** What a frame counts as when letters are typed. Where the release tells where hands are, J and Z are movements. */
+/** Where landmarks are known, J and Z are movements: a still J is an I, a still Z is no letter. */
+const still = (answer) => (answer.follows && answer.letter === "J" ? { ...answer, letter: "I" } : answer);
+
+/** What a frame counts as when letters are typed. */
 function seen({ letter, follows }, moving) {
   if (moving) return "moving";
-  return follows && letter in MOVED ? "still" : letter;
+  return follows && letter === "Z" ? "still" : letter;
 }
 
-function take(answer, at, rate) {
+function take(read, at, rate) {
+  const answer = still(read);
   const motion = tracker.add(answer.points, at);
   if (motion.letter) speller.block(MOVED[motion.letter], at);
   const typed = motion.letter ?? speller.feed(seen(answer, motion.moving), at);

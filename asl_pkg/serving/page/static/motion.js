@@ -5,13 +5,13 @@ const WRIST = 0;
 const MIDDLE_KNUCKLE = 9;
 const ROOTS = { index: 5, middle: 9, ring: 13, little: 17 };
 
-const WINDOW_MS = 1500; // of the path
+const WINDOW_MS = 1500; // of a path
 const DIRECTIONS = 24; // compared along a path
-const STEP = 0.12; // shortest step that counts, in palms (wrist to the middle finger's knuckle): landmarks tremble
+const STEP = 0.12; // shortest step that counts, in palms (wrist to middle knuckle): landmarks tremble
 const IN_SHAPE = 0.7; // share of the frames in which the finger alone is stretched
 const STRETCHED = 1.15; // how far the tip is from the wrist, over how far the middle joint is
-const FOLDED = 1.08;
-const MOVING = 1.5; // palms a second
+const AHEAD = 0.1; // of the other fingers
+const MOVING = 1.3; // palms a second; landmarks of a still hand tremble by up to 1.1
 
 // The stroke as the camera sees a right hand; `length`, `width`, `height`: the least ones, in palms
 const STROKES = {
@@ -43,11 +43,10 @@ function reach(points, finger) {
   return tip / middle;
 }
 
-/** Whether this finger is stretched and the other three are folded. */
+/** Whether this finger is stretched, and clearly more than the other three. */
 export function pointsWith(points, finger) {
-  return Object.keys(ROOTS).every((name) =>
-    name === finger ? reach(points, name) > STRETCHED : reach(points, name) < FOLDED,
-  );
+  const { [finger]: own, ...others } = Object.fromEntries(Object.keys(ROOTS).map((name) => [name, reach(points, name)]));
+  return own > STRETCHED && own > Math.max(...Object.values(others)) + AHEAD;
 }
 
 /** The way of a point without steps that are shorter than `least`. */
@@ -131,9 +130,9 @@ export function createTracker() {
   };
 }
 
-/** Palms a second of the knuckle or of a fingertip, whichever is faster. */
+/** Palms a second, as a mean over the landmarks: a single one trembles. */
 function speed(before, now) {
   const seconds = Math.max(now.at - before.at, 1) / 1000;
-  const ways = [MIDDLE_KNUCKLE, 8, 20].map((i) => distance(before.points[i].slice(0, 2), now.points[i].slice(0, 2)));
-  return Math.max(...ways) / palmOf(now) / seconds;
+  const ways = now.points.map((point, i) => distance(point.slice(0, 2), before.points[i].slice(0, 2)));
+  return ways.reduce((sum, way) => sum + way, 0) / ways.length / palmOf(now) / seconds;
 }

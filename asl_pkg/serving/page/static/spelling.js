@@ -1,7 +1,6 @@
 // Which signs are typed: a sign counts once it is held. Pure: the time comes with each frame.
 
-/** What a frame may show that is never typed: no hand, no sure answer, a moving hand, a hand that stands still in a
- * shape that only a movement makes a letter. */
+/** Frames that are never typed: no hand, no sure answer, a moving hand, a still one whose letter is a movement. */
 export const NEVER = new Set(["nothing", "unsure", "moving", "still"]);
 
 const MIN_FRAMES = 3; // of a held sign, however slow the server is
