@@ -2,6 +2,8 @@
 OVERLAY ?= kind
 # Where the model answers; kind-config.yaml maps the node's port to it.
 URL ?= http://127.0.0.1:8000
+PAGE := http://127.0.0.1:8003/
+TRANSFORMER = localhost:5001/asl-transformer:$(shell sed -n 's/^IMAGE_VERSION = "\(.*\)" .*/\1/p' asl_pkg/contract.py)
 INSTALL := manifests/install
 
 ##@ Kubernetes, on the cluster in KUBECONFIG
@@ -13,6 +15,7 @@ platform: kserve kfp serving mlflow-platform ## install what is missing of KServ
 	@echo '  eval "$$(make -s env)"'
 	@echo '  asl deploy bundle_dir=runs/demo/export report_dir=runs/demo/validate store=s3://models'
 	@echo '  make predict SET=runs/demo/validate/golden/A.jpg'
+	@echo 'the page for a camera, $(PAGE), is there after `asl deploy …` with deploy.transformer_image=$(TRANSFORMER)'
 
 env: ## print the variables of the kind cluster's store, for a shell: eval "$(make -s env)"
 	@manifests/env
@@ -47,6 +50,7 @@ mlflow-platform: buckets ## MLflow's server on PostgreSQL
 
 predict: install ## recognise the letter in images with the model on the cluster: SET="image.jpg", URL=http://127.0.0.1:8000
 	@$(ASL) infer $(SET) runtime=triton url=$(URL)
+	@! curl --silent --fail --output /dev/null --noproxy '*' --max-time 2 $(PAGE) || echo "sign to the camera: $(PAGE)"
 
 status: install ## manifests/STATUS.md: how far each manifest was tested on a cluster
 	@.venv/bin/python manifests/status.py

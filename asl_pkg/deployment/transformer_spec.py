@@ -48,7 +48,7 @@ def transformer_spec(image: str, namespace: str, name: str = contract.KUBERNETES
         # on SIGTERM it closes its ports at once, while Services still route here for a moment
         "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
         "resources": {
-            "requests": {"cpu": "50m", "memory": "300Mi", "ephemeral-storage": "50Mi"},
+            "requests": {"cpu": "20m", "memory": "300Mi", "ephemeral-storage": "50Mi"},
             "limits": {"cpu": "2", "memory": "1536Mi", "ephemeral-storage": "200Mi"},
         },
         "securityContext": {

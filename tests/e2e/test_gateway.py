@@ -1,7 +1,7 @@
 """The component gateway on a real cluster, and the share of user traffic that it gives a canary.
 
 Needed: an implementation of the Gateway API with the GatewayClass `default`, whose Service ASL_E2E_GATEWAY names as
-NAMESPACE/SERVICE, in a namespace labelled asl/clients=true.
+NAMESPACE/SERVICE, in a namespace labelled asl/clients=true; and the image that ASL_E2E_TRANSFORMER_IMAGE names.
 """
 
 import json
@@ -26,7 +26,7 @@ from asl_pkg.deployment import http_route
 from asl_pkg.deployment.kserve import KServeTarget
 from asl_pkg.k8s.client import Cluster
 from tests.conftest import PROJECT
-from tests.e2e.conftest import Kubectl, serving
+from tests.e2e.conftest import TRANSFORMER_IMAGE, Kubectl, serving
 from tests.support.exported import image
 from tests.support.transformers import until
 
@@ -42,7 +42,9 @@ PERCENT = 20
 @pytest.fixture(scope="module")
 def place(namespace: str, stored: Store, releases: list[Bundle]) -> KServeTarget:
     """Where they are stored, and the first one serves."""
-    settings = DeploySettings(namespace=namespace, timeout_s=WAIT_S, canary_percent=PERCENT)
+    settings = DeploySettings(
+        namespace=namespace, timeout_s=WAIT_S, canary_percent=PERCENT, transformer_image=TRANSFORMER_IMAGE
+    )
     place = KServeTarget(stored, Cluster(namespace), settings)
     with place.promote(serving(releases[0]), None):
         pass
@@ -110,6 +112,13 @@ def ask(address: str, certificate: Path, times: int) -> set[str]:
     return letters
 
 
+def inputs(address: str, certificate: Path, headers: dict[str, str]) -> list[str]:
+    """Names of the inputs of what answers: a model server has `input` alone."""
+    url = f"https://{address}/v2/models/{contract.MODEL_NAME}"
+    answer = requests.get(url, headers=headers, verify=str(certificate), timeout=60)
+    return [tensor["name"] for tensor in answer.json()["inputs"]]
+
+
 def answered(urls: list[str]) -> int:
     """How many images predictors have answered."""
     stats = [json.load(urllib.request.urlopen(f"{url}/v2/models/{contract.MODEL_NAME}/stats")) for url in urls]
@@ -123,6 +132,13 @@ def test_a_letter_is_answered_over_tls_by_http_and_grpc(address: str, certificat
     tensor = tritonclient.grpc.InferInput(contract.INPUT_NAME, pixels.shape, "UINT8").set_data_from_numpy(pixels)
     found = client.infer(contract.MODEL_NAME, [tensor]).as_numpy(contract.OUTPUT_NAME)
     assert contract.CLASSES[int(np.argmax(found))] == contract.CLASSES[LETTER]
+
+
+def test_the_page_is_there_and_what_its_script_asks_reaches_the_transformer(address: str, certificate: Path) -> None:
+    until(lambda: get(address, certificate, "/") == requests.codes.ok, WAIT_S)
+    assert get(address, certificate, "/page/chart/A.webp") == requests.codes.ok
+    assert inputs(address, certificate, {"Sec-Fetch-Dest": "empty"}) == ["image", contract.INPUT_NAME]
+    assert inputs(address, certificate, {}) == [contract.INPUT_NAME]
 
 
 @pytest.mark.parametrize("path", ["/v2/repository/index", "/metrics", "/v2/logging", "/v2/systemsharedmemory/status"])

@@ -105,6 +105,12 @@ def test_every_letter_is_read_from_its_image(url: str, releases: list[Bundle]) -
         assert (prediction["letter"], prediction["release"]) == (name, releases[0].release)
 
 
+def test_the_page_and_its_chart_are_served_beside_the_model(url: str) -> None:
+    for path in ("/", "/page/chart/A.webp"):
+        with urllib.request.urlopen(f"{url}{path}", timeout=60) as answer:
+            assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+
+
 def test_two_predictors_get_half_each_and_a_third_takes_part_within_10_s(
     url: str, place: KServeTarget, kubectl: Kubectl
 ) -> None:

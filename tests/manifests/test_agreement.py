@@ -10,6 +10,7 @@ from tritonclient.grpc import model_config_pb2
 
 from asl_pkg import contract
 from asl_pkg.deployment import http_route
+from asl_pkg.deployment.transformer_spec import transformer_spec
 from asl_pkg.k8s import rollout
 from asl_pkg.serving.triton import command
 from pipelines import pods
@@ -118,10 +119,23 @@ def test_the_account_that_renews_the_deployers_token_can_do_that_alone(base: lis
     ]
 
 
+def gateway() -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((MANIFESTS / "components/gateway/gateway.yaml").read_text()))
+
+
+def test_through_the_gateway_the_page_and_what_its_script_asks_reach_the_transformer() -> None:
+    (page,) = named(gateway(), "HTTPRoute", "asl-page")["spec"]["rules"]
+    (model,) = named(gateway(), "HTTPRoute", contract.HTTP_ROUTE)["spec"]["rules"]
+    assert page["backendRefs"] == [{"name": f"{contract.KUBERNETES_NAME}-transformer", "port": 80}]
+    free = [match["path"] for match in page["matches"] if "headers" not in match]
+    marked = [match["path"] for match in page["matches"] if "headers" in match]
+    assert free == [{"type": "Exact", "value": "/"}, {"type": "PathPrefix", "value": "/page"}]
+    # of equally long paths the one with more headers wins
+    assert marked == [match["path"] for match in model["matches"]]
+
+
 def test_a_canary_gets_its_share_of_the_gateways_requests_and_none_afterwards() -> None:
-    objects = yaml.safe_load_all((MANIFESTS / "components/gateway/gateway.yaml").read_text())
-    (route,) = [item for item in objects if item["kind"] == "HTTPRoute"]
-    assert route["metadata"]["name"] == contract.HTTP_ROUTE
+    route = named(gateway(), "HTTPRoute", contract.HTTP_ROUTE)
     before = http_route.weighted_rules(route["spec"]["rules"], contract.KUBERNETES_NAME, 0)
     (rule,) = http_route.weighted_rules(before, contract.KUBERNETES_NAME, 10)
     shares = {backend["name"]: (backend["port"], backend["weight"]) for backend in rule["backendRefs"]}
@@ -183,7 +197,9 @@ def test_a_run_on_kind_deploys_beside_the_whole_platform_on_a_node_of_two_cores(
         millicores(item["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"])
         for item in workloads
     )
-    assert OTHERS_CPU + mlflow + rollout_and_candidate + millicores(pods.CPU_REQUEST) <= NODE_CPU
+    (transformer,) = transformer_spec("", "")["containers"]
+    page = millicores(transformer["resources"]["requests"]["cpu"])
+    assert OTHERS_CPU + mlflow + rollout_and_candidate + page + millicores(pods.CPU_REQUEST) <= NODE_CPU
 
 
 def millicores(quantity: str) -> int:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from asl_pkg import contract
+from asl_pkg.deployment.transformer_spec import transformer_spec
 from tests.conftest import PROJECT
 from tests.manifests.rendering import MANIFESTS
 
@@ -59,6 +61,16 @@ def test_the_nodes_image_is_pinned_by_digest(config: dict[str, Any]) -> None:
     assert all(
         re.fullmatch(r"kindest/node:v1\.\d+\.\d+@sha256:[0-9a-f]{64}", node["image"]) for node in config["nodes"]
     )
+
+
+def test_the_page_has_the_same_address_as_on_one_machine(config: dict[str, Any]) -> None:
+    services = list(yaml.safe_load_all((MANIFESTS / "components/node-port/service.yaml").read_text()))
+    (page,) = [service["spec"] for service in services if service["spec"]["selector"]["component"] == "transformer"]
+    mappings = {port["containerPort"]: port["hostPort"] for port in config["nodes"][0]["extraPortMappings"]}
+    assert mappings[page["ports"][0]["nodePort"]] == contract.PAGE_PORT
+    (container,) = transformer_spec("", "")["containers"]
+    assert page["ports"][0]["targetPort"] in [port["name"] for port in container["ports"]]
+    assert page["selector"]["serving.kserve.io/inferenceservice"] == contract.KUBERNETES_NAME
 
 
 def test_every_port_of_the_users_machine_leads_to_a_node_port_of_ours(config: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ EXCEPTIONS = {
     ("networkpolicy-targets-pod", "asl/transformer-to-predictor"): "of the transformer, which KServe makes",
     ("horizontalpodautoscaler-has-target", "asl/asl-transformer"): "of the transformer, which KServe makes",
     ("service-type", "asl/asl-model-node-port"): "kind maps node ports to the user's machine",
+    ("service-type", "asl/asl-page-node-port"): "kind maps node ports to the user's machine",
     ("deployment-strategy", "mlflow/mlflow"): "two servers must not change the tables of the database at once",
     ("service-type", "mlflow/mlflow"): "kind maps node ports to the user's machine",
     ("deployment-replicas", "asl/asl-model-predictor"): "the component autoscaling lets KEDA count the pods",

@@ -109,6 +109,14 @@ def test_the_image_of_pull_has_no_torch_and_kfp_comes_without_its_dependencies()
     assert locks["kfp"].keys() == {"kfp"}
 
 
+def test_the_transformers_image_has_the_alphabet_chart_and_not_what_draws_it() -> None:
+    folder = PROJECT / "images"
+    last_stage = (folder / "transformer/Dockerfile").read_text().rpartition("\nFROM ")[2]
+    (chart,) = re.findall(r"^COPY --from=chart \S+ (\S+)$", last_stage, re.MULTILINE)
+    assert f'"asl_pkg.serving.transformer", "--chart", "{chart}"]' in last_stage
+    assert "numba" not in dict(PINNED.findall((folder / "requirements/transformer.txt").read_text()))
+
+
 def test_the_release_that_the_pipeline_and_the_manifests_ask_for_is_the_projects_version() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     assert project["version"] == contract.IMAGE_VERSION
