@@ -114,7 +114,7 @@ class Film:
 
     def _add(self, hand: np.ndarray | None, frames: int) -> None:
         pixels = develop(hand, self._room, self._camera, self._rng())
-        image = Image.new("RGB", (self._side * 3 // 2, self._side))
+        image = Image.new("RGB", (self._side * 3 // 2, self._side), tuple(pixels[:, 0].mean(axis=0).astype(int)))
         image.paste(Image.fromarray(pixels), (self._side // 4, 0))
         encoded = io.BytesIO()
         image.save(encoded, "JPEG", quality=92)

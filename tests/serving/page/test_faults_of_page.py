@@ -91,7 +91,7 @@ def test_when_the_server_goes_it_tries_again_and_goes_on_by_itself_when_it_is_ba
         page = opened(chromium, running.http_url)
         sign(page)
     notice(page, "The server does not answer. Next try in 1 s.")
-    notice(page, "Next try in 4 s.")
+    notice(page, "Next try in 2 s.")
     expect(page.locator("#letter")).to_have_text("–")
     with transformer(tmp_path, 18700, address(server)) as again:
         assert again.http_url == running.http_url
