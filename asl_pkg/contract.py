@@ -8,10 +8,18 @@ IMAGE_PX = 200  # side of the square image that the model takes
 MAX_BATCH = 32  # images in one request to the server
 INPUT_NAME = "input"  # uint8 [batch, 200, 200, 3], RGB
 OUTPUT_NAME = "output"  # float32 [batch, 29], probabilities
+LANDMARKS_NAME = "landmarks"  # float32 [batch, 21, 3], x and y in the image's pixels, depth relative to the wrist
+HAND_SCORE_NAME = "hand_score"  # float32 [batch], probability of a hand; this and the landmarks are 0 without one
+HAND_POINTS = 21  # in MediaPipe's order: the wrist, then four from the root to the tip of each finger, thumb first
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in 0..1, https://docs.pytorch.org/vision/stable/models.html
 IMAGENET_STD = (0.229, 0.224, 0.225)
 TEMPERATURES = (0.25, 4.0)  # range of calibration; a bundle outside it was not trained here
-CONTRACT_VERSION = 1  # of the facts above
+CONTRACT_VERSION = 1  # of a network that gives probabilities only
+HAND_CONTRACT_VERSION = 2  # of a network that finds the hand, too
+OUTPUTS: dict[int, dict[str, tuple[int, ...]]] = {  # of each contract version: dimensions of an image's answer
+    CONTRACT_VERSION: {OUTPUT_NAME: (len(CLASSES),)},
+    HAND_CONTRACT_VERSION: {OUTPUT_NAME: (len(CLASSES),), LANDMARKS_NAME: (HAND_POINTS, 3), HAND_SCORE_NAME: ()},
+}
 PREPARATION_VERSION = 1  # of data/preparation.py: image file -> 200x200 RGB
 TRITON_RELEASE = "26.07"  # of NVIDIA's image in manifests/; .triton has its ONNX Runtime
 OPSET = 21  # the highest that every release in bundle/triton_releases.py loads

@@ -25,9 +25,9 @@ from asl_pkg.lineage import git_commit
 from asl_pkg.models import load_checkpoint
 from asl_pkg.models.checkpoint import MAKES_ONE
 from asl_pkg.models.classifier import Classifier
-from asl_pkg.models.export_module import ExportModule
+from asl_pkg.models.export_module import ExportModule, HalfExportModule, HandExportModule
 from asl_pkg.models.onnx_export import to_onnx
-from asl_pkg.models.quantization import calibration_images, to_fp16, to_int8
+from asl_pkg.models.quantization import calibration_images, to_int8
 from asl_pkg.storage import atomic, outputs
 from asl_pkg.validation.answers import answer_by_onnx, answer_by_torch
 from asl_pkg.validation.parity import measure_parity, rounding_error
@@ -62,13 +62,13 @@ def export(settings: Settings, checkpoint_path: Path, bundle_dir: Path, onnx_pat
     served = ExportModule(classifier).eval()
     digest = classifier.hparams["dataset_digest"]
     said = graph_metadata(classifier.hparams, settings.export)
-    graph = to_onnx(served, said)
+    graph = _graph(served, said)
     facts = _facts(classifier, settings.export, checkpoint_path)
     with outputs.replaced(bundle_dir, outputs.BUNDLE) as beside:
-        _write_repository(beside, graph, settings.export)
+        _write_repository(beside, graph, config_pbtxt(settings.export, facts.contract_version))
         _try(served, beside / contract.MODEL_FILE, settings)  # in fp32; a variant of it is judged by `asl validate`
         if settings.export.precision == contract.FP16:
-            _write_graph(beside, to_fp16(served, said))
+            _write_graph(beside, _graph(HalfExportModule(served), said))
         if settings.export.precision == contract.INT8:
             pixels = calibration_images(Path(settings.dataset_dir), digest, settings.seed)
             _write_graph(beside, to_int8(graph, pixels))
@@ -97,10 +97,17 @@ def graph_metadata(hparams: Mapping[str, Any], settings: ExportSettings) -> dict
         contract.METADATA_CLASSES: json.dumps(contract.CLASSES),
         contract.METADATA_THRESHOLD: str(settings.confidence_threshold),
         contract.METADATA_DATASET: str(hparams["dataset_digest"]),
-        contract.METADATA_CONTRACT: str(contract.CONTRACT_VERSION),
+        contract.METADATA_CONTRACT: str(hparams["contract_version"]),
         contract.METADATA_PREPARATION: str(contract.PREPARATION_VERSION),
         contract.METADATA_PRECISION: settings.precision,
     }
+
+
+def _graph(served: ExportModule, said: dict[str, str]) -> onnx.ModelProto:
+    """Trace a served module, with the outputs of its contract version."""
+    version = int(said[contract.METADATA_CONTRACT])
+    whole = HandExportModule(served) if version == contract.HAND_CONTRACT_VERSION else served
+    return to_onnx(whole.eval(), said, list(contract.OUTPUTS[version]))
 
 
 def _try(served: torch.nn.Module, graph: Path, settings: Settings) -> None:
@@ -121,10 +128,10 @@ def _try(served: torch.nn.Module, graph: Path, settings: Settings) -> None:
         )
 
 
-def _write_repository(folder: Path, graph: onnx.ModelProto, settings: ExportSettings) -> None:
+def _write_repository(folder: Path, graph: onnx.ModelProto, config: str) -> None:
     (folder / contract.MODEL_FILE).parent.mkdir(parents=True)
     _write_graph(folder, graph)
-    atomic.write_text(folder / contract.CONFIG_FILE, config_pbtxt(settings))
+    atomic.write_text(folder / contract.CONFIG_FILE, config)
     atomic.write_text(folder / contract.LABELS_FILE, labels())
 
 
@@ -144,6 +151,7 @@ def _facts(classifier: Classifier, settings: ExportSettings, checkpoint_path: Pa
     hparams = classifier.hparams
     try:
         return ModelFacts(
+            contract_version=hparams["contract_version"],
             dataset_digest=hparams["dataset_digest"],
             known_classes=known_classes(hparams),
             precision=settings.precision,

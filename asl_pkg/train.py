@@ -34,6 +34,7 @@ from asl_pkg.models.calibration import fit_temperature
 from asl_pkg.models.checkpoint import set_temperature
 from asl_pkg.models.classifier import Classifier
 from asl_pkg.models.evaluation import confusion, measure_validation, statistics, validation_logits
+from asl_pkg.models.factory import contract_version
 from asl_pkg.models.hand.network import HandNetwork
 from asl_pkg.models.hand.weights import PRETRAINED
 from asl_pkg.models.history import EpochRow, History
@@ -168,7 +169,7 @@ def _hyper_parameters(settings: TrainSettings, info: DatasetInfo) -> dict[str, A
         "temperature": 1.0,
         "classes": list(contract.CLASSES),
         KNOWN_CLASSES_KEY: info.known_classes,
-        "contract_version": contract.CONTRACT_VERSION,
+        "contract_version": contract_version(settings.model),
         "preparation_version": contract.PREPARATION_VERSION,
         "dataset_digest": info.digest,
         "commit": git_commit.commit(),

@@ -99,7 +99,6 @@ def seal(folder: Path, facts: ModelFacts) -> Bundle:
     ]
     manifest = Manifest(
         schema_version=contract.BUNDLE_SCHEMA,
-        contract_version=contract.CONTRACT_VERSION,
         preparation_version=contract.PREPARATION_VERSION,
         image_px=contract.IMAGE_PX,
         classes=list(contract.CLASSES),
@@ -153,7 +152,6 @@ def stated_faults(bundle: Bundle) -> list[str]:
         files in the model repository than Triton is to read.
     """
     expected = {
-        "contract_version": contract.CONTRACT_VERSION,
         "preparation_version": contract.PREPARATION_VERSION,
         "image_px": contract.IMAGE_PX,
         "classes": list(contract.CLASSES),
@@ -163,6 +161,8 @@ def stated_faults(bundle: Bundle) -> list[str]:
         for name, value in expected.items()
         if (found := getattr(bundle.manifest, name)) != value
     ]
+    if bundle.manifest.contract_version not in contract.OUTPUTS:
+        faults.append(f"contract_version is {bundle.manifest.contract_version}, expected one of {[*contract.OUTPUTS]}")
     if not is_sound(bundle.known_classes):
         faults.append(f"{KNOWN_CLASSES_KEY} is {bundle.known_classes!r}, expected some of the classes in their order")
     least, greatest = contract.TEMPERATURES

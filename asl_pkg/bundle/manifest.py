@@ -45,7 +45,6 @@ class ContractFacts(JsonModel):
     """The contract of the model, and its identity."""
 
     schema_version: int
-    contract_version: int
     preparation_version: int
     image_px: int
     classes: list[str]
@@ -55,6 +54,7 @@ class ContractFacts(JsonModel):
 class ModelFacts(JsonModel):
     """What an export knows about its model. A bundle without `known_classes` or `precision` is older than these."""
 
+    contract_version: int
     dataset_digest: str
     known_classes: list[str] = list(contract.CLASSES)
     precision: str = contract.FP32

@@ -14,11 +14,12 @@ def labels() -> str:
     return "\n".join(contract.CLASSES) + "\n"
 
 
-def config_pbtxt(settings: ExportSettings) -> str:
+def config_pbtxt(settings: ExportSettings, contract_version: int = contract.CONTRACT_VERSION) -> str:
     """config.pbtxt of the served model.
 
     Args:
         settings: Instances, threads and the confidence threshold.
+        contract_version: One of contract.OUTPUTS, which has the model's outputs.
 
     Returns:
         The text, https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/model_configuration.html
@@ -26,6 +27,7 @@ def config_pbtxt(settings: ExportSettings) -> str:
     px = contract.IMAGE_PX
     # No dynamic batching: on CPUs a batch takes as long as its images one by one, which wait in it for one another;
     # and with one instance Triton 2.51 pauses for half a second now and then (benchmarks/serving.py).
+    outputs = ",\n".join(_output(name, dims) for name, dims in contract.OUTPUTS[contract_version].items())
     return f"""name: "{contract.MODEL_NAME}"
 backend: "{BACKEND}"
 default_model_filename: "model.onnx"
@@ -34,10 +36,7 @@ input [
   {{ name: "{contract.INPUT_NAME}" data_type: TYPE_UINT8 dims: [ {px}, {px}, 3 ] }}
 ]
 output [
-  {{
-    name: "{contract.OUTPUT_NAME}" data_type: TYPE_FP32 dims: [ {len(contract.CLASSES)} ]
-    label_filename: "labels.txt"
-  }}
+{outputs}
 ]
 version_policy {{ specific {{ versions: [ 1 ] }} }}
 instance_group [ {{ kind: KIND_CPU count: {settings.instances} }} ]
@@ -52,3 +51,11 @@ model_warmup [
   }}
 ]
 """
+
+
+def _output(name: str, dims: tuple[int, ...]) -> str:
+    """An output; Triton knows no number alone, so it gets the dimension 1."""
+    labelled = '\n    label_filename: "labels.txt"' if name == contract.OUTPUT_NAME else ""
+    reshaped = "" if dims else "\n    reshape { shape: [] }"
+    shape = ", ".join(map(str, dims or (1,)))
+    return f'  {{\n    name: "{name}" data_type: TYPE_FP32 dims: [ {shape} ]{labelled}{reshaped}\n  }}'

@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from asl_pkg import contract
 from asl_pkg.errors import DataError
@@ -21,6 +21,7 @@ EXPECTED_FORMATS = "expected JPEG, PNG, WebP, BMP, GIF, TIFF, JPEG 2000, PPM or 
 ONE_FRAME = ("GIF", "TIFF", "AVIF")
 MAX_IMAGE_BYTES = 64 * 2**20
 MAX_PIXELS = 64_000_000  # common phones take up to 50 million; decoding one takes 0.2 GB
+FIRST_ON_ITS_SIDE = 5  # of the orientations in EXIF data: 5 to 8 turn the image by a quarter
 MID_GREY = (128, 128, 128)
 
 # Pillow warns about images that are too large for it, but our limit is lower and an error; and about damaged EXIF,
@@ -62,6 +63,40 @@ def image_size(data: bytes) -> tuple[int, int]:
         DataError: The file is empty, too large or not an image.
     """
     return _open(data).size
+
+
+def upright_size(data: bytes) -> tuple[int, int]:
+    """Read width and height of an image that can be decoded, as it is meant to be seen.
+
+    Args:
+        data: Bytes of an image file.
+
+    Returns:
+        Width and height in px, after the turn that its EXIF data asks for.
+    """
+    image = _open(data)
+    with contextlib.suppress(Exception):  # damaged EXIF counts as none
+        if image.getexif().get(ExifTags.Base.Orientation, 1) >= FIRST_ON_ITS_SIDE:
+            return image.height, image.width
+    return image.size
+
+
+def unprepare(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Turn coordinates in the prepared image into those in the image before.
+
+    Args:
+        points: float [n, 3], x, y and depth, in pixels of the prepared image; all 0 stays 0.
+        size: Upright width and height of the image before, in pixels.
+
+    Returns:
+        Float [n, 3], in its pixels.
+    """
+    if not points.any():
+        return points
+    scaled = _scaled(size)
+    corner = [(contract.IMAGE_PX - side) // 2 for side in scaled]
+    factor = [old / new for old, new in zip(size, scaled, strict=True)]
+    return (points - [*corner, 0]) * [*factor, max(factor)]
 
 
 def _read(path: Path) -> bytes:
@@ -138,11 +173,16 @@ def _square(image: Image.Image) -> Image.Image:
     74 % of them letterboxed, 69 % stretched and 66 % centre-cropped.
     """
     side = contract.IMAGE_PX
-    scale = side / max(image.size)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    size = _scaled(image.size)
     scaled = image.resize(size, Image.Resampling.BICUBIC)  # antialiased; LANCZOS rings more at the edges of a hand
     if size == (side, side):
         return scaled
     square = Image.new("RGB", (side, side), MID_GREY)
     square.paste(scaled, ((side - size[0]) // 2, (side - size[1]) // 2))
     return square
+
+
+def _scaled(size: tuple[int, int]) -> tuple[int, int]:
+    """Width and height after scaling the longer side to the model's."""
+    scale = contract.IMAGE_PX / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))

@@ -92,14 +92,15 @@ def _of_onnx(path: Path) -> Runtime:
 
     session = open_session(path)
     facts = session.get_modelmeta().custom_metadata_map
-    expected = {
-        contract.METADATA_CLASSES: json.dumps(contract.CLASSES),
-        contract.METADATA_CONTRACT: str(contract.CONTRACT_VERSION),
-        contract.METADATA_PREPARATION: str(contract.PREPARATION_VERSION),
+    allowed = {
+        contract.METADATA_CLASSES: [json.dumps(contract.CLASSES)],
+        contract.METADATA_CONTRACT: [str(version) for version in contract.OUTPUTS],
+        contract.METADATA_PREPARATION: [str(contract.PREPARATION_VERSION)],
     }
-    for name, value in expected.items():
-        if facts.get(name) != value:
+    for name, values in allowed.items():
+        if facts.get(name) not in values:
+            expected = " or ".join(map(repr, values))
             raise BundleError(
-                f"{path}: metadata {name} is {facts.get(name)!r}, expected {value!r}: run `asl export` again"
+                f"{path}: metadata {name} is {facts.get(name)!r}, expected {expected}: run `asl export` again"
             )
     return Runtime(partial(predict, session), UNRELEASED, float(facts[contract.METADATA_THRESHOLD]))

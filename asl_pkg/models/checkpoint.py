@@ -61,10 +61,10 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def _check(path: Path, hyper_parameters: dict[str, Any]) -> None:
-    expected = {"contract_version": contract.CONTRACT_VERSION, "classes": list(contract.CLASSES)}
-    for name, value in expected.items():
-        if hyper_parameters.get(name) != value:
-            raise BundleError(f"{path}: {name} is {hyper_parameters.get(name)!r}, expected {value!r}: {MAKES_ONE}")
+    allowed: dict[str, list[Any]] = {"contract_version": [*contract.OUTPUTS], "classes": [list(contract.CLASSES)]}
+    for name, values in allowed.items():
+        if (found := hyper_parameters.get(name)) not in values:
+            raise BundleError(f"{path}: {name} is {found!r}, expected one of {values}: {MAKES_ONE}")
     if not is_sound(known_classes(hyper_parameters)):
         raise BundleError(
             f"{path}: {KNOWN_CLASSES_KEY} is {hyper_parameters[KNOWN_CLASSES_KEY]!r}, expected some of the classes in "

@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from asl_pkg import contract
 from asl_pkg.config.schema import BaselineModel, HandModel, ModelSettings, ResNetModel
 from asl_pkg.errors import SettingError
 from asl_pkg.models.baseline import BaselineCNN
@@ -29,3 +30,8 @@ def build(settings: ModelSettings) -> nn.Module:
         case HandModel():
             return HandNetwork(settings.dropout)
     raise SettingError(f"model={settings.name!r} is not a network: possible: hand, baseline, resnet")
+
+
+def contract_version(settings: ModelSettings) -> int:
+    """The contract version of the graph that a network becomes."""
+    return contract.HAND_CONTRACT_VERSION if isinstance(settings, HandModel) else contract.CONTRACT_VERSION

@@ -1,6 +1,7 @@
 """From a torch module to a checked ONNX graph."""
 
 import warnings
+from collections.abc import Sequence
 
 import onnx
 import torch
@@ -9,12 +10,15 @@ from google.protobuf.message import Message
 from asl_pkg import contract
 
 
-def to_onnx(served: torch.nn.Module, facts: dict[str, str]) -> onnx.ModelProto:
+def to_onnx(
+    served: torch.nn.Module, facts: dict[str, str], outputs: Sequence[str] = (contract.OUTPUT_NAME,)
+) -> onnx.ModelProto:
     """Trace a module.
 
     Args:
-        served: uint8 [n, 200, 200, 3] -> float32 [n, 29], in evaluation mode.
+        served: Takes uint8 [n, 200, 200, 3], in evaluation mode.
         facts: The graph's metadata_props.
+        outputs: Names of what it returns.
 
     Returns:
         One checked graph without stack traces, paths or external data; the same for the same weights and versions.
@@ -31,7 +35,7 @@ def to_onnx(served: torch.nn.Module, facts: dict[str, str]) -> onnx.ModelProto:
             external_data=False,
             opset_version=contract.OPSET,
             input_names=[contract.INPUT_NAME],
-            output_names=[contract.OUTPUT_NAME],
+            output_names=list(outputs),
             dynamic_shapes=({0: torch.export.Dim("batch")},),
         )
     assert program is not None

@@ -14,26 +14,12 @@ from asl_pkg import contract
 from asl_pkg.data.dataset import read_info, read_split
 from asl_pkg.data.preparation import prepare
 from asl_pkg.errors import DataError
-from asl_pkg.models.export_module import ExportModule, HalfExportModule
-from asl_pkg.models.onnx_export import check_graph, to_onnx
+from asl_pkg.models.onnx_export import check_graph
 
 CALIBRATION_IMAGES = 300
 # With its ReLU a convolution needs no sign. Sums cost more in 8 bits than in 32 in ONNX Runtime, and the last layer
 # decides between letters and costs next to nothing.
 IN_8_BITS = ["Conv", "Relu"]
-
-
-def to_fp16(served: ExportModule, facts: dict[str, str]) -> onnx.ModelProto:
-    """Export the served module with its network in fp16, for GPUs.
-
-    Args:
-        served: Network in evaluation mode.
-        facts: The graph's metadata_props.
-
-    Returns:
-        The graph.
-    """
-    return to_onnx(HalfExportModule(served).eval(), facts)
 
 
 def to_int8(graph: onnx.ModelProto, pixels: NDArray[np.uint8]) -> onnx.ModelProto:

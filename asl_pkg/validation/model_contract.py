@@ -12,7 +12,7 @@ from asl_pkg.bundle import triton_config
 from asl_pkg.bundle.bundle import Bundle, stated_faults
 from asl_pkg.class_sets import labels_of
 from asl_pkg.errors import BundleError
-from asl_pkg.inference.onnx_session import open_session, predict, read_model
+from asl_pkg.inference.onnx_session import open_session, read_model
 
 SUM_TOLERANCE = 1e-4  # by which the probabilities of an image may miss 1
 
@@ -44,7 +44,7 @@ def _config_faults(bundle: Bundle) -> list[str]:
     tensors = [(tensor.name, tensor.data_type, list(tensor.dims)) for tensor in [*config.input, *config.output]]
     expected = [
         (contract.INPUT_NAME, model_config_pb2.TYPE_UINT8, [contract.IMAGE_PX, contract.IMAGE_PX, 3]),
-        (contract.OUTPUT_NAME, model_config_pb2.TYPE_FP32, [len(contract.CLASSES)]),
+        *((name, model_config_pb2.TYPE_FP32, list(dims or (1,))) for name, dims in _outputs(bundle).items()),
     ]
     if (config.name, config.max_batch_size, tensors) != (contract.MODEL_NAME, contract.MAX_BATCH, expected):
         faults.append("config.pbtxt differs from the contract in name, batch size or tensors")
@@ -72,8 +72,12 @@ def _graph_faults(bundle: Bundle) -> list[str]:
     known = facts.get(contract.METADATA_KNOWN, json.dumps(contract.CLASSES))
     if known != json.dumps(bundle.known_classes):
         faults.append(f"the graph knows the classes {known}, bundle.json says {', '.join(bundle.known_classes)}")
-    if facts.get(contract.METADATA_CONTRACT) != str(contract.CONTRACT_VERSION):
-        faults.append(f"contract version {facts.get('contract_version')}, expected {contract.CONTRACT_VERSION}")
+    version = bundle.manifest.contract_version
+    if facts.get(contract.METADATA_CONTRACT) != str(version):
+        faults.append(f"contract version {facts.get('contract_version')}, bundle.json says {version}")
+    outputs = [output.name for output in graph.graph.output]
+    if outputs != list(_outputs(bundle)):
+        faults.append(f"outputs {outputs}, contract version {version} has {list(_outputs(bundle))}")
     precision = facts.get(contract.METADATA_PRECISION, contract.FP32)
     if precision != bundle.precision or precision not in contract.PRECISIONS:
         faults.append(f"precision {precision}, bundle.json says {bundle.precision}: {', '.join(contract.PRECISIONS)}")
@@ -91,7 +95,7 @@ def _answer_faults(bundle: Bundle) -> list[str]:
     for images in (1, contract.MAX_BATCH):
         blank = np.zeros((images, contract.IMAGE_PX, contract.IMAGE_PX, 3), np.uint8)
         try:
-            probabilities = predict(session, blank)
+            probabilities, *hand = session.run(None, {contract.INPUT_NAME: blank})
         except Exception as error:  # ONNX Runtime's exceptions share no base class
             faults.append(f"a batch of {images} is refused: {str(error).splitlines()[0]}")
             continue
@@ -99,4 +103,10 @@ def _answer_faults(bundle: Bundle) -> list[str]:
             faults.append("the output is not probabilities: values are negative or do not add up to 1")
         if probabilities[:, unknown].any():
             faults.append("classes that bundle.json does not list as known have a probability")
+        if hand and any(found.any() for found in hand):
+            faults.append("it finds a hand in a black image, or gives landmarks that are not numbers")
     return faults
+
+
+def _outputs(bundle: Bundle) -> dict[str, tuple[int, ...]]:
+    return contract.OUTPUTS[bundle.manifest.contract_version]

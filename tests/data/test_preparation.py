@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from asl_pkg.data.preparation import FORMATS, prepare
+from asl_pkg import contract
+from asl_pkg.data.preparation import FORMATS, prepare, unprepare, upright_size
 from asl_pkg.errors import DataError
 from tests.support.making import encoded, noise
 
@@ -197,3 +198,29 @@ def test_the_source_of_bytes_does_not_matter(tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     file.write_bytes(encoded(noise(5), "PNG"))
     assert np.array_equal(prepare(file), prepare(io.BytesIO(file.read_bytes()).getvalue()))
+
+
+@pytest.mark.parametrize("size", [(400, 300), (300, 400), (37, 1000), (200, 200)])
+def test_coordinates_go_back_to_the_pixels_of_the_image_before(size: tuple[int, int]) -> None:
+    """A white square on black: its middle is found in the prepared image and goes back to where it was drawn."""
+    image = Image.new("RGB", size)
+    side = min(size) // 4
+    left, top = size[0] // 2, size[1] // 3
+    image.paste((255, 255, 255), (left, top, left + side, top + side))
+    rows, columns = np.nonzero(prepare(encoded(image, "PNG"))[:, :, 0] > 190)
+    middle = np.array([[columns.mean() + 0.5, rows.mean() + 0.5, 1.0]])
+    found = unprepare(middle, size)
+    px = max(size) / contract.IMAGE_PX  # of the image before, in a pixel of the prepared one
+    np.testing.assert_allclose(found[0, :2], [left + side / 2, top + side / 2], atol=px)
+    assert found[0, 2] == pytest.approx(px, rel=0.1)
+
+
+def test_no_landmarks_stay_zeros() -> None:
+    assert not unprepare(np.zeros((contract.HAND_POINTS, 3)), (640, 480)).any()
+
+
+@pytest.mark.parametrize(("orientation", "expected"), [(1, (60, 40)), (3, (60, 40)), (6, (40, 60)), (8, (40, 60))])
+def test_the_upright_size_follows_the_orientation_in_exif(orientation: int, expected: tuple[int, int]) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    assert upright_size(encoded(Image.new("RGB", (60, 40)), "JPEG", exif=exif)) == expected

@@ -15,9 +15,9 @@ from asl_pkg.config.schema import ExportSettings, Settings
 from asl_pkg.errors import DataError
 from asl_pkg.export import export, graph_metadata
 from asl_pkg.inference.onnx_session import open_session, predict
-from asl_pkg.models.export_module import ExportModule
+from asl_pkg.models.export_module import ExportModule, HalfExportModule
 from asl_pkg.models.onnx_export import to_onnx
-from asl_pkg.models.quantization import CALIBRATION_IMAGES, calibration_images, to_fp16, to_int8
+from asl_pkg.models.quantization import CALIBRATION_IMAGES, calibration_images, to_int8
 from asl_pkg.validation.model_contract import contract_faults
 from tests.support.exported import Exported, image
 from tests.support.training_fixtures import Training
@@ -93,7 +93,11 @@ def test_a_variant_names_the_class_that_torch_names(exported: Exported, tmp_path
     served = ExportModule(exported.classifier).eval()
     facts = graph_metadata(exported.classifier.hparams, ExportSettings(precision=precision))
     pixels = np.stack([image(label, 1) for label in range(29)])
-    made = to_fp16(served, facts) if precision == contract.FP16 else to_int8(to_onnx(served, facts), pixels)
+    made = (
+        to_onnx(HalfExportModule(served).eval(), facts)
+        if precision == contract.FP16
+        else to_int8(to_onnx(served, facts), pixels)
+    )
     onnx.save(made, tmp_path / "model.onnx")
     with torch.inference_mode():
         expected = served(torch.from_numpy(pixels)).numpy()

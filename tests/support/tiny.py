@@ -56,6 +56,7 @@ def make_bundle(folder: Path, config: str = "", seed: int = 0) -> Bundle:
     (folder / contract.LABELS_FILE).write_text(labels())
     training = TrainingFacts(commit="unknown", run_id="0", seed=0, model={}, trainer={})
     facts = ModelFacts(
+        contract_version=contract.CONTRACT_VERSION,
         dataset_digest="0" * 64,
         confidence_threshold=THRESHOLD,
         temperature=1.0,

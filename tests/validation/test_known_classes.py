@@ -21,9 +21,9 @@ from asl_pkg.inference.onnx_session import open_session, predict
 from asl_pkg.models import load_checkpoint
 from asl_pkg.models.calibration import fit_temperature
 from asl_pkg.models.classifier import Classifier
-from asl_pkg.models.export_module import ExportModule
+from asl_pkg.models.export_module import ExportModule, HalfExportModule
 from asl_pkg.models.onnx_export import to_onnx
-from asl_pkg.models.quantization import to_fp16, to_int8
+from asl_pkg.models.quantization import to_int8
 from asl_pkg.validate import validate
 from asl_pkg.validation.champion import champion_finding, compare_with_champion
 from asl_pkg.validation.context import open_context
@@ -79,7 +79,7 @@ def test_the_graph_gives_unknown_classes_no_probability_and_agrees_with_torch(
 
 def test_variants_give_unknown_classes_no_probability(some: Classifier, pixels: np.ndarray, tmp_path: Path) -> None:
     served = ExportModule(some).eval()
-    for graph in (to_fp16(served, {}), to_int8(to_onnx(served, {}), pixels)):
+    for graph in (to_onnx(HalfExportModule(served).eval(), {}), to_int8(to_onnx(served, {}), pixels)):
         found = answers(graph, tmp_path, pixels)
         assert np.isfinite(found).all()
         assert not found[:, OTHERS].any()

@@ -6,12 +6,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from asl_pkg import contract
 from asl_pkg.models.hand.palm import Region, rotate
 from asl_pkg.models.hand.tflite_module import TfliteModule
 from asl_pkg.models.hand.weights import HAND_LANDMARKS, read_weights
 
 SIDE_PX = 224  # of the network's input
-HAND_POINTS = 21  # in MediaPipe's order: the wrist, then four from the root to the tip of each finger
 POINTS, PRESENCE, HANDEDNESS, WORLD, POOLED = 165, 162, 164, 166, 160  # tensors of the file
 POOLED_FEATURES = 1152
 
@@ -49,10 +49,10 @@ class LandmarkNetwork(nn.Module):
         """
         crops = crop(images, region, self.pixels)
         points, presence, handedness, world, pooled = self.network(crops)
-        local = points.unflatten(1, (HAND_POINTS, 3)) / SIDE_PX
+        local = points.unflatten(1, (contract.HAND_POINTS, 3)) / SIDE_PX
         side = region.side[:, None, None]
         flat = rotate((local[..., :2] - 0.5) * side, region.angle) + region.centre[:, None]
-        metric = world.unflatten(1, (HAND_POINTS, 3))
+        metric = world.unflatten(1, (contract.HAND_POINTS, 3))
         turned = torch.cat([rotate(metric[..., :2], region.angle), metric[..., 2:]], dim=2)
         placed = torch.cat([flat, local[..., 2:] * side], dim=2)
         return Landmarks(placed, turned, presence[:, 0], handedness[:, 0], pooled)

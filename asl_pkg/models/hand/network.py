@@ -10,14 +10,15 @@ from torch.nn import functional
 
 from asl_pkg import contract
 from asl_pkg.models.hand import geometry
-from asl_pkg.models.hand.landmarks import HAND_POINTS, POOLED_FEATURES, LandmarkNetwork
+from asl_pkg.models.hand.landmarks import POOLED_FEATURES, LandmarkNetwork
 from asl_pkg.models.hand.palm import PalmDetector
 
 HIDDEN = 256  # units of the classifiers' hidden layers
 NARROW = 128  # units after the pixels' features
-COORDINATES = HAND_POINTS * 3
+COORDINATES = contract.HAND_POINTS * 3
 SCORES = 3  # of the palm, of the hand's presence, of left or right
 FEATURES = 2 * COORDINATES + SCORES + POOLED_FEATURES
+PRESENT = 0.5  # least probability of a hand, as in MediaPipe
 
 
 class HandNetwork(nn.Module):
@@ -82,6 +83,23 @@ class HandNetwork(nn.Module):
         shape, pixels = (functional.log_softmax(logits, dim=1) for logits in self.learn(features))
         return (shape + pixels) / 2
 
+    def locate(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Say where the hand is.
+
+        Args:
+            features: float [n, FEATURES], from `extract`.
+
+        Returns:
+            Landmarks, float [n, 21, 3], in pixels of the image, and the probability of a hand, float [n], the lower
+            of both networks'; both are 0 where it is below PRESENT.
+        """
+        image, _, scores, _ = features.split([COORDINATES, COORDINATES, SCORES, POOLED_FEATURES], dim=1)
+        palm, presence, _ = scores.unbind(dim=1)
+        score = torch.minimum(palm, presence)  # on a blank crop the landmark network is not sure that there is none
+        present = score >= PRESENT
+        landmarks = contract.IMAGE_PX * image.unflatten(1, (contract.HAND_POINTS, 3))
+        return torch.where(present[:, None, None], landmarks, 0), torch.where(present, score, 0)
+
     def learn(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits of each classifier, float [n, 29]; in training the landmarks are varied.
 
@@ -92,7 +110,7 @@ class HandNetwork(nn.Module):
             Those of the landmarks' geometry, and those of the pixels' features.
         """
         image, world, scores, pooled = features.split([COORDINATES, COORDINATES, SCORES, POOLED_FEATURES], dim=1)
-        hands = torch.stack([image, world], dim=1).unflatten(2, (HAND_POINTS, 3))
+        hands = torch.stack([image, world], dim=1).unflatten(2, (contract.HAND_POINTS, 3))
         if self.training:
             hands = geometry.vary(hands)
         shape = torch.cat([geometry.measure(hands), scores], dim=1)

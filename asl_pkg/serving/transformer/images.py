@@ -2,13 +2,13 @@
 
 import base64
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from kserve.errors import InvalidInput
 
 from asl_pkg import contract
-from asl_pkg.data.preparation import image_size, prepare
+from asl_pkg.data.preparation import image_size, prepare, upright_size
 from asl_pkg.errors import DataError
 
 MAX_PIXELS = 25_000_000  # of one image
@@ -39,21 +39,28 @@ def read_instances(payload: Any) -> list[bytes | str]:
     return images
 
 
-def read_image(file: bytes | str) -> np.ndarray | str:
+class ReadImage(NamedTuple):
+    """An image of a request."""
+
+    pixels: np.ndarray  # uint8 [200, 200, 3]
+    size: tuple[int, int]  # upright width and height before preparation
+
+
+def read_image(file: bytes | str) -> ReadImage | str:
     """Decode and prepare an image.
 
     Args:
         file: Bytes of the file, or its base64.
 
     Returns:
-        uint8 [200, 200, 3], or an error message.
+        The image, or an error message.
     """
     try:
         data = _decoded(file) if isinstance(file, str) else file
         width, height = image_size(data)
         if width * height > MAX_PIXELS:
             return f"more than {MAX_PIXELS:,} pixels, expected a smaller image"
-        return prepare(data)
+        return ReadImage(prepare(data), upright_size(data))
     except ValueError:
         return "not base64; images in JSON must be in base64"
     except DataError as error:

@@ -10,13 +10,15 @@ from kserve import InferRequest, InferResponse
 from kserve.errors import InvalidInput
 
 from asl_pkg import contract
+from asl_pkg.data.preparation import unprepare
 from asl_pkg.inference.postprocess import TOP, Letter, decode_prediction
 from asl_pkg.serving.transformer.images import read_image, read_instances
 from asl_pkg.serving.transformer.predictors import Predictors
-from asl_pkg.serving.v2_server.requests import PIXELS, PROBABILITIES, read_pixels, require_tensors, respond
+from asl_pkg.serving.v2_server.requests import LANDMARKS, PIXELS, PROBABILITIES, read_pixels, require_tensors, respond
 from asl_pkg.serving.v2_server.server import ReleasedModel
 
 DECODERS = 2  # images decoded in parallel; the largest need up to 0.5 GB each
+PREPARED = (contract.IMAGE_PX, contract.IMAGE_PX)
 IMAGE_INPUT = {"name": "image", "datatype": "BYTES", "shape": [-1]}
 LETTER_OUTPUTS = [
     {"name": "letter", "datatype": "BYTES", "shape": [-1]},
@@ -25,6 +27,8 @@ LETTER_OUTPUTS = [
     {"name": "release", "datatype": "BYTES", "shape": [-1]},
     {"name": "error", "datatype": "BYTES", "shape": [-1]},
 ]
+# Where the model finds hands: in pixels of the upright image that was sent, 0 for one that cannot be read
+HAND_OUTPUTS = [LANDMARKS, {"name": contract.HAND_SCORE_NAME, "datatype": "FP32", "shape": [-1]}]
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,13 @@ class ImageRequest:
         request: The v2 request; None for a v1 request.
         errors: Error of each image, empty if it could be read.
         pixels: Images that could be read, uint8 [m, 200, 200, 3].
+        sizes: Their upright width and height before preparation, in pixels.
     """
 
     request: InferRequest | None
     errors: list[str]
     pixels: np.ndarray
+    sizes: list[tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -48,13 +54,13 @@ class ModelResponse:
 
     Args:
         image_request: The request.
-        probabilities: Probabilities for the images that could be read, float32 [m, 29].
+        outputs: Its outputs for the images that could be read, float32 [m, …], by name.
         release: Release of the server.
         confidence_threshold: Confidence threshold of that release.
     """
 
     image_request: ImageRequest
-    probabilities: np.ndarray
+    outputs: dict[str, np.ndarray]
     release: str
     confidence_threshold: float
 
@@ -93,7 +99,8 @@ class ImageModel(ReleasedModel):
 
     def get_output_types(self) -> list[dict[str, Any]]:
         """The outputs, for the model's metadata."""
-        return [*LETTER_OUTPUTS, PROBABILITIES]
+        finds_hands = any(contract.LANDMARKS_NAME in predictor.outputs for predictor in self._predictors.ready)
+        return [*LETTER_OUTPUTS, PROBABILITIES, *(HAND_OUTPUTS if finds_hands else [])]
 
     async def preprocess(self, payload: InferRequest | Any, headers: dict[str, str] | None = None) -> ImageRequest:
         """Read the images of a request.
@@ -112,17 +119,19 @@ class ImageModel(ReleasedModel):
             require_tensors(payload, [IMAGE_INPUT, PIXELS], self.get_output_types())
             if payload.inputs[0].name == contract.INPUT_NAME:
                 pixels = read_pixels(payload)
-                return ImageRequest(payload, [""] * len(pixels), pixels)
+                return ImageRequest(payload, [""] * len(pixels), pixels, [PREPARED] * len(pixels))
             files = list(payload.inputs[0].as_numpy())
         else:
             files = read_instances(payload)
         loop = asyncio.get_running_loop()
         read = await asyncio.gather(*(loop.run_in_executor(self._decoders, read_image, file) for file in files))
-        whole = [image for image in read if isinstance(image, np.ndarray)]
+        whole = [image for image in read if not isinstance(image, str)]
         errors = [image if isinstance(image, str) else "" for image in read]
         if not whole:
             raise InvalidInput(f"none of {len(errors)} images can be read; the first: {errors[0]}")
-        return ImageRequest(payload if isinstance(payload, InferRequest) else None, errors, np.stack(whole))
+        request = payload if isinstance(payload, InferRequest) else None
+        pixels = np.stack([image.pixels for image in whole])
+        return ImageRequest(request, errors, pixels, [image.size for image in whole])
 
     async def predict(self, payload: ImageRequest, headers: dict[str, str] | None = None) -> ModelResponse:
         """Query a model server.
@@ -137,8 +146,8 @@ class ImageModel(ReleasedModel):
         Raises:
             PredictorError: No model server answered.
         """
-        probabilities, predictor = await self._predictors.infer(payload.pixels)
-        return ModelResponse(payload, probabilities, predictor.release, predictor.confidence_threshold)
+        outputs, predictor = await self._predictors.infer(payload.pixels)
+        return ModelResponse(payload, outputs, predictor.release, predictor.confidence_threshold)
 
     async def postprocess(
         self,
@@ -156,7 +165,7 @@ class ImageModel(ReleasedModel):
         Returns:
             One answer per image, in their order.
         """
-        rows = iter(result.probabilities)
+        rows = iter(result.outputs[contract.OUTPUT_NAME])
         errors, request = result.image_request.errors, result.image_request.request
         named = [None if error else decode_prediction(next(rows), result.confidence_threshold) for error in errors]
         if request is None:
@@ -167,6 +176,8 @@ class ImageModel(ReleasedModel):
             shown = [contract.OUTPUT_NAME] if raw else [str(output["name"]) for output in LETTER_OUTPUTS]
         else:
             shown = [output.name for output in request.request_outputs]
+            if missing := set(shown) - outputs.keys():  # in a rollout, if only some predictors find hands
+                raise InvalidInput(f"release {result.release} has no output {', '.join(sorted(missing))}")
         return respond(request, {name: outputs[name] for name in shown}, result.release)
 
 
@@ -180,16 +191,26 @@ def _outputs(named: list[Letter | None], result: ModelResponse) -> dict[str, np.
     """All outputs of v2."""
     nothing = Letter("", 0.0, [])
     letters = [letter or nothing for letter in named]
-    probabilities = np.zeros((len(letters), len(contract.CLASSES)), np.float32)
-    probabilities[[letter is not None for letter in named]] = result.probabilities
+    found = dict(result.outputs)
+    if contract.LANDMARKS_NAME in found:
+        pairs = zip(found[contract.LANDMARKS_NAME], result.image_request.sizes, strict=True)
+        found[contract.LANDMARKS_NAME] = np.stack([unprepare(points, size) for points, size in pairs])
+        found[contract.HAND_SCORE_NAME] = found[contract.HAND_SCORE_NAME][:, 0]
     return {
         "letter": _texts([letter.letter for letter in letters]),
         "confidence": np.array([letter.confidence for letter in letters], np.float32),
         "top3": _texts([text for letter in letters for text in _as_classification(letter)]).reshape(-1, TOP),
         "release": _texts([result.release] * len(letters)),
         "error": _texts(result.image_request.errors),
-        contract.OUTPUT_NAME: probabilities,
+        **{name: _with_gaps(rows, named) for name, rows in found.items()},
     }
+
+
+def _with_gaps(rows: np.ndarray, named: list[Letter | None]) -> np.ndarray:
+    """The model's rows, and zeros for the images that could not be read."""
+    whole = np.zeros((len(named), *rows.shape[1:]), np.float32)
+    whole[[letter is not None for letter in named]] = rows
+    return whole
 
 
 def _as_classification(letter: Letter) -> list[str]:

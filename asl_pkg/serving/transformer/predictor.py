@@ -22,7 +22,10 @@ CHANNEL_OPTIONS = [
 ]
 MODEL_CONFIG = "/inference.GRPCInferenceService/ModelConfig"
 INPUT = (contract.INPUT_NAME, "UINT8", [-1, contract.IMAGE_PX, contract.IMAGE_PX, 3])
-OUTPUT = (contract.OUTPUT_NAME, "FP32", [-1, len(contract.CLASSES)])
+# Of each contract version; Triton knows no number alone, so the hand's score has a dimension of 1
+OUTPUTS = [
+    [(name, "FP32", [-1, *(dims or (1,))]) for name, dims in outputs.items()] for outputs in contract.OUTPUTS.values()
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,21 +37,23 @@ class Predictor:
         channel: gRPC channel to the server.
         release: Release of the server.
         confidence_threshold: Confidence of that release below which the answer is `unsure`.
+        outputs: Names of what its model gives, as in contract.OUTPUTS.
     """
 
     address: str
     channel: grpc.aio.Channel
     release: str
     confidence_threshold: float
+    outputs: tuple[str, ...]
 
-    async def infer(self, pixels: np.ndarray) -> np.ndarray:
-        """Get the probabilities of the classes.
+    async def infer(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """Get all outputs of the model.
 
         Args:
             pixels: Images, uint8 [n, 200, 200, 3], RGB, at most contract.MAX_BATCH.
 
         Returns:
-            float32 [n, 29], in the order of contract.CLASSES.
+            The outputs by name, float32 [n, …], in the order of the images.
 
         Raises:
             grpc.aio.AioRpcError: The server does not answer, or with an error.
@@ -57,16 +62,19 @@ class Predictor:
         request = v2.ModelInferRequest(
             model_name=contract.MODEL_NAME,
             inputs=[{"name": contract.INPUT_NAME, "datatype": "UINT8", "shape": pixels.shape}],
-            outputs=[{"name": contract.OUTPUT_NAME}],
+            outputs=[{"name": name} for name in self.outputs],
             raw_input_contents=[pixels.tobytes()],
         )
         response = await GRPCInferenceServiceStub(self.channel).ModelInfer(request, timeout=ANSWER_TIMEOUT_S)
-        answer = None
-        if len(response.outputs) == 1 and response.outputs[0].datatype == "FP32":
-            answer = np.frombuffer(response.raw_output_contents[0], np.float32).reshape(response.outputs[0].shape)
-        if fault := check_output(answer, len(pixels)):
+        answer = {
+            tensor.name: np.frombuffer(content, np.float32).reshape(tensor.shape)
+            for tensor, content in zip(response.outputs, response.raw_output_contents, strict=True)
+            if tensor.datatype == "FP32"
+        }
+        if fault := check_output(answer.get(contract.OUTPUT_NAME), len(pixels)):
             raise ServingError(f"{self.address} answered {fault}")
-        assert answer is not None
+        if missing := set(self.outputs) - answer.keys():
+            raise ServingError(f"{self.address} answered without {', '.join(sorted(missing))}")
         return answer
 
 
@@ -101,14 +109,18 @@ async def _introduce(address: str, channel: grpc.aio.Channel) -> Predictor:
     if not (await stub.ModelReady(v2.ModelReadyRequest(name=contract.MODEL_NAME))).ready:
         raise ServingError(f"{address}: its model is not ready")
     model = await stub.ModelMetadata(v2.ModelMetadataRequest(name=contract.MODEL_NAME))
-    tensors = [(tensor.name, tensor.datatype, list(tensor.shape)) for tensor in (*model.inputs, *model.outputs)]
-    if tensors != [INPUT, OUTPUT]:
-        raise ServingError(f"{address} has {tensors}, expected {[INPUT, OUTPUT]}: it serves another model")
+    inputs, outputs = (
+        [(tensor.name, tensor.datatype, list(tensor.shape)) for tensor in tensors]
+        for tensors in (model.inputs, model.outputs)
+    )
+    if inputs != [INPUT] or outputs not in OUTPUTS:
+        expected = [INPUT, *OUTPUTS[0]]
+        raise ServingError(f"{address} has {inputs + outputs}, expected {expected}: it serves another model")
     name = (await stub.ServerMetadata(v2.ServerMetadataRequest())).name
     release = name.removeprefix(f"{contract.MODEL_NAME}@")
     ask_config = channel.unary_unary(MODEL_CONFIG)
     config = await ask_config(v2.ModelMetadataRequest(name=contract.MODEL_NAME).SerializeToString())
-    return Predictor(address, channel, release, _threshold(config))
+    return Predictor(address, channel, release, _threshold(config), tuple(name for name, _, _ in outputs))
 
 
 def _threshold(response: bytes) -> float:

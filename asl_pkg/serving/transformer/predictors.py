@@ -59,14 +59,14 @@ class Predictors:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._look.wait(), REFRESH_S)
 
-    async def infer(self, pixels: np.ndarray) -> tuple[np.ndarray, Predictor]:
+    async def infer(self, pixels: np.ndarray) -> tuple[dict[str, np.ndarray], Predictor]:
         """Query the next server; if it is not available, another one.
 
         Args:
             pixels: Images, uint8 [n, 200, 200, 3], RGB, at most contract.MAX_BATCH.
 
         Returns:
-            Probabilities, float32 [n, 29] in the order of contract.CLASSES, and the server that gave them.
+            The outputs of a server by name, float32 [n, …], and that server.
 
         Raises:
             PredictorError: No server is available, or the server failed.

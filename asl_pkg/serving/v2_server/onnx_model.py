@@ -7,8 +7,8 @@ from kserve import InferRequest, InferResponse
 
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle
-from asl_pkg.inference.onnx_session import open_session, predict
-from asl_pkg.serving.v2_server.requests import PIXELS, PROBABILITIES, read_pixels, require_tensors, respond
+from asl_pkg.inference.onnx_session import open_session
+from asl_pkg.serving.v2_server.requests import PIXELS, read_pixels, require_tensors, respond
 from asl_pkg.serving.v2_server.server import ReleasedModel
 
 
@@ -23,6 +23,10 @@ class OnnxModel(ReleasedModel):
         super().__init__(contract.MODEL_NAME)
         self._bundle = bundle
         self.session = open_session(bundle.model_path)
+        outputs = contract.OUTPUTS[bundle.manifest.contract_version]
+        self._outputs = [
+            {"name": name, "datatype": "FP32", "shape": [-1, *(dims or (1,))]} for name, dims in outputs.items()
+        ]
         self.ready = True
 
     @property
@@ -35,8 +39,8 @@ class OnnxModel(ReleasedModel):
         return [PIXELS]
 
     def get_output_types(self) -> list[dict[str, Any]]:
-        """The output, for the model's metadata."""
-        return [PROBABILITIES]
+        """The outputs, for the model's metadata."""
+        return self._outputs
 
     async def predict(self, payload: InferRequest, headers: dict[str, str] | None = None) -> InferResponse:
         """Answer a request.
@@ -46,11 +50,15 @@ class OnnxModel(ReleasedModel):
             headers: Headers of the request.
 
         Returns:
-            `output`, FP32 [n, 29].
+            The outputs asked for, all if none is named: `output` FP32 [n, 29] and, of a model that finds hands,
+            `landmarks` FP32 [n, 21, 3] and `hand_score` FP32 [n, 1], as Triton gives it.
 
         Raises:
             InvalidInput: The request has other tensors.
         """
-        require_tensors(payload, [PIXELS], [PROBABILITIES])
-        probabilities = await asyncio.to_thread(predict, self.session, read_pixels(payload))
-        return respond(payload, {contract.OUTPUT_NAME: probabilities}, self.release)
+        require_tensors(payload, [PIXELS], self._outputs)
+        wanted = [output.name for output in payload.request_outputs or []] or [each["name"] for each in self._outputs]
+        pixels = read_pixels(payload)
+        answers = await asyncio.to_thread(self.session.run, wanted, {contract.INPUT_NAME: pixels})
+        shaped = [answer.reshape(len(pixels), 1) if answer.ndim == 1 else answer for answer in answers]
+        return respond(payload, dict(zip(wanted, shaped, strict=True)), self.release)

@@ -6,7 +6,6 @@ import torch
 
 from asl_pkg import contract
 from asl_pkg.data.hands.generator import make_recording
-from asl_pkg.models.hand.landmarks import HAND_POINTS
 from asl_pkg.models.hand.network import FEATURES, HandNetwork
 from asl_pkg.models.normalise import Normalise
 
@@ -36,7 +35,7 @@ def _features(network: HandNetwork, pixels: np.ndarray) -> torch.Tensor:
 
 def _found(features: torch.Tensor) -> np.ndarray:
     """Landmarks in pixels [n, 21, 2]."""
-    coordinates = features[:, : HAND_POINTS * 3].unflatten(1, (HAND_POINTS, 3))
+    coordinates = features[:, : contract.HAND_POINTS * 3].unflatten(1, (contract.HAND_POINTS, 3))
     return contract.IMAGE_PX * coordinates[..., :2].numpy()
 
 

@@ -32,7 +32,7 @@ CORE_SECTIONS = {
 # The core's defaults; they ask nothing of a backend in CPU memory.
 CORE_OPTIMIZATION = {"priority": "PRIORITY_DEFAULT", "gather_kernel_buffer_threshold": 0, "eager_batching": False}
 CORE_PINNED_MEMORY = {"input_pinned_memory", "output_pinned_memory"}
-CORE_TENSOR_KEYS = {"name", "data_type", "dims", "format", "label_filename"}
+CORE_TENSOR_KEYS = {"name", "data_type", "dims", "format", "label_filename", "reshape"}
 ONNX_TYPES = {
     "tensor(bool)": "TYPE_BOOL", "tensor(float16)": "TYPE_FP16", "tensor(float)": "TYPE_FP32",
     "tensor(double)": "TYPE_FP64", "tensor(uint8)": "TYPE_UINT8", "tensor(int8)": "TYPE_INT8",
@@ -137,7 +137,8 @@ def check_tensors(side: str, declared: list[dict[str, Any]], found: list[Any], b
         model_type, model_dims = by_name[tensor["name"]].type, by_name[tensor["name"]].shape
         if ONNX_TYPES.get(model_type) != tensor["data_type"]:
             raise config_error(f"{side} {tensor['name']!r} is {tensor['data_type']}, the model has {model_type}")
-        dims = [-1] * batched + [int(size) for size in tensor["dims"]]
+        declared_dims = tensor.get("reshape", {}).get("shape", tensor["dims"])  # the core adds and removes dims of 1
+        dims = [-1] * batched + [int(size) for size in declared_dims]
         sizes = [size if isinstance(size, int) else -1 for size in model_dims]
         if dims != sizes:
             raise config_error(f"{side} {tensor['name']!r} has dims {dims}, the model has {sizes} (-1: any size)")
