@@ -2,14 +2,14 @@
 
 const MODEL = "v2/models/asl_model";
 const OUTPUTS = ["letter", "confidence", "top3", "release", "error"];
-const HAND_OUTPUTS = ["landmarks", "hand_score"]; // releases of contract version 1 lack them
+const HAND_OUTPUTS = ["landmarks", "hand_score"]; // not of contract version 1
 const TIMEOUT_MS = 15000;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 16000;
 
 const KINDS = { 400: "unreadable", 413: "large", 429: "busy", 502: "unavailable", 503: "unavailable", 504: "unavailable" };
 
-/** Why there is no answer. `kind` names its sentence in the texts; `passing` faults are worth another try. */
+/** Why there is no answer: `kind` names its sentence, `passing` faults are worth another try. */
 export class Fault extends Error {
   constructor(kind, { detail = "", retryAfterMs = 0 } = {}) {
     super(detail || kind);
@@ -57,7 +57,7 @@ async function refuse(response) {
   });
 }
 
-async function body(image, outputs) {
+function body(image, outputs) {
   const size = image.size + 4;
   const tensor = { name: "image", datatype: "BYTES", shape: [1], parameters: { binary_data_size: size } };
   const asked = outputs.map((name) => ({ name, parameters: { binary_data: false } }));
@@ -88,33 +88,41 @@ function understand(answer) {
 
 const grouped = (numbers) => Array.from({ length: 21 }, (_, i) => numbers.slice(3 * i, 3 * i + 3));
 
+async function infer(image, outputs) {
+  const [length, content] = body(image, outputs);
+  const headers = { "Inference-Header-Content-Length": String(length), "Content-Type": "application/octet-stream" };
+  const response = await send(`${MODEL}/infer`, { method: "POST", headers, body: content });
+  if (!response.ok) await refuse(response);
+  return understand(await json(response));
+}
+
 /** A connection to the server that served this page. */
 export function createClient() {
-  let outputs = null; // unknown before the first answer, and after a refusal: the release may have changed
+  let outputs = null; // to ask for; another release may have others
+  let release = null;
 
-  async function ask() {
+  async function listed() {
     const response = await send(MODEL);
     if (!response.ok) await refuse(response);
-    const listed = ((await json(response))?.outputs ?? []).map(({ name }) => name);
-    return HAND_OUTPUTS.every((name) => listed.includes(name)) ? [...OUTPUTS, ...HAND_OUTPUTS] : OUTPUTS;
+    const names = ((await json(response))?.outputs ?? []).map(({ name }) => name);
+    return HAND_OUTPUTS.every((name) => names.includes(name)) ? [...OUTPUTS, ...HAND_OUTPUTS] : OUTPUTS;
   }
 
   return {
     /**
-     * Read the letter in an image.
-     * @param {Blob} image a file of any format that the server takes
+     * Read the letter in an image file of any format that the server takes.
      * @returns {Promise<object>} `points`: landmarks, null without a hand; `follows`: the release knows landmarks
      * @throws {Fault}
      */
     async read(image) {
-      outputs ??= await ask();
-      const [length, content] = await body(image, outputs);
-      const headers = { "Inference-Header-Content-Length": String(length), "Content-Type": "application/octet-stream" };
+      outputs ??= await listed();
       const started = performance.now();
-      const response = await send(`${MODEL}/infer`, { method: "POST", headers, body: content });
-      if (response.status === 400) outputs = null;
-      if (!response.ok) await refuse(response);
-      const answer = understand(await json(response));
+      const answer = await infer(image, outputs).catch((fault) => {
+        if (!fault.detail?.includes("no output")) throw fault;
+        return infer(image, OUTPUTS); // in a rollout the next answer may be that of an older release
+      });
+      if (release && answer.release !== release) outputs = null;
+      release = answer.release;
       return { ...answer, ms: performance.now() - started };
     },
   };

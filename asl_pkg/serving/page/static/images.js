@@ -5,7 +5,7 @@ import { $, announce, make, wait } from "./page.js";
 import { faultText } from "./faults.js";
 import { nameOf, percent, t } from "./texts.js";
 
-/** @param {{read: (image: Blob) => Promise<object>}} client */
+/** `onPasted` is called when an image is pasted or dropped. */
 export function createImages(client, { onPasted }) {
   let queue = Promise.resolve(); // one request is under way at a time
 
@@ -58,7 +58,7 @@ function addRow(file) {
   image.onerror = () => (image.hidden = true); // the server may read formats that this browser does not
   const letter = make("td", { className: "read", textContent: t("images.reading") });
   const more = make("p", { className: "small" });
-  const name = make("b", { textContent: file.name || t("images.pasted") });
+  const name = make("b", { textContent: file.name });
   const row = make("tr", {}, make("td", {}, image), letter, make("td", {}, name, more));
   $("rows").append(row);
   return { row, letter, more };

@@ -98,9 +98,8 @@ function draws(frames, letter, palm) {
 const palmOf = ({ points }) => distance(points[WRIST], points[MIDDLE_KNUCKLE]);
 
 /**
- * The letter that the last frames draw.
+ * The letter that the last frames draw: J, Z or null.
  * @param {{at: number, points: number[][]}[]} frames in order of time, with 21 landmarks [x, y, z] each, y down
- * @returns {?string} J, Z or null
  */
 export function drawn(frames) {
   if (frames.length < 4) return null;

@@ -4,7 +4,7 @@ import { $, announce, make, notice, say } from "./page.js";
 import { type } from "./spelling.js";
 import { t } from "./texts.js";
 
-/** @param {(ms: number) => void} onHold called with how long a letter is to be held */
+/** `onHold` gets how many ms a letter is to be held. */
 export function createSpelling(onHold) {
   const text = $("text");
   const hold = $("hold");
