@@ -16,6 +16,7 @@ from asl_pkg.progress import say
 from asl_pkg.serving.ports import free_ports
 from asl_pkg.serving.transformer.local import LocalTransformer
 from asl_pkg.serving.triton.local import LocalTriton
+from asl_pkg.serving.v2_server.cors import read_origins
 
 CHART_CACHE = Path(".cache/chart")
 CHECK_S = 0.2  # between two looks at the servers
@@ -72,10 +73,8 @@ def _watch(servers: Sequence[LocalTriton | LocalTransformer]) -> NoReturn:
 
 def _page_flags(settings: ServeSettings) -> list[str]:
     """Flags of the transformer for its page; the first start here draws the alphabet chart."""
-    from asl_pkg.serving.v2_server.cors import read_origins
-
-    origins = read_origins(settings.cors_origins)
-    flags = ["--cors_origins", ",".join(origins)] if origins else []
+    read_origins(settings.cors_origins)  # refuse a wrong one before anything starts
+    flags = ["--cors_origins", settings.cors_origins]
     try:
         from asl_pkg.serving.page.chart import cached_chart  # the renderer is not in every environment
 
@@ -91,8 +90,9 @@ def _serve_kserve(bundle: Bundle, settings: InferenceSettings) -> None:
 
     if settings.serve.page:
         print("no page: it needs engine=triton")
-    wanted = [settings.http_port, settings.grpc_port]
-    server = KServeServer(OnnxModel(bundle), settings.host, *free_ports(settings.host, wanted))
+    wanted, origins = [settings.http_port, settings.grpc_port], read_origins(settings.serve.cors_origins)
+    ports = free_ports(settings.host, wanted)
+    server = KServeServer(OnnxModel(bundle), settings.host, *ports, cors_origins=origins)
     # it has no model configuration, where our Triton reports the threshold
     threshold = f" confidence_threshold={bundle.confidence_threshold}"
     _announce(bundle, "KServe's own server on ONNX Runtime", server.http_url, server.grpc_url, threshold)

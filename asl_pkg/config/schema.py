@@ -392,7 +392,7 @@ class MonitorSettings:
 
 @dataclass
 class ServeSettings:
-    """The page that `asl serve` offers beside Triton."""
+    """The page that `asl serve` offers beside Triton, and who may ask."""
 
     page: bool = setting(True, "Serve the page on which a person signs to the camera (needs engine=triton)")
     page_port: int = setting(
@@ -403,7 +403,7 @@ class ServeSettings:
         high=65535,
     )
     cors_origins: str = setting(
-        "", "Origins of other pages that may ask it, such as https://example.org,…; empty for none", "list"
+        "", "Origins of other pages that may ask over HTTP, such as https://example.org,…; empty for none", "list"
     )
 
 

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Sequence
-
-from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp
+from typing import TYPE_CHECKING
 
 from asl_pkg.errors import SettingError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d+)?")
 LENGTH_HEADER = "inference-header-content-length"
@@ -33,7 +34,7 @@ def read_origins(text: str) -> list[str]:
     return origins
 
 
-def with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+def with_cors(app: "ASGIApp", origins: Sequence[str]) -> "ASGIApp":
     """Answer the preflights of these origins, and let them read every answer, errors too.
 
     Args:
@@ -43,6 +44,8 @@ def with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     Returns:
         The application; unchanged without origins, so that browsers refuse every other page.
     """
+    from starlette.middleware.cors import CORSMiddleware  # not where only Triton is started
+
     if not origins:
         return app
     return CORSMiddleware(

@@ -1,12 +1,13 @@
 """The page's addresses, served by a transformer that has no model server yet."""
 
 import http.client
+import mimetypes
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from asl_pkg.serving.page.routes import STATIC
+from asl_pkg.serving.page.routes import STATIC, page_routes
 from tests.support.transformers import Transformer, transformer, until
 
 CHART_PATH = "/page/chart/A.webp"
@@ -60,6 +61,16 @@ def test_every_file_of_the_page_is_served_with_its_type(running: Transformer, na
 def test_the_chart_is_served_as_webp(running: Transformer) -> None:
     status, headers, body = running.ask("GET", CHART_PATH)
     assert (status, headers["Content-Type"], body) == (200, "image/webp", DRAWN)
+
+
+def test_the_type_is_known_where_no_file_of_the_system_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(mimetypes, "knownfiles", [])  # as in our container image
+        mimetypes.init()
+        page_routes()
+        known = mimetypes.guess_type("A.webp")
+    mimetypes.init()
+    assert known == ("image/webp", None)
 
 
 @pytest.mark.parametrize("path", ["/", "/page/index.html", CHART_PATH, "/page/missing.js"])

@@ -1,6 +1,7 @@
 """`asl serve` with its page as a user sees it: the transformer starts and ends with Triton, and leaves nothing."""
 
 import base64
+import contextlib
 import http.client
 import io
 import json
@@ -180,13 +181,17 @@ def test_a_wrong_setting_is_one_line_before_anything_starts(
     assert {path.name for path in tmp_path.iterdir()} == {".cache"}
 
 
-def test_named_origins_reach_the_transformer(start: Start, bundle: Bundle, ports: list[int]) -> None:
-    process = start(str(bundle.folder), "serve.cors_origins=https://example.org")
-    lines_until(process, "log")
-    connection = http.client.HTTPConnection("127.0.0.1", ports[3], timeout=30)
-    connection.request("GET", "/v2", headers={"Origin": "https://example.org"})
-    assert connection.getresponse().headers["Access-Control-Allow-Origin"] == "https://example.org"
-    connection.close()
+def allowed_origin(port: int) -> str | None:
+    """What a page of example.org is told, once the server answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    with contextlib.closing(connection):
+        connection.request("GET", "/v2", headers={"Origin": "https://example.org"})
+        return connection.getresponse().headers["Access-Control-Allow-Origin"]
+
+
+def test_named_origins_may_ask_the_transformer(start: Start, bundle: Bundle, ports: list[int]) -> None:
+    lines_until(start(str(bundle.folder), "serve.cors_origins=https://example.org"), "log")
+    assert allowed_origin(ports[3]) == "https://example.org"
 
 
 def test_where_nothing_can_be_written_the_page_is_served_without_a_chart(
@@ -200,5 +205,9 @@ def test_where_nothing_can_be_written_the_page_is_served_without_a_chart(
         assert page.status == http.HTTPStatus.OK
 
 
-def test_kserves_own_server_says_that_it_has_no_page(start: Start, bundle: Bundle) -> None:
-    assert "no page" in lines_until(start(str(bundle.folder), "engine=kserve"), "gRPC")
+def test_kserves_own_server_says_that_it_has_no_page_and_named_origins_may_ask_it(
+    start: Start, bundle: Bundle, ports: list[int]
+) -> None:
+    process = start(str(bundle.folder), "engine=kserve", "serve.cors_origins=https://example.org")
+    assert "no page" in lines_until(process, "gRPC")
+    assert allowed_origin(ports[0]) == "https://example.org"
