@@ -30,7 +30,8 @@ OPTIONS = (
     "--use-fake-device-for-media-stream",
 )  # fmt: skip
 LAPTOP, PHONE = (1280, 720), (390, 780)
-SEED, SIGNER, FILM_PX = 7, 3, 600
+WORD, SEED, SIGNER, FILM_PX = "HELLO", 7, 12, 600
+SHOWN_MS = 500
 
 
 @contextmanager
@@ -67,22 +68,29 @@ def take(url: str, size: tuple[int, int], image: Path, clicks: Sequence[str] = (
         save(page, image)
 
 
-def take_signing(url: str, size: tuple[int, int], image: Path, word: str) -> None:
-    """Take the page while a drawn hand spells a word."""
+def film_of(word: str, path: Path) -> Path:
+    """A drawn hand that spells a word, and holds its last letter."""
     film = Film(SEED, SIGNER, FILM_PX)
     film.hold(EMPTY, 1.0)
-    for before, sign in zip(" " + word, word, strict=False):
+    for before, sign in zip(" " + word, word[:-1], strict=False):
         film.hold(EMPTY, 0.8 if sign == before else 0.0)
         film.hold(sign, 1.6)
-    film.hold(word[-1], 2.0)
+    film.hold(EMPTY, 0.8)
+    film.hold(word[-1], 5.0)
+    return film.save(path)
+
+
+def take_signing(url: str) -> None:
+    """Take the page, on a laptop and on a phone, while a drawn hand signs."""
     with tempfile.TemporaryDirectory() as folder:
-        path = film.save(Path(folder, "film.mjpeg"))
-        with browser_page(size, f"--use-file-for-fake-video-capture={path}") as page:
-            page.goto(url)
-            page.click("#start")
-            expect(page.locator("#text")).to_have_value(word, timeout=30_000)
-            page.wait_for_timeout(500)
-            save(page, image)
+        film = film_of(WORD, Path(folder, "film.mjpeg"))
+        for name, size in (("page", LAPTOP), ("page_phone", PHONE)):
+            with browser_page(size, f"--use-file-for-fake-video-capture={film}") as page:
+                page.goto(url)
+                page.click("#start")
+                expect(page.locator("#text")).to_have_value(WORD, timeout=30_000)
+                page.wait_for_timeout(SHOWN_MS)
+                save(page, IMAGES / f"{name}.webp")
 
 
 def main() -> None:
@@ -98,8 +106,7 @@ def main() -> None:
             sys.exit(f"no {file} under {arguments.run}: `make demo` makes one")
         take(found[-1].resolve().as_uri(), size, IMAGES / f"{name}.webp")
     if arguments.page:
-        take_signing(arguments.page, LAPTOP, IMAGES / "page.webp", "HELLO")
-        take_signing(arguments.page, PHONE, IMAGES / "page_phone.webp", "HELLO")
+        take_signing(arguments.page)
     if arguments.pipeline:
         clicks = ("text=/^steps$/i", "text=/^open sub-dag$/i", ".react-flow__controls-fitview")
         take(arguments.pipeline, (1400, 1000), IMAGES / "pipeline.webp", clicks)
