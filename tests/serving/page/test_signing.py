@@ -35,10 +35,10 @@ def hand_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if given := os.environ.get("ASL_PAGE_BUNDLE"):
         return Path(given)
     folder = tmp_path_factory.mktemp("hand")
-    data = ["data.signers=60", "data.frames=2"]
-    for step in (["pull", *data], ["train", "model=hand"], ["export"]):
+    signers = ["data.train_signers=60", "data.validation_signers=6", "data.test_signers=2"]
+    for step in (["pull", *signers], ["train"], ["export"]):
         subprocess.run([sys.executable, "-m", "asl_pkg.commands", *step], cwd=folder, check=True)
-    return folder / "bundle"
+    return folder / "models" / "bundle"
 
 
 @pytest.fixture(scope="module")

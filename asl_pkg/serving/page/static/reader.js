@@ -27,16 +27,10 @@ export function createReader(camera, client, { onAnswer, onFault, onBack }) {
         if (mine !== turn) return;
         failures += 1;
         times.length = 0;
-        await pause(fault, failures, mine);
+        const ms = pauseMs(fault, failures);
+        onFault(fault, Math.ceil(ms / 1000)); // once: screen readers would read every second of a countdown
+        await wait(ms);
       }
-    }
-  }
-
-  async function pause(fault, failures, mine) {
-    const until = performance.now() + pauseMs(fault, failures);
-    while (mine === turn && performance.now() < until) {
-      onFault(fault, Math.ceil((until - performance.now()) / 1000));
-      await wait(Math.min(1000, until - performance.now()));
     }
   }
 
