@@ -18,6 +18,7 @@ import { loadTexts, t } from "./texts.js";
 const VIEWS = ["spell", "practise", "images", "alphabet"];
 const SIGNING = ["spell", "practise"]; // the views with the camera
 const MOVED = { J: ["J", "I", "Y"], Z: ["Z", "D", "G", "L", "X"] }; // what a drawing hand may look like afterwards
+const DRAWN_MS = 800; // how long J or Z stays
 
 await loadTexts();
 
@@ -32,6 +33,7 @@ const takers = {
 };
 let release = "";
 let view = VIEWS[0];
+let drawn = { until: 0 };
 
 /** Where landmarks are known, J and Z are movements: a still J is an I, a still Z is no letter. */
 const still = (answer) => (answer.follows && answer.letter === "J" ? { ...answer, letter: "I" } : answer);
@@ -48,21 +50,23 @@ function take(read, at, rate) {
   if (motion.letter) speller.block(MOVED[motion.letter], at);
   const typed = motion.letter ?? speller.feed(seen(answer, motion.moving), at);
   showAnswer(answer);
-  if (motion.letter) showDrawn(motion.letter);
-  showProgress(motion.letter ? 1 : speller.progress(at));
+  if (motion.letter) drawn = { letter: motion.letter, until: at + DRAWN_MS };
+  if (at < drawn.until) showDrawn(drawn.letter);
+  showProgress(at < drawn.until ? 1 : speller.progress(at));
   drawSkeleton(answer.points);
-  showFigures(answer, rate);
+  showFigures(answer.release, rate, performance.now() - at);
   if (!typed) return;
   swell();
   takers[view].take(typed);
 }
 
-function showFigures(answer, rate) {
+/** `ms` from the frame to its letter. */
+function showFigures(answering, rate, ms) {
   say($("rate"), t("answer.rate", { number: rate.toFixed(0) }));
-  say($("delay"), t("answer.delay", { number: answer.ms.toFixed(0) }));
-  say($("release"), t("answer.release", { release: answer.release }));
-  if (release && answer.release !== release) notice(t("server.release", { release: answer.release }), "brief");
-  release = answer.release;
+  say($("delay"), t("answer.delay", { number: ms.toFixed(0) }));
+  say($("release"), t("answer.release", { release: answering }));
+  if (release && answering !== release) notice(t("server.release", { release: answering }), "brief");
+  release = answering;
 }
 
 function fail(fault, seconds) {
