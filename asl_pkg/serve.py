@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle
-from asl_pkg.config.schema import InferenceSettings, ServeSettings
+from asl_pkg.config.schema import InferenceSettings
 from asl_pkg.inference.choice import choose_bundle
 from asl_pkg.inference.onnx_session import read_model
 from asl_pkg.progress import say
@@ -46,14 +46,13 @@ def serve(settings: InferenceSettings) -> None:
 
 def _serve_triton(bundle: Bundle, settings: InferenceSettings) -> None:
     wanted = [settings.http_port, settings.grpc_port, settings.metrics_port]
-    flags = _page_flags(settings.serve) if settings.serve.page else None
+    read_origins(settings.serve.cors_origins)  # refuse a wrong one before anything starts
     with contextlib.ExitStack() as running:
         server = running.enter_context(LocalTriton(bundle, settings.host, *wanted))
         servers: list[LocalTriton | LocalTransformer] = [server]
         taken = server.ports
-        if flags is not None:
-            address = server.grpc_url.removeprefix("grpc://")
-            page = running.enter_context(LocalTransformer(address, settings.host, settings.serve.page_port, flags))
+        if settings.serve.page:
+            page = running.enter_context(_page(server, settings))
             print(f"open     {page.url}   sign to the camera, or drop images")
             servers.append(page)
             wanted, taken = [*wanted, settings.serve.page_port], [*taken, page.port]
@@ -63,25 +62,29 @@ def _serve_triton(bundle: Bundle, settings: InferenceSettings) -> None:
         _watch(servers)
 
 
+def _page(server: LocalTriton, settings: InferenceSettings) -> LocalTransformer:
+    flags = ["--cors_origins", settings.serve.cors_origins, *_chart_flags()]
+    address = server.grpc_url.removeprefix("grpc://")
+    return LocalTransformer(address, settings.host, settings.serve.page_port, flags)
+
+
+def _chart_flags() -> list[str]:
+    """Flags of the transformer for the alphabet chart; the first start here draws it."""
+    try:
+        from asl_pkg.serving.page.chart import cached_chart  # the renderer is not in every environment
+
+        return ["--chart", str(cached_chart(CHART_CACHE).resolve())]
+    except (ImportError, OSError) as error:
+        say(f"the page has no alphabet chart: {error}")
+        return []
+
+
 def _watch(servers: Sequence[LocalTriton | LocalTransformer]) -> NoReturn:
     """Wait until one of the servers exits by itself, which is an error."""
     while True:
         for server in servers:
             server.check()
         time.sleep(CHECK_S)
-
-
-def _page_flags(settings: ServeSettings) -> list[str]:
-    """Flags of the transformer for its page; the first start here draws the alphabet chart."""
-    read_origins(settings.cors_origins)  # refuse a wrong one before anything starts
-    flags = ["--cors_origins", settings.cors_origins]
-    try:
-        from asl_pkg.serving.page.chart import cached_chart  # the renderer is not in every environment
-
-        return [*flags, "--chart", str(cached_chart(CHART_CACHE).resolve())]
-    except (ImportError, OSError) as error:
-        say(f"the page has no alphabet chart: {error}")
-        return flags
 
 
 def _serve_kserve(bundle: Bundle, settings: InferenceSettings) -> None:

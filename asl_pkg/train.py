@@ -33,7 +33,7 @@ from asl_pkg.models import load_checkpoint, plots
 from asl_pkg.models.calibration import fit_temperature
 from asl_pkg.models.checkpoint import set_temperature
 from asl_pkg.models.classifier import Classifier
-from asl_pkg.models.evaluation import confusion, measure_validation, statistics, validation_logits
+from asl_pkg.models.evaluation import calibration_logits, confusion, measure_validation, statistics, validation_logits
 from asl_pkg.models.factory import contract_version
 from asl_pkg.models.hand.network import HandNetwork
 from asl_pkg.models.hand.weights import PRETRAINED
@@ -119,7 +119,7 @@ def _train(
     for name in (contract.LAST_CHECKPOINT, contract.BEST_CHECKPOINT):
         trained = load_checkpoint(folder / name).to(device(settings.trainer.accelerator))
         logits = validation_logits(trained, data)
-        temperature = fit_temperature(logits, torch.tensor(labels))
+        temperature = fit_temperature(*calibration_logits(trained, data))
         set_temperature(folder / name, temperature)
     best = int(np.argmin([row["validation_loss"] for row in history.rows]))
     metrics = measure_validation(logits, labels, temperature) | {

@@ -114,8 +114,8 @@ def test_a_graph_that_answers_otherwise_is_refused_and_the_old_bundle_stays(
     before = step.export(settings(), exported.checkpoint, tmp_path / "bundle").digest
     right = step.to_onnx
 
-    def wrong(served: torch.nn.Module, facts: dict[str, str]) -> onnx.ModelProto:
-        return right(torch.nn.Sequential(served, torch.nn.Softmax(dim=1)), facts)
+    def wrong(served: torch.nn.Module, *rest: object) -> onnx.ModelProto:
+        return right(torch.nn.Sequential(served, torch.nn.Softmax(dim=1)), *rest)
 
     monkeypatch.setattr(step, "to_onnx", wrong)
     with pytest.raises(BundleError, match="the checkpoint give different answers: log-probabilities differ by"):

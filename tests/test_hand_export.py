@@ -99,6 +99,19 @@ def test_the_graph_gives_landmarks_where_the_hand_is(bundle: Bundle, hand: tuple
     assert score[1] == 0
 
 
+def test_an_image_gets_the_same_landmarks_beside_one_that_needs_a_second_look(
+    bundle: Bundle, hand: tuple[np.ndarray, np.ndarray]
+) -> None:
+    """The graph looks for a hand a second time only if some image of the batch needs it."""
+    near = np.asarray(Image.fromarray(hand[0]).crop((40, 40, 160, 160)).resize((200, 200)))
+    session = onnxruntime.InferenceSession(bundle.model_path)
+    together = session.run(OUTPUTS, {contract.INPUT_NAME: np.stack([hand[0], near, BLACK])})
+    for number, image in enumerate([hand[0], near, BLACK]):
+        alone = session.run(OUTPUTS, {contract.INPUT_NAME: image[None]})
+        for values, expected in zip(together, alone, strict=True):
+            np.testing.assert_allclose(values[number], expected[0], rtol=1e-3, atol=1e-2)
+
+
 def test_triton_gives_the_three_outputs_and_output_alone_to_who_asks_for_it(
     triton: LocalTriton, bundle: Bundle, hand: tuple[np.ndarray, np.ndarray]
 ) -> None:

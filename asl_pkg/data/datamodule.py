@@ -1,6 +1,6 @@
 """The data set for Lightning: whole batches of prepared images, and a record of the images that training saw."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,8 @@ from asl_pkg.progress import track
 LANDMARKS = 21  # per hand, in MediaPipe's order
 EXTRACTED_AT_ONCE = 8  # images; more take longer each, since the CPU's cache is small
 VIEWS = 2  # versions of each image that a network with frozen parts learns from: as large as it is, and shrunk
+UNCHANGED, SHRUNK = -1, 1  # of the views; UNCHANGED is not augmented either
+HARDER = "harder"  # features of the validation split's shrunk and augmented images, for calibration
 
 
 class Batch(NamedTuple):
@@ -116,22 +118,25 @@ class ImageData(LightningDataModule):
         Args:
             extract: uint8 [n, 200, 200, 3] -> float32 [n, features], both on the CPU.
         """
-        views = VIEWS if self.varied else 1
+        views = range(VIEWS) if self.varied else [UNCHANGED]
         self.features = {
-            contract.TRAIN: self._features(self.train_split, views, self.varied, extract),
-            contract.VALIDATION: self._features(self.validation_split, 1, False, extract),
+            contract.TRAIN: self._features(self.train_split, views, extract),
+            contract.VALIDATION: self._features(self.validation_split, [UNCHANGED], extract),
         }
+        if self.varied:
+            self.features[HARDER] = self._features(self.validation_split, [SHRUNK], extract)
 
     def _features(
-        self, images: SplitImages, views: int, varied: bool, extract: Callable[[torch.Tensor], torch.Tensor]
+        self, images: SplitImages, views: Sequence[int], extract: Callable[[torch.Tensor], torch.Tensor]
     ) -> torch.Tensor:
         """Features of each view of each image [views, n, features]."""
-        starts = [(view, start) for view in range(views) for start in range(0, len(images), EXTRACTED_AT_ONCE)]
+        starts = [(view, start) for view in views for start in range(0, len(images), EXTRACTED_AT_ONCE)]
         found = []
         for view, start in track(starts, len(starts), "Finding hands", f"batches of {EXTRACTED_AT_ONCE} images"):
             batch = images[np.arange(start, min(start + EXTRACTED_AT_ONCE, len(images)))]
-            found.append(extract((self._augmented(batch, view, view % 2 == 1) if varied else batch).pixels))
-        return torch.cat(found).unflatten(0, (views, -1))
+            shown = batch if view == UNCHANGED else self._augmented(batch, view, view == SHRUNK)
+            found.append(extract(shown.pixels))
+        return torch.cat(found).unflatten(0, (len(views), -1))
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Training batches, in another order each epoch."""

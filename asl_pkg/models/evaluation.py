@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from asl_pkg import contract
-from asl_pkg.data.datamodule import ImageData
+from asl_pkg.data.datamodule import HARDER, ImageData
 from asl_pkg.data.decoding import Pixels
 from asl_pkg.metrics import classification
 from asl_pkg.models.classifier import Classifier
@@ -47,6 +47,27 @@ def validation_logits(classifier: Classifier, data: ImageData) -> torch.Tensor:
         return predict_logits(classifier, data.validation_split.pixels)
     with torch.inference_mode():
         return classifier.classify(data.features[contract.VALIDATION][0].to(classifier.device)).cpu()
+
+
+def calibration_logits(classifier: Classifier, data: ImageData) -> tuple[torch.Tensor, torch.Tensor]:
+    """Compute the logits that the temperature is fitted on.
+
+    Images of people are harder than drawn ones: the validation split alone would make a network with frozen parts too
+    sure of strangers. Its temperature is fitted on the shrunk and augmented images, too.
+
+    Args:
+        classifier: Classifier in evaluation mode.
+        data: The data that it was trained on.
+
+    Returns:
+        Logits on the CPU, float32 [m, 29], and labels, int64 [m].
+    """
+    logits, labels = [validation_logits(classifier, data)], [torch.tensor(data.validation_split.labels)]
+    if HARDER in data.features:
+        with torch.inference_mode():
+            logits.append(classifier.classify(data.features[HARDER][0].to(classifier.device)).cpu())
+        labels.append(labels[0])
+    return torch.cat(logits), torch.cat(labels)
 
 
 def confusion(logits: torch.Tensor, labels: NDArray[np.int64]) -> NDArray[np.int64]:

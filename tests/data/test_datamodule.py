@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asl_pkg.config.schema import FolderData, Settings
-from asl_pkg.data.datamodule import Batches, ImageData, SplitImages
+from asl_pkg.data.datamodule import HARDER, Batches, ImageData, SplitImages
 from asl_pkg.data.decoding import DecodedOnAccess
 from asl_pkg.pull import pull
 from tests.support.making import public_folder
@@ -81,8 +81,10 @@ def test_features_are_computed_once_for_each_view_of_an_image(tmp_path: Path, va
 
     data.compute_features(extract)
     train, validation = data.features["train"], data.features["validation"]
-    assert sum(asked) == views * len(data.train_split) + len(data.validation_split)
+    assert sum(asked) == views * (len(data.train_split) + len(data.validation_split))
     assert train.shape == (views, len(data.train_split), 3)
     rows = np.arange(len(data.validation_split))
     torch.testing.assert_close(validation[0], data.validation_split[rows].pixels.float().mean(dim=(1, 2)))
     assert (train[0] != train[-1]).any() == varied
+    assert (HARDER in data.features) == varied
+    assert not varied or (data.features[HARDER][0] != validation[0]).any()

@@ -19,6 +19,7 @@ from asl_pkg.data.hands.sdf import distance, touched
 from asl_pkg.data.hands.signer import make_signer
 from asl_pkg.data.hands.skeleton import ANGLES, pose_hand, rotation
 from asl_pkg.data.hands.stage import RecordingStage, aim, project
+from asl_pkg.data.hands.vary import recorded_pose
 
 ROOT = Path(__file__).parents[2]
 SEED = 3
@@ -121,13 +122,14 @@ def test_a_signer_is_not_the_start_of_its_own_recordings() -> None:
 @pytest.mark.parametrize("letter", LETTERED)
 def test_every_landmark_lies_on_the_hand(letter: str) -> None:
     person = make_signer(np.random.SeedSequence(SEED, spawn_key=(2,)))
-    skeleton = pose_hand(person.bones, POSES[letter])
     light, look = np.ones((LIGHT_ROWS, 3)), person.look
     stage = RecordingStage(np.zeros((1, 1, 3)), light, 0.7, np.zeros(2))
-    camera = aim(skeleton, stage, person.camera.distance)
-    hand = render_hand(flesh_out(skeleton, person.build), skeleton.rotation, camera, light, look, IMAGE_PX)
-    columns, rows = np.clip(project(skeleton.joints, camera).astype(int), 0, IMAGE_PX - 1).T
-    assert (hand[rows, columns, 3] > 0.5).all()
+    for pose in POSES[letter]:
+        skeleton = pose_hand(person.bones, pose)
+        camera = aim(skeleton, stage, person.camera.distance)
+        hand = render_hand(flesh_out(skeleton, person.build), skeleton.rotation, camera, light, look, IMAGE_PX)
+        columns, rows = np.clip(project(skeleton.joints, camera).astype(int), 0, IMAGE_PX - 1).T
+        assert (hand[rows, columns, 3] > 0.5).all()
 
 
 def test_most_landmarks_lie_in_the_image() -> None:
@@ -158,7 +160,23 @@ def test_left_hands_are_right_hands_mirrored() -> None:
 
 def test_the_table_has_a_pose_for_every_class_with_a_hand() -> None:
     assert sorted(POSES) == sorted(LETTERED)
-    assert all(pose.shape == (ANGLES,) for pose in POSES.values())
+    assert all(poses.shape == (len(poses), ANGLES) for poses in POSES.values())
+
+
+def form_of(letter: str, signer: int, recording: int) -> int:
+    """Which form of a letter a recording's pose is nearest to."""
+    person = make_signer(np.random.SeedSequence(SEED, spawn_key=(signer,)))
+    habit, rng = np.random.default_rng((SEED, signer)), np.random.default_rng((SEED, signer, recording))
+    apart = recorded_pose(letter, person, habit, rng) - POSES[letter]
+    return int(np.linalg.norm(apart, axis=1).argmin())
+
+
+@pytest.mark.parametrize("letter", ["G", "J", "M"])  # whose forms are far apart
+def test_a_signer_keeps_to_one_form_of_a_letter_and_signers_use_all(letter: str) -> None:
+    forms = [{form_of(letter, signer, recording) for recording in range(3)} for signer in range(60)]
+    assert all(len(found) == 1 for found in forms)
+    assert set.union(*forms) == set(range(len(POSES[letter])))
+    assert 20 < sum(found == {0} for found in forms) < 40, "half of the signers use the first"
 
 
 @pytest.mark.parametrize(
@@ -166,30 +184,57 @@ def test_the_table_has_a_pose_for_every_class_with_a_hand() -> None:
     [
         ("B", (8, 12, 16, 20), ()),
         ("D", (8,), (12, 16, 20)),
+        ("E", (), (8, 12, 16, 20)),
+        ("F", (12, 16, 20), (8,)),
+        ("G", (), (12, 16, 20)),
         ("I", (20,), (8, 12, 16)),
+        ("K", (8,), (16, 20)),
         ("L", (8,), (12, 16, 20)),
+        ("M", (), (8, 12, 16, 20)),
+        ("N", (), (8, 12, 16, 20)),
+        ("R", (8, 12), (16, 20)),
         ("S", (), (8, 12, 16, 20)),
         ("U", (8, 12), (16, 20)),
         ("W", (8, 12, 16), (20,)),
+        ("X", (), (12, 16, 20)),
         ("Y", (20,), (8, 12, 16)),
+        ("Z", (8,), (12, 16, 20)),
     ],
 )
 def test_fingers_are_up_or_folded_as_the_alphabet_wants(
     letter: str, up: tuple[int, ...], folded: tuple[int, ...]
 ) -> None:
     bones = make_signer(np.random.SeedSequence(SEED)).bones
-    joints = pose_hand(bones, np.concatenate([POSES[letter][:21], np.zeros(5)])).joints
-    for tip in up:
-        assert joints[tip, 1] > joints[tip - 3, 1] + 0.25, "fingertip above its knuckle"
-    for tip in folded:
-        assert joints[tip, 1] < joints[tip - 3, 1] + 0.1, "fingertip beside its knuckle"
+    for pose in POSES[letter]:
+        joints = pose_hand(bones, np.concatenate([pose[:21], np.zeros(5)])).joints
+        for tip in up:
+            assert joints[tip, 1] > joints[tip - 3, 1] + 0.25, "fingertip above its knuckle"
+        for tip in folded:
+            assert joints[tip, 1] < joints[tip - 3, 1] + 0.2, "fingertip beside its knuckle"
+
+
+@pytest.mark.parametrize(("letter", "fingers"), [("M", (8, 12, 16)), ("N", (8, 12))])
+def test_fingers_of_m_and_n_lie_over_the_fist_or_hang_before_the_forearm(letter: str, fingers: tuple[int, ...]) -> None:
+    bones = make_signer(np.random.SeedSequence(SEED)).bones
+    for pose in POSES[letter]:
+        joints = pose_hand(bones, pose).joints
+        assert all(joints[tip, 1] < joints[tip - 3, 1] for tip in fingers), "fingertips below the knuckles"
+        assert all(joints[tip, 2] > joints[0, 2] for tip in fingers), "before the wrist, as the viewer sees it"
+
+
+def test_no_two_forms_are_almost_the_same() -> None:
+    rows = [(letter, pose) for letter, poses in POSES.items() for pose in poses]
+    for number, (letter, pose) in enumerate(rows):
+        for other, another in rows[:number]:
+            assert np.abs(pose - another).max() > 10, (letter, other)
 
 
 def test_touching_fingers_touch() -> None:
     bones = make_signer(np.random.SeedSequence(SEED)).bones
     for letter, finger in (("F", 8), ("O", 8), ("D", 12)):
-        joints = pose_hand(bones, POSES[letter]).joints
-        assert np.linalg.norm(joints[4] - joints[finger]) < 0.15, letter
+        for pose in POSES[letter]:
+            joints = pose_hand(bones, pose).joints
+            assert np.linalg.norm(joints[4] - joints[finger]) < 0.15, (letter, pose)
 
 
 @settings(max_examples=30, deadline=None)
@@ -197,7 +242,7 @@ def test_touching_fingers_touch() -> None:
 def test_any_angles_keep_bone_lengths(angles: list[float]) -> None:
     bones = make_signer(np.random.SeedSequence(SEED)).bones
     joints = pose_hand(bones, np.array(angles)).joints
-    assert np.allclose(bone_lengths(joints), bone_lengths(pose_hand(bones, POSES["B"]).joints))
+    assert np.allclose(bone_lengths(joints), bone_lengths(pose_hand(bones, POSES["B"][0]).joints))
 
 
 @settings(max_examples=30, deadline=None)
@@ -211,7 +256,7 @@ def test_rotations_keep_lengths_and_handedness(yaw: float, pitch: float, roll: f
 @pytest.mark.parametrize("letter", ["A", "B", "M", "R", "Y"])
 def test_normals_point_where_the_distance_grows(letter: str) -> None:
     signer = make_signer(np.random.SeedSequence(SEED))
-    capsules = flesh_out(pose_hand(signer.bones, POSES[letter]), signer.build)
+    capsules = flesh_out(pose_hand(signer.bones, POSES[letter][0]), signer.build)
     chosen, rng, small = np.arange(len(capsules)), np.random.default_rng(SEED), 1e-7
     for point in rng.uniform((-0.3, -0.2, -0.3), (0.3, 1.1, 0.3), (200, 3)):
         around = [(point + small * axis, point - small * axis) for axis in np.eye(3)]

@@ -11,6 +11,7 @@ HABIT = ((1.5, 4.0, 4.0, 3.0), (3.0, 3.0, 4.0, 4.0, 4.0), (5.0, 4.0, 4.0), (4.0,
 RECORDING = ((1.0, 2.5, 2.5, 2.0), (2.0, 2.0, 2.5, 2.5, 2.5), (5.0, 4.0, 4.0), (4.0, 3.0))
 MOMENT = ((0.2, 0.7, 0.7, 0.5), (0.5, 0.5, 0.6, 0.6, 0.6), (0.9, 0.9, 0.9), (0.6, 0.6))
 SWAY = (1.2, 1.2, 0.6, 0.6)  # pixels a frame
+USUAL = 0.5  # share of the signers who make a letter in its first form
 SHARED = 0.75  # share of a finger's deviation that all fingers have in common: they move together
 
 
@@ -35,10 +36,16 @@ def recorded_pose(letter: str, signer: Signer, habit: np.random.Generator, rng: 
     Returns:
         Joint angles in degrees.
     """
-    pose = POSES[letter] + deviation(habit, HABIT) + deviation(rng, RECORDING)
+    pose = deviation(habit, HABIT) + deviation(rng, RECORDING) + _form(letter, habit)
     pose[HAND] += signer.turn
     pose[WRIST] += [0.0, signer.elbow]
     return pose
+
+
+def _form(letter: str, habit: np.random.Generator) -> np.ndarray:
+    """The form [26] of a letter that a signer is used to."""
+    first, *others = POSES[letter]
+    return first if habit.random() < USUAL or not others else others[habit.integers(len(others))]
 
 
 def drift(rng: np.random.Generator, frames: int) -> tuple[np.ndarray, np.ndarray]:

@@ -53,7 +53,11 @@ class LocalTransformer:
         """Start it and return when it has found Triton."""
         (self.port,) = free_ports(self.host, [self.port])
         self._folder = Path(tempfile.mkdtemp(prefix="asl-page-"))
-        self._process = self._popen()
+        try:
+            self._process = self._popen()
+        except BaseException:
+            shutil.rmtree(self._folder)
+            raise
         try:
             self._wait_until_ready()
         except BaseException as error:

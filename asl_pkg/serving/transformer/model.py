@@ -14,7 +14,14 @@ from asl_pkg.data.preparation import unprepare
 from asl_pkg.inference.postprocess import TOP, Letter, decode_prediction
 from asl_pkg.serving.transformer.images import read_image, read_instances
 from asl_pkg.serving.transformer.predictors import Predictors
-from asl_pkg.serving.v2_server.requests import LANDMARKS, PIXELS, PROBABILITIES, read_pixels, require_tensors, respond
+from asl_pkg.serving.v2_server.requests import (
+    HAND_POSITIONS,
+    PIXELS,
+    PROBABILITIES,
+    read_pixels,
+    require_tensors,
+    respond,
+)
 from asl_pkg.serving.v2_server.server import ReleasedModel
 
 DECODERS = 2  # images decoded in parallel; the largest need up to 0.5 GB each
@@ -28,7 +35,7 @@ LETTER_OUTPUTS = [
     {"name": "error", "datatype": "BYTES", "shape": [-1]},
 ]
 # Where the model finds hands: in pixels of the upright image that was sent, 0 for one that cannot be read
-HAND_OUTPUTS = [LANDMARKS, {"name": contract.HAND_SCORE_NAME, "datatype": "FP32", "shape": [-1]}]
+HAND_OUTPUTS = [HAND_POSITIONS, {"name": contract.HAND_SCORE_NAME, "datatype": "FP32", "shape": [-1]}]
 
 
 @dataclass(frozen=True)

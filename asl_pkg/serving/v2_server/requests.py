@@ -14,7 +14,7 @@ from asl_pkg import contract
 
 PIXELS = {"name": contract.INPUT_NAME, "datatype": "UINT8", "shape": [-1, contract.IMAGE_PX, contract.IMAGE_PX, 3]}
 PROBABILITIES = {"name": contract.OUTPUT_NAME, "datatype": "FP32", "shape": [-1, len(contract.CLASSES)]}
-LANDMARKS = {"name": contract.LANDMARKS_NAME, "datatype": "FP32", "shape": [-1, contract.HAND_POINTS, 3]}
+HAND_POSITIONS = {"name": contract.LANDMARKS_NAME, "datatype": "FP32", "shape": [-1, contract.HAND_POINTS, 3]}
 
 
 def read_binary(body: bytes, json_length: int, model_name: str) -> InferRequest:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from asl_pkg import contract
 from asl_pkg.data.hands.generator import make_recording
@@ -94,3 +95,16 @@ def test_the_classifiers_learn_a_handful_of_hands_by_heart() -> None:
 def test_only_the_classifiers_are_trained() -> None:
     trained = {name.partition(".")[0] for name, weight in HandNetwork(0.0).named_parameters() if weight.requires_grad}
     assert trained == {"by_shape", "by_pixels"}
+
+
+@pytest.mark.parametrize("large_left", [True, False])
+def test_of_two_hands_the_larger_is_read(
+    network: HandNetwork, frames: list[tuple[np.ndarray, np.ndarray]], large_left: bool
+) -> None:
+    image = Image.fromarray(frames[LETTERS.index("Y")][0])
+    both = Image.new("RGB", image.size, (128, 128, 128))
+    large, small = (0, 135) if large_left else (65, 0)
+    both.paste(image.resize((135, 135)), (large, 30))
+    both.paste(image.resize((65, 65)), (small, 60))
+    middle = _found(_features(network, np.array(both)[None]))[0, :, 0].mean()
+    assert large < middle < large + 135

@@ -33,7 +33,7 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def ports() -> list[int]:
-    return free_ports("127.0.0.1", [18600, 18610, 18620, 18630])
+    return free_ports("127.0.0.1", [18400, 18410, 18420, 18430])
 
 
 @pytest.fixture

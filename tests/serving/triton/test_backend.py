@@ -118,7 +118,7 @@ def test_a_demand_that_the_backend_cannot_meet_is_refused_by_name(
             "input", '"input" data', '"input" optional: true data', "'optional' is not supported", id="optional"
         ),
         pytest.param(
-            "output", "label_f", "reshape { shape: [ 29 ] } label_f", "'reshape' is not supported", id="reshape"
+            "output", "label_f", "reshape { shape: [ 1, 29 ] } label_f", r"\[-1, 1, 29\], the model has", id="reshape"
         ),
     ],
 )

@@ -137,8 +137,8 @@ def check_tensors(side: str, declared: list[dict[str, Any]], found: list[Any], b
         model_type, model_dims = by_name[tensor["name"]].type, by_name[tensor["name"]].shape
         if ONNX_TYPES.get(model_type) != tensor["data_type"]:
             raise config_error(f"{side} {tensor['name']!r} is {tensor['data_type']}, the model has {model_type}")
-        declared_dims = tensor.get("reshape", {}).get("shape", tensor["dims"])  # the core adds and removes dims of 1
-        dims = [-1] * batched + [int(size) for size in declared_dims]
+        own = tensor["reshape"].get("shape", []) if "reshape" in tensor else tensor["dims"]  # the core does the rest
+        dims = [-1] * batched + [int(size) for size in own]
         sizes = [size if isinstance(size, int) else -1 for size in model_dims]
         if dims != sizes:
             raise config_error(f"{side} {tensor['name']!r} has dims {dims}, the model has {sizes} (-1: any size)")
