@@ -11,11 +11,12 @@ from PIL import Image
 from asl_pkg.contract import IMAGE_PX
 from asl_pkg.data.hands.camera import develop
 from asl_pkg.data.hands.flesh import flesh_out
+from asl_pkg.data.hands.hand_shapes import POSES
 from asl_pkg.data.hands.render import render_hand
 from asl_pkg.data.hands.signer import make_signer
-from asl_pkg.data.hands.skeleton import pose_hand
+from asl_pkg.data.hands.skeleton import HAND, WRIST, pose_hand
 from asl_pkg.data.hands.stage import SWAY_MARGIN_PX, aim, set_stage
-from asl_pkg.data.hands.vary import drift, recorded_pose
+from asl_pkg.data.hands.vary import HABIT, RECORDING, deviation, drift
 
 DRAWN_FPS = 10
 REPEATED = 3  # of the camera's 30 a second
@@ -38,6 +39,11 @@ def along(path: Sequence[tuple[float, float]], seconds: float, pause: float, fps
     still = np.zeros(round(pause * fps))
     where = np.r_[still, share, still + 1.0] * passed[-1]
     return np.stack([np.interp(where, passed, corners[:, axis]) for axis in (0, 1)], axis=1)
+
+
+def usual(sign: str) -> np.ndarray:
+    """The pose [26] of a sign in its commonest form."""
+    return np.asarray(POSES[sign][0])
 
 
 class Film:
@@ -72,7 +78,7 @@ class Film:
             self._add(None, frames)
             return
         rng = self._rng()
-        pose = recorded_pose(sign, self._person, rng, rng)
+        pose = self._pose(sign, rng)
         bends, sways = drift(rng, frames)
         skeleton = pose_hand(self._person.bones, pose)
         start = aim(skeleton, self._stage, self._person.camera.distance)
@@ -82,7 +88,7 @@ class Film:
     def draw(self, letter: str, seconds: float = 1.0, pause: float = 0.3) -> None:
         """Draw J or Z in the air, with a pause before and after it."""
         rng = self._rng()
-        pose = recorded_pose(HELD_AS[letter], self._person, rng, rng)
+        pose = self._pose(HELD_AS[letter], rng)
         stage = dataclasses.replace(self._stage, hand_share=0.5, place=np.zeros(2))
         start = aim(pose_hand(self._person.bones, pose), stage, self._person.camera.distance)
         length = 0.5 * IMAGE_PX
@@ -103,6 +109,13 @@ class Film:
         seen = np.clip(self._stage.background[margin, margin] * 255.0, 0.0, 255.0).astype(np.uint8)
         enlarged = Image.fromarray(seen).resize((self._side, self._side), Image.Resampling.BICUBIC)
         return np.asarray(enlarged, np.float32) / 255.0
+
+    def _pose(self, sign: str, rng: np.random.Generator) -> np.ndarray:
+        """This person's way to make a sign in its commonest form."""
+        pose = usual(sign) + deviation(rng, HABIT) + deviation(rng, RECORDING)
+        pose[HAND] += self._person.turn
+        pose[WRIST] += [0.0, self._person.elbow]
+        return pose
 
     def _draw(self, pose: np.ndarray, camera: np.ndarray) -> None:
         """Add one image of a hand; `camera` is that of an image of IMAGE_PX."""

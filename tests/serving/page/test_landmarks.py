@@ -10,10 +10,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from asl_pkg.contract import IMAGE_PX
-from asl_pkg.data.hands.hand_shapes import POSES
 from tests.serving.page.conftest import opened
 from tests.serving.page.test_motion import landmarks
-from tests.support.film import HELD_AS, PATHS, along
+from tests.support.film import HELD_AS, PATHS, along, usual
 from tests.support.transformers import Transformer
 
 FPS = 20
@@ -23,13 +22,13 @@ Frame = tuple[str, np.ndarray | None]
 
 
 def held(letter: str, seconds: float) -> list[Frame]:
-    return [(letter, landmarks(POSES[letter], 0))] * round(seconds * FPS)
+    return [(letter, landmarks(usual(letter), 0))] * round(seconds * FPS)
 
 
 def drawn(letter: str) -> list[Frame]:
     shape = HELD_AS[letter]
     steps = 0.5 * IMAGE_PX * along(PATHS[letter], 1.0, pause=0.3, fps=FPS)
-    return [(shape, landmarks(POSES[shape], 0) + [x, y, 0.0]) for x, y in steps]
+    return [(shape, landmarks(usual(shape), 0) + [x, y, 0.0]) for x, y in steps]
 
 
 def empty(seconds: float) -> list[Frame]:
@@ -90,7 +89,7 @@ def test_a_still_hand_that_is_read_as_j_is_an_i_and_the_page_says_why(page: Any)
 
 
 def test_the_skeleton_is_drawn_where_the_mirrored_hand_is_and_goes_with_it(page: Any) -> None:
-    left = landmarks(POSES["B"], 0) * [0.4, 0.4, 0.4]
+    left = landmarks(usual("B"), 0) * [0.4, 0.4, 0.4]
     play(page, [("B", left)] * 3 * FPS + empty(1.0))
     drawn_at = (
         "() => { const { width, height } = skeleton;"

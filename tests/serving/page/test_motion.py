@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from asl_pkg.contract import IMAGE_PX
-from asl_pkg.data.hands.hand_shapes import POSES
 from asl_pkg.data.hands.signer import make_signer
 from asl_pkg.data.hands.skeleton import HAND, pose_hand
 from asl_pkg.data.hands.stage import project
-from tests.support.film import HELD_AS, PATHS, along
+from tests.support.film import HELD_AS, PATHS, along, usual
 
 TRACK = """async (frames) => {
   const { createTracker } = await import("/page/motion.js");
@@ -65,20 +64,20 @@ def letters(answers: list[dict[str, Any]]) -> list[str]:
 @pytest.mark.parametrize("left", [False, True])
 def test_a_letter_drawn_in_the_air_is_found_once(modules: Any, letter: str, left: bool) -> None:
     for signer, fps, seconds in itertools.product(SIGNERS, (8, 10, 13), (0.8, 1.0)):
-        answers = track(modules, POSES[HELD_AS[letter]], PATHS[letter], signer, fps=fps, left=left, seconds=seconds)
+        answers = track(modules, usual(HELD_AS[letter]), PATHS[letter], signer, fps=fps, left=left, seconds=seconds)
         assert letters(answers) == [letter], (signer, fps, seconds)
 
 
 def test_a_hand_that_turns_while_it_draws_a_j_is_followed(modules: Any) -> None:
     for signer in SIGNERS:
-        assert letters(track(modules, POSES["I"], PATHS["J"], signer, roll=40.0)) == ["J"], signer
+        assert letters(track(modules, usual("I"), PATHS["J"], signer, roll=40.0)) == ["J"], signer
 
 
 @pytest.mark.parametrize("shape", ["I", "D", "J", "Z"])
 @pytest.mark.parametrize("path", STRAIGHT)
 def test_a_still_hand_or_one_that_moves_straight_draws_nothing(modules: Any, shape: str, path: str) -> None:
     for signer in SIGNERS:
-        assert letters(track(modules, POSES[shape], STRAIGHT[path], signer)) == [], signer
+        assert letters(track(modules, usual(shape), STRAIGHT[path], signer)) == [], signer
 
 
 @pytest.mark.parametrize("shape", ["A", "B", "L", "S", "V", "W", "space"])
@@ -86,11 +85,11 @@ def test_a_still_hand_or_one_that_moves_straight_draws_nothing(modules: Any, sha
 def test_other_hand_shapes_draw_nothing(modules: Any, shape: str, letter: str) -> None:
     for signer in SIGNERS:
         if shape != "L" or letter != "Z":  # an L with its thumb out points with the index finger alone, too
-            assert letters(track(modules, POSES[shape], PATHS[letter], signer)) == [], signer
+            assert letters(track(modules, usual(shape), PATHS[letter], signer)) == [], signer
 
 
 def test_a_hand_is_moving_only_while_it_moves(modules: Any) -> None:
-    answers = track(modules, POSES["A"], STRAIGHT["aside"], 0, fps=10)
+    answers = track(modules, usual("A"), STRAIGHT["aside"], 0, fps=10)
     moving = [answer["moving"] for answer in answers]
     assert not any(moving[:5])
     assert sum(moving[6:14]) >= 4
