@@ -85,7 +85,7 @@ class Film:
         for bend, sway in zip(bends, sways, strict=True):
             self._draw(pose + bend, start + [0.0, 0.0, *sway[2:]])
 
-    def draw(self, letter: str, seconds: float = 1.0, pause: float = 0.3) -> None:
+    def draw(self, letter: str, seconds: float = 1.3, pause: float = 0.3) -> None:
         """Draw J or Z in the air, with a pause before and after it."""
         rng = self._rng()
         pose = self._pose(HELD_AS[letter], rng)
