@@ -89,7 +89,7 @@ def test_the_page_needs_no_other_file(report: Report) -> None:
     page = (report.folder / contract.REPORT_PAGE).read_text()
     links = Links()
     links.feed(page)
-    assert len(links.found) == 3  # the plots: there is no mistake to show
+    assert len(links.found) == 4  # the plots: there is no mistake to show
     assert all(link.startswith("data:image/") for link in links.found)
     assert not re.search(r"url\(|@import|<script", page)
     body = page[page.index("<main>") :]

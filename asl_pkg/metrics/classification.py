@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 
 from asl_pkg import contract
 
-CALIBRATION_BINS = 15  # as in Guo et al. 2017, https://arxiv.org/abs/1706.04599
+CALIBRATION_BINS = 15
+COVERAGES = (
+    50,
+    80,
+    100,
+)  # percent of the images, at which the report states the risk  # as in Guo et al. 2017, https://arxiv.org/abs/1706.04599
 FEWEST_GROUPS = 8  # with fewer, a percentile over resampled groups says little: the worst group decides instead
 
 Confusion = NDArray[np.integer] | NDArray[np.floating]  # counts, or weighted counts
@@ -63,6 +68,25 @@ class Reliability:
     def error(self) -> float:
         """Expected calibration error: mean distance of confidence and accuracy over the images."""
         return float(np.abs(self.confidence - self.accuracy) @ self.counts / max(1, self.counts.sum()))
+
+
+@dataclass(frozen=True)
+class RiskCoverage:
+    """What is gained where a model answers only when it is surest (Geifman and El-Yaniv 2017, section 2).
+
+    Args:
+        confidence: Confidence of the answers, the surest first [n].
+        risk: Share of wrong answers among the first 1 to n [n].
+    """
+
+    confidence: NDArray[np.float64]
+    risk: NDArray[np.float64]
+
+    @property
+    def at(self) -> dict[str, float]:
+        """Risk where so many percent of the images are answered."""
+        count = len(self.risk)
+        return {f"{percent}": float(self.risk[max(1, count * percent // 100) - 1]) for percent in COVERAGES}
 
 
 def confusion_by_group(
@@ -172,6 +196,21 @@ def reliability(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) ->
         _ratio(np.bincount(bins, confidence, CALIBRATION_BINS), counts),
         _ratio(np.bincount(bins, right, CALIBRATION_BINS), counts),
     )
+
+
+def risk_coverage(confidence: NDArray[Any], right: NDArray[np.bool_]) -> RiskCoverage:
+    """Order the answers by confidence and count the wrong ones.
+
+    Args:
+        confidence: Confidence of each answer [n].
+        right: Whether it is right [n].
+
+    Returns:
+        The curve.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    answered = np.arange(1, len(order) + 1)
+    return RiskCoverage(confidence[order].astype(np.float64), np.cumsum(~right[order]) / answered)
 
 
 def _weights(confusions: NDArray[np.int64], resamples: int, generator: np.random.Generator) -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ from asl_pkg.data.sources import folder
 from asl_pkg.errors import DataError
 from asl_pkg.inference.onnx_session import predict
 from asl_pkg.metrics import classification
-from asl_pkg.metrics.classification import Interval
+from asl_pkg.metrics.classification import Interval, RiskCoverage
 from asl_pkg.progress import track
 from asl_pkg.validation.report_body import BrokenFile, ExternalFigures, figure
 
@@ -63,6 +63,7 @@ class ExternalScore:
         accuracy: Share of correct answers.
         macro_f1: Mean F1 of the classes that the images show.
         broken: Unreadable image files, and the reasons.
+        risk: Wrong answers against the share of images answered.
         mistakes: Most confident wrong answers, the most confident first.
         unknown: Images of each class that the model does not know, which are not scored.
     """
@@ -72,6 +73,7 @@ class ExternalScore:
     confusion: NDArray[np.int64]
     accuracy: Interval
     macro_f1: Interval
+    risk: RiskCoverage
     broken: Sequence[RejectedFile]
     mistakes: Sequence[Mistake]
     unknown: Mapping[str, int]
@@ -90,6 +92,7 @@ class ExternalScore:
             recall={contract.CLASSES[label]: float(recall[label]) for label in shown},
             counts={contract.CLASSES[label]: int(self.confusion[label].sum()) for label in shown},
             confusion=self.confusion.tolist(),
+            risk=self.risk.at,
             unknown=dict(self.unknown),
             broken=[BrokenFile(path=file.path, reason=file.reason) for file in self.broken],
         )
@@ -137,7 +140,7 @@ def score(
         DataError: No image of a class that the model knows can be read.
     """
     read: list[Sample] = []
-    answers: list[NDArray[np.int64]] = []
+    found: list[NDArray[np.float32]] = []
     broken: list[RejectedFile] = []
     mistakes: list[Mistake] = []
     unknown: Counter[int] = Counter()
@@ -146,7 +149,7 @@ def score(
         if not images:
             continue
         probabilities = predict(session, np.stack(pixels))
-        answers.append(probabilities.argmax(axis=1))
+        found.append(probabilities)
         read += images
         wrong = _wrong(images, pixels, probabilities)
         mistakes = heapq.nlargest(MISTAKES, [*mistakes, *wrong], key=lambda mistake: mistake.confidence)
@@ -159,15 +162,15 @@ def score(
         )
     unit, groups = groups_of(read)
     truth = np.array([sample.label for sample in read])
-    confusions = classification.confusion_by_group(
-        truth, np.concatenate(answers), np.unique(groups, return_inverse=True)[1]
-    )
+    confidence, answers = np.concatenate(found).max(axis=1), np.concatenate(found).argmax(axis=1)
+    confusions = classification.confusion_by_group(truth, answers, np.unique(groups, return_inverse=True)[1])
     return ExternalScore(
         source=source,
         unit=unit,
         confusion=confusions.sum(axis=0),
         accuracy=classification.interval(classification.accuracy, confusions, resamples, seed),
         macro_f1=classification.interval(classification.macro_f1, confusions, resamples, seed),
+        risk=classification.risk_coverage(confidence, answers == truth),
         broken=broken,
         mistakes=mistakes,
         unknown={contract.CLASSES[label]: count for label, count in sorted(unknown.items())},

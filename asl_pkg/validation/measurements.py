@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asl_pkg.metrics import classification
-from asl_pkg.metrics.classification import Interval, Reliability
+from asl_pkg.metrics.classification import Interval, Reliability, RiskCoverage
 from asl_pkg.metrics.roc import Roc, micro_average_roc
 from asl_pkg.validation.context import EvaluationContext
 from asl_pkg.validation.parity import Parity, parity_with_torch
@@ -37,6 +37,7 @@ class Measurements:
         macro_f1: Mean F1 of the classes.
         recall: Recall by class [classes]; NaN for a class without test images.
         reliability: Confidence against accuracy.
+        risk: Wrong answers against the share of images answered.
         roc: Micro-average ROC curve.
         unsure: Share of answers below the confidence threshold.
         worst: The group with the lowest accuracy.
@@ -49,6 +50,7 @@ class Measurements:
     macro_f1: Interval
     recall: NDArray[np.float64]
     reliability: Reliability
+    risk: RiskCoverage
     roc: Roc
     unsure: float
     worst: Group
@@ -83,6 +85,7 @@ def measure_test_images(context: EvaluationContext) -> Measurements:
         macro_f1=classification.interval(classification.macro_f1, confusions, resamples, seed),
         recall=classification.recall(total),
         reliability=classification.reliability(probabilities, truth),
+        risk=classification.risk_coverage(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth),
         roc=micro_average_roc(probabilities, truth),
         unsure=float((probabilities.max(axis=1) < context.bundle.confidence_threshold).mean()),
         worst=Group(str(names[worst]), int(confusions[worst].sum()), float(by_group[worst])),

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from asl_pkg import contract
-from asl_pkg.metrics.classification import CALIBRATION_BINS, Reliability
+from asl_pkg.metrics.classification import CALIBRATION_BINS, Reliability, RiskCoverage
 from asl_pkg.reporting.palette import AXIS, BLUE, INK, PALE_BLUE, RED
 from asl_pkg.reporting.plot_style import STABLE, svg_of
 
@@ -96,4 +96,31 @@ def reliability_plot(reliability: Reliability) -> Markup:
         below.set_ylabel("answers")
         below.set_xlabel("confidence")
         below.set_xlim(0, 1)
+        return svg_of(figure)
+
+
+def risk_plot(test: RiskCoverage, external: RiskCoverage | None) -> Markup:
+    """Draw the share of wrong answers against the share of images answered, the surest first.
+
+    Args:
+        test: The curve of the test images.
+        external: That of other people's images, if there are any.
+
+    Returns:
+        SVG.
+    """
+    curves = {"test images": (test, BLUE)} | ({"other people's images": (external, RED)} if external else {})
+    with mpl.rc_context(STABLE):
+        figure = Figure(figsize=(9, 2.9), layout="constrained")
+        axes = figure.subplots()
+        for label, (curve, colour) in curves.items():
+            answered = np.arange(1, len(curve.risk) + 1) / len(curve.risk)
+            axes.plot(answered, curve.risk, color=colour, label=label)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, max(0.05, 1.1 * max(curve.risk.max() for curve, _ in curves.values())))
+        axes.set_xlabel("images answered, the surest first")
+        axes.set_ylabel("wrong answers")
+        axes.legend(frameon=False, loc="upper left")
         return svg_of(figure)

@@ -86,6 +86,7 @@ class Metrics(JsonModel):
     parity: ParityFigures
     confusion: list[list[int]]
     roc: RocFigures
+    risk: dict[str, float] = {}  # share of wrong answers by percent of images answered, the surest; since 0.3
 
 
 class BrokenFile(JsonModel):
@@ -106,6 +107,7 @@ class ExternalFigures(JsonModel):
     recall: dict[str, float]
     counts: dict[str, int]
     confusion: list[list[int]]
+    risk: dict[str, float] = {}
     unknown: dict[str, int] = {}
     broken: list[BrokenFile]
 

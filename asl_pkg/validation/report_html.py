@@ -41,6 +41,7 @@ def report_html(body: ReportBody, evaluation: Evaluation | None) -> str:
             "confusion": data_uri(plots.confusion_plot(measured.confusion).encode(), SVG),
             "recall": data_uri(plots.recall_plot(measured.recall, least).encode(), SVG),
             "reliability": data_uri(plots.reliability_plot(measured.reliability).encode(), SVG),
+            "risk": data_uri(plots.risk_plot(measured.risk, external.risk if external else None).encode(), SVG),
         }
     if external:
         drawn["external"] = data_uri(plots.confusion_plot(external.confusion).encode(), SVG)

@@ -119,6 +119,7 @@ def _metrics(measured: Measurements) -> Metrics:
         parity=ParityFigures(**vars(parity) | {"greatest": _number(parity.greatest)}),
         confusion=measured.confusion.tolist(),
         roc=RocFigures(**vars(roc)),
+        risk=measured.risk.at,
     )
 
 

@@ -108,3 +108,16 @@ def test_full_confidence_falls_into_the_last_bin() -> None:
     found = classification.reliability(probabilities, np.arange(CLASSES))
     assert found.counts[-1] == CLASSES
     assert found.error == 0
+
+
+def test_risk_falls_where_a_model_answers_only_what_it_is_sure_of() -> None:
+    right = np.array([True, True, False, True, False])
+    curve = classification.risk_coverage(np.array([0.9, 0.8, 0.3, 0.7, 0.2]), right)
+    np.testing.assert_allclose(curve.risk, [0, 0, 0, 1 / 4, 2 / 5])
+    assert curve.at == {"50": 0, "80": 1 / 4, "100": 2 / 5}
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=40))
+def test_the_risk_of_all_answers_is_one_less_the_accuracy(right: list[bool]) -> None:
+    confidence = np.random.default_rng(0).random(len(right))
+    assert classification.risk_coverage(confidence, np.array(right)).at["100"] == pytest.approx(1 - np.mean(right))
