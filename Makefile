@@ -80,7 +80,7 @@ docs: install ## build the site in site/ offline; fails on a broken link or an u
 	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict
 
 screenshots: install ## make docs/images from a run: SET="runs/demo"; needs chromium
-	.venv/bin/python docs/screenshots.py $(SET)
+	PYTHONPATH=. .venv/bin/python docs/screenshots.py $(SET)
 
 coverage: install ## the tests with coverage of asl_pkg; fails below the floor
 	.venv/bin/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-report=html

@@ -1,50 +1,55 @@
-"""Takes the screenshots in docs/images with Chromium, headless and offline: screenshots.py RUN [--pipeline URL].
+"""Takes the screenshots in docs/images with Chromium, headless and offline: screenshots.py RUN [--page URL] …
 
 RUN is a folder with the results of `asl demo`, such as runs/demo: the audit page and the report page in it are taken.
-URL is the page of a run in the Kubeflow Pipelines UI of this machine: its graph is taken too.
+The URL of --page is the one that `asl serve` on that run's bundle prints: a drawn hand signs before the fake camera.
+The URL of --pipeline is the page of a run in the Kubeflow Pipelines UI of this machine: its graph is taken too.
 """
 
 import argparse
-import base64
 import io
-import json
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import requests
-import websocket
 from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.support.film import EMPTY, Film
 
 IMAGES = Path(__file__).parent / "images"
-CLICKED_S = 4
-SETTLES_S = 20  # until a page shows what it asks its server for
+CLICKED_MS = 4000
+SETTLES_MS = 20_000  # until a page shows what it asks its server for
 LIMIT = 100_000  # bytes of a screenshot in the repository
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PAGES = {"audit": ("audit.html", (1100, 900)), "report": ("report.html", (1100, 900))}
 OPTIONS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run", "--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-    "--remote-debugging-port=0",
+    "--no-sandbox", "--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--use-fake-device-for-media-stream",
 )  # fmt: skip
+LAPTOP, PHONE = (1280, 720), (390, 780)
+WORD, SEED, SIGNER, FILM_PX = "HELLO", 7, 12, 600
+SHOWN_MS = 500
 
 
-def take(browser: str, url: str, size: tuple[int, int], image: Path, clicks: Sequence[str] = ()) -> None:
-    """Write the top of a page as WebP, with the highest quality that fits, after clicks on these buttons."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        command = [browser, *OPTIONS, f"--user-data-dir={folder}", f"--window-size={size[0]},{size[1]}", url]
-        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-            try:
-                time.sleep(SETTLES_S)
-                shot = _shot(Path(folder, "DevToolsActivePort"), clicks)
-            finally:
-                process.terminate()
-    pixels = Image.open(io.BytesIO(shot)).convert("RGB")
+@contextmanager
+def browser_page(size: tuple[int, int], *flags: str) -> Iterator[Page]:
+    """A page of Chromium."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        sys.exit("no Chromium here: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=[*OPTIONS, *flags])
+        viewport = {"width": size[0], "height": size[1]}
+        yield browser.new_page(viewport=viewport, permissions=["camera"])  # type: ignore[arg-type]
+        browser.close()
+
+
+def save(page: Page, image: Path) -> None:
+    """Write what the page shows as WebP, with the highest quality that fits."""
+    pixels = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     for quality in range(90, 30, -10):
         pixels.save(image, quality=quality, method=6)
         if image.stat().st_size <= LIMIT:
@@ -52,47 +57,59 @@ def take(browser: str, url: str, size: tuple[int, int], image: Path, clicks: Seq
     sys.exit(f"{image} has more than {LIMIT:,} bytes at any quality: take a smaller part of the page")
 
 
-def _shot(port_file: Path, clicks: Sequence[str]) -> bytes:
-    """What the browser shows, as PNG, by its DevTools protocol: --screenshot does not wait for requests."""
-    port = port_file.read_text().split()[0]
-    pages = requests.get(f"http://127.0.0.1:{port}/json", timeout=10).json()
-    address = next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page")
-    connection = websocket.create_connection(address, timeout=60, suppress_origin=True)
+def take(url: str, size: tuple[int, int], image: Path, clicks: Sequence[str] = ()) -> None:
+    """Take the top of a page after clicks on these buttons."""
+    with browser_page(size) as page:
+        page.goto(url)
+        page.wait_for_timeout(SETTLES_MS)
+        for selector in clicks:
+            page.click(selector)
+            page.wait_for_timeout(CLICKED_MS)
+        save(page, image)
 
-    def call(method: str, **parameters: str) -> Any:
-        connection.send(json.dumps({"id": 1, "method": method, "params": parameters}))
-        return json.loads(connection.recv())["result"]
 
-    for text in clicks:
-        named = f"button => [button.innerText.trim().toLowerCase(), ...button.classList].includes({text!r})"
-        buttons = "[...document.querySelectorAll('button, .react-flow__controls-button')]"
-        call("Runtime.evaluate", expression=f"{buttons}.find({named}).click()")
-        time.sleep(CLICKED_S)
-    return base64.b64decode(call("Page.captureScreenshot", format="png")["data"])
+def film_of(word: str, path: Path) -> Path:
+    """A drawn hand that spells a word, and holds its last letter."""
+    film = Film(SEED, SIGNER, FILM_PX)
+    film.hold(EMPTY, 1.0)
+    for before, sign in zip(" " + word, word[:-1], strict=False):
+        film.hold(EMPTY, 0.8 if sign == before else 0.0)
+        film.hold(sign, 1.6)
+    film.hold(EMPTY, 0.8)
+    film.hold(word[-1], 5.0)
+    return film.save(path)
+
+
+def take_signing(url: str) -> None:
+    """Take the page, on a laptop and on a phone, while a drawn hand signs."""
+    with tempfile.TemporaryDirectory() as folder:
+        film = film_of(WORD, Path(folder, "film.mjpeg"))
+        for name, size in (("page", LAPTOP), ("page_phone", PHONE)):
+            with browser_page(size, f"--use-file-for-fake-video-capture={film}") as page:
+                page.goto(url)
+                page.click("#start")
+                expect(page.locator("#text")).to_have_value(WORD, timeout=30_000)
+                page.wait_for_timeout(SHOWN_MS)
+                save(page, IMAGES / f"{name}.webp")
 
 
 def main() -> None:
     """Take the screenshots of a run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, nargs="?", default=Path("runs/demo"))
+    parser.add_argument("--page", metavar="URL", help="page that `asl serve` names")
     parser.add_argument("--pipeline", metavar="URL", help="page of a run in the Kubeflow Pipelines UI")
     arguments = parser.parse_args()
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        sys.exit("no Chromium here: apt-get install chromium")
     for name, (file, size) in PAGES.items():
         found = sorted(arguments.run.rglob(file), key=lambda path: path.stat().st_mtime)
         if not found:
             sys.exit(f"no {file} under {arguments.run}: `make demo` makes one")
-        take(browser, found[-1].resolve().as_uri(), size, IMAGES / f"{name}.webp")
+        take(found[-1].resolve().as_uri(), size, IMAGES / f"{name}.webp")
+    if arguments.page:
+        take_signing(arguments.page)
     if arguments.pipeline:
-        take(
-            browser,
-            arguments.pipeline,
-            (1400, 1000),
-            IMAGES / "pipeline.webp",
-            ("steps", "open sub-dag", "react-flow__controls-fitview"),
-        )
+        clicks = ("text=/^steps$/i", "text=/^open sub-dag$/i", ".react-flow__controls-fitview")
+        take(arguments.pipeline, (1400, 1000), IMAGES / "pipeline.webp", clicks)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def cached_chart(cache: Path) -> Path:
 
 def _draw(name: str) -> Image.Image:
     """The image of a class; of `nothing`, the background."""
-    hand = _hand(POSES[name]) if name in POSES else None
+    hand = _hand(POSES[name][0]) if name in POSES else None
     pixels = develop(hand, BACKGROUND, CAMERA, np.random.default_rng(0))
     return Image.fromarray(pixels).resize((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS)
 
