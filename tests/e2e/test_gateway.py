@@ -156,7 +156,7 @@ def test_a_canary_gets_its_share_of_the_requests_and_afterwards_none(
         there, here = (after - count for after, count in zip((answered(stable), answered(canary)), before, strict=True))
         assert there + here == REQUESTS
         assert abs(here / REQUESTS - PERCENT / 100) < 0.05, (there, here)
-    route = Cluster(place.cluster.namespace, http_route.HTTP_ROUTE).get(contract.HTTP_ROUTE)
+    route = Cluster(place.cluster.namespace, http_route.ROUTE_KIND).get(contract.HTTP_ROUTE)
     assert route
     (rule,) = route["spec"]["rules"]
     assert [backend["name"] for backend in rule["backendRefs"]] == [f"{contract.KUBERNETES_NAME}-predictor"]

@@ -44,7 +44,7 @@ def place(namespace: str, stored: Store) -> KServeTarget:
 
 def switch(place: KServeTarget, bundle: Bundle) -> None:
     """Make a release serve, and wait until it does."""
-    with place.switched(serving(bundle), place.serving()):
+    with place.promote(serving(bundle), place.serving()):
         pass
 
 
@@ -86,9 +86,8 @@ def counts(place: KServeTarget, predictors: list[Any]) -> dict[str, int]:
 
 
 def scale(place: KServeTarget, kubectl: Kubectl, replicas: int) -> list[Any]:
-    """Let the autoscaler hold so many; they, as soon as all are ready."""
-    limits = json.dumps({"spec": {"minReplicas": replicas, "maxReplicas": replicas}})
-    kubectl("-n", place.cluster.namespace, "patch", "hpa", contract.KUBERNETES_NAME, "-p", limits)
+    """Run so many predictors, whose number KServe leaves to others; they, as soon as all are ready."""
+    kubectl("-n", place.cluster.namespace, "scale", PREDICTOR, f"--replicas={replicas}")
     found: list[Any] = []
 
     def complete() -> bool:
