@@ -248,7 +248,7 @@ class ValidateSettings:
     noise_max: float = setting(
         0.1, "Greatest share of noise images answered confidently with a letter", low=0.0, high=1.0
     )
-    independence_max: float = setting(1e-5, "Greatest change of a probability with the batch", low=0.0, high=1.0)
+    independence_max: float = setting(1e-4, "Greatest change of a probability with the batch", low=0.0, high=1.0)
     parity_max: float = setting(
         1e-4, "Greatest difference of log-probabilities between ONNX Runtime and torch", low=0.0, high=1.0
     )
