@@ -41,6 +41,7 @@ def to_onnx(
     assert program is not None
     graph = program.model_proto
     _strip(graph)
+    _give_branches_their_weights(graph)
     graph.ir_version = contract.IR_VERSION
     onnx.helper.set_model_props(graph, facts)
     check_graph(graph)
@@ -59,6 +60,21 @@ def check_graph(graph: onnx.ModelProto) -> None:
     """
     onnx.checker.check_model(graph, full_check=True)
     onnx.shape_inference.infer_shapes(graph, check_type=True, strict_mode=True, data_prop=True)
+
+
+def _give_branches_their_weights(graph: onnx.ModelProto) -> None:
+    """Copy the weights that a branch of an If uses into it: ONNX Runtime prepares its convolutions with those only.
+
+    Without it they take three times as long; the copies make the graph of HandNetwork 4.6 MB larger.
+    """
+    weights = {tensor.name: tensor for tensor in graph.graph.initializer}
+    for branch in [attribute.g for node in graph.graph.node if node.op_type == "If" for attribute in node.attribute]:
+        used = {name for node in branch.node for name in node.input if name in weights}
+        for name in sorted(used):
+            branch.initializer.add().CopyFrom(weights[name])
+            branch.initializer[-1].name = f"{branch.name}.{name}"
+        for node in branch.node:
+            node.input[:] = [f"{branch.name}.{name}" if name in used else name for name in node.input]
 
 
 def _strip(message: Message) -> None:

@@ -42,5 +42,8 @@ def extractor(network: HandNetwork, device: torch.device) -> Callable[[torch.Ten
     frozen = FrozenParts(network).eval().to(device)
     if device.type != "cpu":
         return torch.inference_mode()(lambda pixels: frozen(pixels.to(device)).cpu())
-    session = onnxruntime.InferenceSession(to_onnx(frozen, {}).SerializeToString(), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # its warnings are for its own developers
+    graph = to_onnx(frozen, {}).SerializeToString()
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     return lambda pixels: torch.from_numpy(session.run(None, {contract.INPUT_NAME: pixels.numpy()})[0])
