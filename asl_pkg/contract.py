@@ -20,6 +20,9 @@ OUTPUTS: dict[int, dict[str, tuple[int, ...]]] = {  # of each contract version: 
     CONTRACT_VERSION: {OUTPUT_NAME: (len(CLASSES),)},
     HAND_CONTRACT_VERSION: {OUTPUT_NAME: (len(CLASSES),), LANDMARKS_NAME: (HAND_POINTS, 3), HAND_SCORE_NAME: ()},
 }
+V2_OUTPUTS = {  # the same in the v2 protocol: Triton knows no number alone, so it gets the dimension 1
+    version: {name: dims or (1,) for name, dims in outputs.items()} for version, outputs in OUTPUTS.items()
+}
 PREPARATION_VERSION = 1  # of data/preparation.py: image file -> 200x200 RGB
 TRITON_RELEASE = "26.07"  # of NVIDIA's image in manifests/; .triton has its ONNX Runtime
 OPSET = 21  # the highest that every release in bundle/triton_releases.py loads

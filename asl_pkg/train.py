@@ -119,7 +119,7 @@ def _train(
     for name in (contract.LAST_CHECKPOINT, contract.BEST_CHECKPOINT):
         trained = load_checkpoint(folder / name).to(device(settings.trainer.accelerator))
         logits = validation_logits(trained, data)
-        temperature = fit_temperature(*calibration_logits(trained, data))
+        temperature = fit_temperature(*calibration_logits(trained, data, logits))
         set_temperature(folder / name, temperature)
     best = int(np.argmin([row["validation_loss"] for row in history.rows]))
     metrics = measure_validation(logits, labels, temperature) | {

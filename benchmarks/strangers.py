@@ -51,7 +51,6 @@ from asl_pkg.train import train
 LETTERS = 26
 BLOCK_FRAMES = 100
 RESAMPLES = 1000
-COVERAGES = (0.5, 0.8, 1.0)
 FOUND = 0.5  # score of the palm and of the hand's presence
 AT_ONCE = 8  # images
 TIMED = 50  # images
@@ -120,7 +119,6 @@ def score(photographs: Photographs, probabilities: NDArray[np.float32], found: F
     confusions = classification.confusion_by_group(labels, answer, blocks)
     accuracy = classification.interval(classification.accuracy, confusions, RESAMPLES, 0)
     recall = classification.recall(confusions.sum(axis=0))[:LETTERS]
-    surest = right[np.argsort(-confidence)]
     mistakes = Counter(
         f"{contract.CLASSES[truth]} read as {contract.CLASSES[given]}"
         for truth, given in zip(labels[~right], answer[~right], strict=True)
@@ -131,7 +129,7 @@ def score(photographs: Photographs, probabilities: NDArray[np.float32], found: F
         "found": None if found is None else float(found.mean()),
         "right_of_found": None if found is None else float(right[found].mean()),
         "calibration_error": classification.reliability(probabilities, labels).error,
-        "wrong_at_coverage": {share: float(1 - surest[: round(share * len(surest))].mean()) for share in COVERAGES},
+        "wrong_at_coverage": classification.risk_coverage(confidence, right).at,
         "recall": dict(zip(contract.CLASSES, recall.tolist(), strict=False)),
         "worst": [contract.CLASSES[label] for label in np.argsort(recall)[:WORST]],
         "mistakes": mistakes.most_common(10),

@@ -30,6 +30,7 @@ from asl_pkg.inference.v2_client import Client
 from asl_pkg.serving.triton import local
 from asl_pkg.serving.triton.environment import TritonEnvironment
 from asl_pkg.serving.triton.local import SHARED_MEMORY, LocalTriton
+from tests.support.serve import start_serve
 from tests.support.tiny import make_bundle
 
 PORTS = ["http_port=18200", "grpc_port=18210", "metrics_port=18220", "serve.page=false"]  # the page: serving/page
@@ -44,14 +45,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     with contextlib.ExitStack() as ends:
 
         def run(*arguments: str) -> subprocess.Popen[str]:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "asl_pkg.commands", "serve", *PORTS, *arguments],
-                cwd=tmp_path,
-                env={**os.environ, "TMPDIR": str(tmp_path)},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
+            process = start_serve(tmp_path, *PORTS, *arguments)
             ends.callback(process.kill)
             return process
 

@@ -27,7 +27,7 @@ def config_pbtxt(settings: ExportSettings, contract_version: int = contract.CONT
     px = contract.IMAGE_PX
     # No dynamic batching: on CPUs a batch takes as long as its images one by one, which wait in it for one another;
     # and with one instance Triton 2.51 pauses for half a second now and then (benchmarks/serving.py).
-    outputs = ",\n".join(_output(name, dims) for name, dims in contract.OUTPUTS[contract_version].items())
+    outputs = ",\n".join(_output(name, contract_version) for name in contract.OUTPUTS[contract_version])
     return f"""name: "{contract.MODEL_NAME}"
 backend: "{BACKEND}"
 default_model_filename: "model.onnx"
@@ -53,9 +53,9 @@ model_warmup [
 """
 
 
-def _output(name: str, dims: tuple[int, ...]) -> str:
-    """An output; Triton knows no number alone, so it gets the dimension 1."""
+def _output(name: str, contract_version: int) -> str:
+    dims = contract.V2_OUTPUTS[contract_version][name]
     labelled = '\n    label_filename: "labels.txt"' if name == contract.OUTPUT_NAME else ""
-    reshaped = "" if dims else "\n    reshape { shape: [] }"
-    shape = ", ".join(map(str, dims or (1,)))
+    reshaped = "\n    reshape { shape: [] }" if dims != contract.OUTPUTS[contract_version][name] else ""
+    shape = ", ".join(map(str, dims))
     return f'  {{\n    name: "{name}" data_type: TYPE_FP32 dims: [ {shape} ]{labelled}{reshaped}\n  }}'

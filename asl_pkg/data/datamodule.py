@@ -18,7 +18,6 @@ from asl_pkg.data.decoding import Pixels
 from asl_pkg.distributed import rank_and_world_size
 from asl_pkg.progress import track
 
-LANDMARKS = 21  # per hand, in MediaPipe's order
 EXTRACTED_AT_ONCE = 8  # images; more take longer each, since the CPU's cache is small
 VIEWS = 2  # versions of each image that a network with frozen parts learns from: as large as it is, and shrunk
 UNCHANGED, SHRUNK = -1, 1  # of the views; UNCHANGED is not augmented either
@@ -171,7 +170,7 @@ class ImageData(LightningDataModule):
 
 def _images(dataset_dir: Path, split: str, settings: DataSettings) -> SplitImages:
     found = read_split(dataset_dir, split, ["landmarks_2d"])["landmarks_2d"].to_pylist()
-    unknown = np.full((LANDMARKS, 2), np.nan)
+    unknown = np.full((contract.HAND_POINTS, 2), np.nan)
     pixels = np.array([unknown if points is None else points for points in found], np.float32)
     landmarks = 2 * pixels / contract.IMAGE_PX - 1
     return SplitImages(*decoded(dataset_dir, split, settings.cache_dir, settings.cache_gb), landmarks)

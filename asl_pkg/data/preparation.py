@@ -8,9 +8,10 @@ import contextlib
 import io
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from asl_pkg import contract
 from asl_pkg.errors import DataError
@@ -21,13 +22,19 @@ EXPECTED_FORMATS = "expected JPEG, PNG, WebP, BMP, GIF, TIFF, JPEG 2000, PPM or 
 ONE_FRAME = ("GIF", "TIFF", "AVIF")
 MAX_IMAGE_BYTES = 64 * 2**20
 MAX_PIXELS = 64_000_000  # common phones take up to 50 million; decoding one takes 0.2 GB
-FIRST_ON_ITS_SIDE = 5  # of the orientations in EXIF data: 5 to 8 turn the image by a quarter
 MID_GREY = (128, 128, 128)
 
 # Pillow warns about images that are too large for it, but our limit is lower and an error; and about damaged EXIF,
 # which costs no pixel. A command that reads thousands of images would drown in such lines.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
+class PreparedImage(NamedTuple):
+    """An image in the model's size and colours."""
+
+    pixels: np.ndarray  # uint8 [200, 200, 3]
+    size: tuple[int, int]  # upright width and height before preparation, in pixels
 
 
 def prepare(data: bytes | Path) -> np.ndarray:
@@ -47,7 +54,23 @@ def prepare(data: bytes | Path) -> np.ndarray:
             return prepare(_read(data))
         except DataError as error:
             raise DataError(f"{data}: {error}") from error
-    return np.asarray(_square(_upright_rgb(_decode(data))))
+    return prepare_sized(data).pixels
+
+
+def prepare_sized(data: bytes) -> PreparedImage:
+    """Prepare an image as `prepare`, and tell how large it was.
+
+    Args:
+        data: Bytes of an image file, in one of FORMATS.
+
+    Returns:
+        The prepared image.
+
+    Raises:
+        DataError: As of `prepare`.
+    """
+    upright = _upright_rgb(_decode(data))
+    return PreparedImage(np.asarray(_square(upright)), upright.size)
 
 
 def image_size(data: bytes) -> tuple[int, int]:
@@ -63,22 +86,6 @@ def image_size(data: bytes) -> tuple[int, int]:
         DataError: The file is empty, too large or not an image.
     """
     return _open(data).size
-
-
-def upright_size(data: bytes) -> tuple[int, int]:
-    """Read width and height of an image that can be decoded, as it is meant to be seen.
-
-    Args:
-        data: Bytes of an image file.
-
-    Returns:
-        Width and height in px, after the turn that its EXIF data asks for.
-    """
-    image = _open(data)
-    with contextlib.suppress(Exception):  # damaged EXIF counts as none
-        if image.getexif().get(ExifTags.Base.Orientation, 1) >= FIRST_ON_ITS_SIDE:
-            return image.height, image.width
-    return image.size
 
 
 def unprepare(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -9,12 +9,8 @@ from numpy.typing import NDArray
 
 from asl_pkg import contract
 
-CALIBRATION_BINS = 15
-COVERAGES = (
-    50,
-    80,
-    100,
-)  # percent of the images, at which the report states the risk  # as in Guo et al. 2017, https://arxiv.org/abs/1706.04599
+CALIBRATION_BINS = 15  # as in Guo et al. 2017, https://arxiv.org/abs/1706.04599
+COVERAGES = (50, 80, 100)  # percent of the images, at which the risk is stated
 FEWEST_GROUPS = 8  # with fewer, a percentile over resampled groups says little: the worst group decides instead
 
 Confusion = NDArray[np.integer] | NDArray[np.floating]  # counts, or weighted counts
@@ -75,11 +71,9 @@ class RiskCoverage:
     """What is gained where a model answers only when it is surest (Geifman and El-Yaniv 2017, section 2).
 
     Args:
-        confidence: Confidence of the answers, the surest first [n].
-        risk: Share of wrong answers among the first 1 to n [n].
+        risk: Share of wrong answers among the surest 1 to n [n].
     """
 
-    confidence: NDArray[np.float64]
     risk: NDArray[np.float64]
 
     @property
@@ -209,8 +203,7 @@ def risk_coverage(confidence: NDArray[Any], right: NDArray[np.bool_]) -> RiskCov
         The curve.
     """
     order = np.argsort(-confidence, kind="stable")
-    answered = np.arange(1, len(order) + 1)
-    return RiskCoverage(confidence[order].astype(np.float64), np.cumsum(~right[order]) / answered)
+    return RiskCoverage(np.cumsum(~right[order]) / np.arange(1, len(order) + 1))
 
 
 def _weights(confusions: NDArray[np.int64], resamples: int, generator: np.random.Generator) -> NDArray[np.float64]:

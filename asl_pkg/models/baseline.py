@@ -6,8 +6,6 @@ from torch.nn import functional
 
 from asl_pkg import contract
 
-LANDMARKS = 21
-
 
 def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
@@ -58,7 +56,7 @@ class BaselineCNN(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(8 * width * 3 * 3, len(contract.CLASSES))
-        self.joints = nn.Linear(8 * width * 3 * 3, LANDMARKS * 2)
+        self.joints = nn.Linear(8 * width * 3 * 3, contract.HAND_POINTS * 2)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Classify.
@@ -84,6 +82,6 @@ class BaselineCNN(nn.Module):
         """
         features = self.features(images)
         known = ~landmarks[:, 0, 0].isnan()
-        found = self.joints(features).view(-1, LANDMARKS, 2)
+        found = self.joints(features).view(-1, contract.HAND_POINTS, 2)
         distance = torch.where(known[:, None, None], found - landmarks, 0).abs().mean()
         return self.head(self.dropout(features)), distance

@@ -45,12 +45,13 @@ def validation_logits(classifier: Classifier, data: ImageData) -> torch.Tensor:
     """
     if not data.features:
         return predict_logits(classifier, data.validation_split.pixels)
-    with torch.inference_mode():
-        return classifier.classify(data.features[contract.VALIDATION][0].to(classifier.device)).cpu()
+    return _classify(classifier, data.features[contract.VALIDATION][0])
 
 
-def calibration_logits(classifier: Classifier, data: ImageData) -> tuple[torch.Tensor, torch.Tensor]:
-    """Compute the logits that the temperature is fitted on.
+def calibration_logits(
+    classifier: Classifier, data: ImageData, logits: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Give the logits that the temperature is fitted on.
 
     Images of people are harder than drawn ones: the validation split alone would make a network with frozen parts too
     sure of strangers. Its temperature is fitted on the shrunk and augmented images, too.
@@ -58,16 +59,20 @@ def calibration_logits(classifier: Classifier, data: ImageData) -> tuple[torch.T
     Args:
         classifier: Classifier in evaluation mode.
         data: The data that it was trained on.
+        logits: Those of the validation split, from `validation_logits`.
 
     Returns:
         Logits on the CPU, float32 [m, 29], and labels, int64 [m].
     """
-    logits, labels = [validation_logits(classifier, data)], [torch.tensor(data.validation_split.labels)]
-    if HARDER in data.features:
-        with torch.inference_mode():
-            logits.append(classifier.classify(data.features[HARDER][0].to(classifier.device)).cpu())
-        labels.append(labels[0])
-    return torch.cat(logits), torch.cat(labels)
+    labels = torch.tensor(data.validation_split.labels)
+    if HARDER not in data.features:
+        return logits, labels
+    return torch.cat([logits, _classify(classifier, data.features[HARDER][0])]), labels.repeat(2)
+
+
+def _classify(classifier: Classifier, features: torch.Tensor) -> torch.Tensor:
+    with torch.inference_mode():
+        return classifier.classify(features.to(classifier.device)).cpu()
 
 
 def confusion(logits: torch.Tensor, labels: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,6 +1,9 @@
 """Choose free ports to listen on."""
 
+import contextlib
 import errno
+import http
+import http.client
 import socket
 from collections.abc import Sequence
 
@@ -48,6 +51,21 @@ def reachable(host: str) -> str:
         host: Address that the server listens on.
     """
     return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - compared, not bound
+
+
+def is_ready(host: str, port: int, timeout_s: float) -> bool:
+    """Ask a server of v2 whether it is ready.
+
+    Args:
+        host: Address that the server listens on.
+        port: Its port of HTTP.
+        timeout_s: Time limit of the answer.
+    """
+    connection = http.client.HTTPConnection(reachable(host), port, timeout=timeout_s)
+    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        connection.request("GET", "/v2/health/ready")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    return False
 
 
 def _is_free(host: str, port: int) -> bool:

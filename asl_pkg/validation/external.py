@@ -162,7 +162,8 @@ def score(
         )
     unit, groups = groups_of(read)
     truth = np.array([sample.label for sample in read])
-    confidence, answers = np.concatenate(found).max(axis=1), np.concatenate(found).argmax(axis=1)
+    probabilities = np.concatenate(found)
+    answers = probabilities.argmax(axis=1)
     confusions = classification.confusion_by_group(truth, answers, np.unique(groups, return_inverse=True)[1])
     return ExternalScore(
         source=source,
@@ -170,7 +171,7 @@ def score(
         confusion=confusions.sum(axis=0),
         accuracy=classification.interval(classification.accuracy, confusions, resamples, seed),
         macro_f1=classification.interval(classification.macro_f1, confusions, resamples, seed),
-        risk=classification.risk_coverage(confidence, answers == truth),
+        risk=classification.risk_coverage(probabilities.max(axis=1), answers == truth),
         broken=broken,
         mistakes=mistakes,
         unknown={contract.CLASSES[label]: count for label, count in sorted(unknown.items())},

@@ -44,7 +44,7 @@ def _config_faults(bundle: Bundle) -> list[str]:
     tensors = [(tensor.name, tensor.data_type, list(tensor.dims)) for tensor in [*config.input, *config.output]]
     expected = [
         (contract.INPUT_NAME, model_config_pb2.TYPE_UINT8, [contract.IMAGE_PX, contract.IMAGE_PX, 3]),
-        *((name, model_config_pb2.TYPE_FP32, list(dims or (1,))) for name, dims in _outputs(bundle).items()),
+        *((name, model_config_pb2.TYPE_FP32, list(dims)) for name, dims in _outputs(bundle).items()),
     ]
     if (config.name, config.max_batch_size, tensors) != (contract.MODEL_NAME, contract.MAX_BATCH, expected):
         faults.append("config.pbtxt differs from the contract in name, batch size or tensors")
@@ -109,4 +109,4 @@ def _answer_faults(bundle: Bundle) -> list[str]:
 
 
 def _outputs(bundle: Bundle) -> dict[str, tuple[int, ...]]:
-    return contract.OUTPUTS[bundle.manifest.contract_version]
+    return contract.V2_OUTPUTS[bundle.manifest.contract_version]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from asl_pkg import contract
-from asl_pkg.data.preparation import FORMATS, prepare, unprepare, upright_size
+from asl_pkg.data.preparation import FORMATS, prepare, prepare_sized, unprepare
 from asl_pkg.errors import DataError
 from tests.support.making import encoded, noise
 
@@ -223,4 +223,4 @@ def test_no_landmarks_stay_zeros() -> None:
 def test_the_upright_size_follows_the_orientation_in_exif(orientation: int, expected: tuple[int, int]) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    assert upright_size(encoded(Image.new("RGB", (60, 40)), "JPEG", exif=exif)) == expected
+    assert prepare_sized(encoded(Image.new("RGB", (60, 40)), "JPEG", exif=exif)).size == expected

@@ -25,7 +25,7 @@ def test_a_network_with_frozen_parts_is_calibrated_on_harder_images_too(tmp_path
     classifier = Classifier(
         {"model": model, "trainer": trainer, "temperature": 1.0, "classes": list(contract.CLASSES), "seed": 0}
     ).eval()
-    logits, labels = calibration_logits(classifier, data)
+    logits, labels = calibration_logits(classifier, data, validation_logits(classifier, data))
     count = len(data.validation_split)
     torch.testing.assert_close(logits[:count], validation_logits(classifier, data))
     with torch.inference_mode():

@@ -17,7 +17,8 @@ HIDDEN = 256  # units of the classifiers' hidden layers
 NARROW = 128  # units after the pixels' features
 COORDINATES = contract.HAND_POINTS * 3
 SCORES = 3  # of the palm, of the hand's presence, of left or right
-FEATURES = 2 * COORDINATES + SCORES + POOLED_FEATURES
+PARTS = [COORDINATES, COORDINATES, SCORES, POOLED_FEATURES]  # of the features: image, world, scores, pooled
+FEATURES = sum(PARTS)
 PRESENT = 0.5  # least probability of a hand, as in MediaPipe
 
 
@@ -93,7 +94,7 @@ class HandNetwork(nn.Module):
             Landmarks, float [n, 21, 3], in pixels of the image, and the probability of a hand, float [n], the lower
             of both networks'; both are 0 where it is below PRESENT.
         """
-        image, _, scores, _ = features.split([COORDINATES, COORDINATES, SCORES, POOLED_FEATURES], dim=1)
+        image, _, scores, _ = features.split(PARTS, dim=1)
         palm, presence, _ = scores.unbind(dim=1)
         score = torch.minimum(palm, presence)  # on a blank crop the landmark network is not sure that there is none
         present = score >= PRESENT
@@ -109,7 +110,7 @@ class HandNetwork(nn.Module):
         Returns:
             Those of the landmarks' geometry, and those of the pixels' features.
         """
-        image, world, scores, pooled = features.split([COORDINATES, COORDINATES, SCORES, POOLED_FEATURES], dim=1)
+        image, world, scores, pooled = features.split(PARTS, dim=1)
         hands = torch.stack([image, world], dim=1).unflatten(2, (contract.HAND_POINTS, 3))
         if self.training:
             hands = geometry.vary(hands)

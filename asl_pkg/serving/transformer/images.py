@@ -2,13 +2,12 @@
 
 import base64
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 from kserve.errors import InvalidInput
 
 from asl_pkg import contract
-from asl_pkg.data.preparation import image_size, prepare, upright_size
+from asl_pkg.data.preparation import PreparedImage, image_size, prepare_sized
 from asl_pkg.errors import DataError
 
 MAX_PIXELS = 25_000_000  # of one image
@@ -39,14 +38,7 @@ def read_instances(payload: Any) -> list[bytes | str]:
     return images
 
 
-class ReadImage(NamedTuple):
-    """An image of a request."""
-
-    pixels: np.ndarray  # uint8 [200, 200, 3]
-    size: tuple[int, int]  # upright width and height before preparation
-
-
-def read_image(file: bytes | str) -> ReadImage | str:
+def read_image(file: bytes | str) -> PreparedImage | str:
     """Decode and prepare an image.
 
     Args:
@@ -60,7 +52,7 @@ def read_image(file: bytes | str) -> ReadImage | str:
         width, height = image_size(data)
         if width * height > MAX_PIXELS:
             return f"more than {MAX_PIXELS:,} pixels, expected a smaller image"
-        return ReadImage(prepare(data), upright_size(data))
+        return prepare_sized(data)
     except ValueError:
         return "not base64; images in JSON must be in base64"
     except DataError as error:

@@ -1,7 +1,6 @@
 """Start the transformer on this machine, beside a Triton; it ends with the process that started it."""
 
 import contextlib
-import http.client
 import os
 import shutil
 import signal
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from asl_pkg.errors import ServingError
-from asl_pkg.serving.ports import free_ports, reachable
+from asl_pkg.serving.ports import free_ports, is_ready, reachable
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 10.0
@@ -101,20 +100,13 @@ class LocalTransformer:
                 raise ServingError(
                     f"the page's server did not start: {reason}; see {self.log}; serve.page=false leaves it out"
                 )
-            if self._answers():
+            if is_ready(self.host, self.port, 5):
                 return
             time.sleep(POLL_S)
         raise ServingError(
             f"the page's server was not ready within {START_TIMEOUT_S:.0f} s; see {self.log}; "
             "serve.page=false leaves it out"
         )
-
-    def _answers(self) -> bool:
-        connection = http.client.HTTPConnection(reachable(self.host), self.port, timeout=5)
-        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
-            connection.request("GET", "/v2/health/ready")
-            return connection.getresponse().status == http.HTTPStatus.OK
-        return False
 
     def _end(self, keep_log: bool) -> None:
         self._process.terminate()

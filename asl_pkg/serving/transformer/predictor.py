@@ -22,9 +22,8 @@ CHANNEL_OPTIONS = [
 ]
 MODEL_CONFIG = "/inference.GRPCInferenceService/ModelConfig"
 INPUT = (contract.INPUT_NAME, "UINT8", [-1, contract.IMAGE_PX, contract.IMAGE_PX, 3])
-# Of each contract version; Triton knows no number alone, so the hand's score has a dimension of 1
-OUTPUTS = [
-    [(name, "FP32", [-1, *(dims or (1,))]) for name, dims in outputs.items()] for outputs in contract.OUTPUTS.values()
+OUTPUTS = [  # of each contract version
+    [(name, "FP32", [-1, *dims]) for name, dims in outputs.items()] for outputs in contract.V2_OUTPUTS.values()
 ]
 
 

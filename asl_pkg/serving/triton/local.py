@@ -1,7 +1,6 @@
 """Start a real Triton on a bundle on this machine; it ends with the process that started it."""
 
 import contextlib
-import http.client
 import os
 import re
 import shutil
@@ -15,7 +14,7 @@ from typing import Self
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle
 from asl_pkg.errors import ServingError
-from asl_pkg.serving.ports import free_ports, reachable
+from asl_pkg.serving.ports import free_ports, is_ready, reachable
 from asl_pkg.serving.triton import command
 from asl_pkg.serving.triton.environment import TritonEnvironment, find_triton
 from asl_pkg.serving.triton.log import failure_reason
@@ -151,17 +150,10 @@ class LocalTriton:
                 kind = _PortTakenError if "already in use" in why else ServingError
                 raise kind(f"Triton refused {self.bundle.folder}: {why}; see {self.log}")
             # check the log too: another server may answer on this port until ours finds it taken
-            if "Started Metrics Service" in self._said() and self._answers():
+            if "Started Metrics Service" in self._said() and is_ready(self.host, self.ports[0], 1):
                 return
             time.sleep(POLL_S)
         raise ServingError(f"Triton was not ready within {START_TIMEOUT_S:.0f} s; see {self.log}")
-
-    def _answers(self) -> bool:
-        connection = http.client.HTTPConnection(reachable(self.host), self.ports[0], timeout=1)
-        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
-            connection.request("GET", "/v2/health/ready")
-            return connection.getresponse().status == http.HTTPStatus.OK
-        return False
 
     def _end(self) -> None:
         """Let it finish pending requests, then kill it: unloading the model takes seconds for nothing."""

@@ -23,10 +23,8 @@ class OnnxModel(ReleasedModel):
         super().__init__(contract.MODEL_NAME)
         self._bundle = bundle
         self.session = open_session(bundle.model_path)
-        outputs = contract.OUTPUTS[bundle.manifest.contract_version]
-        self._outputs = [
-            {"name": name, "datatype": "FP32", "shape": [-1, *(dims or (1,))]} for name, dims in outputs.items()
-        ]
+        outputs = contract.V2_OUTPUTS[bundle.manifest.contract_version]
+        self._outputs = [{"name": name, "datatype": "FP32", "shape": [-1, *dims]} for name, dims in outputs.items()]
         self.ready = True
 
     @property

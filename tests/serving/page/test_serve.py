@@ -5,11 +5,9 @@ import contextlib
 import http.client
 import io
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -22,6 +20,7 @@ from PIL import Image
 from asl_pkg import contract
 from asl_pkg.bundle.bundle import Bundle
 from asl_pkg.serving.ports import free_ports
+from tests.support.serve import start_serve
 from tests.test_serve import all_gone, lines_until
 
 START_S = 120
@@ -45,14 +44,7 @@ def start(tmp_path: Path, chart_cache: Path, ports: list[int]) -> Iterator[Start
 
     def run(*arguments: str) -> subprocess.Popen[str]:
         settings = [f"{name}={port}" for name, port in zip(SETTINGS, ports, strict=True)]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "asl_pkg.commands", "serve", *settings, *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "TMPDIR": str(tmp_path)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        process = start_serve(tmp_path, *settings, *arguments)
         started.append(process)
         return process
 
