@@ -97,7 +97,7 @@ def test_when_the_server_goes_it_tries_again_and_goes_on_by_itself_when_it_is_ba
         page = opened(chromium, running.http_url)
         sign(page)
         page.evaluate(TOLD)
-    page.wait_for_function("told.length > 1")  # while the server ends, a few tries may pass
+    page.wait_for_function("() => told.length > 1")  # while the server ends, a few tries may pass
     assert page.evaluate("told.slice(0, 2)") == [
         f"The server does not answer. Next try in {pause} s." for pause in (1, 2)
     ]

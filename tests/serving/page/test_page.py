@@ -142,7 +142,7 @@ def test_the_camera_stops_when_told_to_and_when_another_view_opens(page: Any) ->
         page.click("#start")
         expect(page.locator("#release")).to_contain_text("release")
         page.click(leave)
-        page.wait_for_function("document.getElementById('video').srcObject === null")
+        page.wait_for_function("() => document.getElementById('video').srcObject === null")
 
 
 def test_keys_alone_start_stop_and_change_the_view(page: Any) -> None:
